@@ -1,0 +1,85 @@
+/**
+ * The architecture and priors of one AIR model: everything that decides its tensor shapes and its densities.
+ *
+ * Names follow Eslami et al., "Attend, Infer, Repeat" (NIPS 2016). Training hyper-parameters are not here.
+ */
+import { z } from "zod";
+
+const size = z.int().positive();
+const triple = z.tuple([z.number(), z.number(), z.number()]);
+const positiveTriple = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
+
+export const airConfigSchema = z
+  .strictObject({
+    /** Side S of the square image, pixels. */
+    imageSize: size.default(50),
+    /** Channels C: 1 for grey, 3 for RGB. */
+    channels: size.default(1),
+    /** Side O of the square object window (glimpse and patch), pixels. */
+    objectSize: size.default(28),
+    /** Most objects T the model looks for in one image. */
+    maxSteps: size.default(3),
+    /** Dimensions Z of the appearance code z_what. */
+    zWhatSize: size.default(50),
+    /** Units H of the recurrent network. */
+    lstmSize: size.default(256),
+    /** Units of the hidden layer between the recurrent state and presence and where. */
+    predictorSize: size.default(200),
+    /** Units of the hidden layer of the glimpse encoder. */
+    encoderSize: size.default(200),
+    /** Units of the hidden layer of the patch decoder. */
+    decoderSize: size.default(200),
+    /** Added to the decoder's logits, so that an untrained patch is nearly black. */
+    decoderBias: z.number().default(-2),
+    likelihood: z
+      .strictObject({
+        type: z.literal("gaussian"),
+        /** Standard deviation of a pixel, in units of the [0, 1] intensity range. */
+        std: z.number().positive().default(0.3),
+      })
+      .default({ type: "gaussian", std: 0.3 }),
+    prior: z
+      .strictObject({
+        /** Probability that one more object is present, per step. */
+        presence: z.number().gt(0).lt(1).default(0.01),
+        /** Mean and standard deviation of z_where = (s, x, y). */
+        whereMean: triple.default([3, 0, 0]),
+        whereStd: positiveTriple.default([0.2, 1, 1]),
+      })
+      .prefault({}),
+    /**
+     * How the network's output becomes the posterior of z_where:
+     * `prior-offset`: mean = prior mean + raw, std = prior std · softplus(raw);
+     * `absolute`: mean = raw, std = softplus(raw), the form of the reference implementation.
+     */
+    whereParameterisation: z.enum(["prior-offset", "absolute"]).default("prior-offset"),
+  })
+  .refine((config) => config.objectSize <= config.imageSize, {
+    message: "objectSize must not exceed imageSize",
+    path: ["objectSize"],
+  });
+
+export type AirConfig = z.output<typeof airConfigSchema>;
+export type AirConfigInput = z.input<typeof airConfigSchema>;
+
+/**
+ * Fills defaults and validates.
+ *
+ * @throws {ConfigError} naming every offending key and what was expected of it.
+ */
+export function parseAirConfig(input: AirConfigInput | unknown): AirConfig {
+  return parseWith(airConfigSchema, input, "model configuration");
+}
+
+/** A configuration, manifest or option that does not have the required form. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+}
+
+/** Validates `input` by `schema`; a failure names `what`, each offending key and the reason. */
+export function parseWith<S extends z.ZodType>(schema: S, input: unknown, what: string): z.output<S> {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const reasons = result.error.issues.map((issue) => `  ${issue.path.join(".") || "(top level)"}: ${issue.message}`);
+  throw new ConfigError(`Invalid ${what}:\n${reasons.join("\n")}`);
+}

@@ -1,0 +1,29 @@
+/**
+ * The number of objects n in 0..T. Presence is 1…1 0…0, so n alone says which steps are present: the presence
+ * probabilities p_t of the steps are the hazard of n, q(n) = Π_{t≤n} p_t · (1 - p_{n+1}), with p_{T+1} = 0.
+ */
+
+/** q(0..T) of one image from its T presence probabilities, each conditional on the step before being present. */
+export function countProbabilities(presence: ArrayLike<number>): number[] {
+  const q: number[] = [];
+  let remaining = 1;
+  for (let t = 0; t < presence.length; t++) {
+    const p = presence[t]!;
+    q.push(remaining * (1 - p));
+    remaining *= p;
+  }
+  q.push(remaining);
+  return q;
+}
+
+/** log p(0..T) under a presence prior with the same probability `presence` at every step. */
+export function logCountPrior(presence: number, maxSteps: number): number[] {
+  return countProbabilities(new Array<number>(maxSteps).fill(presence)).map(Math.log);
+}
+
+/** The most probable count; the smallest of equals. */
+export function mapCount(probabilities: ArrayLike<number>): number {
+  let best = 0;
+  for (let n = 1; n < probabilities.length; n++) if (probabilities[n]! > probabilities[best]!) best = n;
+  return best;
+}

@@ -1,0 +1,74 @@
+/**
+ * The three ONNX graphs of an exported model, by the names of their inputs and outputs: the contract between the
+ * exporter and the runtimes. Everything is float32; B, the batch, is the only symbolic dimension, called `batch`.
+ *
+ * Letters: S image side, C channels, O object side, T steps, H LSTM units, Z size of z_what.
+ *
+ * - `encoder`: the part of the recurrent network's gates that depends on the image alone, computed once per image,
+ *   and the log-likelihood of the empty canvas.
+ * - `step`: attend → infer → write, once per object. A `next_…` output feeds the input of the same name without
+ *   `next_` at the following step. Noise is an input: zero noise gives the posterior means.
+ * - `decoder`: redraws objects one slot at a time onto a canvas.
+ */
+import type { AirConfig } from "./config.js";
+
+export const graphNames = ["encoder", "step", "decoder"] as const;
+export type GraphName = (typeof graphNames)[number];
+
+export type GraphSignature = {
+  readonly inputs: Readonly<Record<string, readonly number[]>>;
+  readonly outputs: Readonly<Record<string, readonly number[]>>;
+};
+
+/** Shapes of every input and output without the leading batch dimension; `[]` is one number per image. */
+export function graphSignatures(config: AirConfig) {
+  const image = [config.channels, config.imageSize, config.imageSize];
+  const patch = [config.channels, config.objectSize, config.objectSize];
+  const hidden = [config.lstmSize];
+  const what = [config.zWhatSize];
+  const where = [3];
+  return {
+    encoder: {
+      inputs: { image },
+      outputs: { image_gates: [4 * config.lstmSize], log_likelihood: [] },
+    },
+    step: {
+      inputs: {
+        image,
+        image_gates: [4 * config.lstmSize],
+        hidden,
+        cell: hidden,
+        z_where: where,
+        z_what: what,
+        canvas: image,
+        eps_where: where,
+        eps_what: what,
+      },
+      outputs: {
+        next_hidden: hidden,
+        next_cell: hidden,
+        next_z_where: where,
+        next_z_what: what,
+        next_canvas: image,
+        /** Log-odds that this step's object is present, given that all before it are. */
+        presence_logit: [],
+        z_where_mean: where,
+        z_where_std: where,
+        z_what_mean: what,
+        z_what_std: what,
+        /** KL of this step's posterior from the prior, nats. */
+        kl_where: [],
+        kl_what: [],
+        /** log p(image | next_canvas), nats. */
+        log_likelihood: [],
+        /** What the step looked at, and what it drew there. */
+        glimpse: patch,
+        patch,
+      },
+    },
+    decoder: {
+      inputs: { z_where: where, z_what: what, presence: [], canvas: image },
+      outputs: { patch, next_canvas: image },
+    },
+  } as const satisfies Record<GraphName, GraphSignature>;
+}

@@ -1,0 +1,70 @@
+/**
+ * `config.json` of an exported model: what the folder holds, how it was made, and how to know that it is intact.
+ */
+import { z } from "zod";
+import { airConfigSchema, ConfigError, parseWith } from "./config.js";
+import { graphNames } from "./graphs.js";
+
+export const MANIFEST_FILE = "config.json";
+/** Raised when a reader of the old version could misread the new one. */
+export const MANIFEST_VERSION = 1;
+
+const fileSchema = z.strictObject({
+  /** Path relative to the manifest, with forward slashes. */
+  path: z
+    .string()
+    .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\\]+$/, "must be a relative path with forward slashes, inside the folder"),
+  /** Size in bytes. */
+  size: z.int().positive(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hexadecimal digits"),
+});
+
+export const manifestSchema = z.strictObject({
+  format: z.literal("air-onnx"),
+  formatVersion: z.literal(MANIFEST_VERSION),
+  name: z.string().min(1),
+  model: airConfigSchema,
+  /** How a user's pixels become the graph's input: value / scale. Images of 8-bit integers have scale 255. */
+  normalisation: z.strictObject({ scale: z.number().positive() }),
+  opset: z.int().positive(),
+  files: z.strictObject(
+    Object.fromEntries(graphNames.map((name) => [name, fileSchema])) as Record<
+      (typeof graphNames)[number],
+      typeof fileSchema
+    >,
+  ),
+  training: z.strictObject({
+    dataset: z.string(),
+    seed: z.int().nonnegative(),
+    steps: z.int().nonnegative(),
+    /** Source revision of the code that trained it, if known. */
+    commit: z.string().nullable(),
+    /** ISO 8601 time of the export. */
+    exportedAt: z.string(),
+  }),
+  /** Numbers measured on held-out images, by name, such as `countAccuracyMap` (fraction) or `elbo` (nats per image). */
+  metrics: z.record(z.string(), z.number()),
+});
+
+export type Manifest = z.output<typeof manifestSchema>;
+export type ManifestFile = z.output<typeof fileSchema>;
+
+/**
+ * Parses and validates the text of a manifest.
+ *
+ * @throws {ConfigError} if it is not JSON or not of this form; names `source` and each offending key.
+ */
+export function parseManifest(text: string, source: string): Manifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new ConfigError(`Manifest ${source} is not JSON: ${String(cause)}`, { cause });
+  }
+  return parseWith(manifestSchema, json, `manifest ${source}`);
+}
+
+/** The JSON Schema (draft 2020-12) of the manifest, for tools in other languages. */
+export function manifestJsonSchema(): unknown {
+  return z.toJSONSchema(manifestSchema, { io: "input" });
+}

@@ -1,0 +1,138 @@
+/**
+ * Random numbers that are a function of (seed, stream), on every machine: Philox4x32-10, a counter-based generator
+ * (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+ *
+ * A stream is named by up to three integers, for example (purpose, step): any stream can be opened at any time without
+ * drawing the ones before it, which is what makes a resumed run equal to one that never stopped.
+ */
+
+const MULTIPLIER_0 = 0xd2511f53;
+const MULTIPLIER_1 = 0xcd9e8d57;
+const WEYL_0 = 0x9e3779b9;
+const WEYL_1 = 0xbb67ae85;
+const ROUNDS = 10;
+
+export type StreamPath =
+  | readonly []
+  | readonly [number]
+  | readonly [number, number]
+  | readonly [number, number, number];
+
+export class RandomStream {
+  readonly #key: readonly [number, number];
+  readonly #path: readonly [number, number, number];
+  readonly #block = new Uint32Array(4);
+  #counter = 0;
+  #used = 4;
+  #spareNormal: number | undefined;
+
+  /**
+   * @param seed a non-negative safe integer
+   * @param path names the stream: non-negative integers below 2³²
+   * @throws {RangeError} for a seed or path outside those ranges
+   */
+  constructor(seed: number, ...path: StreamPath) {
+    if (!Number.isSafeInteger(seed) || seed < 0) {
+      throw new RangeError(`A seed must be an integer from 0 to 2^53 - 1, got ${seed}`);
+    }
+    for (const part of path) {
+      if (!Number.isInteger(part) || part < 0 || part > 0xffffffff) {
+        throw new RangeError(`A stream is named by integers from 0 to 2^32 - 1, got ${part}`);
+      }
+    }
+    this.#key = [seed >>> 0, Math.floor(seed / 2 ** 32)];
+    this.#path = [path[0] ?? 0, path[1] ?? 0, path[2] ?? 0];
+  }
+
+  /** An integer in [0, 2³²). */
+  uint32(): number {
+    if (this.#used === 4) {
+      philox4x32(this.#block, this.#counter++, this.#path[0], this.#path[1], this.#path[2], this.#key[0], this.#key[1]);
+      this.#used = 0;
+    }
+    return this.#block[this.#used++]!;
+  }
+
+  /** A number in [0, 1) with 32 random bits. */
+  uniform(): number {
+    return this.uint32() * 2 ** -32;
+  }
+
+  /** An integer in [0, bound), without bias. */
+  integer(bound: number): number {
+    const limit = 2 ** 32 - (2 ** 32 % bound);
+    let draw = this.uint32();
+    while (draw >= limit) draw = this.uint32();
+    return draw % bound;
+  }
+
+  /** A draw from N(0, 1), by Box and Muller. */
+  normal(): number {
+    const spare = this.#spareNormal;
+    if (spare !== undefined) {
+      this.#spareNormal = undefined;
+      return spare;
+    }
+    const radius = Math.sqrt(-2 * Math.log((this.uint32() + 0.5) * 2 ** -32));
+    const angle = 2 * Math.PI * this.uniform();
+    this.#spareNormal = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
+  }
+
+  /** Fills `target` with draws from N(0, 1) and returns it. */
+  fillNormal(target: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+    for (let i = 0; i < target.length; i++) target[i] = this.normal();
+    return target;
+  }
+
+  /** A uniformly random order of 0..length-1. */
+  permutation(length: number): Uint32Array<ArrayBuffer> {
+    const order = Uint32Array.from({ length }, (_, i) => i);
+    for (let i = length - 1; i > 0; i--) {
+      const j = this.integer(i + 1);
+      const held = order[i]!;
+      order[i] = order[j]!;
+      order[j] = held;
+    }
+    return order;
+  }
+}
+
+/** Writes the Philox4x32-10 block of counter (c0, c1, c2, c3) under key (k0, k1) into `out`. */
+export function philox4x32(
+  out: Uint32Array,
+  c0: number,
+  c1: number,
+  c2: number,
+  c3: number,
+  k0: number,
+  k1: number,
+): void {
+  for (let round = 0; round < ROUNDS; round++) {
+    const high0 = multiplyHigh(MULTIPLIER_0, c0);
+    const low0 = Math.imul(MULTIPLIER_0, c0);
+    const high1 = multiplyHigh(MULTIPLIER_1, c2);
+    const low1 = Math.imul(MULTIPLIER_1, c2);
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + WEYL_0) | 0;
+    k1 = (k1 + WEYL_1) | 0;
+  }
+  out[0] = c0;
+  out[1] = c1;
+  out[2] = c2;
+  out[3] = c3;
+}
+
+/** The upper 32 bits of the product of two unsigned 32-bit integers. */
+function multiplyHigh(a: number, b: number): number {
+  const aHigh = a >>> 16;
+  const aLow = a & 0xffff;
+  const bHigh = b >>> 16;
+  const bLow = b & 0xffff;
+  const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
+  const other = aLow * bHigh + (middle & 0xffff);
+  return (aHigh * bHigh + Math.floor(middle / 65536) + Math.floor(other / 65536)) | 0;
+}

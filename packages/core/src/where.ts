@@ -1,0 +1,47 @@
+/**
+ * The geometry of z_where = (s, x, y): a window of the image, by scale and shift alone.
+ *
+ * Coordinates u run over [-1, 1] between the outer edges of the image. The object is read at `s·u + (x, y)`, so a
+ * larger `s` is a smaller window: it is S/s pixels wide, centred on S/2·(1 - x/s), S/2·(1 - y/s).
+ */
+
+/** An axis-aligned box in pixels of the image; `max` edges are exclusive; it may reach over the image's border. */
+export interface Box {
+  readonly xmin: number;
+  readonly ymin: number;
+  readonly xmax: number;
+  readonly ymax: number;
+}
+
+/** `[s, x, y]`, without units: multiples of half the image's side. */
+export type ZWhere = readonly [s: number, x: number, y: number];
+
+/** The pixels that the window `zWhere` covers in an image with side `imageSize`. */
+export function boxFromZWhere([s, x, y]: ZWhere, imageSize: number): Box {
+  const half = imageSize / 2;
+  const centreX = half * (1 - x / s);
+  const centreY = half * (1 - y / s);
+  const reach = half / s;
+  return { xmin: centreX - reach, ymin: centreY - reach, xmax: centreX + reach, ymax: centreY + reach };
+}
+
+/** The window that covers `box`: the inverse of {@link boxFromZWhere} for square boxes; others get their mean side. */
+export function zWhereFromBox(box: Box, imageSize: number): ZWhere {
+  const side = (box.xmax - box.xmin + box.ymax - box.ymin) / 2;
+  const s = imageSize / side;
+  const offset = (centre: number): number => s * (1 - (2 * centre) / imageSize);
+  return [s, offset((box.xmin + box.xmax) / 2), offset((box.ymin + box.ymax) / 2)];
+}
+
+/** Intersection over union of two boxes, in [0, 1]. */
+export function intersectionOverUnion(a: Box, b: Box): number {
+  const width = Math.min(a.xmax, b.xmax) - Math.max(a.xmin, b.xmin);
+  const height = Math.min(a.ymax, b.ymax) - Math.max(a.ymin, b.ymin);
+  if (width <= 0 || height <= 0) return 0;
+  const intersection = width * height;
+  return intersection / (area(a) + area(b) - intersection);
+}
+
+function area(box: Box): number {
+  return (box.xmax - box.xmin) * (box.ymax - box.ymin);
+}
