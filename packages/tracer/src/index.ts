@@ -1,1 +1,26 @@
-export {};
+export { TRACING_BACKEND, TracedValueError, UnsupportedKernelError } from "./backend.js";
+export {
+  type EncodeOptions,
+  encodeGraph,
+  encodeLoop,
+  initialState,
+  type LoopSpec,
+  OPSET,
+  STEPS,
+  stacked,
+} from "./encode.js";
+export { float, type Graph, int, ints, type Node, text, type Value } from "./graph/ir.js";
+export { cast, dense, elementwise, type Operand, operand, reshape } from "./graph/operand.js";
+export { type KernelCall, KernelInputs, type Lowering, lowering } from "./lowerings/lowering.js";
+export { decodeModel, type ModelProto } from "./onnx/schema.js";
+export {
+  BATCH,
+  type InputSpec,
+  type NamedTensors,
+  registerLowering,
+  supportedKernels,
+  type TracedGraph,
+  type TraceOptions,
+  trace,
+  type Weight,
+} from "./trace.js";

@@ -1,0 +1,111 @@
+/**
+ * Collects the nodes of one trace. Equal constants are kept once, and a node equal to an earlier one is that one.
+ */
+import type { OnnxDType } from "../onnx/schema.js";
+import type {
+  Attribute,
+  ConstantData,
+  ConstantValue,
+  Graph,
+  InputValue,
+  Node,
+  ResultValue,
+  Shape,
+  Value,
+} from "./ir.js";
+import { sizeOf } from "./ir.js";
+
+export class GraphBuilder {
+  /** The tfjs kernel whose lowering is running; recorded with each node. */
+  currentKernel = "";
+  readonly #inputs: InputValue[] = [];
+  readonly #nodes: Node[] = [];
+  readonly #nodesByKey = new Map<string, Node>();
+  readonly #constantsByKey = new Map<string, ConstantValue[]>();
+  #nextId = 0;
+
+  input(name: string, dtype: OnnxDType, shape: Shape): InputValue {
+    const value: InputValue = { kind: "input", id: this.#nextId++, name, dtype, shape };
+    this.#inputs.push(value);
+    return value;
+  }
+
+  /** A constant of `shape`; `name` is kept as the initializer's name if this is the first of its content. */
+  constant(dtype: OnnxDType, shape: Shape, data: ConstantData, name?: string): ConstantValue {
+    if (data.length !== sizeOf(shape)) {
+      throw new Error(`A constant of shape [${shape}] needs ${sizeOf(shape)} values, got ${data.length}`);
+    }
+    const key = `${dtype} ${shape} ${fingerprint(data)}`;
+    const candidates = this.#constantsByKey.get(key) ?? [];
+    const equal = candidates.find((candidate) => sameBits(candidate.data, data));
+    if (equal) return equal;
+    const value: ConstantValue = { kind: "constant", id: this.#nextId++, dtype, shape, data, name };
+    this.#constantsByKey.set(key, [...candidates, value]);
+    return value;
+  }
+
+  scalar(value: number, dtype: "float32" | "int32" = "float32"): ConstantValue {
+    return this.constant(dtype, [], dtype === "float32" ? Float32Array.of(value) : Int32Array.of(value));
+  }
+
+  /** A one-dimensional int64 constant, for the shape and index inputs of ONNX operators. */
+  int64(values: readonly number[]): ConstantValue {
+    return this.constant("int64", [values.length], values);
+  }
+
+  /** Adds a node with one output. */
+  node(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    output: { readonly dtype: OnnxDType; readonly shape: Shape },
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): ResultValue {
+    return this.nodes(op, inputs, [output], attributes)[0]!;
+  }
+
+  /** Adds a node with any number of outputs. */
+  nodes(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    outputs: readonly { readonly dtype: OnnxDType; readonly shape: Shape }[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): readonly ResultValue[] {
+    const key = `${op}(${inputs.map((input) => input?.id ?? "")})${outputs.length}${outputs[0]?.dtype}${JSON.stringify(attributes)}`;
+    const equal = this.#nodesByKey.get(key);
+    if (equal) return equal.outputs;
+    const results: ResultValue[] = [];
+    const node: Node = { op, inputs, attributes, outputs: results, kernel: this.currentKernel };
+    for (const { dtype, shape } of outputs) {
+      results.push({ kind: "result", id: this.#nextId++, dtype, shape, node });
+    }
+    this.#nodes.push(node);
+    this.#nodesByKey.set(key, node);
+    return results;
+  }
+
+  /** The graph that computes `outputs`; nodes that none of them needs are left out. */
+  build(outputs: Readonly<Record<string, Value>>): Graph {
+    const needed = new Set<Node>();
+    const pending = Object.values(outputs);
+    for (let value = pending.pop(); value; value = pending.pop()) {
+      if (value.kind !== "result" || needed.has(value.node)) continue;
+      needed.add(value.node);
+      for (const input of value.node.inputs) if (input) pending.push(input);
+    }
+    return { inputs: this.#inputs, nodes: this.#nodes.filter((node) => needed.has(node)), outputs };
+  }
+}
+
+/** A cheap key by which equal data is found; collisions are resolved by comparing. */
+function fingerprint(data: ConstantData): string {
+  let hash = 0;
+  const stride = Math.max(1, Math.floor(data.length / 64));
+  for (let i = 0; i < data.length; i += stride) hash = (Math.imul(hash, 31) + Math.round(data[i]! * 4096)) | 0;
+  return `${data.length}:${hash}`;
+}
+
+function sameBits(a: ConstantData, b: ConstantData): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
+  return true;
+}

@@ -1,0 +1,91 @@
+/**
+ * The traced graph between tfjs and ONNX: values, the nodes that make them, and nothing about either side's encoding.
+ */
+import type { OnnxDType } from "../onnx/schema.js";
+
+export type Shape = readonly number[];
+export type ConstantData = Float32Array | Int32Array | Uint8Array | readonly number[];
+
+interface TypedValue {
+  /** Position in order of creation; equal traces number their values alike. */
+  readonly id: number;
+  readonly dtype: OnnxDType;
+  readonly shape: Shape;
+}
+
+/** What the graph is fed. */
+export interface InputValue extends TypedValue {
+  readonly kind: "input";
+  readonly name: string;
+}
+
+/** A value known while tracing. An int64 constant holds a shape or an index list; its data is plain integers. */
+export interface ConstantValue extends TypedValue {
+  readonly kind: "constant";
+  readonly data: ConstantData;
+  readonly name: string | undefined;
+}
+
+/** What a node computes. */
+export interface ResultValue extends TypedValue {
+  readonly kind: "result";
+  readonly node: Node;
+}
+
+export type Value = InputValue | ConstantValue | ResultValue;
+
+export type Attribute =
+  | { readonly type: "float"; readonly value: number }
+  | { readonly type: "int"; readonly value: number }
+  | { readonly type: "string"; readonly value: string }
+  | { readonly type: "floats"; readonly value: readonly number[] }
+  | { readonly type: "ints"; readonly value: readonly number[] };
+
+export interface Node {
+  /** ONNX operator of the default domain. */
+  readonly op: string;
+  /** Empty for an optional input that is left out. */
+  readonly inputs: readonly (Value | undefined)[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+  readonly outputs: readonly ResultValue[];
+  /** The tfjs kernel that was being lowered. */
+  readonly kernel: string;
+}
+
+export interface Graph {
+  readonly inputs: readonly InputValue[];
+  readonly nodes: readonly Node[];
+  readonly outputs: Readonly<Record<string, Value>>;
+}
+
+export const float = (value: number): Attribute => ({ type: "float", value });
+export const int = (value: number): Attribute => ({ type: "int", value });
+export const ints = (value: readonly number[]): Attribute => ({ type: "ints", value });
+export const text = (value: string): Attribute => ({ type: "string", value });
+
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((size, dim) => size * dim, 1);
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((dim, i) => dim === b[i]);
+}
+
+/**
+ * The shape that `shapes` broadcast to, by NumPy's rule.
+ *
+ * @throws {Error} if they do not broadcast
+ */
+export function broadcastShapes(...shapes: Shape[]): number[] {
+  const rank = Math.max(...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, axis) => {
+    let size = 1;
+    for (const shape of shapes) {
+      const dim = shape[axis - rank + shape.length] ?? 1;
+      if (dim === 1 || dim === size) continue;
+      if (size !== 1) throw new Error(`Shapes ${shapes.map((s) => `[${s}]`).join(" and ")} do not broadcast`);
+      size = dim;
+    }
+    return size;
+  });
+}

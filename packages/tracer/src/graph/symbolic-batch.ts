@@ -1,0 +1,128 @@
+/**
+ * Finds how a traced graph depends on the size of its batch, from traces at several sizes.
+ */
+import type { ConstantValue, Graph, Node, Value } from "./ir.js";
+
+/** The function slope·B + offset, or slope/B, of the batch size B. */
+export type BatchFunction =
+  | { readonly form: "affine"; readonly slope: number; readonly offset: number }
+  | { readonly form: "reciprocal"; readonly slope: number };
+
+/** A number, or what it is as a function of the batch. */
+export type BatchNumber = number | BatchFunction;
+
+/** The constants and output shapes that depend on the batch; everything else is as in the first trace. */
+export interface BatchDependence {
+  readonly constants: ReadonlyMap<ConstantValue, readonly BatchNumber[]>;
+  readonly outputShapes: Readonly<Record<string, readonly BatchNumber[]>>;
+}
+
+/**
+ * @param graphs traces of one function that differ in the batch size alone
+ * @param sizes the batch size of each
+ * @throws {Error} if the traces differ in structure, or in a number that is no simple function of the batch
+ */
+export function batchDependence(graphs: readonly Graph[], sizes: readonly number[]): BatchDependence {
+  const [first, ...others] = graphs as readonly [Graph, ...Graph[]];
+  const constants = new Map<ConstantValue, readonly BatchNumber[]>();
+
+  const compareValues = (values: readonly (Value | undefined)[], node: Node): void => {
+    const [value, ...rest] = values;
+    if (rest.some((other) => other?.kind !== value?.kind || (value?.kind !== "constant" && other?.id !== value?.id))) {
+      throw structureError(node);
+    }
+    if (value?.kind !== "constant" || constants.has(value)) return;
+    const data = values.map((each) => (each as ConstantValue).data);
+    if (data.every((each) => each === data[0]) || data.every((each) => sameNumbers(each, data[0]!))) return;
+    if (data.some((each) => each.length !== data[0]!.length)) {
+      throw new Error(
+        `Kernel ${node.kernel} uses a constant whose size depends on the batch: make it from the traced inputs instead`,
+      );
+    }
+    constants.set(
+      value,
+      Array.from(data[0]!, (_, i) =>
+        fitBatchNumber(
+          data.map((each) => each[i]!),
+          sizes,
+          `a constant of kernel ${node.kernel}`,
+        ),
+      ),
+    );
+  };
+
+  for (const other of others) if (other.nodes.length !== first.nodes.length) throw structureError();
+  first.nodes.forEach((node, n) => {
+    const nodes = graphs.map((graph) => graph.nodes[n]!);
+    for (const other of nodes) {
+      if (other.op !== node.op || other.inputs.length !== node.inputs.length || !sameAttributes(other, node)) {
+        throw structureError(node);
+      }
+    }
+    for (let i = 0; i < node.inputs.length; i++)
+      compareValues(
+        nodes.map((each) => each.inputs[i]),
+        node,
+      );
+  });
+
+  const outputShapes = Object.fromEntries(
+    Object.entries(first.outputs).map(([name, value]) => [
+      name,
+      value.shape.map((_, axis) =>
+        fitBatchNumber(
+          graphs.map((graph) => graph.outputs[name]!.shape[axis]!),
+          sizes,
+          `dimension ${axis} of output ${name}`,
+        ),
+      ),
+    ]),
+  );
+  return { constants, outputShapes };
+}
+
+/** The simplest function of the batch through all the points. */
+export function fitBatchNumber(values: readonly number[], sizes: readonly number[], what: string): BatchNumber {
+  const [v0, v1] = values as readonly [number, number];
+  if (values.every((value) => Object.is(value, v0))) return v0;
+  const [b0, b1] = sizes as readonly [number, number];
+  const reciprocal = v0 * b0;
+  if (values.every((value, i) => nearlyEqual(value * sizes[i]!, reciprocal))) {
+    return { form: "reciprocal", slope: nearestInteger(reciprocal) };
+  }
+  const slope = nearestInteger((v1 - v0) / (b1 - b0));
+  const offset = nearestInteger(v0 - slope * b0);
+  if (values.every((value, i) => nearlyEqual(value, slope * sizes[i]! + offset))) {
+    return { form: "affine", slope, offset };
+  }
+  throw new Error(`${what} depends on the batch in a way that cannot be expressed: ${values} at batch ${sizes}`);
+}
+
+/** Relative error below which two float32 numbers count as the same function value. */
+const TOLERANCE = 1e-6;
+
+function nearlyEqual(a: number, b: number): boolean {
+  return Math.abs(a - b) <= TOLERANCE * Math.max(Math.abs(a), Math.abs(b));
+}
+
+function nearestInteger(value: number): number {
+  const rounded = Math.round(value);
+  return nearlyEqual(rounded, value) || Math.abs(value - rounded) < TOLERANCE ? rounded : value;
+}
+
+function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
+  return true;
+}
+
+function sameAttributes(a: Node, b: Node): boolean {
+  return JSON.stringify(a.attributes) === JSON.stringify(b.attributes);
+}
+
+function structureError(node?: Node): Error {
+  const where = node ? ` at ${node.op} (kernel ${node.kernel})` : "";
+  return new Error(
+    `The traced function takes another path for another batch size${where}: its graph cannot be symbolic`,
+  );
+}

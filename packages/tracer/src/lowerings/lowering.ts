@@ -1,0 +1,53 @@
+/**
+ * The form of a lowering: how one tfjs kernel is written in ONNX operators.
+ */
+import type { GraphBuilder } from "../graph/builder.js";
+import type { Operand } from "../graph/operand.js";
+
+/** The tensors a kernel is called with. */
+export class KernelInputs {
+  readonly #kernel: string;
+  readonly #operands: Readonly<Record<string, Operand | undefined>>;
+
+  constructor(kernel: string, operands: Readonly<Record<string, Operand | undefined>>) {
+    this.#kernel = kernel;
+    this.#operands = operands;
+  }
+
+  /** The input tfjs calls `name`. */
+  get(name: string): Operand {
+    const found = this.#operands[name];
+    if (!found) throw new Error(`Kernel ${this.#kernel} was called without its input ${name}`);
+    return found;
+  }
+
+  /** The input tfjs calls `name`, if it was given. */
+  optional(name: string): Operand | undefined {
+    return this.#operands[name];
+  }
+
+  /** All inputs in order, for kernels that take a list. */
+  list(): Operand[] {
+    return Object.values(this.#operands).filter((x) => x !== undefined);
+  }
+}
+
+export interface KernelCall<Attributes> {
+  readonly inputs: KernelInputs;
+  readonly attributes: Attributes;
+  readonly graph: GraphBuilder;
+}
+
+export interface Lowering {
+  /** The tfjs kernel's registered name. */
+  readonly kernel: string;
+  lower(call: KernelCall<unknown>): Operand | readonly Operand[];
+}
+
+/** A lowering whose kernel has the attributes `Attributes`, an interface that tfjs exports. */
+export function lowering<Attributes = object>(
+  kernel: string,
+  lower: (call: KernelCall<Attributes>) => Operand | readonly Operand[],
+): Lowering {
+  return { kernel, lower: (call) => lower(call as KernelCall<Attributes>) };
+}

@@ -1,0 +1,138 @@
+/**
+ * Runs a tfjs function on the tracing backend and returns the graph it amounts to.
+ *
+ * A symbolic batch is found by tracing three times: every shape, and every number that tfjs derived from a shape, must
+ * be the same affine function of the batch in all three, and becomes that function of the fed tensor's size.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { runningOps, TRACING_BACKEND, TracingBackend, UnsupportedKernelError } from "./backend.js";
+import { GraphBuilder } from "./graph/builder.js";
+import type { Graph } from "./graph/ir.js";
+import { constantOperand, dense, onnxDType, operand } from "./graph/operand.js";
+import { type BatchDependence, batchDependence } from "./graph/symbolic-batch.js";
+import { allLowerings } from "./lowerings/index.js";
+import type { Lowering } from "./lowerings/lowering.js";
+
+/** The one symbolic dimension a traced graph may have. */
+export const BATCH = "batch";
+
+export interface InputSpec {
+  /** Sizes; `"batch"` marks the symbolic dimension, in at most one place of each input. */
+  readonly shape: readonly (number | typeof BATCH)[];
+  /** Default float32. */
+  readonly dtype?: "float32" | "int32" | "bool";
+}
+
+export interface Weight {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int32Array | Uint8Array;
+}
+
+export type NamedTensors = Record<string, tf.Tensor>;
+
+export interface TraceOptions {
+  /** The graph's inputs by name; `fn` gets a tensor for each. */
+  readonly inputs: Readonly<Record<string, InputSpec>>;
+  /** Constants that keep their names as the model's initializers; `fn` gets a tensor for each. */
+  readonly weights?: Readonly<Record<string, Weight>>;
+}
+
+/** A traced function: pass it to `encodeGraph` for an ONNX model, or to `encodeLoop` for many steps in one call. */
+export interface TracedGraph {
+  readonly graph: Graph;
+  readonly inputs: Readonly<Record<string, InputSpec>>;
+  readonly batch: BatchDependence;
+}
+
+/** Sizes that stand for the symbolic batch: primes, unlikely as a real size and without common factors. */
+const BATCH_SIZES = [1009, 1013, 1019] as const;
+
+const backend = new TracingBackend();
+const lowerings = new Map<string, Lowering>();
+tf.registerBackend(TRACING_BACKEND, () => backend, -1);
+for (const each of allLowerings) registerLowering(each);
+
+/** Adds a lowering for a kernel, or replaces the one it has. */
+export function registerLowering(lowering: Lowering): void {
+  if (tf.getKernel(lowering.kernel, TRACING_BACKEND)) tf.unregisterKernel(lowering.kernel, TRACING_BACKEND);
+  lowerings.set(lowering.kernel, lowering);
+  tf.registerKernel({
+    kernelName: lowering.kernel,
+    backendName: TRACING_BACKEND,
+    kernelFunc: ({ inputs, attrs }) => backend.lower(lowering, inputs, attrs),
+  });
+}
+
+/** The tfjs kernels that can be traced, sorted. */
+export function supportedKernels(): string[] {
+  return [...lowerings.keys()].sort();
+}
+
+/**
+ * Traces `fn`: any tfjs function of tensors to tensors, gradients included (`tf.grads`, `tf.valueAndGrads`).
+ *
+ * @param fn gets one tensor per input and weight; returns the graph's outputs by name
+ * @throws {UnsupportedKernelError} for a kernel without a lowering, naming it and the op that led to it
+ * @throws {TracedValueError} if `fn` reads the value of a traced tensor
+ */
+export function trace(fn: (tensors: NamedTensors) => NamedTensors, options: TraceOptions): TracedGraph {
+  const symbolic = Object.values(options.inputs).some((input) => input.shape.includes(BATCH));
+  const sizes = symbolic ? BATCH_SIZES : ([1] as const);
+  const graphs = sizes.map((batchSize) => traceAt(fn, options, batchSize));
+  return { graph: graphs[0]!, inputs: options.inputs, batch: batchDependence(graphs, sizes) };
+}
+
+function traceAt(fn: (tensors: NamedTensors) => NamedTensors, options: TraceOptions, batchSize: number): Graph {
+  const graph = new GraphBuilder();
+  const previous = tf.getBackend();
+  registerRefusals();
+  activate(TRACING_BACKEND);
+  tf.engine().startScope("trace");
+  try {
+    return backend.into(graph, () => {
+      const tensors: NamedTensors = {};
+      for (const [name, { shape, dtype = "float32" }] of Object.entries(options.inputs)) {
+        const sizes = shape.map((dim) => (dim === BATCH ? batchSize : dim));
+        tensors[name] = backend.tensor(operand(graph.input(name, onnxDType(dtype), sizes), dtype));
+      }
+      for (const [name, { shape, data }] of Object.entries(options.weights ?? {})) {
+        if (name in tensors) throw new Error(`${name} is the name of both an input and a weight`);
+        const dtype = data instanceof Float32Array ? "float32" : data instanceof Int32Array ? "int32" : "bool";
+        tensors[name] = backend.tensor(constantOperand(graph, data, shape, dtype, name));
+      }
+      const outputs = Object.entries(fn(tensors)).map(([name, tensor]) => {
+        if (name in options.inputs) throw new Error(`${name} is the name of both an input and an output`);
+        return [name, dense(graph, backend.operandOf(tensor))] as const;
+      });
+      if (outputs.length === 0) throw new Error("The traced function returned no tensors");
+      return graph.build(Object.fromEntries(outputs));
+    });
+  } catch (error) {
+    const missing = /Cannot find registered kernel '(\w+)'|Kernel '(\w+)' not registered/.exec(String(error));
+    if (missing) throw new UnsupportedKernelError((missing[1] ?? missing[2])!, []);
+    throw error;
+  } finally {
+    tf.engine().endScope();
+    activate(previous);
+  }
+}
+
+/** Makes a backend current. It is synchronous for backends that initialise synchronously, as all that were in use. */
+function activate(name: string): void {
+  void tf.setBackend(name);
+  if (tf.getBackend() !== name) throw new Error(`The tfjs backend ${name} could not be made current`);
+}
+
+/** Gives every kernel that tfjs knows, and this backend does not, one that refuses with the op's name. */
+function registerRefusals(): void {
+  for (const { kernelName } of tf.getKernelsForBackend("cpu")) {
+    if (tf.getKernel(kernelName, TRACING_BACKEND)) continue;
+    tf.registerKernel({
+      kernelName,
+      backendName: TRACING_BACKEND,
+      kernelFunc: () => {
+        throw new UnsupportedKernelError(kernelName, runningOps());
+      },
+    });
+  }
+}
