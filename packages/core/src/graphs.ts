@@ -7,9 +7,11 @@
  * - `encoder`: the part of the recurrent network's gates that depends on the image alone, computed once per image,
  *   and the log-likelihood of the empty canvas.
  * - `step`: attend → infer → write, once per object. A `next_…` output feeds the input of the same name without
- *   `next_` at the following step. Noise is an input: zero noise gives the posterior means.
+ *   `next_` at the following step; at the first step all of these are zero. Noise is an input: zero noise gives the
+ *   posterior means.
  * - `decoder`: redraws objects one slot at a time onto a canvas.
  */
+import type { InferenceSession } from "onnxruntime-common";
 import type { AirConfig } from "./config.js";
 
 export const graphNames = ["encoder", "step", "decoder"] as const;
@@ -71,4 +73,30 @@ export function graphSignatures(config: AirConfig) {
       outputs: { patch, next_canvas: image },
     },
   } as const satisfies Record<GraphName, GraphSignature>;
+}
+
+/**
+ * How a loaded graph differs from its signature, in words; empty if it does not. Extra outputs are no difference.
+ */
+export function signatureDifferences(
+  session: Pick<InferenceSession, "inputMetadata" | "outputNames">,
+  { inputs, outputs }: GraphSignature,
+): string[] {
+  const found = new Map(session.inputMetadata.map((input) => [input.name, input]));
+  const differences: string[] = [];
+  for (const [name, shape] of Object.entries(inputs)) {
+    const input = found.get(name);
+    if (!input) {
+      differences.push(`it has no input "${name}"`);
+    } else if (!input.isTensor || input.type !== "float32") {
+      differences.push(`its input "${name}" is ${input.isTensor ? input.type : "not a tensor"}, not float32`);
+    } else if (input.shape.length !== shape.length + 1 || shape.some((side, i) => input.shape[i + 1] !== side)) {
+      differences.push(`its input "${name}" is [${input.shape.join(", ")}], not [${["batch", ...shape].join(", ")}]`);
+    }
+  }
+  for (const name of found.keys()) if (!(name in inputs)) differences.push(`it has an unknown input "${name}"`);
+  for (const name of Object.keys(outputs)) {
+    if (!session.outputNames.includes(name)) differences.push(`it has no output "${name}"`);
+  }
+  return differences;
 }

@@ -1,6 +1,14 @@
+export * from "./attention-loop.js";
 export * from "./config.js";
 export * from "./count.js";
+export * from "./elbo.js";
+export { GraphOutputError, type GraphSession } from "./graph-run.js";
 export * from "./graphs.js";
+export * from "./images.js";
+export { requireInteger } from "./integer-option.js";
+export * from "./loaded-model.js";
 export * from "./manifest.js";
 export * from "./random.js";
+export * from "./scene.js";
+export * from "./scene-drawing.js";
 export * from "./where.js";

@@ -21,7 +21,7 @@ export function boxFromZWhere([s, x, y]: ZWhere, imageSize: number): Box {
   const half = imageSize / 2;
   const centreX = half * (1 - x / s);
   const centreY = half * (1 - y / s);
-  const reach = half / s;
+  const reach = half / Math.abs(s);
   return { xmin: centreX - reach, ymin: centreY - reach, xmax: centreX + reach, ymax: centreY + reach };
 }
 

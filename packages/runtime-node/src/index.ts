@@ -1,1 +1,21 @@
-export {};
+export type {
+  AirConfig,
+  Box,
+  DecodedScene,
+  DecodeOptions,
+  ImageInput,
+  InferenceOptions,
+  Manifest,
+  ObjectLatents,
+  Picture,
+  SampleOptions,
+  Scene,
+  SceneLatents,
+  SceneObject,
+  StepReport,
+  ZWhere,
+} from "@air-onnx/core";
+export { ConfigError, GraphOutputError, ImageError, ModelDisposedError } from "@air-onnx/core";
+export { AirModel, type LoadOptions } from "./air-model.js";
+export { type Device, type DeviceStatus, DeviceUnavailableError, devices, listDevices } from "./devices.js";
+export { type LoadProgress, ModelFileError } from "./model-folder.js";

@@ -84,7 +84,7 @@ export function trace(fn: (tensors: NamedTensors) => NamedTensors, options: Trac
 
 function traceAt(fn: (tensors: NamedTensors) => NamedTensors, options: TraceOptions, batchSize: number): Graph {
   const graph = new GraphBuilder();
-  const previous = tf.getBackend();
+  const previous = currentBackend();
   registerRefusals();
   activate(TRACING_BACKEND);
   tf.engine().startScope("trace");
@@ -113,8 +113,21 @@ function traceAt(fn: (tensors: NamedTensors) => NamedTensors, options: TraceOpti
     throw error;
   } finally {
     tf.engine().endScope();
-    activate(previous);
+    if (previous === undefined) forgetBackend();
+    else activate(previous);
   }
+}
+
+/** The name of the backend in use, or undefined while tfjs has not chosen one. */
+function currentBackend(): string | undefined {
+  return (tf.getBackend() as string | undefined) || undefined;
+}
+
+/** Back to the state before tfjs chose a backend: the next op outside a trace makes it choose. */
+function forgetBackend(): void {
+  const engine = tf.engine() as unknown as { backendName: string | undefined; backendInstance: unknown };
+  engine.backendName = undefined;
+  engine.backendInstance = null;
 }
 
 /** Makes a backend current. It is synchronous for backends that initialise synchronously, as all that were in use. */

@@ -1,1 +1,17 @@
-export {};
+export { FileError, reasonInWords, temporaryPath, writeFileAtomic } from "./atomic-file.js";
+export { Batches } from "./batches.js";
+export { describeConfigDifference, parseTrainConfig, type TrainConfig, type TrainConfigInput } from "./config.js";
+export * from "./data/index.js";
+export { createEngine } from "./engine/create.js";
+export { createEagerEngine, type EagerBackend, useEagerBackend } from "./engine/eager.js";
+export * from "./engine/engine.js";
+export { createTracedEngine } from "./engine/traced.js";
+export { type EvaluateOptions, type Evaluation, Evaluator, type Explanation } from "./evaluate.js";
+export { type GraphFunction, graphFunctions } from "./model/graphs.js";
+export { initialParameters, type ParameterValue, parameterShapes } from "./model/parameters.js";
+export type { Estimator } from "./objective/estimator.js";
+export { estimators } from "./objective/estimators.js";
+export { evaluateScenes } from "./objective/marginal.js";
+export * from "./pictures/index.js";
+export * from "./run/index.js";
+export { DivergedError, type TrainEvent, type TrainOptions, type TrainResult, train } from "./train.js";

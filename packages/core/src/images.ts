@@ -1,0 +1,135 @@
+/**
+ * Pictures as users have them → the batch that the encoder takes: `[B, C, S, S]` float32 in [0, 1].
+ *
+ * Nothing is resized or guessed: a picture of another size is an error, because cropping, padding and scaling give a
+ * model different objects.
+ */
+import type { AirConfig } from "./config.js";
+
+/** A picture with its channels interleaved, row by row (`[height, width, channels]`); an `ImageData` is one. */
+export interface Picture {
+  /**
+   * 8-bit values are divided by the model's normalisation scale; floating-point values must be in [0, 1] already. The
+   * alpha of an RGBA picture is 0..255 or [0, 1].
+   */
+  readonly data: Uint8Array | Uint8ClampedArray | Float32Array;
+  readonly width: number;
+  readonly height: number;
+  /** 1 grey, 3 RGB, 4 RGBA; 4 if absent, as in `ImageData`. */
+  readonly channels?: number;
+}
+
+/** One picture, several, or a ready batch `[B, C, S, S]` with values in [0, 1]. */
+export type ImageInput = Picture | readonly Picture[] | Float32Array;
+
+/** A picture that the model cannot take; the message names the picture, what is wrong and what to do. */
+export class ImageError extends Error {
+  override name = "ImageError";
+}
+
+/**
+ * Makes the encoder's input. RGBA is composited over black; a grey model takes the luma of RGB (Rec. 601); an RGB model
+ * takes a grey picture in all three channels. A ready batch is checked and returned as it is.
+ *
+ * @param normalisation the manifest's: what 8-bit values are divided by
+ * @returns `[B, C, S, S]`, values in [0, 1]
+ * @throws {ImageError} for an empty batch, a wrong size, wrong channels, NaN, infinity, or a value outside [0, 1]
+ */
+export function toImageBatch(
+  input: ImageInput,
+  config: AirConfig,
+  normalisation: { readonly scale: number },
+): Float32Array<ArrayBuffer> {
+  const { imageSize: side, channels } = config;
+  const length = channels * side * side;
+  if (input instanceof Float32Array) {
+    if (input.length === 0) throw new ImageError("The batch of images is empty");
+    if (input.length % length !== 0) {
+      throw new ImageError(
+        `A batch of images for this model has a multiple of ${channels}x${side}x${side} = ${length} values, got ${input.length}`,
+      );
+    }
+    checkRange(input, config);
+    // onnxruntime rejects shared memory.
+    return isUnshared(input) ? input : Float32Array.from(input);
+  }
+  const pictures = Array.isArray(input) ? (input as readonly Picture[]) : [input as Picture];
+  if (pictures.length === 0) throw new ImageError("The batch of images is empty");
+  const batch = new Float32Array(pictures.length * length);
+  pictures.forEach((picture, i) => {
+    writePicture(picture, i, config, normalisation.scale, batch.subarray(i * length, (i + 1) * length));
+  });
+  return batch;
+}
+
+/** Rec. 601 luma, the weights by which Pillow, OpenCV and image codecs turn RGB to grey. */
+const LUMA = [0.299, 0.587, 0.114] as const;
+
+/** Writes one picture as `[C, S, S]` into `target`. */
+function writePicture(picture: Picture, index: number, config: AirConfig, scale: number, target: Float32Array): void {
+  const { imageSize: side, channels: wanted } = config;
+  const { data, width, height, channels = 4 } = (picture ?? {}) as Partial<Picture>;
+  const name = `image ${index}`;
+  const isFloat = data instanceof Float32Array;
+  if (!isFloat && !(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
+    throw new ImageError(
+      `${name} needs \`data\` as Uint8Array, Uint8ClampedArray or Float32Array, and width, height, channels`,
+    );
+  }
+  if (width !== side || height !== side) {
+    throw new ImageError(`${name} is ${width}x${height}, this model takes ${side}x${side}: resize it first`);
+  }
+  if (data.length !== side * side * channels) {
+    throw new ImageError(
+      `${name} has ${data.length} values, but ${side}x${side} with ${channels} channels needs ${side * side * channels}: is \`channels\` right?`,
+    );
+  }
+  const hasAlpha = channels === 4 && wanted !== 4;
+  const colours = hasAlpha ? 3 : channels;
+  const toGrey = wanted === 1 && colours === 3;
+  if (colours !== wanted && !toGrey && !(wanted === 3 && colours === 1)) {
+    throw new ImageError(`${name} has ${channels} channels, this model takes ${wanted}: convert it first`);
+  }
+  const read = (at: number, full: number): number => {
+    const value = isFloat ? data[at]! : data[at]! / full;
+    if (value >= 0 && value <= 1) return value;
+    throw outOfRange(value, index, Math.floor(at / channels), at % channels, side);
+  };
+  const plane = side * side;
+  for (let pixel = 0; pixel < plane; pixel++) {
+    const at = pixel * channels;
+    const opacity = hasAlpha ? read(at + 3, 255) : 1;
+    if (toGrey) {
+      const luma = LUMA[0] * read(at, scale) + LUMA[1] * read(at + 1, scale) + LUMA[2] * read(at + 2, scale);
+      target[pixel] = opacity * luma;
+    } else {
+      for (let c = 0; c < wanted; c++) {
+        target[c * plane + pixel] = opacity * read(colours === 1 ? at : at + c, scale);
+      }
+    }
+  }
+}
+
+/** Checks a `[B, C, S, S]` batch for values outside [0, 1]. */
+function checkRange(batch: Float32Array, { channels, imageSize: side }: AirConfig): void {
+  const bad = batch.findIndex((value) => !(value >= 0 && value <= 1));
+  if (bad < 0) return;
+  const plane = side * side;
+  throw outOfRange(
+    batch[bad]!,
+    Math.floor(bad / (channels * plane)),
+    bad % plane,
+    Math.floor(bad / plane) % channels,
+    side,
+  );
+}
+
+function outOfRange(value: number, image: number, pixel: number, channel: number, side: number): ImageError {
+  return new ImageError(
+    `image ${image} has the intensity ${value} at row ${Math.floor(pixel / side)}, column ${pixel % side}, channel ${channel}: it must be in [0, 1] after normalisation`,
+  );
+}
+
+function isUnshared(array: Float32Array): array is Float32Array<ArrayBuffer> {
+  return array.buffer instanceof ArrayBuffer;
+}

@@ -1,0 +1,110 @@
+/**
+ * A model whose sessions are open: what can be asked of it, and closing it. How sessions come to be (files, downloads,
+ * devices) is each runtime's own; from here on they are the same.
+ */
+import type { InferenceSession } from "onnxruntime-common";
+import { type InferenceOptions, inferScenes } from "./attention-loop.js";
+import type { AirConfig } from "./config.js";
+import type { GraphName } from "./graphs.js";
+import { type ImageInput, toImageBatch } from "./images.js";
+import type { Manifest } from "./manifest.js";
+import type { DecodedScene, Scene, SceneLatents } from "./scene.js";
+import { type DecodeOptions, decodeScenes, samplePrior } from "./scene-drawing.js";
+
+export type ModelSessions = Readonly<Record<GraphName, InferenceSession>>;
+
+export interface SampleOptions extends DecodeOptions {
+  /** Scene i depends on (seed, i) only; 0 by default. */
+  readonly seed?: number | undefined;
+  /** Objects of every scene; drawn from the prior if not given, which for the usual sparse prior is mostly 0. */
+  readonly count?: number | undefined;
+}
+
+/** The model was used after `dispose()`. */
+export class ModelDisposedError extends Error {
+  override name = "ModelDisposedError";
+}
+
+export class LoadedModel<Device extends string> implements AsyncDisposable {
+  /** The device that the graphs really run on. */
+  readonly device: Device;
+  readonly manifest: Manifest;
+  readonly #sessions: ModelSessions;
+  /** Calls that have not settled. */
+  readonly #running = new Set<Promise<unknown>>();
+  #disposal: Promise<void> | undefined;
+
+  /** Takes over `sessions`: {@link dispose} releases them. */
+  constructor(manifest: Manifest, sessions: ModelSessions, device: Device) {
+    this.manifest = manifest;
+    this.device = device;
+    this.#sessions = sessions;
+  }
+
+  get config(): AirConfig {
+    return this.manifest.model;
+  }
+
+  /**
+   * Infers the scene of every image: how many objects, where, and what each looks like.
+   *
+   * @throws {ImageError} for images that this model does not take
+   * @throws {RangeError} for an invalid option
+   * @throws {GraphOutputError} if a graph returns NaN, infinity or a wrong shape
+   * @throws {ModelDisposedError} after `dispose()`
+   */
+  infer(images: ImageInput, options: InferenceOptions = {}): Promise<Scene[]> {
+    return this.#use(async () =>
+      inferScenes(this.#sessions, this.config, toImageBatch(images, this.config, this.manifest.normalisation), options),
+    );
+  }
+
+  /**
+   * Draws scenes from their latents; an inferred scene gives its reconstruction.
+   *
+   * @throws {RangeError} for latents of the wrong length or not finite
+   * @throws {GraphOutputError} if the graph returns NaN, infinity or a wrong shape
+   * @throws {ModelDisposedError} after `dispose()`
+   */
+  decode(scenes: readonly SceneLatents[], options: DecodeOptions = {}): Promise<DecodedScene[]> {
+    return this.#use(() => decodeScenes(this.#sessions.decoder, this.config, scenes, options));
+  }
+
+  /**
+   * Imagines `n` scenes: draws latents from the prior and decodes them.
+   *
+   * @throws {RangeError} for an `n`, `count` or `seed` that is not a non-negative integer
+   * @throws {ModelDisposedError} after `dispose()`
+   */
+  sample(n: number, { seed = 0, count, ...options }: SampleOptions = {}): Promise<DecodedScene[]> {
+    return this.#use(async () =>
+      decodeScenes(this.#sessions.decoder, this.config, samplePrior(this.config, n, seed, count), options),
+    );
+  }
+
+  /** Waits for calls in flight, then releases the sessions. Calling it again returns the same promise. */
+  dispose(): Promise<void> {
+    this.#disposal ??= this.#release();
+    return this.#disposal;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  async #use<Result>(call: () => Promise<Result>): Promise<Result> {
+    if (this.#disposal) throw new ModelDisposedError(`The model "${this.manifest.name}" has been disposed of`);
+    const running = call();
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  async #release(): Promise<void> {
+    await Promise.allSettled(this.#running);
+    await Promise.all(Object.values(this.#sessions).map((session) => session.release()));
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * From latents back to pictures: the generative half of the model. Draws given objects, or latents from the prior.
+ */
+
+import type { AirConfig } from "./config.js";
+import { GraphRunner, type GraphSession } from "./graph-run.js";
+import { requireInteger } from "./integer-option.js";
+import { RandomStream } from "./random.js";
+import type { DecodedScene, SceneLatents, SceneObject } from "./scene.js";
+import { boxFromZWhere, type ZWhere } from "./where.js";
+
+/** Streams of a seed that sampling draws from; training uses lower numbers. */
+const PRIOR_COUNT = 1003;
+const PRIOR_LATENTS = 1004;
+
+export interface DecodeOptions {
+  /** Scenes that go through the graph together, 64 by default. */
+  readonly batchSize?: number | undefined;
+  /** Checked between runs of the graph; the call rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Draws each scene's objects, in their order, onto a black canvas. An inferred scene gives its reconstruction again.
+ *
+ * @throws {RangeError} for a z_where or z_what of the wrong length, not finite, or a scale of 0
+ * @throws {GraphOutputError} if the graph returns NaN, infinity or a wrong shape
+ */
+export async function decodeScenes(
+  decoder: GraphSession,
+  config: AirConfig,
+  scenes: readonly SceneLatents[],
+  { batchSize = 64, signal }: DecodeOptions = {},
+): Promise<DecodedScene[]> {
+  requireInteger("batchSize", batchSize, 1);
+  scenes.forEach((scene, i) => {
+    checkLatents(scene, i, config);
+  });
+  const decoded: DecodedScene[] = [];
+  for (let first = 0; first < scenes.length; first += batchSize) {
+    decoded.push(...(await decodeBatch(decoder, config, scenes.slice(first, first + batchSize), first, signal)));
+  }
+  return decoded;
+}
+
+async function decodeBatch(
+  decoder: GraphSession,
+  config: AirConfig,
+  scenes: readonly SceneLatents[],
+  firstImage: number,
+  signal: AbortSignal | undefined,
+): Promise<DecodedScene[]> {
+  const { channels, imageSize, objectSize, zWhatSize } = config;
+  const imageLength = channels * imageSize ** 2;
+  const patchLength = channels * objectSize ** 2;
+  const batch = scenes.length;
+  const graph = new GraphRunner(decoder, "decoder", config, batch);
+  const objects: SceneObject[][] = scenes.map(() => []);
+  let canvas = graph.zeros("canvas");
+  let canvasValues: Float32Array = new Float32Array(batch * imageLength);
+  const slots = Math.max(...scenes.map((scene) => scene.objects.length));
+  for (let slot = 0; slot < slots; slot++) {
+    signal?.throwIfAborted();
+    const zWhere = new Float32Array(batch * 3);
+    const zWhat = new Float32Array(batch * zWhatSize);
+    const presence = new Float32Array(batch);
+    scenes.forEach((scene, i) => {
+      const object = scene.objects[slot];
+      // A scene without an object in this slot still goes through the graph, absent, with a window that exists.
+      zWhere.set(object?.zWhere ?? config.prior.whereMean, 3 * i);
+      if (!object) return;
+      zWhat.set(object.zWhat, zWhatSize * i);
+      presence[i] = 1;
+    });
+    const results = await graph.run(
+      {
+        z_where: graph.input("z_where", zWhere),
+        z_what: graph.input("z_what", zWhat),
+        presence: graph.input("presence", presence),
+        canvas,
+      },
+      ["patch", "next_canvas"],
+    );
+    canvas = results.next_canvas!;
+    canvasValues = await graph.read(results, "next_canvas", { firstImage });
+    const patches = await graph.read(results, "patch", { firstImage });
+    scenes.forEach((scene, i) => {
+      const object = scene.objects[slot];
+      if (!object) return;
+      objects[i]!.push({
+        presence: 1,
+        box: boxFromZWhere(object.zWhere, imageSize),
+        zWhere: object.zWhere,
+        zWhat: zWhat.slice(zWhatSize * i, zWhatSize * (i + 1)),
+        patch: patches.slice(patchLength * i, patchLength * (i + 1)),
+      });
+    });
+  }
+  return scenes.map((_, i) => ({
+    count: objects[i]!.length,
+    objects: objects[i]!,
+    reconstruction: canvasValues.slice(imageLength * i, imageLength * (i + 1)),
+  }));
+}
+
+/**
+ * Draws the latents of `n` scenes from the model's prior. Scene i depends on (seed, i) only, and its first objects are
+ * the same whatever the count.
+ *
+ * @param count objects of every scene; drawn from p(n) if not given, which for the usual sparse prior is mostly 0
+ * @throws {RangeError} for an `n` or `count` that is not a non-negative integer, or an invalid seed
+ */
+export function samplePrior(config: AirConfig, n: number, seed: number, count?: number): SceneLatents[] {
+  requireInteger("n", n, 0);
+  if (count !== undefined) requireInteger("count", count, 0);
+  const { whereMean, whereStd } = config.prior;
+  return Array.from({ length: n }, (_, scene) => ({
+    objects: Array.from({ length: count ?? drawCount(config, seed, scene) }, (_, slot) => {
+      const stream = new RandomStream(seed, PRIOR_LATENTS, scene, slot);
+      const where = (axis: 0 | 1 | 2): number => whereMean[axis] + whereStd[axis] * stream.normal();
+      const zWhere: ZWhere = [where(0), where(1), where(2)];
+      return { zWhere, zWhat: stream.fillNormal(new Float32Array(config.zWhatSize)) };
+    }),
+  }));
+}
+
+function drawCount(config: AirConfig, seed: number, scene: number): number {
+  const stream = new RandomStream(seed, PRIOR_COUNT, scene);
+  let count = 0;
+  while (count < config.maxSteps && stream.uniform() < config.prior.presence) count++;
+  return count;
+}
+
+function checkLatents(scene: SceneLatents, i: number, config: AirConfig): void {
+  scene.objects.forEach(({ zWhere, zWhat }, slot) => {
+    const object = `object ${slot} of scene ${i}`;
+    if (zWhere.length !== 3 || !zWhere.every(Number.isFinite) || zWhere[0] === 0) {
+      throw new RangeError(
+        `z_where of ${object} must be finite numbers [s, x, y] with s not 0, got [${zWhere.join(", ")}]`,
+      );
+    }
+    if (zWhat.length !== config.zWhatSize || !Array.from(zWhat).every(Number.isFinite)) {
+      throw new RangeError(
+        `z_what of ${object} must be ${config.zWhatSize} finite numbers, got ${zWhat.length}: ${Array.from(zWhat).slice(0, 4).join(", ")}, …`,
+      );
+    }
+  });
+}

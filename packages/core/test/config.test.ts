@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { ConfigError, parseAirConfig } from "../src/config.js";
+
+describe("parseAirConfig", () => {
+  it("fills the defaults of the original multi-MNIST model", () => {
+    expect(parseAirConfig({})).toEqual({
+      imageSize: 50,
+      channels: 1,
+      objectSize: 28,
+      maxSteps: 3,
+      zWhatSize: 50,
+      lstmSize: 256,
+      predictorSize: 200,
+      encoderSize: 200,
+      decoderSize: 200,
+      decoderBias: -2,
+      likelihood: { type: "gaussian", std: 0.3 },
+      prior: { presence: 0.01, whereMean: [3, 0, 0], whereStd: [0.2, 1, 1] },
+      whereParameterisation: "prior-offset",
+    });
+  });
+
+  it("is a fixed point: a parsed configuration parses to itself", () => {
+    const config = parseAirConfig({ imageSize: 64, channels: 3, objectSize: 18, prior: { presence: 0.5 } });
+    expect(parseAirConfig(JSON.parse(JSON.stringify(config)))).toEqual(config);
+  });
+
+  it.each([
+    [{ imageSise: 50 }, "imageSise"],
+    [{ imageSize: 50.5 }, "imageSize"],
+    [{ imageSize: 0 }, "imageSize"],
+    [{ maxSteps: -1 }, "maxSteps"],
+    [{ objectSize: 51 }, "objectSize must not exceed imageSize"],
+    [{ prior: { presence: 0 } }, "prior.presence"],
+    [{ prior: { presence: 1 } }, "prior.presence"],
+    [{ prior: { whereStd: [0.2, 1, 0] } }, "prior.whereStd.2"],
+    [{ prior: { whereMean: [3, 0] } }, "prior.whereMean"],
+    [{ likelihood: { type: "laplace" } }, "likelihood.type"],
+    [{ decoderBias: Number.NaN }, "decoderBias"],
+    ["text", "top level"],
+    [null, "top level"],
+  ])("names what is wrong in %j", (input, named) => {
+    expect(() => parseAirConfig(input)).toThrow(ConfigError);
+    expect(() => parseAirConfig(input)).toThrow(named);
+  });
+
+  it("names every offending key at once", () => {
+    expect(() => parseAirConfig({ imageSize: -1, channels: "three" })).toThrow(/imageSize.*\n.*channels/);
+  });
+});

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { inferScenes } from "../src/attention-loop.js";
+import { parseAirConfig } from "../src/config.js";
+import type { ObjectLatents } from "../src/scene.js";
+import { decodeScenes, samplePrior } from "../src/scene-drawing.js";
+import { toyBatch, toyConfig, toyImage, toySessions } from "./toy-model.js";
+
+describe("decodeScenes", () => {
+  it("gives inferred scenes their reconstructions, whatever their counts", async () => {
+    const images = toyBatch([toyImage(0.6, 0.6), toyImage(0), toyImage(1, 1, 1), toyImage(1)]);
+    const scenes = await inferScenes(toySessions(), toyConfig, images, { mode: "sample" });
+    const decoded = await decodeScenes(toySessions().decoder, toyConfig, scenes);
+    decoded.forEach(({ count, objects, reconstruction }, i) => {
+      expect(count).toBe(scenes[i]!.count);
+      expect(objects.map(({ patch, box }) => ({ patch, box }))).toEqual(
+        scenes[i]!.objects.map(({ patch, box }) => ({ patch, box })),
+      );
+      reconstruction.forEach((v, pixel) => {
+        expect(v).toBeCloseTo(scenes[i]!.reconstruction[pixel]!, 5);
+      });
+    });
+    expect(await decodeScenes(toySessions().decoder, toyConfig, scenes, { batchSize: 3 })).toEqual(decoded);
+  });
+
+  it("draws nothing for no scenes and for empty scenes", async () => {
+    const { decoder } = toySessions();
+    expect(await decodeScenes(decoder, toyConfig, [])).toEqual([]);
+    expect(await decodeScenes(decoder, toyConfig, [{ objects: [] }])).toEqual([
+      { count: 0, objects: [], reconstruction: new Float32Array(16) },
+    ]);
+    expect(decoder.runs).toHaveLength(0);
+  });
+
+  it("takes latents as they come out of JSON", async () => {
+    const objects: ObjectLatents[] = [{ zWhere: [2, 0, 0], zWhat: [1, 2] }];
+    const [scene] = await decodeScenes(toySessions().decoder, toyConfig, [{ objects }]);
+    expect(scene!.reconstruction[0]).toBeCloseTo(0.2 + 0.01 + 0.04, 6);
+    expect(scene!.objects[0]!.presence).toBe(1);
+  });
+
+  it.each<[object, RegExp]>([
+    [{ zWhere: [2, 0], zWhat: [1, 2] }, /z_where of object 0 of scene 1.*\[2, 0\]/],
+    [{ zWhere: [2, Number.NaN, 0], zWhat: [1, 2] }, /z_where of object 0 of scene 1/],
+    [{ zWhere: [0, 1, 1], zWhat: [1, 2] }, /s not 0/],
+    [{ zWhere: [2, 0, 0], zWhat: [1] }, /z_what of object 0 of scene 1 must be 2 finite numbers, got 1/],
+    [{ zWhere: [2, 0, 0], zWhat: [1, Number.NaN] }, /z_what of object 0 of scene 1/],
+  ])("rejects %j", async (object, message) => {
+    const scenes = [{ objects: [] }, { objects: [object as ObjectLatents] }];
+    await expect(decodeScenes(toySessions().decoder, toyConfig, scenes)).rejects.toThrow(message);
+  });
+});
+
+describe("samplePrior", () => {
+  it("draws scene i from seed and i alone, and its first objects whatever the count", () => {
+    const scenes = samplePrior(toyConfig, 5, 9, 3);
+    expect(samplePrior(toyConfig, 3, 9, 3)).toEqual(scenes.slice(0, 3));
+    expect(samplePrior(toyConfig, 5, 9, 2)[4]!.objects).toEqual(scenes[4]!.objects.slice(0, 2));
+    expect(samplePrior(toyConfig, 5, 10, 3)).not.toEqual(scenes);
+    expect(scenes[0]).not.toEqual(scenes[1]);
+  });
+
+  it("draws counts and latents with the prior's moments", () => {
+    const config = parseAirConfig({ prior: { presence: 0.5, whereMean: [3, 1, -1], whereStd: [0.2, 0.5, 2] } });
+    const n = 3000;
+    const scenes = samplePrior(config, n, 0);
+    [0.5, 0.25, 0.125, 0.125].forEach((p, count) => {
+      expect(Math.abs(scenes.filter(({ objects }) => objects.length === count).length / n - p)).toBeLessThan(0.03);
+    });
+    const objects = scenes.flatMap((scene) => scene.objects);
+    for (const axis of [0, 1, 2] as const) {
+      const values = objects.map(
+        ({ zWhere }) => (zWhere[axis] - config.prior.whereMean[axis]) / config.prior.whereStd[axis],
+      );
+      expect(Math.abs(values.reduce((a, b) => a + b) / values.length)).toBeLessThan(0.08);
+      expect(Math.abs(values.reduce((s, v) => s + v * v, 0) / values.length - 1)).toBeLessThan(0.12);
+    }
+  });
+
+  it("rejects counts that are not counts", () => {
+    expect(() => samplePrior(toyConfig, -1, 0)).toThrow(/n must be an integer of at least 0, got -1/);
+    expect(() => samplePrior(toyConfig, 1, 0, 1.5)).toThrow(/count must be an integer of at least 0, got 1.5/);
+    expect(samplePrior(toyConfig, 0, 0)).toEqual([]);
+  });
+});

@@ -1,0 +1,106 @@
+/**
+ * Writes a model folder: the three graphs, the manifest with their sizes and hashes, and the model card.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import {
+  type AirConfig,
+  type GraphName,
+  graphNames,
+  MANIFEST_FILE,
+  MANIFEST_VERSION,
+  type Manifest,
+  manifestSchema,
+  parseWith,
+} from "@air-onnx/core";
+import { OPSET } from "@air-onnx/tracer";
+import { FileError, reasonInWords, type StateTensors, temporaryPath } from "@air-onnx/train";
+import { encodeGraphs } from "./graphs.js";
+import { type CardDetails, modelCard } from "./model-card.js";
+
+/** A trained model and what is known about it. */
+export interface TrainedModel {
+  /** What users will call it, such as `multi-mnist`. */
+  readonly name: string;
+  readonly config: AirConfig;
+  readonly parameters: StateTensors;
+  readonly training: Omit<Manifest["training"], "exportedAt">;
+  /** Numbers measured on held-out images; see {@link Manifest}. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+export interface ExportOptions {
+  /** Replace a model that is there already. Default false. */
+  readonly overwrite?: boolean;
+  /** For the model card. */
+  readonly card?: CardDetails;
+}
+
+/** Images are 8-bit integers when they are read, and [0, 1] when they reach a graph. */
+const PIXEL_SCALE = 255;
+
+/**
+ * Exports to the folder `directory`. It appears under that name only when it is complete.
+ *
+ * @returns the manifest that was written
+ * @throws {FileError} if the folder exists and `overwrite` is false, or cannot be written
+ */
+export async function exportModel(
+  directory: string,
+  model: TrainedModel,
+  { overwrite = false, card = {} }: ExportOptions = {},
+): Promise<Manifest> {
+  const replaces = await exists(directory);
+  if (replaces && !overwrite) {
+    throw new FileError(
+      `${directory} exists already: pass --overwrite to replace it, or choose another --out`,
+      directory,
+    );
+  }
+  const graphs = encodeGraphs(model.config, model.parameters);
+  const manifest = parseWith(
+    manifestSchema,
+    {
+      format: "air-onnx",
+      formatVersion: MANIFEST_VERSION,
+      name: model.name,
+      model: model.config,
+      normalisation: { scale: PIXEL_SCALE },
+      opset: OPSET,
+      files: Object.fromEntries(graphNames.map((name) => [name, fileEntry(name, graphs[name])])),
+      training: { ...model.training, exportedAt: new Date().toISOString() },
+      metrics: model.metrics,
+    },
+    "manifest",
+  );
+  const partial = temporaryPath(directory);
+  const replaced = temporaryPath(directory);
+  try {
+    await mkdir(dirname(directory), { recursive: true });
+    await mkdir(join(partial, "onnx"), { recursive: true });
+    for (const name of graphNames) await writeFile(join(partial, manifest.files[name].path), graphs[name]);
+    await writeFile(join(partial, "README.md"), modelCard(manifest, card));
+    await writeFile(join(partial, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
+    if (replaces) await rename(directory, replaced);
+    await rename(partial, directory);
+  } catch (cause) {
+    await rm(partial, { recursive: true, force: true });
+    if (replaces && !(await exists(directory))) await rename(replaced, directory);
+    throw new FileError(`Cannot export to ${directory}: ${reasonInWords(cause)}`, directory, { cause });
+  }
+  await rm(replaced, { recursive: true, force: true });
+  return manifest;
+}
+
+function fileEntry(name: GraphName, bytes: Uint8Array): Manifest["files"][GraphName] {
+  return {
+    path: `onnx/${name}.onnx`,
+    size: bytes.length,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}

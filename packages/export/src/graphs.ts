@@ -1,0 +1,30 @@
+/**
+ * The encoder, step and decoder of a trained model as ONNX graphs, traced from the functions that training runs.
+ */
+import { type AirConfig, type GraphName, graphNames, graphSignatures } from "@air-onnx/core";
+import { BATCH, encodeGraph, type InputSpec, type TracedGraph, trace } from "@air-onnx/tracer";
+import { graphFunctions, type StateTensors } from "@air-onnx/train";
+
+/** Traces one graph with the parameters as its initializers and a symbolic batch. */
+export function traceGraph(name: GraphName, config: AirConfig, parameters: StateTensors): TracedGraph {
+  const inputs = Object.fromEntries(
+    Object.entries(graphSignatures(config)[name].inputs).map(([input, shape]): [string, InputSpec] => [
+      input,
+      { shape: [BATCH, ...shape] },
+    ]),
+  );
+  return trace((tensors) => graphFunctions(tensors, config)[name](tensors), { inputs, weights: parameters });
+}
+
+/** All graphs of the model, serialised. */
+export function encodeGraphs(config: AirConfig, parameters: StateTensors): Record<GraphName, Uint8Array> {
+  return Object.fromEntries(
+    graphNames.map((name) => [
+      name,
+      encodeGraph(traceGraph(name, config, parameters), {
+        name,
+        description: `The ${name} of an Attend-Infer-Repeat model; see config.json beside it.`,
+      }),
+    ]),
+  ) as Record<GraphName, Uint8Array>;
+}

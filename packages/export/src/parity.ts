@@ -1,0 +1,311 @@
+/**
+ * Proves that an exported model computes what the trained one does: tfjs against onnxruntime on real images, graph by
+ * graph from the same inputs, and through the whole attention loop.
+ */
+import {
+  type AirConfig,
+  boxFromZWhere,
+  graphNames,
+  graphSignatures,
+  logCountPrior,
+  mapCount,
+  RandomStream,
+} from "@air-onnx/core";
+import { AirModel } from "@air-onnx/runtime-node";
+import {
+  type EagerBackend,
+  evaluateScenes,
+  fillBatch,
+  graphFunctions,
+  pixelsPerImage,
+  type SceneSet,
+  type StateTensors,
+  useEagerBackend,
+} from "@air-onnx/train";
+import * as tf from "@tensorflow/tfjs";
+import * as ort from "onnxruntime-node";
+import { encodeGraphs } from "./graphs.js";
+
+export interface ParityOptions {
+  /** Held-out images to compare on. Default 1,000. */
+  readonly images?: number;
+  /** Allowed difference, absolute up to a magnitude of 1 and relative beyond. Default 1e-4. */
+  readonly tolerance?: number;
+  /** The tfjs backend that onnxruntime is compared with. Default `wasm`. */
+  readonly backend?: EagerBackend;
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** The largest differences of one output over all images. */
+export interface ParityRow {
+  /** `encoder`, `step`, `decoder`, or `loop` for the runtime's answers. */
+  readonly graph: string;
+  readonly output: string;
+  readonly maxAbsolute: number;
+  /** Of values that are not near zero: |a - b| / max(|b|, 1e-3). */
+  readonly maxRelative: number;
+  readonly within: boolean;
+}
+
+export interface ParityReport {
+  readonly images: number;
+  readonly backend: EagerBackend;
+  readonly tolerance: number;
+  readonly rows: readonly ParityRow[];
+  /** Images for which the two disagree on the most probable count. */
+  readonly countDisagreements: number;
+  readonly passed: boolean;
+}
+
+const BATCH_SIZE = 50;
+const NOISE_STREAM = 0x70617269;
+/** Below this magnitude a relative difference says nothing. */
+const SMALLEST_MAGNITUDE = 1e-3;
+
+/**
+ * Compares the model in `directory` with the parameters that it was exported from.
+ *
+ * @param scenes at least one image of the model's size
+ */
+export async function checkParity(
+  directory: string,
+  config: AirConfig,
+  parameters: StateTensors,
+  scenes: SceneSet,
+  options: ParityOptions = {},
+): Promise<ParityReport> {
+  const { images: wanted = 1000, tolerance = 1e-4, backend = "wasm", onProgress, signal } = options;
+  const images = Math.min(wanted, scenes.size);
+  const differences = new Differences(tolerance);
+  let countDisagreements = 0;
+  const previousBackend = tf.getBackend() as string | undefined;
+  await useEagerBackend(backend);
+  await using model = await AirModel.fromPretrained(directory);
+  await using graphs = await GraphPair.open(config, parameters);
+  try {
+    for (let start = 0; start < images; start += BATCH_SIZE) {
+      signal?.throwIfAborted();
+      const size = Math.min(BATCH_SIZE, images - start);
+      const batch = new Float32Array(size * pixelsPerImage(scenes));
+      fillBatch(
+        scenes,
+        Array.from({ length: size }, (_, i) => start + i),
+        batch,
+      );
+      await compareGraphs(graphs, config, batch, size, start, differences);
+      countDisagreements += await compareLoop(model, graphs, config, batch, size, differences);
+      onProgress?.(start + size, images);
+    }
+  } finally {
+    if (previousBackend) await tf.setBackend(previousBackend);
+  }
+  const rows = differences.rows();
+  return {
+    images,
+    backend,
+    tolerance,
+    rows,
+    countDisagreements,
+    passed: countDisagreements === 0 && rows.every((row) => row.within),
+  };
+}
+
+type Values = Record<string, Float32Array>;
+
+/** Each graph twice: as onnxruntime session and as tfjs function. */
+class GraphPair implements AsyncDisposable {
+  readonly tensors: Record<string, tf.Tensor>;
+  readonly #config: AirConfig;
+  readonly #sessions: Record<string, ort.InferenceSession>;
+
+  private constructor(
+    config: AirConfig,
+    tensors: Record<string, tf.Tensor>,
+    sessions: Record<string, ort.InferenceSession>,
+  ) {
+    this.#config = config;
+    this.tensors = tensors;
+    this.#sessions = sessions;
+  }
+
+  static async open(config: AirConfig, parameters: StateTensors): Promise<GraphPair> {
+    const models = encodeGraphs(config, parameters);
+    const sessions: Record<string, ort.InferenceSession> = {};
+    for (const name of graphNames) sessions[name] = await ort.InferenceSession.create(models[name]);
+    const tensors = Object.fromEntries(
+      Object.entries(parameters).map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])]),
+    );
+    return new GraphPair(config, tensors, sessions);
+  }
+
+  /** The outputs of graph `name` by tfjs and by onnxruntime, from the same inputs. */
+  async run(name: (typeof graphNames)[number], size: number, inputs: Values): Promise<{ tfjs: Values; onnx: Values }> {
+    const signature = graphSignatures(this.#config)[name];
+    const shapes = signature.inputs as Readonly<Record<string, readonly number[]>>;
+    const results = await this.#sessions[name]!.run(
+      Object.fromEntries(
+        Object.entries(shapes).map(([input, shape]) => [
+          input,
+          new ort.Tensor("float32", inputs[input]!, [size, ...shape]),
+        ]),
+      ),
+    );
+    const onnx = Object.fromEntries(
+      Object.entries(results).map(([output, { data }]) => [output, data as Float32Array]),
+    );
+    const eager = tf.tidy(() => ({
+      ...graphFunctions(this.tensors, this.#config)[name](
+        Object.fromEntries(
+          Object.entries(shapes).map(([input, shape]) => [input, tf.tensor(inputs[input]!, [size, ...shape])]),
+        ),
+      ),
+    })) as Record<string, tf.Tensor>;
+    const tfjs = Object.fromEntries(
+      Object.entries(eager).map(([output, tensor]) => [output, tensor.dataSync() as Float32Array]),
+    );
+    tf.dispose(eager);
+    return { tfjs, onnx };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    tf.dispose(this.tensors);
+    await Promise.all(Object.values(this.#sessions).map((session) => session.release()));
+  }
+}
+
+async function compareGraphs(
+  graphs: GraphPair,
+  config: AirConfig,
+  image: Float32Array,
+  size: number,
+  start: number,
+  differences: Differences,
+): Promise<void> {
+  const noise = new RandomStream(0, NOISE_STREAM, start);
+  const encoder = await graphs.run("encoder", size, { image });
+  differences.add("encoder", encoder);
+
+  // Each step of both starts from tfjs's state, so that what is measured is one graph, not a trajectory.
+  let state: Values = {
+    hidden: new Float32Array(size * config.lstmSize),
+    cell: new Float32Array(size * config.lstmSize),
+    z_where: new Float32Array(size * 3),
+    z_what: new Float32Array(size * config.zWhatSize),
+    canvas: new Float32Array(image.length),
+  };
+  for (let t = 0; t < config.maxSteps; t++) {
+    const step = await graphs.run("step", size, {
+      image,
+      image_gates: encoder.tfjs.image_gates!,
+      ...state,
+      eps_where: noise.fillNormal(new Float32Array(size * 3)),
+      eps_what: noise.fillNormal(new Float32Array(size * config.zWhatSize)),
+    });
+    differences.add("step", step);
+    state = Object.fromEntries(Object.keys(state).map((name) => [name, step.tfjs[`next_${name}`]!]));
+    const decoder = await graphs.run("decoder", size, {
+      z_where: state.z_where!,
+      z_what: state.z_what!,
+      presence: new Float32Array(size).fill(1),
+      canvas: new Float32Array(image.length),
+    });
+    differences.add("decoder", decoder);
+  }
+}
+
+/** The runtime's answers against the objective's own trajectory, at the posterior means. Returns count disagreements. */
+async function compareLoop(
+  model: AirModel,
+  graphs: GraphPair,
+  config: AirConfig,
+  images: Float32Array,
+  size: number,
+  differences: Differences,
+): Promise<number> {
+  const { maxSteps, channels, imageSize, zWhatSize } = config;
+  const scenes = await model.infer(images, { mode: "mean", earlyStop: false });
+  const eager = tf.tidy(() => {
+    const { elbo, logCount, zWhere, canvases } = evaluateScenes(
+      graphs.tensors,
+      config,
+      tf.tensor(images, [size, channels, imageSize, imageSize]),
+      { epsWhere: tf.zeros([maxSteps, size, 3]), epsWhat: tf.zeros([maxSteps, size, zWhatSize]) },
+      tf.tensor1d(logCountPrior(config.prior.presence, maxSteps)),
+    );
+    return { elbo, countProbabilities: tf.exp(logCount), zWhere, canvases };
+  });
+  const values = Object.fromEntries(
+    Object.entries(eager).map(([name, tensor]) => [name, tensor.dataSync() as Float32Array]),
+  ) as Record<keyof typeof eager, Float32Array>;
+  tf.dispose(eager);
+
+  const counts = maxSteps + 1;
+  const pixels = channels * imageSize ** 2;
+  let disagreements = 0;
+  scenes.forEach((scene, i) => {
+    const probabilities = values.countProbabilities.subarray(i * counts, (i + 1) * counts);
+    differences.compare("loop", "elbo", [scene.elbo], values.elbo.subarray(i, i + 1));
+    differences.compare("loop", "countProbabilities", scene.countProbabilities, probabilities);
+    if (scene.count !== mapCount(probabilities)) {
+      disagreements++;
+      return;
+    }
+    scene.objects.forEach((object, t) => {
+      const [s, x, y] = values.zWhere.subarray((i * maxSteps + t) * 3);
+      const box = boxFromZWhere([s!, x!, y!], imageSize);
+      differences.compare("loop", "zWhere", object.zWhere, [s!, x!, y!]);
+      differences.compare("loop", "box (pixels)", Object.values(object.box), Object.values(box));
+    });
+    const canvas =
+      scene.count === 0
+        ? new Float32Array(pixels)
+        : values.canvases.subarray((i * maxSteps + scene.count - 1) * pixels, (i * maxSteps + scene.count) * pixels);
+    differences.compare("loop", "reconstruction", scene.reconstruction, canvas);
+  });
+  return disagreements;
+}
+
+/** Keeps the largest difference of each output. */
+class Differences {
+  readonly #tolerance: number;
+  readonly #rows = new Map<
+    string,
+    { graph: string; output: string; absolute: number; relative: number; within: boolean }
+  >();
+
+  constructor(tolerance: number) {
+    this.#tolerance = tolerance;
+  }
+
+  add(graph: string, { tfjs, onnx }: { tfjs: Values; onnx: Values }): void {
+    for (const [output, expected] of Object.entries(tfjs)) this.compare(graph, output, onnx[output]!, expected);
+  }
+
+  compare(graph: string, output: string, actual: ArrayLike<number>, expected: ArrayLike<number>): void {
+    if (actual.length !== expected.length) {
+      throw new Error(`${graph}.${output} has ${actual.length} values in onnxruntime, ${expected.length} in tfjs`);
+    }
+    const key = `${graph}.${output}`;
+    const row = this.#rows.get(key) ?? { graph, output, absolute: 0, relative: 0, within: true };
+    this.#rows.set(key, row);
+    for (let i = 0; i < expected.length; i++) {
+      const magnitude = Math.abs(expected[i]!);
+      const absolute = Math.abs(actual[i]! - expected[i]!);
+      row.absolute = Math.max(row.absolute, absolute);
+      row.relative = Math.max(row.relative, absolute / Math.max(magnitude, SMALLEST_MAGNITUDE));
+      // Written so that NaN is a failure.
+      if (!(absolute <= this.#tolerance * Math.max(1, magnitude))) row.within = false;
+    }
+  }
+
+  rows(): ParityRow[] {
+    return [...this.#rows.values()].map(({ graph, output, absolute, relative, within }) => ({
+      graph,
+      output,
+      maxAbsolute: absolute,
+      maxRelative: relative,
+      within,
+    }));
+  }
+}

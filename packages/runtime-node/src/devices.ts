@@ -1,0 +1,99 @@
+/**
+ * The devices that onnxruntime-node can run a graph on, and whether they are really there: a provider may be part of
+ * the installation and still lack its driver, so the only proof is a session that ran.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
+import { probeModel } from "./probe-model.js";
+
+export const devices = ["cpu", "cuda", "webgpu"] as const;
+export type Device = (typeof devices)[number];
+
+export interface DeviceStatus {
+  readonly device: Device;
+  /** Whether a graph was run on it just now. */
+  readonly available: boolean;
+  /** Why not, mostly in onnxruntime's words; absent if available. */
+  readonly reason?: string;
+}
+
+/** A wanted device cannot run a graph here. */
+export class DeviceUnavailableError extends Error {
+  override name = "DeviceUnavailableError";
+  readonly device: Device;
+  /** Why, mostly in onnxruntime's words. */
+  readonly reason: string;
+
+  constructor(device: Device, reason: string) {
+    const installed = devices.filter((other) => missingProvider(other) === undefined);
+    super(
+      `The device "${device}" is not available: ${reason}\n` +
+        `This installation of onnxruntime-node has providers for: ${installed.join(", ")}.`,
+    );
+    this.device = device;
+    this.reason = reason;
+  }
+}
+
+/** Runs a one-node graph on each device. */
+export async function listDevices(): Promise<DeviceStatus[]> {
+  const statuses: DeviceStatus[] = [];
+  for (const device of devices) {
+    const reason = await whyUnavailable(device);
+    statuses.push(reason === undefined ? { device, available: true } : { device, available: false, reason });
+  }
+  return statuses;
+}
+
+/** Why `device` cannot run a graph, `undefined` if it can. */
+export async function whyUnavailable(device: Device): Promise<string | undefined> {
+  const missing = missingProvider(device);
+  if (missing !== undefined) return missing;
+  try {
+    // Otherwise a provider may leave the node to the CPU, and nobody would know.
+    const extra = device === "cpu" ? {} : { session: { disable_cpu_ep_fallback: "1" } };
+    const session = await createSession(probeModel, device, { extra });
+    try {
+      const { y } = await session.run({ x: new Tensor("float32", [-1], [1]) });
+      const value = (y as Tensor | undefined)?.data[0];
+      return value === 0 ? undefined : `it computed Relu(-1) = ${value}`;
+    } finally {
+      await session.release();
+    }
+  } catch (error) {
+    return error instanceof Error ? error.message.trim() : String(error);
+  }
+}
+
+/** Opens a graph on exactly one provider, so that it runs there or not at all. */
+export function createSession(
+  graph: Uint8Array,
+  device: Device,
+  options: InferenceSession.SessionOptions = {},
+): Promise<InferenceSession> {
+  return InferenceSession.create(graph, { ...options, executionProviders: [device] });
+}
+
+const CUDA_LIBRARY = "libonnxruntime_providers_cuda.so";
+
+/** Why this installation has no provider for `device`, `undefined` if it has one. */
+function missingProvider(device: Device): string | undefined {
+  const platform = `${process.platform}-${process.arch}`;
+  if (!listSupportedBackends().some(({ name }) => name === device)) {
+    return `onnxruntime-node has no ${device} provider for ${platform}`;
+  }
+  // onnxruntime lists CUDA wherever it could be added ("bundled" is a constant), and asking it for a provider whose
+  // library is absent prints an error beside throwing one: so look for the file.
+  if (device === "cuda" && !providerFolders().some((folder) => existsSync(join(folder, CUDA_LIBRARY)))) {
+    return `${CUDA_LIBRARY} is not beside onnxruntime-node's binding; its install script downloads it (npm rebuild onnxruntime-node --ignore-scripts=false)`;
+  }
+  return undefined;
+}
+
+/** `bin/napi-v6/linux/x64` and its like in the installed onnxruntime-node. */
+function providerFolders(): string[] {
+  const bin = join(createRequire(import.meta.url).resolve("onnxruntime-node"), "..", "..", "bin");
+  return readdirSync(bin).map((version) => join(bin, version, process.platform, process.arch));
+}

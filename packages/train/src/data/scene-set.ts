@@ -1,0 +1,111 @@
+/**
+ * Images of 0..maxObjects objects with the truth about them: how many there are, and where. What every data set is made
+ * of, in training and evaluation alike; the truth is for measuring only, training never sees it.
+ */
+import type { Box } from "@air-onnx/core";
+
+export interface SceneSet {
+  /** Side S of the square images, pixels. */
+  readonly imageSize: number;
+  /** Channels C. */
+  readonly channels: number;
+  /** `[N, C, S, S]`, 0..255. */
+  readonly images: Uint8Array;
+  /** Objects in each image, `[N]`. */
+  readonly counts: Uint8Array;
+  /**
+   * `[N, maxObjects, 4]`: xmin, ymin, xmax, ymax in pixels, `max` edges exclusive; NaN where there is no object.
+   * A box is the square that was pasted, by the position and size of the resized patch: it has the patch's dark margin
+   * around the ink too.
+   */
+  readonly boxes: Float32Array;
+  readonly maxObjects: number;
+  /** Number N of images. */
+  readonly size: number;
+}
+
+export interface Dataset {
+  readonly name: string;
+  readonly train: SceneSet;
+  readonly test: SceneSet;
+}
+
+/** Black images without objects, to be drawn on. */
+export function emptyScenes(size: number, imageSize: number, channels: number, maxObjects: number): SceneSet {
+  return {
+    imageSize,
+    channels,
+    images: new Uint8Array(size * channels * imageSize * imageSize),
+    counts: new Uint8Array(size),
+    boxes: new Float32Array(size * maxObjects * 4).fill(Number.NaN),
+    maxObjects,
+    size,
+  };
+}
+
+/**
+ * Images `start` to `end` (exclusive), as views: nothing is copied.
+ *
+ * @throws {RangeError} unless 0 ≤ start ≤ end ≤ size
+ */
+export function sliceScenes(set: SceneSet, start: number, end: number): SceneSet {
+  if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || start > end || end > set.size) {
+    throw new RangeError(`Cannot take images ${start} to ${end} of a set of ${set.size}`);
+  }
+  const part = <A extends Uint8Array | Float32Array>(array: A, perImage: number) =>
+    array.subarray(start * perImage, end * perImage) as A;
+  return {
+    ...set,
+    images: part(set.images, pixelsPerImage(set)),
+    counts: part(set.counts, 1),
+    boxes: part(set.boxes, set.maxObjects * 4),
+    size: end - start,
+  };
+}
+
+/**
+ * Writes the images at `indices`, scaled to [0, 1], into `target` `[indices.length, C, S, S]`.
+ *
+ * @throws {RangeError} if `target` is not exactly that long, or an index is not in the set
+ */
+export function fillBatch(set: SceneSet, indices: ArrayLike<number>, target: Float32Array): void {
+  const pixels = pixelsPerImage(set);
+  if (target.length !== indices.length * pixels) {
+    throw new RangeError(
+      `A batch of ${indices.length} images of ${pixels} values needs ${indices.length * pixels} numbers, not ${target.length}`,
+    );
+  }
+  for (let b = 0; b < indices.length; b++) {
+    const index = indices[b]!;
+    checkIndex(set, index);
+    const source = index * pixels;
+    const start = b * pixels;
+    for (let i = 0; i < pixels; i++) target[start + i] = INTENSITY[set.images[source + i]!]!;
+  }
+}
+
+/**
+ * The true boxes of one image, one for each of its objects.
+ *
+ * @throws {RangeError} if `index` is not in the set
+ */
+export function trueBoxes(set: SceneSet, index: number): Box[] {
+  checkIndex(set, index);
+  return Array.from({ length: set.counts[index]! }, (_, object) => {
+    const [xmin, ymin, xmax, ymax] = set.boxes.subarray((index * set.maxObjects + object) * 4) as unknown as number[];
+    return { xmin: xmin!, ymin: ymin!, xmax: xmax!, ymax: ymax! };
+  });
+}
+
+/** Values of one image, C · S · S. */
+export function pixelsPerImage(set: SceneSet): number {
+  return set.channels * set.imageSize * set.imageSize;
+}
+
+const INTENSITY = Float32Array.from({ length: 256 }, (_, level) => level / 255);
+
+function checkIndex(set: SceneSet, index: number): void {
+  if (!Number.isInteger(index) || index < 0 || index >= set.size) {
+    throw new RangeError(`There is no image ${index} in a set of ${set.size}`);
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * An engine holds the state of training and advances it. All engines run the same step function; they differ in what
+ * computes it, and check each other.
+ */
+import type { AirConfig } from "@air-onnx/core";
+import type { Estimator } from "../objective/estimator.js";
+import type { AdamOptions } from "../optimizer/adam.js";
+
+export type Arrays = Record<string, Float32Array<ArrayBuffer>>;
+
+/** Everything that a training step changes. Each record has the keys of `parameterShapes(config)`. */
+export interface EngineState {
+  readonly parameters: Arrays;
+  /** Adam's first and second moment sums. */
+  readonly m: Arrays;
+  readonly v: Arrays;
+}
+
+/** What an engine is built for. */
+export interface StepDefinition {
+  readonly config: AirConfig;
+  readonly estimator: Estimator;
+  readonly batchSize: number;
+  readonly adam: AdamOptions;
+  /** Gradients are scaled down to this joint norm. */
+  readonly clipNorm: number;
+}
+
+/** The inputs of K consecutive steps, stacked. */
+export interface StepInputs {
+  readonly steps: number;
+  /** [K, B, C, S, S] in [0, 1] */
+  readonly images: Float32Array<ArrayBuffer>;
+  /** [K, …] by the estimator's names of its noise tensors */
+  readonly noise: Arrays;
+  /** [K]; see `adamScalars` */
+  readonly stepSize: Float32Array<ArrayBuffer>;
+  readonly rootCorrection: Float32Array<ArrayBuffer>;
+  /** [K, T + 1] */
+  readonly logCountPrior: Float32Array<ArrayBuffer>;
+}
+
+/** Disposing it frees what it holds; it cannot be used afterwards. */
+export interface Engine extends AsyncDisposable {
+  /** What computes the steps, for the log: `onnxruntime (cpu)`, `tfjs wasm`. */
+  readonly name: string;
+  /** Advances the state by K steps. Resolves to the metrics of each, [K] by name, `loss` among them. */
+  run(inputs: StepInputs): Promise<Arrays>;
+  /** The state now. The arrays belong to the engine: copy what must outlive the next `run`. */
+  state(): EngineState;
+}
+
+/** The state before the first step. */
+export function initialState(parameters: Arrays): EngineState {
+  const zeros = (): Arrays =>
+    Object.fromEntries(Object.entries(parameters).map(([name, data]) => [name, new Float32Array(data.length)]));
+  return { parameters, m: zeros(), v: zeros() };
+}
+
+export const stateParts = ["parameters", "m", "v"] as const;

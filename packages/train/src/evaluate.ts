@@ -1,0 +1,182 @@
+/**
+ * Measures parameters on images whose truth is known: the bound and its parts, and how often the count is right.
+ */
+import { type AirConfig, logCountPrior, mapCount, RandomStream } from "@air-onnx/core";
+import { BATCH, encodeGraph, trace } from "@air-onnx/tracer";
+import * as tf from "@tensorflow/tfjs";
+import * as ort from "onnxruntime-node";
+import { fillBatch, pixelsPerImage, type SceneSet } from "./data/scene-set.js";
+import type { Arrays } from "./engine/engine.js";
+import { parameterShapes } from "./model/parameters.js";
+import { evaluateScenes } from "./objective/marginal.js";
+
+export interface Evaluation {
+  /** Images measured. */
+  readonly images: number;
+  /** Mean evidence lower bound per image, nats: one draw of the latents, KLs analytic, the count summed exactly. */
+  readonly elbo: number;
+  /** Share of images whose most probable count is right. */
+  readonly countAccuracyMap: number;
+  /** Expected share of right counts if each is drawn from q(n|x). */
+  readonly countAccuracySampled: number;
+  /** `[true count][most probable count]`, images. */
+  readonly confusion: readonly (readonly number[])[];
+}
+
+/** What the model makes of one image, for pictures. */
+export interface Explanation {
+  readonly count: number;
+  /** The windows of the counted objects, [count][s, x, y]. */
+  readonly zWhere: readonly (readonly [number, number, number])[];
+  /** The canvas of the counted objects, [C, S, S]. */
+  readonly reconstruction: Float32Array;
+}
+
+export interface EvaluateOptions {
+  /** Evaluates the first so many images; default all. */
+  readonly images?: number;
+  /** Of the noise; an image's noise does not depend on the batch it is in. Default 0. */
+  readonly seed?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** First part of the name of the random streams of evaluation; the second is the image's index. */
+const NOISE_STREAM = 0x6576616c;
+const BATCH_SIZE = 100;
+
+/** One traced evaluation, with the parameters as inputs, so that it serves a whole training run. */
+export class Evaluator implements AsyncDisposable {
+  readonly #config: AirConfig;
+  readonly #session: ort.InferenceSession;
+
+  private constructor(config: AirConfig, session: ort.InferenceSession) {
+    this.#config = config;
+    this.#session = session;
+  }
+
+  static async create(config: AirConfig, { threads = 0 }: { readonly threads?: number } = {}): Promise<Evaluator> {
+    const shapes = parameterShapes(config);
+    const traced = trace(
+      (tensors) => {
+        const { epsWhere, epsWhat, image } = tensors;
+        const prior = tf.tensor1d(logCountPrior(config.prior.presence, config.maxSteps));
+        const { elbo, logCount, zWhere, canvases } = evaluateScenes(
+          tensors,
+          config,
+          image!,
+          { epsWhere: epsWhere!, epsWhat: epsWhat! },
+          prior,
+        );
+        return { elbo, logCount, zWhere, canvases };
+      },
+      {
+        inputs: {
+          ...Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, { shape }] as const)),
+          image: { shape: [BATCH, config.channels, config.imageSize, config.imageSize] },
+          epsWhere: { shape: [config.maxSteps, BATCH, 3] },
+          epsWhat: { shape: [config.maxSteps, BATCH, config.zWhatSize] },
+        },
+      },
+    );
+    const session = await ort.InferenceSession.create(encodeGraph(traced, { name: "evaluate" }), {
+      executionProviders: ["cpu"],
+      intraOpNumThreads: threads,
+    });
+    return new Evaluator(config, session);
+  }
+
+  /** Measures `parameters` on the first images of `scenes`. */
+  async evaluate(parameters: Arrays, scenes: SceneSet, options: EvaluateOptions = {}): Promise<Evaluation> {
+    const total = Math.min(options.images ?? scenes.size, scenes.size);
+    const counts = this.#config.maxSteps + 1;
+    const confusion = Array.from({ length: Math.max(counts, scenes.maxObjects + 1) }, () =>
+      new Array<number>(counts).fill(0),
+    );
+    let elbo = 0;
+    let right = 0;
+    let expectedRight = 0;
+    for (let start = 0; start < total; start += BATCH_SIZE) {
+      options.signal?.throwIfAborted();
+      const size = Math.min(BATCH_SIZE, total - start);
+      const outputs = await this.#run(parameters, scenes, start, size, options.seed ?? 0);
+      const bounds = outputs.elbo!.data as Float32Array;
+      const logCounts = outputs.logCount!.data as Float32Array;
+      for (let i = 0; i < size; i++) {
+        const truth = scenes.counts[start + i]!;
+        const logCount = logCounts.subarray(i * counts, (i + 1) * counts);
+        const count = mapCount(logCount);
+        elbo += bounds[i]!;
+        right += count === truth ? 1 : 0;
+        expectedRight += truth < counts ? Math.exp(logCount[truth]!) : 0;
+        confusion[truth]![count]!++;
+      }
+    }
+    return {
+      images: total,
+      elbo: elbo / total,
+      countAccuracyMap: right / total,
+      countAccuracySampled: expectedRight / total,
+      confusion,
+    };
+  }
+
+  /** What the model makes of the images `start` to `start + size`, for pictures. */
+  async explain(parameters: Arrays, scenes: SceneSet, start: number, size: number): Promise<Explanation[]> {
+    const { maxSteps } = this.#config;
+    const outputs = await this.#run(parameters, scenes, start, size, 0);
+    const logCounts = outputs.logCount!.data as Float32Array;
+    const windows = outputs.zWhere!.data as Float32Array;
+    const canvases = outputs.canvases!.data as Float32Array;
+    const pixels = pixelsPerImage(scenes);
+    return Array.from({ length: size }, (_, i) => {
+      const count = mapCount(logCounts.subarray(i * (maxSteps + 1), (i + 1) * (maxSteps + 1)));
+      const first = (i * maxSteps + count - 1) * pixels;
+      return {
+        count,
+        zWhere: Array.from({ length: count }, (_, t) => {
+          const [s, x, y] = windows.subarray((i * maxSteps + t) * 3);
+          return [s!, x!, y!] as const;
+        }),
+        reconstruction: count === 0 ? new Float32Array(pixels) : canvases.slice(first, first + pixels),
+      };
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session.release();
+  }
+
+  #run(
+    parameters: Arrays,
+    scenes: SceneSet,
+    start: number,
+    size: number,
+    seed: number,
+  ): Promise<ort.InferenceSession.ReturnType> {
+    const { channels, imageSize, maxSteps, zWhatSize } = this.#config;
+    const images = new Float32Array(size * pixelsPerImage(scenes));
+    fillBatch(
+      scenes,
+      Array.from({ length: size }, (_, i) => start + i),
+      images,
+    );
+    const epsWhere = new Float32Array(maxSteps * size * 3);
+    const epsWhat = new Float32Array(maxSteps * size * zWhatSize);
+    for (let i = 0; i < size; i++) {
+      const stream = new RandomStream(seed, NOISE_STREAM, start + i);
+      for (let t = 0; t < maxSteps; t++) {
+        stream.fillNormal(epsWhere.subarray((t * size + i) * 3, (t * size + i + 1) * 3));
+        stream.fillNormal(epsWhat.subarray((t * size + i) * zWhatSize, (t * size + i + 1) * zWhatSize));
+      }
+    }
+    const shapes = parameterShapes(this.#config);
+    return this.#session.run({
+      ...Object.fromEntries(
+        Object.entries(shapes).map(([name, shape]) => [name, new ort.Tensor("float32", parameters[name]!, shape)]),
+      ),
+      image: new ort.Tensor("float32", images, [size, channels, imageSize, imageSize]),
+      epsWhere: new ort.Tensor("float32", epsWhere, [maxSteps, size, 3]),
+      epsWhat: new ort.Tensor("float32", epsWhat, [maxSteps, size, zWhatSize]),
+    });
+  }
+}

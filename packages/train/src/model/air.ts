@@ -1,0 +1,256 @@
+/**
+ * Attend-Infer-Repeat (Eslami et al., NIPS 2016): the recurrent inference network and the decoder, as pure functions of
+ * parameters, images and noise. Nothing here reads a value or keeps state, so the same code runs eagerly, under gradients, and under tracing to ONNX.
+ *
+ * Letters: B batch, C channels, S image side, O object side, T steps, H LSTM units, Z size of z_what.
+ */
+import type { AirConfig } from "@air-onnx/core";
+import * as tf from "@tensorflow/tfjs";
+import { attend, write } from "./attention.js";
+import { gaussianLogDensity, klFromStandardNormal, stdFromRaw } from "./distributions.js";
+import { type Parameters, parameter } from "./parameters.js";
+
+/** A diagonal normal posterior and a draw from it, each [B, D]. */
+export interface Posterior {
+  readonly mean: tf.Tensor;
+  readonly std: tf.Tensor;
+  readonly sample: tf.Tensor;
+  /** KL from the prior, [B], nats. */
+  readonly kl: tf.Tensor;
+}
+
+/** What one step hands to the next. */
+export interface StepState {
+  /** [B, H] */
+  readonly hidden: tf.Tensor;
+  /** [B, H] */
+  readonly cell: tf.Tensor;
+  /** [B, 3] */
+  readonly zWhere: tf.Tensor;
+  /** [B, Z] */
+  readonly zWhat: tf.Tensor;
+  /** [B, 1]: 1 where the step found an object, else 0. */
+  readonly presence: tf.Tensor;
+}
+
+/** Standard normal noise of one step: [B, 3] and [B, Z]. Zeros give the posterior means. */
+export interface StepNoise {
+  readonly epsWhere: tf.Tensor;
+  readonly epsWhat: tf.Tensor;
+}
+
+/** What one step infers about the next object, before anything is drawn. */
+export interface StepInference {
+  /** [B, H] */
+  readonly hidden: tf.Tensor;
+  /** [B, H] */
+  readonly cell: tf.Tensor;
+  /** [B]: log-odds that there is one more object, given that all before it are present. */
+  readonly presenceLogit: tf.Tensor;
+  readonly zWhere: Posterior;
+  readonly zWhat: Posterior;
+  /** [B, C, O, O] */
+  readonly glimpse: tf.Tensor;
+}
+
+/**
+ * The part of the recurrent network's gates that depends on the image alone, the same at every step.
+ *
+ * @param image [B, C, S, S]
+ * @returns [B, 4H]
+ */
+export function imageGates(p: Parameters, image: tf.Tensor): tf.Tensor {
+  const kernel = parameter(p, "lstm.image_kernel");
+  const pixels = tf.reshape(image, [image.shape[0]!, kernel.shape[0]!]);
+  return tf.add(tf.matMul(pixels, kernel), parameter(p, "lstm.bias"));
+}
+
+/**
+ * One step of the recurrent network.
+ *
+ * @param gatesOfImage [B, 4H], see {@link imageGates}
+ * @param previous undefined at the first step, which starts from zeros and presence 1
+ */
+export function lstmStep(
+  p: Parameters,
+  gatesOfImage: tf.Tensor,
+  previous: StepState | undefined,
+): { hidden: tf.Tensor; cell: tf.Tensor } {
+  const latentKernel = parameter(p, "lstm.latent_kernel");
+  if (previous === undefined) {
+    // The only input that is not zero is presence, the same in every image: no product with the whole batch is needed.
+    const latents = tf.tensor2d(
+      [...new Array<number>(latentKernel.shape[0]! - 1).fill(0), 1],
+      [1, latentKernel.shape[0]!],
+    );
+    const gates = tf.add(gatesOfImage, tf.matMul(latents, latentKernel));
+    const [input, , candidate, output] = tf.split(gates, 4, 1);
+    const cell = tf.mul(tf.sigmoid(input!), tf.tanh(candidate!));
+    return { hidden: tf.mul(tf.sigmoid(output!), tf.tanh(cell)), cell };
+  }
+  const latents = tf.concat([previous.zWhere, previous.zWhat, previous.presence], 1);
+  const gates = tf.add(
+    tf.add(gatesOfImage, tf.matMul(latents, latentKernel)),
+    tf.matMul(previous.hidden, parameter(p, "lstm.recurrent_kernel")),
+  );
+  const [input, forget, candidate, output] = tf.split(gates, 4, 1);
+  const cell = tf.add(tf.mul(tf.sigmoid(forget!), previous.cell), tf.mul(tf.sigmoid(input!), tf.tanh(candidate!)));
+  return { hidden: tf.mul(tf.sigmoid(output!), tf.tanh(cell)), cell };
+}
+
+/**
+ * One inference step: recur → predict presence and where → attend → encode what.
+ *
+ * @param image [B, C, S, S]
+ * @param gatesOfImage [B, 4H], see {@link imageGates}
+ * @param previous undefined at the first step
+ */
+export function inferStep(
+  p: Parameters,
+  config: AirConfig,
+  image: tf.Tensor,
+  gatesOfImage: tf.Tensor,
+  previous: StepState | undefined,
+  noise: StepNoise,
+): StepInference {
+  const { hidden, cell } = lstmStep(p, gatesOfImage, previous);
+  const { presenceLogit, zWhere } = predict(p, config, hidden, noise.epsWhere);
+  const glimpse = attend(image, zWhere.sample, config.objectSize);
+  const zWhat = encode(p, config, glimpse, noise.epsWhat);
+  return { hidden, cell, presenceLogit, zWhere, zWhat, glimpse };
+}
+
+/** Presence and where of the next object, from the recurrent state [B, H]. */
+function predict(
+  p: Parameters,
+  config: AirConfig,
+  hidden: tf.Tensor,
+  eps: tf.Tensor,
+): { presenceLogit: tf.Tensor; zWhere: Posterior } {
+  const [presence, rawMean, rawStd] = tf.split(mlp(p, "predictor", hidden), [1, 3, 3], 1);
+  const priorMean = tf.tensor1d(config.prior.whereMean);
+  const priorStd = tf.tensor1d(config.prior.whereStd);
+  const softStd = stdFromRaw(rawStd!);
+  const offset = config.whereParameterisation === "prior-offset";
+  const mean = offset ? tf.add(rawMean!, priorMean) : rawMean!;
+  const std = offset ? tf.mul(softStd, priorStd) : softStd;
+  const standardMean = tf.div(offset ? rawMean! : tf.sub(rawMean!, priorMean), priorStd);
+  const standardStd = offset ? softStd : tf.div(softStd, priorStd);
+  return {
+    presenceLogit: tf.reshape(presence!, [presence!.shape[0]!]),
+    zWhere: { mean, std, sample: draw(mean, std, eps), kl: klFromStandardNormal(standardMean, standardStd) },
+  };
+}
+
+/** What a glimpse [B, C, O, O] shows. */
+function encode(p: Parameters, config: AirConfig, glimpse: tf.Tensor, eps: tf.Tensor): Posterior {
+  const pixels = config.channels * config.objectSize ** 2;
+  const [mean, rawStd] = tf.split(mlp(p, "encoder", tf.reshape(glimpse, [glimpse.shape[0]!, pixels])), 2, 1);
+  const std = stdFromRaw(rawStd!);
+  return { mean: mean!, std, sample: draw(mean!, std, eps), kl: klFromStandardNormal(mean!, std) };
+}
+
+/**
+ * What the object `zWhat` looks like.
+ *
+ * @param zWhat [B, Z]
+ * @returns patch [B, C, O, O] in (0, 1)
+ */
+export function decode(p: Parameters, config: AirConfig, zWhat: tf.Tensor): tf.Tensor {
+  const hidden = tf.relu(dense(zWhat, parameter(p, "decoder.hidden_kernel"), parameter(p, "decoder.hidden_bias")));
+  const bias = tf.add(parameter(p, "decoder.output_bias"), config.decoderBias);
+  const pixels = tf.sigmoid(dense(hidden, parameter(p, "decoder.output_kernel"), bias));
+  return tf.reshape(pixels, [zWhat.shape[0]!, config.channels, config.objectSize, config.objectSize]);
+}
+
+/**
+ * log p(image | canvas), nats.
+ *
+ * @param image [B, C, S, S]
+ * @param canvas [B, C, S, S], or undefined for the empty canvas
+ * @returns [B]
+ */
+export function logLikelihood(config: AirConfig, image: tf.Tensor, canvas: tf.Tensor | undefined): tf.Tensor {
+  return gaussianLogDensity(canvas === undefined ? image : tf.sub(image, canvas), config.likelihood.std);
+}
+
+/** T steps over an image, each conditional on all objects before it being present. */
+export interface Trajectory {
+  readonly steps: readonly StepInference[];
+  /** What each step drew: T tensors [B, C, O, O]. */
+  readonly patches: readonly tf.Tensor[];
+  /** Canvas after each step: T tensors [B, C, S, S]. The canvas before the first step is black. */
+  readonly canvases: readonly tf.Tensor[];
+  /** log p(image | canvas after n steps), n = 0..T, [T + 1, B]. */
+  readonly logLikelihood: tf.Tensor;
+  /** [T, B] */
+  readonly presenceLogit: tf.Tensor;
+  /** KL of each step's posterior from its prior, [T, B]. */
+  readonly klWhere: tf.Tensor;
+  /** [T, B] */
+  readonly klWhat: tf.Tensor;
+}
+
+/**
+ * Runs all T steps with presence fed as 1.
+ *
+ * @param image [B, C, S, S]
+ * @param noise standard normal, [T, B, 3] and [T, B, Z]
+ */
+export function inferTrajectory(
+  p: Parameters,
+  config: AirConfig,
+  image: tf.Tensor,
+  noise: { readonly epsWhere: tf.Tensor; readonly epsWhat: tf.Tensor },
+): Trajectory {
+  const batch = image.shape[0]!;
+  const gatesOfImage = imageGates(p, image);
+  const epsWhere = tf.unstack(noise.epsWhere, 0);
+  const epsWhat = tf.unstack(noise.epsWhat, 0);
+  const present = tf.ones([batch, 1]);
+
+  const steps: StepInference[] = [];
+  let previous: StepState | undefined;
+  for (let t = 0; t < config.maxSteps; t++) {
+    const stepNoise = { epsWhere: epsWhere[t]!, epsWhat: epsWhat[t]! };
+    const step = inferStep(p, config, image, gatesOfImage, previous, stepNoise);
+    steps.push(step);
+    const { hidden, cell, zWhere, zWhat } = step;
+    previous = { hidden, cell, zWhere: zWhere.sample, zWhat: zWhat.sample, presence: present };
+  }
+
+  // No step sees what an earlier one drew, so all patches are decoded in one product.
+  const zWhat = tf.concat(
+    steps.map((step) => step.zWhat.sample),
+    0,
+  );
+  const patches = tf.split(decode(p, config, zWhat), config.maxSteps, 0);
+  const canvases: tf.Tensor[] = [];
+  for (const [t, step] of steps.entries()) {
+    const layer = write(patches[t]!, step.zWhere.sample, config.imageSize);
+    canvases.push(t === 0 ? layer : tf.add(canvases[t - 1]!, layer));
+  }
+  return {
+    steps,
+    patches,
+    canvases,
+    logLikelihood: tf.stack([undefined, ...canvases].map((canvas) => logLikelihood(config, image, canvas))),
+    presenceLogit: tf.stack(steps.map((step) => step.presenceLogit)),
+    klWhere: tf.stack(steps.map((step) => step.zWhere.kl)),
+    klWhat: tf.stack(steps.map((step) => step.zWhat.kl)),
+  };
+}
+
+/** A draw from N(mean, std²) by the reparameterisation trick. */
+function draw(mean: tf.Tensor, std: tf.Tensor, eps: tf.Tensor): tf.Tensor {
+  return tf.add(mean, tf.mul(std, eps));
+}
+
+function mlp(p: Parameters, name: string, input: tf.Tensor): tf.Tensor {
+  const hidden = tf.relu(dense(input, parameter(p, `${name}.hidden_kernel`), parameter(p, `${name}.hidden_bias`)));
+  return dense(hidden, parameter(p, `${name}.output_kernel`), parameter(p, `${name}.output_bias`));
+}
+
+function dense(input: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  return tf.add(tf.matMul(input, kernel), bias);
+}

@@ -1,0 +1,70 @@
+/**
+ * The model as the three functions that are exported, by the names and shapes of `graphSignatures` in @air-onnx/core.
+ */
+import type { AirConfig, GraphName } from "@air-onnx/core";
+import * as tf from "@tensorflow/tfjs";
+import { decode, imageGates, inferStep, logLikelihood } from "./air.js";
+import { write } from "./attention.js";
+import type { Parameters } from "./parameters.js";
+
+export type NamedTensors = Readonly<Record<string, tf.Tensor>>;
+
+/** Every tensor has a leading batch dimension that `graphSignatures` leaves out; one number per image is [B]. */
+export type GraphFunction = (inputs: NamedTensors) => NamedTensors;
+
+/** The exported graphs as functions of named tensors to named tensors. */
+export function graphFunctions(p: Parameters, config: AirConfig): Record<GraphName, GraphFunction> {
+  return {
+    encoder(inputs) {
+      const image = input(inputs, "image");
+      return { image_gates: imageGates(p, image), log_likelihood: logLikelihood(config, image, undefined) };
+    },
+
+    step(inputs) {
+      const image = input(inputs, "image");
+      const previous = {
+        hidden: input(inputs, "hidden"),
+        cell: input(inputs, "cell"),
+        zWhere: input(inputs, "z_where"),
+        zWhat: input(inputs, "z_what"),
+        presence: tf.ones([image.shape[0]!, 1]),
+      };
+      const noise = { epsWhere: input(inputs, "eps_where"), epsWhat: input(inputs, "eps_what") };
+      const step = inferStep(p, config, image, input(inputs, "image_gates"), previous, noise);
+      const patch = decode(p, config, step.zWhat.sample);
+      const canvas = tf.add(input(inputs, "canvas"), write(patch, step.zWhere.sample, config.imageSize));
+      return {
+        next_hidden: step.hidden,
+        next_cell: step.cell,
+        next_z_where: step.zWhere.sample,
+        next_z_what: step.zWhat.sample,
+        next_canvas: canvas,
+        presence_logit: step.presenceLogit,
+        z_where_mean: step.zWhere.mean,
+        z_where_std: step.zWhere.std,
+        z_what_mean: step.zWhat.mean,
+        z_what_std: step.zWhat.std,
+        kl_where: step.zWhere.kl,
+        kl_what: step.zWhat.kl,
+        log_likelihood: logLikelihood(config, image, canvas),
+        glimpse: step.glimpse,
+        patch,
+      };
+    },
+
+    decoder(inputs) {
+      const patch = decode(p, config, input(inputs, "z_what"));
+      const presence = input(inputs, "presence");
+      const layer = write(patch, input(inputs, "z_where"), config.imageSize);
+      const visible = tf.mul(layer, tf.reshape(presence, [presence.shape[0]!, 1, 1, 1]));
+      return { patch, next_canvas: tf.add(input(inputs, "canvas"), visible) };
+    },
+  };
+}
+
+function input(inputs: NamedTensors, name: string): tf.Tensor {
+  const tensor = inputs[name];
+  if (tensor === undefined)
+    throw new Error(`The graph's input ${name} is missing; given are: ${Object.keys(inputs).join(", ")}`);
+  return tensor;
+}

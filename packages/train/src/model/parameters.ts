@@ -1,0 +1,84 @@
+/**
+ * The learned weights of AIR: their names, shapes and first values. The order of {@link parameterShapes} is the order of
+ * the parameters everywhere: in checkpoints, in gradients and in the optimiser.
+ */
+import { type AirConfig, RandomStream } from "@air-onnx/core";
+import type * as tf from "@tensorflow/tfjs";
+
+/** Every parameter by its name in {@link parameterShapes}. */
+export type Parameters = Readonly<Record<string, tf.Tensor>>;
+
+/** A parameter outside TensorFlow.js: row-major values. */
+export interface ParameterValue {
+  readonly shape: number[];
+  readonly data: Float32Array<ArrayBuffer>;
+}
+
+/** First part of the name of the random streams that draw the first values; the second is the parameter's index. */
+export const INITIAL_PARAMETERS_STREAM = 0x696e6974;
+
+/**
+ * The shape of every parameter. Kernels are [in, out]. Letters as in `graphSignatures`.
+ *
+ * The recurrent network's gates lie side by side in the order input, forget, cell, output; `lstm.latent_kernel` takes
+ * the previous step's (z_where, z_what, z_pres). The predictor's outputs are the presence logit, the means of z_where
+ * and its raw standard deviations; the encoder's the means of z_what and its raw standard deviations.
+ */
+export function parameterShapes(config: AirConfig): Record<string, number[]> {
+  const image = config.channels * config.imageSize ** 2;
+  const patch = config.channels * config.objectSize ** 2;
+  const { lstmSize, zWhatSize } = config;
+  const gates = 4 * lstmSize;
+  return {
+    "lstm.image_kernel": [image, gates],
+    "lstm.latent_kernel": [3 + zWhatSize + 1, gates],
+    "lstm.recurrent_kernel": [lstmSize, gates],
+    "lstm.bias": [gates],
+    ...mlpShapes("predictor", lstmSize, config.predictorSize, 1 + 3 + 3),
+    ...mlpShapes("encoder", patch, config.encoderSize, 2 * zWhatSize),
+    ...mlpShapes("decoder", zWhatSize, config.decoderSize, patch),
+  };
+}
+
+/** A perceptron with one hidden layer. */
+function mlpShapes(name: string, inputs: number, hidden: number, outputs: number): Record<string, number[]> {
+  return {
+    [`${name}.hidden_kernel`]: [inputs, hidden],
+    [`${name}.hidden_bias`]: [hidden],
+    [`${name}.output_kernel`]: [hidden, outputs],
+    [`${name}.output_bias`]: [outputs],
+  };
+}
+
+/**
+ * First values, the same for the same seed on every machine: uniform within ±1/√(number of inputs) of the layer, biases
+ * included, and within ±1/√H for the recurrent network. Changing one layer's size leaves the other layers' draws alone.
+ *
+ * @throws {RangeError} if the seed is not a non-negative safe integer
+ */
+export function initialParameters(config: AirConfig, seed: number): Record<string, ParameterValue> {
+  const shapes = parameterShapes(config);
+  const values = Object.entries(shapes).map(([name, shape], index): [string, ParameterValue] => {
+    const stream = new RandomStream(seed, INITIAL_PARAMETERS_STREAM, index);
+    const bound = 1 / Math.sqrt(fanIn(name, shapes, config));
+    const data = new Float32Array(shape.reduce((product, side) => product * side, 1));
+    for (let i = 0; i < data.length; i++) data[i] = (2 * stream.uniform() - 1) * bound;
+    return [name, { shape, data }];
+  });
+  return Object.fromEntries(values);
+}
+
+function fanIn(name: string, shapes: Record<string, number[]>, config: AirConfig): number {
+  if (name.startsWith("lstm.")) return config.lstmSize;
+  return shapes[name.replace(/_bias$/, "_kernel")]![0]!;
+}
+
+/** The parameter `name`, for use inside the model. */
+export function parameter(parameters: Parameters, name: string): tf.Tensor {
+  const tensor = parameters[name];
+  if (tensor === undefined) {
+    const names = Object.keys(parameters).join(", ") || "none";
+    throw new Error(`The model's parameter ${name} is missing; given are: ${names}`);
+  }
+  return tensor;
+}

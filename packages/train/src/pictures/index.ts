@@ -1,0 +1,3 @@
+export * from "./picture.js";
+export * from "./png.js";
+export * from "./scene-picture.js";

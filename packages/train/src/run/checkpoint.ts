@@ -1,0 +1,321 @@
+/**
+ * The state of training at one step, as two files in a run's `checkpoints` folder: the tensors (safetensors) and, written
+ * last, a JSON file with their hash. Without its JSON a checkpoint does not exist, so a kill leaves none that is half there.
+ *
+ * Random numbers are a function of (seed, stream, step), so the seed and the step are all of the generator's state.
+ */
+import { createHash } from "node:crypto";
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { parseWith } from "@air-onnx/core";
+import { z } from "zod";
+import { FileError, reasonInWords, writeFileAtomic } from "../atomic-file.js";
+import { parseTrainConfig, type TrainConfig } from "../config.js";
+import { decodeSafetensors, type SafetensorsTensor, safetensorsChunks } from "../safetensors.js";
+import type { Notify } from "./lock.js";
+import { type RunFolder, stepName } from "./run-folder.js";
+
+/** Raised when a reader of the old version could misread the new one. */
+const FORMAT_VERSION = 1;
+
+export interface StateTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array<ArrayBuffer>;
+}
+
+export type StateTensors = Readonly<Record<string, StateTensor>>;
+
+/** All that a training run has learned: the parameters, and Adam's moments under the same names and shapes. */
+export interface TrainingState {
+  /** Training steps done. */
+  readonly step: number;
+  readonly parameters: StateTensors;
+  readonly firstMoment: StateTensors;
+  readonly secondMoment: StateTensors;
+}
+
+export interface Checkpoint extends TrainingState {
+  /** The JSON file it was read from. */
+  readonly file: string;
+  readonly config: TrainConfig;
+  /** ISO 8601. */
+  readonly createdAt: string;
+}
+
+/** The shape of every parameter that a configuration's model has. */
+export type ParameterShapes = (config: TrainConfig) => Readonly<Record<string, readonly number[]>>;
+
+/** A checkpoint that cannot be written or used; the message names the file and the reason. */
+export class CheckpointError extends Error {
+  override name = "CheckpointError";
+}
+
+/** A checkpoint whose files are not what was written: an older one may still be whole. */
+export class CorruptCheckpointError extends CheckpointError {
+  override name = "CorruptCheckpointError";
+}
+
+/** Where each part of the state is among the tensors of the file. */
+const prefixes = { parameters: "parameters/", firstMoment: "adam.m/", secondMoment: "adam.v/" } as const;
+const parts = ["parameters", "firstMoment", "secondMoment"] as const;
+
+const versionSchema = z.looseObject({ format: z.literal("air-onnx-checkpoint"), formatVersion: z.int() });
+const headerSchema = z.strictObject({
+  format: z.literal("air-onnx-checkpoint"),
+  formatVersion: z.literal(FORMAT_VERSION),
+  step: z.int().nonnegative(),
+  config: z.unknown(),
+  random: z.strictObject({ generator: z.literal("philox4x32-10"), seed: z.int().nonnegative() }),
+  sha256: z.string(),
+  size: z.int().positive(),
+  createdAt: z.string(),
+});
+type Header = z.output<typeof headerSchema>;
+
+/**
+ * Writes a checkpoint of `state`, whose arrays must not change meanwhile, and reads it back to be sure of it.
+ *
+ * @returns the path of its JSON file
+ * @throws {CheckpointError} if a number is not finite (named by tensor and index), or the file does not read back.
+ * @throws {FileError} if it cannot be written.
+ */
+export async function saveCheckpoint(folder: RunFolder, state: TrainingState): Promise<string> {
+  refuseNonFinite(state);
+  const { headerFile, tensorFile } = filesOf(folder, state.step);
+  const chunks = safetensorsChunks(
+    Object.fromEntries(
+      parts.flatMap((part) =>
+        Object.entries(state[part]).map(([name, { shape, data }]): [string, SafetensorsTensor] => [
+          prefixes[part] + name,
+          { dtype: "F32", shape, data },
+        ]),
+      ),
+    ),
+  );
+  const header: Header = {
+    format: "air-onnx-checkpoint",
+    formatVersion: FORMAT_VERSION,
+    step: state.step,
+    config: folder.config,
+    random: { generator: "philox4x32-10", seed: folder.config.seed },
+    sha256: sha256(chunks),
+    size: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+    createdAt: new Date().toISOString(),
+  };
+  // An earlier checkpoint of this step must not vouch for the new tensors.
+  await remove(headerFile);
+  await writeFileAtomic(tensorFile, chunks);
+  await readTensorFile(tensorFile, header);
+  await writeFileAtomic(headerFile, `${JSON.stringify(header, null, 2)}\n`);
+  return headerFile;
+}
+
+/**
+ * Reads the checkpoint with the JSON or safetensors file `file`.
+ *
+ * @throws {CorruptCheckpointError} naming the file, and the size or hash expected and found.
+ * @throws {CheckpointError} for another format version, or parameters that are not those of the configuration's model.
+ * @throws {FileError} if there is no such checkpoint.
+ */
+export async function loadCheckpoint(file: string, shapes: ParameterShapes): Promise<Checkpoint> {
+  const stem = file.replace(/\.(json|safetensors)$/, "");
+  const headerFile = `${stem}.json`;
+  const tensorFile = `${stem}.safetensors`;
+  let text: string;
+  try {
+    text = await readFile(headerFile, "utf8");
+  } catch (cause) {
+    throw new FileError(`Cannot read checkpoint ${headerFile}: ${reasonInWords(cause)}`, headerFile, { cause });
+  }
+  const { header, config } = parseHeader(text, headerFile);
+  const bytes = await readTensorFile(tensorFile, header);
+  const state = splitTensors(bytes, tensorFile);
+  refuseOtherShapes(state, shapes(config), tensorFile);
+  return { file: headerFile, step: header.step, config, createdAt: header.createdAt, ...state };
+}
+
+/**
+ * Reads the newest checkpoint of a run that is whole; `notify` is told of each newer one that is not.
+ *
+ * @returns undefined if the run has no checkpoint yet
+ * @throws {CorruptCheckpointError} if it has some, but none is whole.
+ * @throws {CheckpointError} for another format version, or parameters that are not those of the configuration's model.
+ */
+export async function loadNewestCheckpoint(
+  folder: RunFolder,
+  shapes: ParameterShapes,
+  notify: Notify,
+): Promise<Checkpoint | undefined> {
+  const steps = await checkpointSteps(folder);
+  const failures: string[] = [];
+  for (const step of steps.toReversed()) {
+    try {
+      const checkpoint = await loadCheckpoint(filesOf(folder, step).headerFile, shapes);
+      for (const failure of failures) notify(`${failure} Using the checkpoint of step ${step} instead.`);
+      return checkpoint;
+    } catch (cause) {
+      if (!(cause instanceof CorruptCheckpointError)) throw cause;
+      failures.push(cause.message);
+    }
+  }
+  if (failures.length === 0) return undefined;
+  throw new CorruptCheckpointError(`No checkpoint in ${folder.checkpoints} is whole:\n  ${failures.join("\n  ")}`);
+}
+
+/** The steps of a run's checkpoints, whole or not, oldest first. */
+export async function checkpointSteps(folder: RunFolder): Promise<number[]> {
+  return stepsOf(await checkpointFiles(folder), "json");
+}
+
+/**
+ * Deletes all but the newest `count` checkpoints, and tensors whose JSON was never written.
+ *
+ * @param count at least 1: the newest is always kept
+ * @throws {RangeError} for a smaller count
+ */
+export async function keepNewestCheckpoints(folder: RunFolder, count: number): Promise<void> {
+  if (!Number.isInteger(count) || count < 1) {
+    throw new RangeError(`At least 1 checkpoint must be kept, got ${count}`);
+  }
+  const names = await checkpointFiles(folder);
+  const kept = stepsOf(names, "json").slice(-count);
+  for (const step of new Set([...stepsOf(names, "json"), ...stepsOf(names, "safetensors")])) {
+    if (kept.includes(step)) continue;
+    const { headerFile, tensorFile } = filesOf(folder, step);
+    await remove(headerFile);
+    await remove(tensorFile);
+  }
+}
+
+function filesOf(folder: RunFolder, step: number): { headerFile: string; tensorFile: string } {
+  const stem = join(folder.checkpoints, stepName(step));
+  return { headerFile: `${stem}.json`, tensorFile: `${stem}.safetensors` };
+}
+
+async function remove(file: string): Promise<void> {
+  try {
+    await rm(file, { force: true });
+  } catch (cause) {
+    throw new FileError(`Cannot delete ${file}: ${reasonInWords(cause)}`, file, { cause });
+  }
+}
+
+async function checkpointFiles(folder: RunFolder): Promise<string[]> {
+  try {
+    return await readdir(folder.checkpoints);
+  } catch (cause) {
+    throw new FileError(`Cannot list ${folder.checkpoints}: ${reasonInWords(cause)}`, folder.checkpoints, { cause });
+  }
+}
+
+function stepsOf(names: readonly string[], extension: "json" | "safetensors"): number[] {
+  return names
+    .flatMap((name) => {
+      const match = /^step-(\d{8,})\.(json|safetensors)$/.exec(name);
+      return match?.[2] === extension ? [Number(match[1])] : [];
+    })
+    .sort((a, b) => a - b);
+}
+
+function sha256(chunks: readonly Uint8Array[]): string {
+  const hash = createHash("sha256");
+  for (const chunk of chunks) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+function parseHeader(text: string, file: string): { header: Header; config: TrainConfig } {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+    const { formatVersion } = parseWith(versionSchema, json, `checkpoint ${file}`);
+    if (formatVersion !== FORMAT_VERSION) {
+      throw new CheckpointError(
+        `Checkpoint ${file} has format version ${formatVersion}, but this program reads version ${FORMAT_VERSION}.`,
+      );
+    }
+    const header = parseWith(headerSchema, json, `checkpoint ${file}`);
+    return { header, config: parseTrainConfig(header.config) };
+  } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
+    throw new CorruptCheckpointError(`Checkpoint ${file} is corrupt: ${reasonInWords(cause)}.`, { cause });
+  }
+}
+
+/** The bytes of the tensors, if they are those that `header` was written for. */
+async function readTensorFile(file: string, header: Pick<Header, "size" | "sha256">): Promise<Uint8Array> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (cause) {
+    throw new CorruptCheckpointError(`Cannot read checkpoint ${file}: ${reasonInWords(cause)}.`, { cause });
+  }
+  if (bytes.length !== header.size) {
+    throw new CorruptCheckpointError(
+      `Checkpoint ${file} is corrupt: expected ${header.size} bytes, found ${bytes.length}.`,
+    );
+  }
+  const found = sha256([bytes]);
+  if (found !== header.sha256) {
+    throw new CorruptCheckpointError(
+      `Checkpoint ${file} is corrupt: expected SHA-256 ${header.sha256}, found ${found}.`,
+    );
+  }
+  return bytes;
+}
+
+function splitTensors(bytes: Uint8Array, file: string): Omit<TrainingState, "step"> {
+  const { tensors } = decodeSafetensors(bytes, file);
+  const part = (prefix: string): StateTensors =>
+    Object.fromEntries(
+      Object.entries(tensors).flatMap(([name, { dtype, shape, data }]) => {
+        if (!name.startsWith(prefix)) return [];
+        if (dtype !== "F32") throw new CheckpointError(`Checkpoint ${file}: ${name} is ${dtype}, expected F32.`);
+        return [[name.slice(prefix.length), { shape, data }]];
+      }),
+    );
+  return {
+    parameters: part(prefixes.parameters),
+    firstMoment: part(prefixes.firstMoment),
+    secondMoment: part(prefixes.secondMoment),
+  };
+}
+
+function refuseOtherShapes(
+  state: Omit<TrainingState, "step">,
+  expected: Readonly<Record<string, readonly number[]>>,
+  file: string,
+): void {
+  const differences = parts.flatMap((part) => {
+    const names = new Set([...Object.keys(expected), ...Object.keys(state[part])]);
+    return [...names].flatMap((name) => {
+      const want = expected[name]?.join(", ");
+      const have = state[part][name]?.shape.join(", ");
+      if (want === have) return [];
+      const wanted = want === undefined ? "no such tensor" : `[${want}]`;
+      const found = have === undefined ? "no such tensor" : `[${have}]`;
+      return [`  ${prefixes[part]}${name}: expected ${wanted}, found ${found}`];
+    });
+  });
+  if (differences.length > 0) {
+    throw new CheckpointError(`Checkpoint ${file} does not fit the model:\n${differences.join("\n")}`);
+  }
+}
+
+function refuseNonFinite(state: TrainingState): void {
+  for (const part of parts) {
+    for (const [name, { data }] of Object.entries(state[part])) {
+      if (allFinite(data)) continue;
+      const index = data.findIndex((value) => !Number.isFinite(value));
+      throw new CheckpointError(
+        `Not saving step ${state.step}: ${prefixes[part]}${name} is ${data[index]} at index ${index}.`,
+      );
+    }
+  }
+}
+
+/** Zero times a number is zero, unless the number is not finite: several times quicker than asking each of millions. */
+function allFinite(data: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += 0 * data[i]!;
+  return sum === 0;
+}

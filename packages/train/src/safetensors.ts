@@ -1,0 +1,237 @@
+/**
+ * The safetensors format (https://github.com/huggingface/safetensors#format): named tensors in one file, a JSON header
+ * and raw little-endian data. Bytes in, bytes out; reading and writing files is the caller's.
+ *
+ * Typed arrays are taken and given in the machine's byte order, which is little-endian wherever onnxruntime runs.
+ */
+
+/** The dtypes that have a typed array of their own. BOOL is one byte, 0 or 1. */
+const arrayTypes = {
+  F64: Float64Array,
+  F32: Float32Array,
+  I64: BigInt64Array,
+  U64: BigUint64Array,
+  I32: Int32Array,
+  U32: Uint32Array,
+  I16: Int16Array,
+  U16: Uint16Array,
+  I8: Int8Array,
+  U8: Uint8Array,
+  BOOL: Uint8Array,
+} as const;
+
+interface ArrayOf<B extends ArrayBufferLike> {
+  readonly F64: Float64Array<B>;
+  readonly F32: Float32Array<B>;
+  readonly I64: BigInt64Array<B>;
+  readonly U64: BigUint64Array<B>;
+  readonly I32: Int32Array<B>;
+  readonly U32: Uint32Array<B>;
+  readonly I16: Int16Array<B>;
+  readonly U16: Uint16Array<B>;
+  readonly I8: Int8Array<B>;
+  readonly U8: Uint8Array<B>;
+  readonly BOOL: Uint8Array<B>;
+}
+
+export type SafetensorsDtype = keyof typeof arrayTypes;
+
+/** One tensor; `data` is row-major and holds exactly as many elements as `shape` says. */
+export type SafetensorsTensor<B extends ArrayBufferLike = ArrayBufferLike> = {
+  [D in SafetensorsDtype]: { readonly dtype: D; readonly shape: readonly number[]; readonly data: ArrayOf<B>[D] };
+}[SafetensorsDtype];
+
+export interface SafetensorsFile {
+  readonly tensors: Readonly<Record<string, SafetensorsTensor<ArrayBuffer>>>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Bytes that are not a well-formed safetensors file, or tensors that cannot be one. */
+export class SafetensorsError extends Error {
+  override name = "SafetensorsError";
+}
+
+const METADATA = "__metadata__";
+/** The longest header other readers accept. */
+const MAX_HEADER_BYTES = 100_000_000;
+
+/**
+ * The file as one array of bytes.
+ *
+ * @throws {SafetensorsError} naming the tensor whose data does not fit its shape or dtype.
+ */
+export function encodeSafetensors(
+  tensors: Readonly<Record<string, SafetensorsTensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const chunks = safetensorsChunks(tensors, metadata);
+  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return bytes;
+}
+
+/**
+ * The same bytes as {@link encodeSafetensors}, as the header and a view of each tensor, without copying the tensors.
+ *
+ * @throws {SafetensorsError} naming the tensor whose data does not fit its shape or dtype.
+ */
+export function safetensorsChunks(
+  tensors: Readonly<Record<string, SafetensorsTensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array[] {
+  // Wide elements first, then by name, as the format's own writer does: every tensor is aligned to its element.
+  const entries = Object.entries(tensors).sort(
+    ([nameA, a], [nameB, b]) => elementBytes(b.dtype) - elementBytes(a.dtype) || (nameA < nameB ? -1 : 1),
+  );
+  const header: [string, unknown][] = [];
+  if (Object.keys(metadata).length > 0) header.push([METADATA, metadata]);
+  const chunks: Uint8Array[] = [];
+  let offset = 0;
+  for (const [name, tensor] of entries) {
+    if (name === METADATA)
+      throw new SafetensorsError(`A tensor cannot be called ${METADATA}: the format keeps that name`);
+    checkTensor(name, tensor);
+    const { dtype, shape, data } = tensor;
+    header.push([name, { dtype, shape, data_offsets: [offset, offset + data.byteLength] }]);
+    chunks.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    offset += data.byteLength;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  const paddedLength = Math.ceil(json.length / 8) * 8;
+  const head = new Uint8Array(8 + paddedLength).fill(0x20);
+  new DataView(head.buffer).setBigUint64(0, BigInt(paddedLength), true);
+  head.set(json, 8);
+  return [head, ...chunks];
+}
+
+/**
+ * Reads a file's bytes. The tensors' data are views of `bytes` where alignment allows, else copies.
+ *
+ * @param source what the bytes are, for error messages: a path or URL
+ * @throws {SafetensorsError} naming `source` and what is wrong: too short, header too long or not JSON, a dtype without
+ *   typed array, offsets out of range, overlapping or with holes, or a shape that does not match the length.
+ */
+export function decodeSafetensors(bytes: Uint8Array, source: string): SafetensorsFile {
+  const fail = (reason: string, cause?: unknown): never => {
+    throw new SafetensorsError(`${source} is not a valid safetensors file: ${reason}`, { cause });
+  };
+  if (bytes.length < 8) fail(`it has ${bytes.length} bytes, fewer than the 8 of the header's length`);
+  const headerLength = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
+  if (headerLength > MAX_HEADER_BYTES) {
+    fail(`its header is said to be ${headerLength} bytes long, at most ${MAX_HEADER_BYTES} are allowed`);
+  }
+  const dataStart = 8 + headerLength;
+  if (dataStart > bytes.length) {
+    fail(`its header should end at byte ${dataStart}, but the file has ${bytes.length}: it is truncated`);
+  }
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, dataStart)));
+  } catch (cause) {
+    fail(`its header is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+  }
+  if (!isRecord(header)) return fail("its header is not a JSON object");
+
+  let metadata: Record<string, string> = {};
+  const entries: (TensorEntry & { name: string })[] = [];
+  for (const [name, value] of Object.entries(header)) {
+    if (name === METADATA) {
+      if (!isStringRecord(value)) return fail(`${METADATA} is not a map from strings to strings`);
+      metadata = value;
+    } else {
+      entries.push({ name, ...parseEntry(value, (reason) => fail(`tensor "${name}": ${reason}`)) });
+    }
+  }
+
+  // Tensors must tile the data section: no hole, no overlap, nothing left over.
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let expected = 0;
+  for (const { name, begin, end } of entries) {
+    if (begin !== expected) {
+      fail(`tensor "${name}" begins at byte ${begin} of the data, but the tensor before it ends at ${expected}`);
+    }
+    expected = end;
+  }
+  const dataLength = bytes.length - dataStart;
+  if (expected !== dataLength) {
+    fail(`its tensors need ${expected} bytes of data, but ${dataLength} follow the header`);
+  }
+  return {
+    tensors: Object.fromEntries(
+      entries.map(({ name, dtype, shape, begin, end }) => {
+        const data = arrayOf(dtype, bytes.subarray(dataStart + begin, dataStart + end));
+        return [name, { dtype, shape, data } as SafetensorsTensor<ArrayBuffer>];
+      }),
+    ),
+    metadata,
+  };
+}
+
+interface TensorEntry {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+function parseEntry(value: unknown, fail: (reason: string) => never): TensorEntry {
+  if (!isRecord(value)) return fail("its entry is not a JSON object");
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (typeof dtype !== "string" || !isDtype(dtype)) {
+    return fail(`dtype ${JSON.stringify(dtype)} is not one of ${Object.keys(arrayTypes).join(", ")}`);
+  }
+  if (!isSizes(shape)) return fail(`shape ${JSON.stringify(shape)} is not a list of non-negative integers`);
+  if (!isSizes(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
+    return fail(`data_offsets ${JSON.stringify(offsets)} is not [begin, end] with 0 ≤ begin ≤ end`);
+  }
+  const [begin, end] = offsets as [number, number];
+  const needed = elementCount(shape) * elementBytes(dtype);
+  if (needed !== end - begin) {
+    return fail(`${dtype} of shape [${shape.join(", ")}] is ${needed} bytes, but its data_offsets span ${end - begin}`);
+  }
+  return { dtype, shape, begin, end };
+}
+
+function checkTensor(name: string, { dtype, shape, data }: SafetensorsTensor): void {
+  if (!isDtype(dtype) || !(data instanceof arrayTypes[dtype])) {
+    throw new SafetensorsError(`Tensor "${name}": data of ${data.constructor.name} cannot be stored as ${dtype}`);
+  }
+  if (!isSizes(shape) || elementCount(shape) !== data.length) {
+    throw new SafetensorsError(`Tensor "${name}": ${data.length} elements do not fill the shape [${shape.join(", ")}]`);
+  }
+}
+
+function arrayOf(dtype: SafetensorsDtype, bytes: Uint8Array): SafetensorsTensor<ArrayBuffer>["data"] {
+  const size = elementBytes(dtype);
+  const usable = bytes.byteOffset % size === 0 && bytes.buffer instanceof ArrayBuffer;
+  const { buffer, byteOffset, length } = usable ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
+  return new arrayTypes[dtype](buffer, byteOffset, length / size);
+}
+
+function elementBytes(dtype: SafetensorsDtype): number {
+  return arrayTypes[dtype].BYTES_PER_ELEMENT;
+}
+
+function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+function isDtype(value: string): value is SafetensorsDtype {
+  return Object.hasOwn(arrayTypes, value);
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isStringRecord(value: unknown): value is Record<string, string> {
+  return isRecord(value) && Object.values(value).every((entry) => typeof entry === "string");
+}

@@ -1,0 +1,247 @@
+/**
+ * The training loop: batches → engine → metrics, pictures and checkpoints, until the configured number of steps.
+ */
+import { boxFromZWhere } from "@air-onnx/core";
+import { writeFileAtomic } from "./atomic-file.js";
+import { Batches } from "./batches.js";
+import type { TrainConfig } from "./config.js";
+import { type Dataset, fillBatch, pixelsPerImage, type SceneSet } from "./data/scene-set.js";
+import { createEngine } from "./engine/create.js";
+import { type Arrays, type EngineState, initialState } from "./engine/engine.js";
+import { type Evaluation, Evaluator } from "./evaluate.js";
+import { initialParameters, parameterShapes } from "./model/parameters.js";
+import { estimators } from "./objective/estimators.js";
+import { encodePng, reconstructionSheet } from "./pictures/index.js";
+import {
+  keepNewestCheckpoints,
+  loadNewestCheckpoint,
+  MetricsLog,
+  type Notify,
+  type RunFolder,
+  saveCheckpoint,
+} from "./run/index.js";
+
+/** The loss stopped being a number. The run's newest checkpoint is from before that. */
+export class DivergedError extends Error {
+  override name = "DivergedError";
+  constructor(
+    /** The first step whose loss is not finite. */
+    readonly step: number,
+    metric: string,
+    value: number,
+    checkpoint: number | undefined,
+  ) {
+    const kept =
+      checkpoint === undefined ? "no checkpoint had been saved" : `the checkpoint of step ${checkpoint} is kept`;
+    super(
+      `Training diverged: ${metric} is ${value} at step ${step}; ${kept}. ` +
+        "Try a lower optimizer.learningRate or optimizer.clipNorm, or another seed.",
+    );
+  }
+}
+
+export type TrainEvent =
+  | { readonly type: "start"; readonly engine: string; readonly step: number; readonly parameters: number }
+  | {
+      readonly type: "progress";
+      /** Steps done, of `steps`. */
+      readonly step: number;
+      readonly steps: number;
+      /** Means over the steps since the last event. */
+      readonly metrics: Readonly<Record<string, number>>;
+      readonly stepsPerSecond: number;
+      readonly secondsLeft: number;
+    }
+  | { readonly type: "evaluation"; readonly step: number; readonly evaluation: Evaluation; readonly picture: string }
+  | { readonly type: "checkpoint"; readonly step: number; readonly file: string };
+
+export interface TrainOptions {
+  readonly onEvent?: (event: TrainEvent) => void;
+  /** Lines the user should see: what was repaired, what was fallen back to. */
+  readonly notify?: Notify;
+  /** Stops after the step that is running, with a checkpoint. */
+  readonly signal?: AbortSignal;
+  /** Goes on from the run's newest checkpoint instead of from the start. */
+  readonly resume?: boolean;
+}
+
+export interface TrainResult {
+  readonly step: number;
+  /** False if the signal stopped it before the last step. */
+  readonly finished: boolean;
+  /** On all held-out images, if finished. */
+  readonly evaluation: Evaluation | undefined;
+  /** Time spent in training steps by this call, seconds. */
+  readonly trainingSeconds: number;
+  /** The picture of the last evaluation. */
+  readonly picture: string | undefined;
+}
+
+/** Checkpoints kept in a run folder: the newest, and one to fall back to. */
+const KEPT_CHECKPOINTS = 2;
+/** Held-out images shown in the picture of an evaluation. */
+const PICTURE = { images: 24, columns: 8, scale: 2 } as const;
+
+/**
+ * Trains in `folder`, which this process has locked, until the configured number of steps or the signal.
+ *
+ * @throws {DivergedError} at the first loss that is not finite
+ */
+export async function train(folder: RunFolder, dataset: Dataset, options: TrainOptions = {}): Promise<TrainResult> {
+  const { config } = folder;
+  const { onEvent = () => {}, notify = () => {}, signal } = options;
+  refuseOtherImages(config, dataset);
+  const estimator = estimators[config.estimator];
+  const log = await MetricsLog.open(folder.metricsFile, notify);
+  const start = await startingState(folder, log, options);
+  let { step } = start;
+  let lastCheckpoint = step > 0 ? step : undefined;
+
+  const batches = new Batches(config, estimator, dataset.train);
+  await using engine = await createEngine(config, estimator, start.state);
+  await using evaluator = await Evaluator.create(config.model, { threads: config.threads });
+  const parameterCount = Object.values(start.state.parameters).reduce((sum, data) => sum + data.length, 0);
+  onEvent({ type: "start", engine: engine.name, step, parameters: parameterCount });
+
+  let trainingSeconds = 0;
+  let stepsHere = 0;
+  let evaluation: Evaluation | undefined;
+  let picture: string | undefined;
+
+  const checkpoint = async (): Promise<void> => {
+    const file = await saveCheckpoint(folder, { step, ...checkpointTensors(config, engine.state()) });
+    await keepNewestCheckpoints(folder, KEPT_CHECKPOINTS);
+    lastCheckpoint = step;
+    onEvent({ type: "checkpoint", step, file });
+  };
+
+  while (step < config.steps && !signal?.aborted) {
+    const inputs = batches.next(step, Math.min(config.stepsPerRun, config.steps - step));
+    const began = performance.now();
+    const metrics = await engine.run(inputs);
+    const seconds = (performance.now() - began) / 1000;
+    refuseNonFinite(metrics, step, lastCheckpoint);
+    step += inputs.steps;
+    stepsHere += inputs.steps;
+    trainingSeconds += seconds;
+
+    const means = Object.fromEntries(Object.entries(metrics).map(([name, values]) => [name, mean(values)]));
+    log.append({
+      step,
+      kind: "train",
+      ...means,
+      learningRate: batches.learningRate(step),
+      millisecondsPerStep: (seconds * 1000) / inputs.steps,
+    });
+    onEvent({
+      type: "progress",
+      step,
+      steps: config.steps,
+      metrics: means,
+      stepsPerSecond: inputs.steps / seconds,
+      secondsLeft: ((config.steps - step) * trainingSeconds) / stepsHere,
+    });
+
+    const last = step === config.steps;
+    if (last || step % config.evaluateEvery === 0) {
+      const { parameters } = engine.state();
+      evaluation = await evaluator.evaluate(parameters, dataset.test, last ? {} : { images: config.evaluateImages });
+      const { images, elbo, countAccuracyMap, countAccuracySampled } = evaluation;
+      log.append({ step, kind: "evaluation", images, elbo, countAccuracyMap, countAccuracySampled, trainingSeconds });
+      picture = folder.pictureFile(step);
+      await writeFileAtomic(picture, await drawPicture(evaluator, parameters, dataset.test));
+      onEvent({ type: "evaluation", step, evaluation, picture });
+    }
+    if (last || step % config.checkpointEvery === 0) await checkpoint();
+    // Lets signals and the user's interface have their turn: onnxruntime blocks the thread while it runs.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const finished = step === config.steps;
+  // A run that was complete already.
+  if (finished) evaluation ??= await evaluator.evaluate(engine.state().parameters, dataset.test);
+  if (!finished && lastCheckpoint !== step) await checkpoint();
+  return { step, finished, evaluation: finished ? evaluation : undefined, trainingSeconds, picture };
+}
+
+async function startingState(
+  folder: RunFolder,
+  log: MetricsLog,
+  { resume = false, notify = () => {} }: TrainOptions,
+): Promise<{ step: number; state: EngineState }> {
+  const { config } = folder;
+  const checkpoint = resume
+    ? await loadNewestCheckpoint(folder, ({ model }) => parameterShapes(model), notify)
+    : undefined;
+  if (!checkpoint) {
+    if (resume) notify("The run has no checkpoint yet: starting from the beginning.");
+    await log.truncateAfter(0);
+    const values = Object.entries(initialParameters(config.model, config.seed));
+    return { step: 0, state: initialState(Object.fromEntries(values.map(([name, { data }]) => [name, data]))) };
+  }
+  await log.truncateAfter(checkpoint.step);
+  const arrays = (tensors: typeof checkpoint.parameters): Arrays =>
+    Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, data]));
+  return {
+    step: checkpoint.step,
+    state: {
+      parameters: arrays(checkpoint.parameters),
+      m: arrays(checkpoint.firstMoment),
+      v: arrays(checkpoint.secondMoment),
+    },
+  };
+}
+
+function checkpointTensors(config: TrainConfig, state: EngineState) {
+  const tensors = (arrays: Arrays) =>
+    Object.fromEntries(
+      Object.entries(parameterShapes(config.model)).map(([name, shape]) => [name, { shape, data: arrays[name]! }]),
+    );
+  return {
+    parameters: tensors(state.parameters),
+    firstMoment: tensors(state.m),
+    secondMoment: tensors(state.v),
+  };
+}
+
+function refuseOtherImages(config: TrainConfig, dataset: Dataset): void {
+  const { imageSize, channels } = config.model;
+  for (const scenes of [dataset.train, dataset.test]) {
+    if (scenes.imageSize === imageSize && scenes.channels === channels) continue;
+    throw new Error(
+      `The model takes images of ${imageSize}x${imageSize} with ${channels} channel(s), but those of ${dataset.name} are ` +
+        `${scenes.imageSize}x${scenes.imageSize} with ${scenes.channels}: change model.imageSize and model.channels`,
+    );
+  }
+}
+
+function refuseNonFinite(metrics: Arrays, done: number, lastCheckpoint: number | undefined): void {
+  const steps = Object.values(metrics)[0]!.length;
+  for (let k = 0; k < steps; k++) {
+    for (const [name, values] of Object.entries(metrics)) {
+      if (!Number.isFinite(values[k])) throw new DivergedError(done + k + 1, name, values[k]!, lastCheckpoint);
+    }
+  }
+}
+
+function mean(values: Float32Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** A sheet of the first held-out images with what the model makes of them, as PNG. */
+async function drawPicture(evaluator: Evaluator, parameters: Arrays, scenes: SceneSet): Promise<Uint8Array> {
+  const shown = Math.min(PICTURE.images, scenes.size);
+  const explanations = await evaluator.explain(parameters, scenes, 0, shown);
+  const sheet = explanations.map(({ count, zWhere, reconstruction }, index) => {
+    const image = new Float32Array(pixelsPerImage(scenes));
+    fillBatch(scenes, [index], image);
+    return {
+      image,
+      reconstruction,
+      boxes: zWhere.map((each) => boxFromZWhere(each, scenes.imageSize)),
+      count,
+      trueCount: scenes.counts[index]!,
+    };
+  });
+  const { imageSize, channels } = scenes;
+  return encodePng(reconstructionSheet(sheet, { imageSize, channels, scale: PICTURE.scale, columns: PICTURE.columns }));
+}

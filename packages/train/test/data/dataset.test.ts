@@ -1,0 +1,183 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type DatasetName, defaultCacheDir, loadDataset } from "../../src/data/dataset.js";
+import { readSceneFile, writeSceneFile } from "../../src/data/scene-file.js";
+import { type Dataset, emptyScenes } from "../../src/data/scene-set.js";
+
+let folder: string;
+let notices: string[];
+const onNotice = (line: string) => notices.push(line);
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "air-dataset-"));
+  notices = [];
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Everything about a data set, in a form that compares quickly. */
+const digest = ({ name, train, test }: Dataset) =>
+  [train, test].reduce(
+    (text, { images, counts, boxes, ...form }) =>
+      `${text} ${JSON.stringify(form)} ${createHash("sha256").update(images).update(counts).update(boxes).digest("hex")}`,
+    name,
+  );
+
+const small = { trainSize: 30, testSize: 10 };
+const load = (options = {}) => loadDataset("multi-strokes", { cacheDir: folder, ...small, onNotice, ...options });
+const trainFile = () => join(folder, "datasets", "multi-strokes-seed0-30.safetensors");
+
+describe("loadDataset", () => {
+  it("builds once, then reads the same from the cache", async () => {
+    const onProgress = vi.fn();
+    const built = await load({ onProgress });
+    expect(built).toMatchObject({ name: "multi-strokes", train: { size: 30, imageSize: 50 }, test: { size: 10 } });
+    expect(onProgress).toHaveBeenCalled();
+    onProgress.mockClear();
+    expect(digest(await load({ onProgress }))).toBe(digest(built));
+    expect(onProgress).not.toHaveBeenCalled();
+    expect(notices).toEqual([]);
+  });
+
+  it("never tests on an image it trains on, whatever the seeds", async () => {
+    const seen = new Map<string, string>();
+    for (const seed of [0, 1, 2]) {
+      const { train, test } = await load({ seed });
+      for (const [split, set] of Object.entries({ train, test })) {
+        for (let i = 0; i < set.size; i++) {
+          if (set.counts[i] === 0) continue;
+          const image = Buffer.from(set.images.subarray(i * 2500, (i + 1) * 2500)).toString("base64");
+          expect(seen.get(image) ?? split).toBe(split);
+          seen.set(image, split);
+        }
+      }
+    }
+  });
+
+  it.each<[string, (path: string) => Promise<void>, RegExp]>([
+    ["is truncated", (path) => truncate(path, 5000), /is not a valid safetensors file/],
+    ["is empty", (path) => writeFile(path, ""), /has 0 bytes/],
+    [
+      "has a wrong bit",
+      async (path) => {
+        const bytes = await readFile(path);
+        bytes[bytes.length - 1]! ^= 1;
+        await writeFile(path, bytes);
+      },
+      /is damaged: its content has the SHA-256 [0-9a-f]{64}, expected [0-9a-f]{64}/,
+    ],
+    [
+      "is of another generator",
+      (path) => writeSceneFile(path, emptyScenes(30, 50, 1, 2), { content: "multi-strokes-seed0-30", version: 0 }),
+      /holds "multi-strokes-seed0-30" version 0, not "multi-strokes-seed0-30" version 1/,
+    ],
+  ])("builds a cached set that %s again, and says why", async (_, damage, reason) => {
+    const built = await load();
+    await damage(trainFile());
+    expect(digest(await load())).toBe(digest(built));
+    expect(notices).toHaveLength(1);
+    expect(notices[0]).toMatch(reason);
+    expect(notices[0]).toMatch(/; building it again$/);
+    expect(digest(await load())).toBe(digest(built));
+    expect(notices).toHaveLength(1);
+  });
+
+  it("may be called by many at once", async () => {
+    const all = await Promise.all([load(), load(), load()]);
+    expect(new Set([...all, await load()].map(digest)).size).toBe(1);
+    expect(notices).toEqual([]);
+    expect(await readdir(join(folder, "datasets"))).toHaveLength(2);
+  });
+
+  it("goes on without a cache that it cannot write to, and says so once", async () => {
+    const file = join(folder, "file");
+    await writeFile(file, "");
+    const { train } = await load({ cacheDir: join(file, "cache") });
+    expect(train.size).toBe(30);
+    expect(notices).toHaveLength(1);
+    expect(notices[0]).toMatch(/^Cannot write to the cache folder .*cache: .*; going on without keeping the data$/);
+  });
+
+  it("stops when aborted", async () => {
+    const abort = new AbortController();
+    const onProgress = () => abort.abort(new Error("enough"));
+    await expect(load({ trainSize: 5000, signal: abort.signal, onProgress })).rejects.toThrow("enough");
+    expect(await readdir(join(folder, "datasets"))).toEqual([]);
+  });
+
+  it.each<[string, object, string]>([
+    ["no images", { trainSize: 0 }, "trainSize must be a positive integer, got 0"],
+    ["half an image", { testSize: 2.5 }, "testSize must be a positive integer, got 2.5"],
+  ])("refuses %s", async (_, options, message) => {
+    await expect(load(options)).rejects.toThrow(message);
+  });
+
+  it("refuses a name it does not have", async () => {
+    await expect(loadDataset("cifar" as DatasetName, { cacheDir: folder })).rejects.toThrow(
+      'There is no dataset "cifar", only multi-strokes, multi-mnist',
+    );
+  });
+});
+
+describe("multi-mnist", () => {
+  it("has a fixed size and no seed", async () => {
+    await expect(loadDataset("multi-mnist", { cacheDir: folder, seed: 1 })).rejects.toThrow("it takes no seed");
+    await expect(loadDataset("multi-mnist", { cacheDir: folder, trainSize: 60_000 })).rejects.toThrow(
+      "multi-mnist has 50000 training and 10000 test images, not 60000 and 10000",
+    );
+  });
+
+  it("looks for the MNIST files where the environment says", async () => {
+    const nowhere = join(folder, "nowhere");
+    vi.stubEnv("AIR_ONNX_MNIST_DIR", nowhere);
+    await expect(loadDataset("multi-mnist", { cacheDir: folder })).rejects.toThrow(`folder ${nowhere} does not exist`);
+    await expect(loadDataset("multi-mnist", { cacheDir: folder, mnistDir: folder })).rejects.toThrow(
+      `The MNIST folder ${folder} has none of train-images-idx3-ubyte,`,
+    );
+  });
+});
+
+describe("defaultCacheDir", () => {
+  it("is the environment's, else the desktop's, else in the home folder", () => {
+    vi.stubEnv("AIR_ONNX_CACHE", "/somewhere");
+    vi.stubEnv("XDG_CACHE_HOME", "/xdg");
+    expect(defaultCacheDir()).toBe("/somewhere");
+    vi.stubEnv("AIR_ONNX_CACHE", "");
+    expect(defaultCacheDir()).toBe(join("/xdg", "air-onnx"));
+    vi.stubEnv("XDG_CACHE_HOME", "");
+    expect(defaultCacheDir()).toBe(join(homedir(), ".cache", "air-onnx"));
+  });
+});
+
+describe("a scene file", () => {
+  const identity = { content: "test", version: 1 };
+
+  it("keeps every field and is refused under another name", async () => {
+    const scenes = emptyScenes(3, 4, 3, 2);
+    scenes.images.fill(7);
+    scenes.counts.set([0, 1, 2]);
+    scenes.boxes.set([0, 1, 2, 3], 8);
+    const path = join(folder, "scenes.safetensors");
+    await writeSceneFile(path, scenes, identity);
+    expect(await readSceneFile(path, identity)).toEqual(scenes);
+    await expect(readSceneFile(path, { content: "other", version: 1 })).rejects.toThrow(
+      `${path} holds "test" version 1, not "other" version 1`,
+    );
+  });
+
+  it("that cannot be read or written is named with the reason", async () => {
+    const missing = join(folder, "missing", "x");
+    await expect(readSceneFile(missing, identity)).rejects.toThrow(`Cannot read ${missing}: the file or its folder`);
+    await expect(writeSceneFile(missing, emptyScenes(1, 1, 1, 1), identity)).rejects.toThrow(
+      `Cannot write ${missing}: `,
+    );
+    await mkdir(join(folder, "folder"));
+    await expect(readSceneFile(join(folder, "folder"), identity)).rejects.toThrow(
+      "it is a folder, not a file (EISDIR)",
+    );
+  });
+});

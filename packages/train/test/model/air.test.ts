@@ -1,0 +1,132 @@
+import { graphNames, graphSignatures } from "@air-onnx/core";
+import * as tf from "@tensorflow/tfjs";
+import { beforeAll, describe, expect, it } from "vitest";
+import { imageGates, inferTrajectory, logLikelihood, lstmStep } from "../../src/model/air.js";
+import { graphFunctions } from "../../src/model/graphs.js";
+import { expectClose } from "./close.js";
+import { normal, tinyConfig, tinyParameters, uniform } from "./tiny.js";
+
+tf.enableProdMode();
+beforeAll(() => tf.setBackend("cpu"));
+
+describe.each([1, 3])("with %i channels", (channels) => {
+  const config = tinyConfig({ channels });
+  const batch = 2;
+  const image = [batch, channels, config.imageSize, config.imageSize];
+
+  it("every graph takes and gives exactly what its signature says", () => {
+    const graphs = graphFunctions(tinyParameters(config, 1), config);
+    const signatures = graphSignatures(config);
+    for (const name of graphNames) {
+      const { inputs, outputs } = signatures[name];
+      const given = Object.entries(inputs).map(([key, shape], i) => [key, normal([batch, ...shape], i)] as const);
+      const made = graphs[name](Object.fromEntries(given));
+      const shapes = Object.fromEntries(Object.entries(made).map(([key, tensor]) => [key, tensor.shape]));
+      expect(shapes).toEqual(
+        Object.fromEntries(Object.entries(outputs).map(([key, shape]) => [key, [batch, ...shape]])),
+      );
+    }
+  });
+
+  it("the step graph, run in a loop from zeros, gives the trajectory", () => {
+    const p = tinyParameters(config, 2);
+    const x = uniform(image, 3);
+    const noise = {
+      epsWhere: normal([config.maxSteps, batch, 3], 4),
+      epsWhat: normal([config.maxSteps, batch, config.zWhatSize], 5),
+    };
+    const trajectory = inferTrajectory(p, config, x, noise);
+    const { encoder, step } = graphFunctions(p, config);
+    const encoded = encoder({ image: x });
+    expectClose(encoded["log_likelihood"]!, trajectory.logLikelihood.gather(0), 1e-6, "empty canvas");
+
+    let state: Record<string, tf.Tensor> = Object.fromEntries(
+      (["hidden", "cell", "z_where", "z_what", "canvas"] as const).map((name) => {
+        return [name, tf.zeros([batch, ...graphSignatures(config).step.inputs[name]])];
+      }),
+    );
+    const [epsWhere, epsWhat] = [tf.unstack(noise.epsWhere), tf.unstack(noise.epsWhat)];
+    for (let t = 0; t < config.maxSteps; t++) {
+      const outputs = step({
+        image: x,
+        image_gates: encoded["image_gates"]!,
+        eps_where: epsWhere[t]!,
+        eps_what: epsWhat[t]!,
+        ...state,
+      });
+      state = Object.fromEntries(Object.keys(state).map((name) => [name, outputs[`next_${name}`]!]));
+      const inference = trajectory.steps[t]!;
+      const expected: Record<string, tf.Tensor> = {
+        next_hidden: inference.hidden,
+        next_cell: inference.cell,
+        next_z_where: inference.zWhere.sample,
+        next_z_what: inference.zWhat.sample,
+        next_canvas: trajectory.canvases[t]!,
+        presence_logit: trajectory.presenceLogit.gather(t),
+        kl_where: trajectory.klWhere.gather(t),
+        kl_what: trajectory.klWhat.gather(t),
+        log_likelihood: trajectory.logLikelihood.gather(t + 1),
+        glimpse: inference.glimpse,
+        patch: trajectory.patches[t]!,
+      };
+      for (const [name, tensor] of Object.entries(expected))
+        expectClose(outputs[name]!, tensor, 1e-5, `${name} at ${t}`);
+    }
+  });
+
+  it("the decoder graph draws present objects and leaves absent ones out", () => {
+    const { decoder } = graphFunctions(tinyParameters(config, 1), config);
+    const canvas = uniform(image, 1);
+    const inputs = {
+      canvas,
+      z_where: tf.tensor2d([
+        [2, 0, 0],
+        [2, 0, 0],
+      ]),
+      z_what: normal([2, config.zWhatSize], 2),
+    };
+    const drawn = decoder({ ...inputs, presence: tf.tensor1d([1, 0]) })["next_canvas"]!;
+    const change = tf.max(tf.sub(drawn, canvas), [1, 2, 3]).dataSync();
+    expect(change[0]).toBeGreaterThan(0.01);
+    expect(change[1]).toBe(0);
+  });
+});
+
+it("the first step equals a step from zeros with presence 1", () => {
+  const config = tinyConfig();
+  const p = tinyParameters(config, 3);
+  const gates = imageGates(p, uniform([2, 1, 9, 9], 1));
+  const zeros = (size: number): tf.Tensor => tf.zeros([2, size]);
+  const fromZeros = lstmStep(p, gates, {
+    hidden: zeros(config.lstmSize),
+    cell: zeros(config.lstmSize),
+    zWhere: zeros(3),
+    zWhat: zeros(config.zWhatSize),
+    presence: tf.ones([2, 1]),
+  });
+  const first = lstmStep(p, gates, undefined);
+  expectClose(first.hidden, fromZeros.hidden, 1e-6, "hidden");
+  expectClose(first.cell, fromZeros.cell, 1e-6, "cell");
+});
+
+it("an untrained model looks near the prior's window and draws nearly black patches", () => {
+  const config = tinyConfig();
+  const p = tinyParameters(config, 4);
+  const noise = { epsWhere: tf.zeros([3, 4, 3]), epsWhat: tf.zeros([3, 4, config.zWhatSize]) };
+  const { steps, patches } = inferTrajectory(p, config, uniform([4, 1, 9, 9], 1), noise);
+  for (const scale of tf.split(steps[0]!.zWhere.mean, 3, 1)[0]!.dataSync()) expect(Math.abs(scale - 3)).toBeLessThan(1);
+  expect(tf.mean(patches[0]!).dataSync()[0]).toBeLessThan(0.2);
+});
+
+it("a perfect canvas has the highest likelihood", () => {
+  const config = tinyConfig();
+  const image = uniform([1, 1, 9, 9], 1);
+  const perfect = logLikelihood(config, image, image).dataSync()[0]!;
+  expect(perfect).toBeCloseTo(-81 * (Math.log(0.3) + 0.5 * Math.log(2 * Math.PI)), 3);
+  expect(logLikelihood(config, image, undefined).dataSync()[0]).toBeLessThan(perfect);
+});
+
+it("a graph's missing input is named", () => {
+  const config = tinyConfig();
+  expect(() => graphFunctions(tinyParameters(config, 1), config).encoder({})).toThrow("input image is missing");
+});

@@ -1,0 +1,17 @@
+import type * as tf from "@tensorflow/tfjs";
+import { expect } from "vitest";
+
+/** Asserts equal shapes, and |actual - expected| ≤ tolerance · (the largest |expected|) everywhere. */
+export function expectClose(actual: tf.Tensor, expected: tf.Tensor, tolerance: number, what: string): void {
+  expect(actual.shape, `shape of ${what}`).toEqual(expected.shape);
+  const a = actual.dataSync();
+  const e = expected.dataSync();
+  const scale = e.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+  a.forEach((value, i) => {
+    const error = Math.abs(value - e[i]!);
+    // Written so that NaN fails.
+    if (!(error <= tolerance * scale)) {
+      expect.fail(`${what}[${i}]: expected ${e[i]}, got ${value}; allowed is ${tolerance * scale}`);
+    }
+  });
+}

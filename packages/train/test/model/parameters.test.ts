@@ -1,0 +1,44 @@
+import { parseAirConfig } from "@air-onnx/core";
+import { expect, it } from "vitest";
+import { initialParameters, parameter, parameterShapes } from "../../src/model/parameters.js";
+import { tinyConfig } from "./tiny.js";
+
+it("the default model has 3.28 million parameters", () => {
+  const sizes = Object.values(parameterShapes(parseAirConfig({}))).map((shape) => shape.reduce((a, b) => a * b, 1));
+  expect(sizes.reduce((a, b) => a + b, 0)).toBe(3_276_155);
+});
+
+it("first values depend on the seed alone and fill ±1/√(inputs) evenly", () => {
+  const config = tinyConfig();
+  const values = initialParameters(config, 7);
+  expect(initialParameters(config, 7)).toEqual(values);
+  expect(initialParameters(config, 8)).not.toEqual(values);
+  expect(Object.keys(values)).toEqual(Object.keys(parameterShapes(config)));
+
+  const ranges = {
+    "lstm.image_kernel": config.lstmSize,
+    "lstm.bias": config.lstmSize,
+    "encoder.hidden_kernel": config.objectSize ** 2,
+    "decoder.output_bias": config.decoderSize,
+  };
+  for (const [name, fanIn] of Object.entries(ranges)) {
+    const { shape, data } = values[name]!;
+    expect(data.length).toBe(shape.reduce((a, b) => a * b, 1));
+    const bound = 1 / Math.sqrt(fanIn);
+    const largest = Math.max(...data.map(Math.abs));
+    expect(largest).toBeLessThanOrEqual(bound);
+    expect(largest).toBeGreaterThan(0.75 * bound);
+    expect(Math.abs(data.reduce((a, b) => a + b, 0) / data.length)).toBeLessThan(0.35 * bound);
+  }
+});
+
+it("a layer's first values do not depend on the sizes of the others", () => {
+  const small = initialParameters(tinyConfig({ encoderSize: 8 }), 1);
+  const large = initialParameters(tinyConfig({ encoderSize: 80 }), 1);
+  expect(large["decoder.output_kernel"]).toEqual(small["decoder.output_kernel"]);
+  expect(large["encoder.hidden_bias"]!.data.length).toBe(80);
+});
+
+it("a missing parameter is named", () => {
+  expect(() => parameter({}, "lstm.bias")).toThrow("lstm.bias is missing");
+});

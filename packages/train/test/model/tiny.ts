@@ -1,0 +1,40 @@
+/**
+ * Models small enough to differentiate by hand, with weights and noise from a seed.
+ */
+import { type AirConfig, type AirConfigInput, parseAirConfig, RandomStream } from "@air-onnx/core";
+import * as tf from "@tensorflow/tfjs";
+import { initialParameters } from "../../src/model/parameters.js";
+
+export function tinyConfig(overrides: AirConfigInput = {}): AirConfig {
+  return parseAirConfig({
+    imageSize: 9,
+    objectSize: 5,
+    maxSteps: 3,
+    zWhatSize: 4,
+    lstmSize: 6,
+    predictorSize: 7,
+    encoderSize: 8,
+    decoderSize: 8,
+    ...overrides,
+  });
+}
+
+export function tinyParameters(config: AirConfig, seed: number): Record<string, tf.Tensor> {
+  return Object.fromEntries(
+    Object.entries(initialParameters(config, seed)).map(([name, { shape, data }]) => [name, tf.tensor(data, shape)]),
+  );
+}
+
+export function normal(shape: number[], seed: number): tf.Tensor {
+  const data = new Float32Array(shape.reduce((product, side) => product * side, 1));
+  return tf.tensor(new RandomStream(seed).fillNormal(data), shape);
+}
+
+export function uniform(shape: number[], seed: number): tf.Tensor {
+  const stream = new RandomStream(seed);
+  const data = new Float32Array(shape.reduce((product, side) => product * side, 1));
+  return tf.tensor(
+    data.map(() => stream.uniform()),
+    shape,
+  );
+}

@@ -1,0 +1,124 @@
+import { countProbabilities, logCountPrior } from "@air-onnx/core";
+import * as tf from "@tensorflow/tfjs";
+import { beforeAll, describe, expect, it } from "vitest";
+import { inferTrajectory } from "../../src/model/air.js";
+import { type Parameters, parameterShapes } from "../../src/model/parameters.js";
+import { evaluateScenes, logCountPosterior, marginal } from "../../src/objective/marginal.js";
+import { expectGradients } from "../model/finite-differences.js";
+import { normal, tinyConfig, tinyParameters, uniform } from "../model/tiny.js";
+
+tf.enableProdMode();
+beforeAll(() => tf.setBackend("cpu"));
+
+const config = tinyConfig();
+const batch = 3;
+const image = (): tf.Tensor => uniform([batch, 1, config.imageSize, config.imageSize], 11);
+const prior = (): tf.Tensor => tf.tensor1d(logCountPrior(0.3, config.maxSteps));
+const noise = (): Record<string, tf.Tensor> =>
+  Object.fromEntries(Object.entries(marginal.noise(config, batch)).map(([name, shape], i) => [name, normal(shape, i)]));
+
+/** ELBO of one image by summing over n, in float64. */
+function bruteForce(presence: number[], likelihood: number[], klWhere: number[], klWhat: number[], logPrior: number[]) {
+  return countProbabilities(presence).reduce((elbo, q, n) => {
+    if (q === 0) return elbo;
+    let kl = 0;
+    for (let t = 0; t < n; t++) kl += klWhere[t]! + klWhat[t]!;
+    return elbo + q * (likelihood[n]! - kl + logPrior[n]! - Math.log(q));
+  }, 0);
+}
+
+describe("the marginal bound", () => {
+  it("equals the sum over every count", () => {
+    const p = tinyParameters(config, 5);
+    const { epsWhere, epsWhat } = noise();
+    const trajectory = inferTrajectory(p, config, image(), { epsWhere: epsWhere!, epsWhat: epsWhat! });
+    const columns = (tensor: tf.Tensor): number[][] => tf.transpose(tensor).arraySync() as number[][];
+    const presence = columns(trajectory.presenceLogit).map((logits) => logits.map((x) => 1 / (1 + Math.exp(-x))));
+    const likelihood = columns(trajectory.logLikelihood);
+    const [klWhere, klWhat] = [columns(trajectory.klWhere), columns(trajectory.klWhat)];
+    const expected = presence.map((p, b) =>
+      bruteForce(p, likelihood[b]!, klWhere[b]!, klWhat[b]!, logCountPrior(0.3, config.maxSteps)),
+    );
+
+    const scenes = evaluateScenes(p, config, image(), noise(), prior());
+    scenes.elbo.dataSync().forEach((elbo, b) => {
+      expect(elbo).toBeCloseTo(expected[b]!, 3);
+    });
+    const { loss, elbo } = marginal.loss(p, config, image(), noise(), { logCountPrior: prior() });
+    const mean = expected.reduce((a, b) => a + b, 0) / batch;
+    expect(elbo.dataSync()[0]).toBeCloseTo(mean, 3);
+    expect(loss.dataSync()[0]).toBeCloseTo(-mean, 3);
+  });
+
+  it("is the sum of its logged parts", () => {
+    const p = tinyParameters(config, 6);
+    const { elbo, metrics } = marginal.loss(p, config, image(), noise(), { logCountPrior: prior() });
+    const part = (name: string): number => metrics[name]!.dataSync()[0]!;
+    const sum = part("logLikelihood") - part("klWhere") - part("klWhat") - part("klCount");
+    expect(sum).toBeCloseTo(elbo.dataSync()[0]!, 3);
+    expect(part("count")).toBeGreaterThan(0);
+    expect(part("count")).toBeLessThan(config.maxSteps);
+  });
+
+  it("has the gradient that finite differences give, in every parameter", () => {
+    // A likelihood without normaliser and a dim image keep the loss small, and with it the rounding of float32.
+    const small = tinyConfig({ likelihood: { type: "gaussian", std: 1 / Math.sqrt(2 * Math.PI) } });
+    const names = Object.keys(parameterShapes(small));
+    const p = tinyParameters(small, 24);
+    const [x, eps, logPrior] = [tf.mul(image(), 0.5), noise(), prior()];
+    const loss = (...values: tf.Tensor[]): tf.Scalar => {
+      const parameters: Parameters = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+      return marginal.loss(parameters, small, x, eps, { logCountPrior: logPrior }).loss;
+    };
+    expectGradients(loss, p, { step: 2e-2, tolerance: 0.02 });
+  });
+
+  it("stays finite, with finite gradients, when a count's probability underflows", () => {
+    const p = tinyParameters(config, 9);
+    for (const logit of [-300, 300]) {
+      const bias = p["predictor.output_bias"]!.arraySync() as number[];
+      const extreme = { ...p, "predictor.output_bias": tf.tensor1d([logit, ...bias.slice(1)]) };
+      const names = Object.keys(extreme);
+      const { value, grads } = tf.valueAndGrads((...values: tf.Tensor[]) => {
+        const parameters = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+        return marginal.loss(parameters, config, image(), noise(), { logCountPrior: prior() }).loss;
+      })(Object.values(extreme));
+      expect(value.dataSync()[0]).toSatisfy(Number.isFinite);
+      for (const gradient of grads) expect(gradient.dataSync().every(Number.isFinite)).toBe(true);
+    }
+  });
+
+  it("reports scenes batch first", () => {
+    const scenes = evaluateScenes(tinyParameters(config, 5), config, image(), noise(), prior());
+    const shapes = Object.fromEntries(Object.entries(scenes).map(([name, tensor]) => [name, tensor.shape]));
+    expect(shapes).toEqual({
+      elbo: [batch],
+      logCount: [batch, 4],
+      logLikelihood: [batch, 4],
+      klWhere: [batch, 3],
+      klWhat: [batch, 3],
+      zWhere: [batch, 3, 3],
+    });
+  });
+});
+
+it("log q(n) is the logarithm of the probabilities of the counts", () => {
+  const logits = [
+    [2, -1, 0.5],
+    [-3, 4, 0],
+  ];
+  const log = logCountPosterior(tf.transpose(tf.tensor2d(logits)), 3);
+  const actual = tf.transpose(tf.exp(log)).arraySync() as number[][];
+  logits.forEach((row, b) => {
+    const expected = countProbabilities(row.map((x) => 1 / (1 + Math.exp(-x))));
+    expected.forEach((q, n) => {
+      expect(actual[b]![n]).toBeCloseTo(q, 6);
+    });
+  });
+});
+
+it("a missing noise tensor is named", () => {
+  const p = tinyParameters(config, 5);
+  const { epsWhere } = noise();
+  expect(() => evaluateScenes(p, config, image(), { epsWhere: epsWhere! }, prior())).toThrow("epsWhat is missing");
+});

@@ -1,0 +1,92 @@
+import * as tf from "@tensorflow/tfjs";
+import { beforeAll, describe, expect, it } from "vitest";
+import { type AdamState, adamUpdate, clipByGlobalNorm } from "../../src/optimizer/adam.js";
+import { adamScalars, warmupCosine } from "../../src/optimizer/schedule.js";
+import { normal } from "../model/tiny.js";
+
+tf.enableProdMode();
+beforeAll(() => tf.setBackend("cpu"));
+
+describe("adamUpdate", () => {
+  it("follows the textbook update, ε outside the corrected root, over many steps", () => {
+    const [beta1, beta2, epsilon, rate] = [0.9, 0.999, 1e-8, 0.01];
+    const shape = [3, 4];
+    let state: AdamState = {
+      parameters: { w: normal(shape, 1) },
+      m: { w: tf.zeros(shape) },
+      v: { w: tf.zeros(shape) },
+    };
+    const theta = Array.from(state.parameters["w"]!.dataSync());
+    const m = theta.map(() => 0);
+    const v = theta.map(() => 0);
+    for (let t = 1; t <= 12; t++) {
+      // Gradients down to where ε matters.
+      const gradient = tf.mul(normal(shape, 100 + t), [1, 1e-3, 1e-7, 30]);
+      const { stepSize, rootCorrection } = adamScalars(t, rate);
+      const scalars = { stepSize: tf.scalar(stepSize), rootCorrection: tf.scalar(rootCorrection) };
+      state = adamUpdate({ ...state, gradients: { w: gradient } }, scalars);
+
+      gradient.dataSync().forEach((g, i) => {
+        m[i] = beta1 * m[i]! + (1 - beta1) * g;
+        v[i] = beta2 * v[i]! + (1 - beta2) * g * g;
+        const [mHat, vHat] = [m[i]! / (1 - beta1 ** t), v[i]! / (1 - beta2 ** t)];
+        theta[i]! -= (rate * mHat) / (Math.sqrt(vHat) + epsilon);
+      });
+      state.parameters["w"]!.dataSync().forEach((value, i) => {
+        expect(Math.abs(value - theta[i]!), `element ${i} after ${t} updates`).toBeLessThan(2e-6);
+      });
+    }
+  });
+
+  it("leaves a parameter without gradient where it is", () => {
+    const zeros = { w: tf.zeros([2]) };
+    const scalars = { stepSize: tf.scalar(1), rootCorrection: tf.scalar(31) };
+    const next = adamUpdate({ parameters: { w: tf.tensor1d([1, 2]) }, m: zeros, v: zeros, gradients: zeros }, scalars);
+    expect(Array.from(next.parameters["w"]!.dataSync())).toEqual([1, 2]);
+  });
+
+  it("names the parameter whose moment is missing", () => {
+    const one = { w: tf.ones([1]) };
+    const scalars = { stepSize: tf.scalar(1), rootCorrection: tf.scalar(1) };
+    expect(() => adamUpdate({ parameters: one, m: {}, v: one, gradients: one }, scalars)).toThrow("parameter w");
+  });
+});
+
+describe("clipByGlobalNorm", () => {
+  const gradients = (): Record<string, tf.Tensor> => ({ a: tf.tensor1d([3, 0]), b: tf.tensor2d([[0, -4]]) });
+  const values = (tensors: Readonly<Record<string, tf.Tensor>>): number[] =>
+    Object.values(tensors).flatMap((tensor) => Array.from(tensor.dataSync()));
+
+  it("scales all gradients together down to the largest norm", () => {
+    const clipped = clipByGlobalNorm(gradients(), 1);
+    expect(clipped.norm.dataSync()[0]).toBeCloseTo(5, 6);
+    [0.6, 0, 0, -0.8].forEach((expected, i) => {
+      expect(values(clipped.gradients)[i]).toBeCloseTo(expected, 6);
+    });
+  });
+
+  it("leaves smaller gradients exactly as they are, and zero at zero", () => {
+    expect(values(clipByGlobalNorm(gradients(), 5).gradients)).toEqual([3, 0, 0, -4]);
+    const zero = clipByGlobalNorm({ a: tf.zeros([2]) }, 10);
+    expect(values(zero.gradients)).toEqual([0, 0]);
+    expect(zero.norm.dataSync()[0]).toBe(0);
+  });
+});
+
+describe("warmupCosine", () => {
+  const schedule = { peak: 1e-3, floor: 1e-4, warmupSteps: 200, totalSteps: 1000 };
+
+  it("rises in a line, falls along a cosine, and stays at the floor", () => {
+    const at = (t: number): number => warmupCosine(t, schedule);
+    expect(at(1)).toBeCloseTo(5e-6, 12);
+    expect(at(100)).toBeCloseTo(5e-4, 12);
+    expect(at(200)).toBeCloseTo(1e-3, 12);
+    expect(at(600)).toBeCloseTo(5.5e-4, 12);
+    expect(at(1000)).toBeCloseTo(1e-4, 12);
+    expect(at(5000)).toBe(1e-4);
+  });
+
+  it("starts at the peak without a warm-up", () => {
+    expect(warmupCosine(1, { ...schedule, warmupSteps: 0 })).toBeCloseTo(1e-3, 7);
+  });
+});

@@ -1,0 +1,113 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { FileError } from "../../src/atomic-file.js";
+import { MetricsLog, type MetricsRecord, readMetrics } from "../../src/run/metrics-log.js";
+import { useTemporaryFolder } from "./temporary-folder.js";
+
+const inFolder = useTemporaryFolder();
+const silent = (message: string): void => {
+  throw new Error(`Unexpected notice: ${message}`);
+};
+const records: MetricsRecord[] = [
+  { step: 20, kind: "train", loss: 120.5, gradientNorm: 3 },
+  { step: 40, kind: "train", loss: -1e-9 },
+  { step: 40, kind: "evaluation", elbo: 600, countAccuracyMap: 0.98 },
+  { step: 60, kind: "train", loss: 90 },
+];
+
+async function writtenLog(): Promise<string> {
+  const path = inFolder("metrics.jsonl");
+  const log = await MetricsLog.open(path, silent);
+  for (const record of records) log.append(record);
+  return path;
+}
+
+describe("MetricsLog", () => {
+  it("gives back what was appended, in order, one JSON object a line", async () => {
+    const path = await writtenLog();
+    expect(await readMetrics(path, silent)).toEqual(records);
+    expect(readFileSync(path, "utf8").split("\n")[0]).toBe('{"step":20,"kind":"train","loss":120.5,"gradientNorm":3}');
+  });
+
+  it("goes on with a log that is there", async () => {
+    const path = await writtenLog();
+    (await MetricsLog.open(path, silent)).append({ step: 80, kind: "train" });
+    expect(await readMetrics(path, silent)).toEqual([...records, { step: 80, kind: "train" }]);
+  });
+
+  it("has no records before the first", async () => {
+    expect(await readMetrics(inFolder("none.jsonl"), silent)).toEqual([]);
+    await (await MetricsLog.open(inFolder("none.jsonl"), silent)).truncateAfter(0);
+    expect(existsSync(inFolder("none.jsonl"))).toBe(false);
+  });
+
+  it.each([
+    [{ step: 1, kind: "train", loss: Number.NaN }, "loss: "],
+    [{ step: 1, kind: "train", loss: Number.POSITIVE_INFINITY }, "loss: "],
+    [{ step: -1, kind: "train" }, "step: "],
+  ] as const)("refuses %j, which would not read back", async (record, message) => {
+    const path = await writtenLog();
+    const log = await MetricsLog.open(path, silent);
+    expect(() => log.append(record)).toThrow(message);
+    expect(await readMetrics(path, silent)).toEqual(records);
+  });
+
+  it.each(['{"step":80,"ki', '{"step":80,"kind":"train"}', "\0\0\0"])(
+    "drops a last line that a kill left half-written (%j), with a notice",
+    async (half) => {
+      const path = await writtenLog();
+      appendFileSync(path, half);
+      const notices: string[] = [];
+      const notify = (message: string): void => void notices.push(message);
+      expect(await readMetrics(path, notify)).toEqual(records);
+      expect(notices).toEqual([expect.stringMatching(/half-written last line \(line 5\) of .*metrics\.jsonl/)]);
+      const log = await MetricsLog.open(path, notify);
+      expect(notices).toHaveLength(2);
+      log.append({ step: 80, kind: "train" });
+      expect(await readMetrics(path, silent)).toEqual([...records, { step: 80, kind: "train" }]);
+    },
+  );
+
+  it("names the line in the middle that is no record", async () => {
+    const path = await writtenLog();
+    const lines = readFileSync(path, "utf8").split("\n");
+    for (const bad of ["{", '{"step":40}', "", '{"step":40,"kind":"train","loss":null}']) {
+      writeFileSync(path, lines.with(1, bad).join("\n"));
+      await expect(readMetrics(path, silent)).rejects.toThrow(/metrics\.jsonl, line 2, is not a metrics record/);
+      await expect(MetricsLog.open(path, silent)).rejects.toThrow(FileError);
+    }
+  });
+
+  it("drops what lies beyond a step, and no more", async () => {
+    const path = await writtenLog();
+    const log = await MetricsLog.open(path, silent);
+    await log.truncateAfter(60);
+    expect(await readMetrics(path, silent)).toEqual(records);
+    await log.truncateAfter(40);
+    expect(await readMetrics(path, silent)).toEqual(records.slice(0, 3));
+    log.append({ step: 60, kind: "train", loss: 91 });
+    expect(await readMetrics(path, silent)).toEqual([...records.slice(0, 3), { step: 60, kind: "train", loss: 91 }]);
+    await log.truncateAfter(0);
+    expect(readFileSync(path, "utf8")).toBe("");
+  });
+
+  it("names the file that cannot be read", async () => {
+    mkdirSync(inFolder("folder"));
+    await expect(MetricsLog.open(inFolder("folder"), silent)).rejects.toThrow(/Cannot read .*folder: it is a folder/);
+  });
+
+  it("names the file that cannot be written", async () => {
+    const log = await MetricsLog.open(inFolder("missing", "metrics.jsonl"), silent);
+    expect(() => log.append(records[0]!)).toThrow(
+      /Cannot write .*metrics\.jsonl: the file or its folder does not exist/,
+    );
+  });
+
+  it.runIf(existsSync("/dev/full"))("says when the disk is full", async () => {
+    // Reading it never ends, so it cannot be opened as a log: it takes a log's place after that.
+    const path = inFolder("metrics.jsonl");
+    const log = await MetricsLog.open(path, silent);
+    symlinkSync("/dev/full", path);
+    expect(() => log.append(records[0]!)).toThrow(/Cannot write .*metrics\.jsonl: no space is left on the device/);
+  });
+});
