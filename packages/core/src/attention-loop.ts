@@ -21,7 +21,7 @@ import { boxFromZWhere, type ZWhere } from "./where.js";
  */
 export const EARLY_STOP_TOLERANCE = 1e-4;
 
-/** Streams of a seed that inference draws from; training uses lower numbers. */
+/** Streams of a seed that inference draws from. */
 const LATENT_NOISE = 1001;
 const COUNT_DRAW = 1002;
 

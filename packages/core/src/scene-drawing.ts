@@ -9,7 +9,7 @@ import { RandomStream } from "./random.js";
 import type { DecodedScene, SceneLatents, SceneObject } from "./scene.js";
 import { boxFromZWhere, type ZWhere } from "./where.js";
 
-/** Streams of a seed that sampling draws from; training uses lower numbers. */
+/** Streams of a seed that sampling draws from. */
 const PRIOR_COUNT = 1003;
 const PRIOR_LATENTS = 1004;
 

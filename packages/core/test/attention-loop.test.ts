@@ -97,6 +97,15 @@ describe("inferScenes", () => {
     }
   });
 
+  it("goes on for an object that was drawn against the odds", async () => {
+    // This seed draws a count above 0 where q(n > 0) = 9.7e-5, which the most probable count could stop at.
+    const image = toyImage(0.269, 1);
+    const [drawn] = await inferScenes(toySessions(), toyConfig, image, { mode: "sample", seed: 17547 });
+    expect(drawn).toMatchObject({ count: 2, steps: 3 });
+    const [usual] = await inferScenes(toySessions(), toyConfig, image, { mode: "sample", seed: 0 });
+    expect(usual).toMatchObject({ count: 0, steps: 1 });
+  });
+
   it("runs one step more than the image with most objects needs", async () => {
     const stepsOf = async (...images: Float32Array[]): Promise<number[]> =>
       (await inferScenes(toySessions(), toyConfig, toyBatch(images))).map(({ steps }) => steps);

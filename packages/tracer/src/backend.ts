@@ -6,7 +6,8 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import type { GraphBuilder } from "./graph/builder.js";
-import { constantOperand, type Operand } from "./graph/operand.js";
+import { sameShape } from "./graph/ir.js";
+import { cast, constantOperand, type Operand, reshape } from "./graph/operand.js";
 import { KernelInputs, type Lowering } from "./lowerings/lowering.js";
 
 export const TRACING_BACKEND = "onnx-tracer";
@@ -24,11 +25,15 @@ export class UnsupportedKernelError extends Error {
     readonly kernel: string,
     /** The tfjs ops that led to it, outermost first, such as `["signal", "rfft"]`. */
     readonly ops: readonly string[],
+    /** Why there is none, where there is a reason. */
+    reason?: string,
   ) {
     const route = ops.length > 0 ? ` (reached through tf.${ops.join(" → tf.")})` : "";
     super(
-      `The tfjs kernel ${kernel}${route} has no lowering to ONNX. ` +
-        `Express it with supported kernels (see supportedKernels()), or add a lowering with registerLowering().`,
+      `The tfjs kernel ${kernel}${route} has no lowering to ONNX. ${
+        reason ??
+        "Express it with supported kernels (see supportedKernels()), or add a lowering with registerLowering()."
+      }`,
     );
   }
 }
@@ -68,13 +73,17 @@ export class TracingBackend extends tf.KernelBackend {
     const graph = this.#running();
     const entry = this.#entries.get(tensor.dataId);
     if (entry.kind === "concrete") {
-      return constantOperand(graph, constantData(entry.values), tensor.shape, tensor.dtype);
+      // A variable, such as a layer's weight, keeps its name in the model.
+      const name = tensor instanceof tf.Variable ? tensor.name : undefined;
+      return constantOperand(graph, constantData(entry.values), tensor.shape, tensor.dtype, name);
     }
     if (entry.graph !== graph) {
       throw new Error("A tensor of an earlier trace was used: pass it to the traced function as an input");
     }
-    // tfjs reshapes without a kernel in places, by giving another tensor the same data id.
-    return { ...entry.operand, dtype: tensor.dtype, shape: tensor.shape };
+    // tfjs changes shape or type without a kernel in places, by giving another tensor the same data id.
+    const { operand } = entry;
+    const shaped = sameShape(operand.shape, tensor.shape) ? operand : reshape(graph, operand, tensor.shape);
+    return cast(graph, shaped, tensor.dtype);
   }
 
   /** Runs a lowering on tfjs tensors. */
@@ -106,6 +115,13 @@ export class TracingBackend extends tf.KernelBackend {
   }
 
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId {
+    const random = this.#graph ? runningOps().find((op) => RANDOM_OPS.has(op)) : undefined;
+    if (random !== undefined) {
+      throw new TracedValueError(
+        `The traced function drew random numbers in tf.${random}: the graph would hold these for good. ` +
+          "Make the noise an input of the traced function (and build models before tracing them).",
+      );
+    }
     const dataId = {};
     this.#entries.set(dataId, { kind: "concrete", values, shape, dtype, references: 1 });
     return dataId;
@@ -177,6 +193,19 @@ export function runningOps(): string[] {
     .map((scope) => scope.name.replace(/_+(op)?$/, ""))
     .filter((name) => /^[a-z]\w*$/i.test(name) && !NOT_OPS.has(name));
 }
+
+/** Ops that draw random numbers in JavaScript. */
+const RANDOM_OPS: ReadonlySet<string> = new Set([
+  "dropout",
+  "multinomial",
+  "rand",
+  "randomGamma",
+  "randomNormal",
+  "randomStandardNormal",
+  "randomUniform",
+  "randomUniformInt",
+  "truncatedNormal",
+]);
 
 /** Scopes that tfjs or the tracer opens around a user's function, not around an op. */
 const NOT_OPS = new Set(["trace", "gradients", "forward"]);

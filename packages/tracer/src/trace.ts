@@ -44,8 +44,11 @@ export interface TracedGraph {
   readonly batch: BatchDependence;
 }
 
-/** Sizes that stand for the symbolic batch: primes, unlikely as a real size and without common factors. */
-const BATCH_SIZES = [1009, 1013, 1019] as const;
+/**
+ * Sizes that stand for the symbolic batch: unlikely as a real size, without common factors, odd and even, and far
+ * enough apart that a curve does not pass for a line.
+ */
+const BATCH_SIZES = [1009, 1514, 2003] as const;
 
 const backend = new TracingBackend();
 const lowerings = new Map<string, Lowering>();

@@ -13,7 +13,7 @@ import type {
   Shape,
   Value,
 } from "./ir.js";
-import { sizeOf } from "./ir.js";
+import { attributesKey, sizeOf } from "./ir.js";
 
 export class GraphBuilder {
   /** The tfjs kernel whose lowering is running; recorded with each node. */
@@ -30,14 +30,16 @@ export class GraphBuilder {
     return value;
   }
 
-  /** A constant of `shape`; `name` is kept as the initializer's name if this is the first of its content. */
+  /** A constant of `shape`. Constants of equal content are one, unless they have different names. */
   constant(dtype: OnnxDType, shape: Shape, data: ConstantData, name?: string): ConstantValue {
     if (data.length !== sizeOf(shape)) {
       throw new Error(`A constant of shape [${shape}] needs ${sizeOf(shape)} values, got ${data.length}`);
     }
     const key = `${dtype} ${shape} ${fingerprint(data)}`;
     const candidates = this.#constantsByKey.get(key) ?? [];
-    const equal = candidates.find((candidate) => sameBits(candidate.data, data));
+    const equal = candidates.find(
+      (candidate) => (name === undefined || candidate.name === name) && sameBits(candidate.data, data),
+    );
     if (equal) return equal;
     const value: ConstantValue = { kind: "constant", id: this.#nextId++, dtype, shape, data, name };
     this.#constantsByKey.set(key, [...candidates, value]);
@@ -70,7 +72,8 @@ export class GraphBuilder {
     outputs: readonly { readonly dtype: OnnxDType; readonly shape: Shape }[],
     attributes: Readonly<Record<string, Attribute>> = {},
   ): readonly ResultValue[] {
-    const key = `${op}(${inputs.map((input) => input?.id ?? "")})${outputs.length}${outputs[0]?.dtype}${JSON.stringify(attributes)}`;
+    const types = outputs.map((output) => `${output.dtype}[${output.shape}]`);
+    const key = `${op}(${inputs.map((input) => input?.id ?? "")})${types}{${attributesKey(attributes)}}`;
     const equal = this.#nodesByKey.get(key);
     if (equal) return equal.outputs;
     const results: ResultValue[] = [];

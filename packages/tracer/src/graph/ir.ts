@@ -63,6 +63,14 @@ export const int = (value: number): Attribute => ({ type: "int", value });
 export const ints = (value: readonly number[]): Attribute => ({ type: "ints", value });
 export const text = (value: string): Attribute => ({ type: "string", value });
 
+/** A text that is the same for equal attributes alone; JSON would write NaN and the infinities alike. */
+export function attributesKey(attributes: Readonly<Record<string, Attribute>>): string {
+  return Object.entries(attributes)
+    .map(([name, { type, value }]) => `${name}:${type}=${Object.is(value, -0) ? "-0" : String(value)}`)
+    .sort()
+    .join(";");
+}
+
 export function sizeOf(shape: Shape): number {
   return shape.reduce((size, dim) => size * dim, 1);
 }

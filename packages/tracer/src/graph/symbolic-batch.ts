@@ -1,7 +1,7 @@
 /**
  * Finds how a traced graph depends on the size of its batch, from traces at several sizes.
  */
-import type { ConstantValue, Graph, Node, Value } from "./ir.js";
+import { attributesKey, type ConstantValue, type Graph, type Node, type Value } from "./ir.js";
 
 /** The function slope·B + offset, or slope/B, of the batch size B. */
 export type BatchFunction =
@@ -25,13 +25,19 @@ export interface BatchDependence {
 export function batchDependence(graphs: readonly Graph[], sizes: readonly number[]): BatchDependence {
   const [first, ...others] = graphs as readonly [Graph, ...Graph[]];
   const constants = new Map<ConstantValue, readonly BatchNumber[]>();
+  const counterparts = new Map<ConstantValue, readonly Value[]>();
 
   const compareValues = (values: readonly (Value | undefined)[], node: Node): void => {
     const [value, ...rest] = values;
     if (rest.some((other) => other?.kind !== value?.kind || (value?.kind !== "constant" && other?.id !== value?.id))) {
       throw structureError(node);
     }
-    if (value?.kind !== "constant" || constants.has(value)) return;
+    if (value?.kind !== "constant") return;
+    // Equal constants of a graph are one: if one is met again, so must be its counterparts.
+    const known = counterparts.get(value);
+    if (known?.some((each, i) => each !== rest[i])) throw structureError(node);
+    if (known) return;
+    counterparts.set(value, rest as Value[]);
     const data = values.map((each) => (each as ConstantValue).data);
     if (data.every((each) => each === data[0]) || data.every((each) => sameNumbers(each, data[0]!))) return;
     if (data.some((each) => each.length !== data[0]!.length)) {
@@ -117,7 +123,7 @@ function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
 }
 
 function sameAttributes(a: Node, b: Node): boolean {
-  return JSON.stringify(a.attributes) === JSON.stringify(b.attributes);
+  return attributesKey(a.attributes) === attributesKey(b.attributes);
 }
 
 function structureError(node?: Node): Error {

@@ -16,9 +16,9 @@ export const creationLowerings: Lowering[] = [
     filled(graph, Number(value), dtype ?? tf.util.inferDtype(value), shape),
   ),
   lowering<tf.RangeAttrs>("Range", ({ attributes: { start, stop, step, dtype }, graph }) => {
-    const reachable = start === stop || (start < stop && step > 0) || (stop < start && step < 0);
-    const length = reachable && start !== stop ? Math.abs(Math.ceil((stop - start) / step)) : 0;
-    // tfjs adds up in the tensor's own precision, whichever way it counts.
+    const empty = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
+    const length = empty ? 0 : Math.abs(Math.ceil((stop - start) / step));
+    // tfjs adds up in the tensor's own precision, and turns a step of 1 around if it leads away.
     const values = dtype === "int32" ? new Int32Array(length) : new Float32Array(length);
     const stride = stop < start && step === 1 ? -1 : step;
     for (let i = 0; i < length; i++) values[i] = i === 0 ? start : values[i - 1]! + stride;
@@ -33,7 +33,12 @@ export const creationLowerings: Lowering[] = [
 
   lowering<tf.OneHotAttrs>("OneHot", ({ inputs, attributes: { depth, dtype, onValue, offValue }, graph }) => {
     const indices = inputs.get("indices");
-    const classes = constantOperand(graph, Int32Array.from({ length: depth }, (_, i) => i), [depth], "int32");
+    const classes = constantOperand(
+      graph,
+      Int32Array.from({ length: depth }, (_, i) => i),
+      [depth],
+      "int32",
+    );
     const hit = compare(graph, "Equal", reshape(graph, indices, [...indices.shape, 1]), classes);
     if (onValue === 1 && offValue === 0) return cast(graph, hit, dtype);
     const value = choose(graph, hit, filled(graph, onValue, "float32"), filled(graph, offValue, "float32"));

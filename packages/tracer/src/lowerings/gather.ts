@@ -100,9 +100,11 @@ export const gatherLowerings: Lowering[] = [
     const [indices, values] = [inputs.get("sparseIndices"), inputs.get("sparseValues")];
     const count = indices.shape[0] ?? 1;
     const places = reshape(graph, indices, [count, indices.shape[1] ?? 1]);
-    const written = operand(reshape(graph, values, values.shape.length === 0 ? [1] : values.shape).value, values.dtype, [
-      count,
-    ]);
+    const written = operand(
+      reshape(graph, values, values.shape.length === 0 ? [1] : values.shape).value,
+      values.dtype,
+      [count],
+    );
     const fill = cast(graph, inputs.get("defaultValue"), values.dtype);
     const background = operand(fill.value, values.dtype, outputShape);
     return scatter(graph, background, places, written, "none");

@@ -80,9 +80,6 @@ export const matmulLowerings: Lowering[] = [
     const values = factors.map((each) => dense(graph, each));
     const shape = [...result].map((letter) => sizes.get(letter)!);
     const output = { dtype: values[0]!.dtype, shape };
-    return operand(
-      graph.node("Einsum", values, output, { equation: text(`${terms}->${result}`) }),
-      factors[0]!.dtype,
-    );
+    return operand(graph.node("Einsum", values, output, { equation: text(`${terms}->${result}`) }), factors[0]!.dtype);
   }),
 ];

@@ -62,10 +62,7 @@ export const scanLowerings: Lowering[] = [
       ],
       { axis: int(-1) },
     );
-    return [
-      store(graph, operand(values!, "int32"), x.dtype),
-      cast(graph, operand(indices!, "int32"), "int32"),
-    ];
+    return [store(graph, operand(values!, "int32"), x.dtype), cast(graph, operand(indices!, "int32"), "int32")];
   }),
 
   // How many of the sorted row [rows, n] are below (or at most) each value [rows, m].

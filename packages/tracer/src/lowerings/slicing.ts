@@ -12,22 +12,14 @@ import { type Lowering, lowering } from "./lowering.js";
 const BEFORE_FIRST = -(2 ** 31);
 
 /** Elements `begin` to `end` (exclusive) of every axis. */
-export function slice(
-  graph: GraphBuilder,
-  x: Operand,
-  begin: readonly number[],
-  end: readonly number[],
-): Operand {
+export function slice(graph: GraphBuilder, x: Operand, begin: readonly number[], end: readonly number[]): Operand {
   const axes = [...x.shape.keys()].filter((axis) => begin[axis] !== 0 || end[axis] !== x.shape[axis]);
   if (axes.length === 0) return x;
   const shape = x.shape.map((_, axis) => end[axis]! - begin[axis]!);
   if (filledWith(x) !== undefined) return operand(x.value, x.dtype, shape);
   const value = dense(graph, x);
   const bounds = [begin, end].map((bound) => graph.int64(axes.map((axis) => bound[axis]!)));
-  return operand(
-    graph.node("Slice", [value, ...bounds, graph.int64(axes)], { dtype: value.dtype, shape }),
-    x.dtype,
-  );
+  return operand(graph.node("Slice", [value, ...bounds, graph.int64(axes)], { dtype: value.dtype, shape }), x.dtype);
 }
 
 /** `x` backwards along `axes`. */
@@ -47,9 +39,7 @@ export function concat(graph: GraphBuilder, parts: readonly Operand[], axis: num
   const [first] = parts as [Operand];
   if (parts.length === 1) return first;
   const values = parts.map((part) => dense(graph, part));
-  const shape = first.shape.map((dim, i) =>
-    i === axis ? parts.reduce((sum, part) => sum + part.shape[i]!, 0) : dim,
-  );
+  const shape = first.shape.map((dim, i) => (i === axis ? parts.reduce((sum, part) => sum + part.shape[i]!, 0) : dim));
   return operand(graph.node("Concat", values, { dtype: values[0]!.dtype, shape }, { axis: int(axis) }), first.dtype);
 }
 
@@ -102,7 +92,8 @@ export const slicingLowerings: Lowering[] = [
   lowering<tf.SliceAttrs>("Slice", ({ inputs, attributes, graph }) => {
     const x = inputs.get("x");
     const like = { shape: [...x.shape] } as tf.Tensor;
-    const [begin, size] = tf.slice_util.parseSliceParams(like, attributes.begin, attributes.size);
+    const params = tf.slice_util.parseSliceParams(like, attributes.begin, attributes.size);
+    const [begin, size] = params as [number[], number[]];
     return slice(
       graph,
       x,

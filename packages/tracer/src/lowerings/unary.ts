@@ -5,7 +5,18 @@ import type * as tf from "@tensorflow/tfjs";
 import type { GraphBuilder } from "../graph/builder.js";
 import { broadcastShapes } from "../graph/ir.js";
 import { elementwise, type Operand, operand } from "../graph/operand.js";
-import { arithmetic, choose, compare, filled, inFloat, matched, numeric, store, toFloat, withNumber } from "./arithmetic.js";
+import {
+  arithmetic,
+  choose,
+  compare,
+  filled,
+  inFloat,
+  matched,
+  numeric,
+  store,
+  toFloat,
+  withNumber,
+} from "./arithmetic.js";
 import { type Lowering, lowering } from "./lowering.js";
 
 /** Kernels that ONNX has an operator for, which takes floats and, if `integers`, integers. */

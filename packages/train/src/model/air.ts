@@ -171,7 +171,7 @@ export function decode(p: Parameters, config: AirConfig, zWhat: tf.Tensor): tf.T
  * @returns [B]
  */
 export function logLikelihood(config: AirConfig, image: tf.Tensor, canvas: tf.Tensor | undefined): tf.Tensor {
-  return gaussianLogDensity(canvas === undefined ? image : tf.sub(image, canvas), config.likelihood.std);
+  return gaussianLogDensity(canvas === undefined ? image : tf.sub(canvas, image), config.likelihood.std);
 }
 
 /** T steps over an image, each conditional on all objects before it being present. */
@@ -224,7 +224,7 @@ export function inferTrajectory(
     steps.map((step) => step.zWhat.sample),
     0,
   );
-  const patches = tf.split(decode(p, config, zWhat), config.maxSteps, 0);
+  const patches = splitSteps(decode(p, config, zWhat), config.maxSteps);
   const canvases: tf.Tensor[] = [];
   for (const [t, step] of steps.entries()) {
     const layer = write(patches[t]!, step.zWhere.sample, config.imageSize);
@@ -239,6 +239,11 @@ export function inferTrajectory(
     klWhere: tf.stack(steps.map((step) => step.zWhere.kl)),
     klWhat: tf.stack(steps.map((step) => step.zWhat.kl)),
   };
+}
+
+/** [T·B, ...] → T tensors [B, ...]. TensorFlow.js fails to differentiate a split into one part. */
+function splitSteps(stacked: tf.Tensor, steps: number): tf.Tensor[] {
+  return steps === 1 ? [stacked] : tf.split(stacked, steps, 0);
 }
 
 /** A draw from N(mean, std²) by the reparameterisation trick. */

@@ -3,27 +3,20 @@
  *
  * z_where = (s, x, y) only scales and shifts, so bilinear sampling is separable: one matrix of hat weights for the rows
  * and one for the columns, `A_y · X · A_xᵀ`. This equals a spatial transformer (Jaderberg et al., 2015) with zero
- * padding whose coordinates run over [-1, 1] between the outer edges of the image, and needs nothing but a batched matrix product.
+ * padding whose coordinates run over [-1, 1] between the outer edges of the image, and needs nothing but batched
+ * matrix products.
  */
 import * as tf from "@tensorflow/tfjs";
 
 /**
- * Reads the window `zWhere` of the image: output pixel u is the image at (u - (x, y)) / s.
+ * Reads the window `zWhere` of the image: glimpse pixel u is the image at (u - (x, y)) / s.
  *
  * @param image [B, C, S, S]
  * @param zWhere [B, 3]
  * @returns glimpse [B, C, O, O], O = `objectSize`
  */
 export function attend(image: tf.Tensor, zWhere: tf.Tensor, objectSize: number): tf.Tensor {
-  const imageSize = image.shape[2]!;
-  const [s, x, y] = tf.split(zWhere, 3, 1);
-  const pixelsPerUnit = tf.div(imageSize / 2, s!);
-  const centres = pixelCentres(objectSize);
-  const weights = (shift: tf.Tensor): tf.Tensor => {
-    const position = tf.add(tf.mul(tf.sub(centres, shift), pixelsPerUnit), (imageSize - 1) / 2);
-    return hatWeights(position, imageSize);
-  };
-  return resample(image, weights(y!), weights(x!));
+  return resample(image, inverse(zWhere), objectSize);
 }
 
 /**
@@ -34,14 +27,51 @@ export function attend(image: tf.Tensor, zWhere: tf.Tensor, objectSize: number):
  * @returns [B, C, S, S], S = `imageSize`
  */
 export function write(patch: tf.Tensor, zWhere: tf.Tensor, imageSize: number): tf.Tensor {
-  const objectSize = patch.shape[2]!;
-  const [s, x, y] = tf.split(zWhere, 3, 1);
-  const scaled = tf.mul(pixelCentres(imageSize), s!);
-  const weights = (shift: tf.Tensor): tf.Tensor => {
-    const position = tf.add(tf.mul(tf.add(scaled, shift), objectSize / 2), (objectSize - 1) / 2);
-    return hatWeights(position, objectSize);
-  };
-  return resample(patch, weights(y!), weights(x!));
+  return resample(patch, zWhere, imageSize);
+}
+
+/** The map back: u ↦ s·u + (x, y) is undone by (1/s, -x/s, -y/s). */
+function inverse(zWhere: tf.Tensor): tf.Tensor {
+  const [s, shift] = tf.split(zWhere, [1, 2], 1);
+  const scale = tf.div(1, s!);
+  return tf.concat([scale, tf.neg(tf.mul(shift!, scale))], 1);
+}
+
+/**
+ * Output pixel u is the source at s·u + (x, y), for (s, x, y) = `window`.
+ *
+ * @param source [B, C, K, K]
+ * @param window [B, 3]
+ * @returns [B, C, size, size]
+ */
+function resample(source: tf.Tensor, window: tf.Tensor, size: number): tf.Tensor {
+  const [batch, channels, sourceSize] = source.shape as [number, number, number, number];
+  const positions = tf.add(tf.matMul(window, positionBasis(size, sourceSize)), (sourceSize - 1) / 2);
+  const [x, y] = tf.split(positions, 2, 1);
+  const columns = hatWeights(x!, sourceSize);
+  const rows = hatWeights(y!, sourceSize);
+  // The channels share their weights: for the columns they stack as rows of one product, for the rows they are further
+  // images of the batch.
+  const squeezed = tf.matMul(tf.reshape(source, [batch, channels * sourceSize, sourceSize]), columns, false, true);
+  const perChannel = tf.reshape(squeezed, [batch * channels, sourceSize, size]);
+  const resampled = tf.matMul(repeatForChannels(rows, channels), perChannel);
+  return tf.reshape(resampled, [batch, channels, size, size]);
+}
+
+/**
+ * Where each output pixel lies in the source is linear in (s, x, y). In pixels, from the centre of the source, along x
+ * and then along y: [3, 2 · size].
+ */
+function positionBasis(size: number, sourceSize: number): tf.Tensor2D {
+  const pixelsPerUnit = sourceSize / 2;
+  const centres = Array.from({ length: size }, (_, i) => ((2 * i + 1) / size - 1) * pixelsPerUnit);
+  const one = new Array<number>(size).fill(pixelsPerUnit);
+  const none = new Array<number>(size).fill(0);
+  return tf.tensor2d([
+    [...centres, ...centres],
+    [...one, ...none],
+    [...none, ...one],
+  ]);
 }
 
 /**
@@ -51,21 +81,24 @@ export function write(patch: tf.Tensor, zWhere: tf.Tensor, imageSize: number): t
  * @returns [B, R, size]
  */
 export function hatWeights(positions: tf.Tensor, size: number): tf.Tensor {
-  const distance = tf.abs(tf.sub(tf.expandDims(positions, 2), tf.tensor1d([...new Array(size).keys()])));
-  return tf.relu(tf.sub(1, distance));
+  return tf.customGrad((input, save) => {
+    const distance = tf.sub(tf.expandDims(input as tf.Tensor, 2), tf.tensor1d([...new Array(size).keys()]));
+    const weights = tf.relu(tf.sub(1, tf.abs(distance)));
+    (save as tf.GradSaveFunc)([distance, weights]);
+    return {
+      value: weights,
+      // The slope is -sign(distance) under the hat and 0 elsewhere. Clipping a huge multiple gives it in three passes
+      // over the largest tensors of the model; the chain rule of Relu, Sub and Abs takes nine.
+      gradFunc: (dy: tf.Tensor, [d, w]: tf.Tensor[]) => {
+        const slope = tf.clipByValue(tf.mul(tf.mul(d!, w!), -HUGE), -1, 1);
+        return tf.sum(tf.mul(dy, slope), 2);
+      },
+    };
+  })(positions);
 }
 
-/** `rows · source · columnsᵀ` in every channel: [B, R, K], [B, C, K, L], [B, Q, L] → [B, C, R, Q]. */
-function resample(source: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor): tf.Tensor {
-  const [batch, channels, height, width] = source.shape as [number, number, number, number];
-  const outHeight = rows.shape[1]!;
-  const outWidth = columns.shape[1]!;
-  // The channels share their weights: for the columns they stack as rows of one product, for the rows they are further images of the batch.
-  const squeezed = tf.matMul(tf.reshape(source, [batch, channels * height, width]), columns, false, true);
-  const perChannel = tf.reshape(squeezed, [batch * channels, height, outWidth]);
-  const resampled = tf.matMul(repeatForChannels(rows, channels), perChannel);
-  return tf.reshape(resampled, [batch, channels, outHeight, outWidth]);
-}
+/** Makes ±1 of every distance that float32 tells from zero, without overflow. */
+const HUGE = 1e30;
 
 /** [B, R, K] → [B·C, R, K]. */
 function repeatForChannels(weights: tf.Tensor, channels: number): tf.Tensor {
@@ -73,9 +106,4 @@ function repeatForChannels(weights: tf.Tensor, channels: number): tf.Tensor {
   const [batch, rows, columns] = weights.shape as [number, number, number];
   const repeated = tf.mul(tf.expandDims(weights, 1), tf.ones([channels, 1, 1]));
   return tf.reshape(repeated, [batch * channels, rows, columns]);
-}
-
-/** Centres of `size` pixels that share [-1, 1]: shape [size]. */
-function pixelCentres(size: number): tf.Tensor1D {
-  return tf.tensor1d(Array.from({ length: size }, (_, i) => (2 * i + 1) / size - 1));
 }

@@ -25,6 +25,8 @@ it("the divergence of normals is zero at the prior and equals the textbook formu
   const expected = mean.reduce((sum, m, i) => sum + -Math.log(std[i]!) + (std[i]! ** 2 + m ** 2) / 2 - 0.5, 0);
   expect(kl[0]).toBeCloseTo(expected, 5);
   expect(kl[1]).toBeCloseTo(0, 6);
+  const inputs = { mean: normal([2, 3], 1), std: tf.tensor2d([std, [0.2, 0.9, 1.3]]) };
+  expectGradients((m, s) => tf.sum(tf.mul(klFromStandardNormal(m!, s!), [1, -2])), inputs);
 });
 
 it("the Gaussian log-density sums over channels and pixels, normaliser included", () => {
