@@ -52,9 +52,12 @@ export class TracingBackend extends tf.KernelBackend {
   readonly #entries = new tf.DataStorage<Entry>(this, tf.engine());
   #graph: GraphBuilder | undefined;
 
+  get isTracing(): boolean {
+    return this.#graph !== undefined;
+  }
+
   /** Runs `body` with every kernel call appended to `graph`. */
   into<T>(graph: GraphBuilder, body: () => T): T {
-    if (this.#graph) throw new Error("A trace is already running: traces do not nest");
     this.#graph = graph;
     try {
       return body();

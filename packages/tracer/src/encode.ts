@@ -66,34 +66,59 @@ export function encodeLoop(traced: TracedGraph, spec: LoopSpec, options: EncodeO
   for (const name of Object.keys(outputs)) {
     if (!used.has(name)) throw new Error(`The step's output ${name} is neither state nor collected`);
   }
+  const stateOutputs = Object.values(spec.state);
+  const twice = [...stateOutputs, ...spec.collect].find((name, i, all) => all.indexOf(name) !== i);
+  if (twice !== undefined) throw new Error(`The loop uses the step's output ${twice} twice: return it under two names`);
+  const both = spec.perStep.find((name) => name in spec.state);
+  if (both !== undefined) throw new Error(`The loop's input ${both} is both state and per-step`);
+  for (const [input, output] of Object.entries(spec.state)) {
+    const { shape, dtype = "float32" } = inputs[input]!;
+    const { dtype: madeDType } = outputs[output]!;
+    const madeShape = traced.batch.outputShapes[output]!.map(dimensionName);
+    if (dtype !== madeDType || String(shape) !== String(madeShape)) {
+      throw new Error(
+        `The loop's state ${input} is ${dtype} [${shape}], but ${output}, which replaces it, is ${madeDType} [${madeShape}]`,
+      );
+    }
+  }
   const clock = spec.perStep[0];
   if (clock === undefined) throw new Error("A loop needs a per-step input: its length is the number of steps");
 
-  const encoder = new GraphEncoder(traced);
   const stateInputs = Object.keys(spec.state);
+  // What the body calls `x` comes in from outside under another name, which must be free.
+  const outerNames = [...stateInputs.map(initialState), ...spec.perStep.map(stacked)];
+  const clash = outerNames.find((name) => name in inputs || name in outputs);
+  if (clash !== undefined) throw new Error(`The step calls a tensor ${clash}, a name that the loop needs`);
+  const encoder = new GraphEncoder(traced, outerNames);
   const body = encoder.graph("step");
+  const iteration = encoder.fresh("iteration");
+  const condition = encoder.fresh("condition");
+  const goOn = encoder.fresh("go_on");
   const fed = new Map(body.input.map((info) => [info.name, info]));
   const made = new Map(body.output.map((info) => [info.name, info]));
 
   // Inputs that are not state come from the enclosing graph's scope; a per-step one is cut from its stack first.
   const cuts = spec.perStep.map((name) => ({
-    ...bareNode("Gather", [stacked(name), "iteration"], [name]),
+    ...bareNode("Gather", [stacked(name), iteration], [name]),
     attribute: [encodeAttribute("axis", { type: "int", value: 0 })],
   }));
   body.node.unshift(...cuts);
-  body.node.push(bareNode("Identity", ["condition"], ["go_on"]));
+  body.node.push(bareNode("Identity", [condition], [goOn]));
   body.input = [
-    tensorInfo("iteration", "int64", []),
-    tensorInfo("condition", "bool", []),
+    tensorInfo(iteration, "int64", []),
+    tensorInfo(condition, "bool", []),
     ...stateInputs.map((name) => fed.get(name)!),
   ];
   body.output = [
-    tensorInfo("go_on", "bool", []),
-    ...Object.values(spec.state).map((name) => made.get(name)!),
+    tensorInfo(goOn, "bool", []),
+    ...stateOutputs.map((name) => made.get(name)!),
     ...spec.collect.map((name) => made.get(name)!),
   ];
 
-  const initial = (name: string): string => `initial_${name}`;
+  const emptyShape = encoder.fresh("empty_shape");
+  const always = encoder.fresh("always");
+  const stepsVector = encoder.fresh("steps_vector");
+  const steps = encoder.fresh("steps_scalar");
   const outer: GraphProto = {
     name: options.name ?? "loop",
     input: Object.entries(inputs).map(([name, { shape, dtype = "float32" }]) => {
@@ -101,33 +126,32 @@ export function encodeLoop(traced: TracedGraph, spec: LoopSpec, options: EncodeO
       return tensorInfo(name, dtype, shape);
     }),
     output: [
-      ...Object.values(spec.state).map((name) => made.get(name)!),
+      ...stateOutputs.map((name) => made.get(name)!),
       ...spec.collect.map((name) => prependDimension(made.get(name)!, STEPS)),
     ],
-    initializer: [int64Tensor("empty_shape", [0], []), boolTensor("true", true)],
+    initializer: [int64Tensor(emptyShape, [0], []), boolTensor(always, true)],
     node: [
       {
-        ...bareNode("Shape", [stacked(clock)], ["steps_vector"]),
+        ...bareNode("Shape", [stacked(clock)], [stepsVector]),
         attribute: [
           encodeAttribute("start", { type: "int", value: 0 }),
           encodeAttribute("end", { type: "int", value: 1 }),
         ],
       },
-      bareNode("Reshape", ["steps_vector", "empty_shape"], ["steps_scalar"]),
+      bareNode("Reshape", [stepsVector, emptyShape], [steps]),
       {
         ...bareNode(
           "Loop",
-          ["steps_scalar", "true", ...stateInputs.map(initial)],
-          [...Object.values(spec.state), ...spec.collect],
+          [steps, always, ...stateInputs.map(initialState)],
+          [...stateOutputs, ...spec.collect],
         ),
         attribute: [{ name: "body", type: attributeType.graph, g: body }],
       },
     ],
   };
-  // Names must be unique across the nesting: what the body calls `x` comes in from outside under another name.
   for (const info of outer.input) {
     if (spec.perStep.includes(info.name)) info.name = stacked(info.name);
-    else if (stateInputs.includes(info.name)) info.name = initial(info.name);
+    else if (stateInputs.includes(info.name)) info.name = initialState(info.name);
   }
   return encode(outer, options);
 }
@@ -164,9 +188,12 @@ class GraphEncoder {
   readonly #taken = new Set<string>();
   readonly #counts = new Map<string, number>();
 
-  constructor(traced: TracedGraph) {
+  /** @param reserved names that the graph around this one uses */
+  constructor(traced: TracedGraph, reserved: readonly string[] = []) {
     this.#traced = traced;
-    for (const name of [...Object.keys(traced.inputs), ...Object.keys(traced.graph.outputs)]) this.#taken.add(name);
+    for (const name of Object.keys(traced.inputs)) this.#taken.add(name);
+    for (const name of Object.keys(traced.graph.outputs)) this.#taken.add(name);
+    for (const name of reserved) this.#taken.add(name);
   }
 
   graph(name: string): GraphProto {
@@ -201,7 +228,7 @@ class GraphEncoder {
     const outputs = node.outputs.map((output) => this.#nameOf(output));
     this.#nodes.push({
       opType: node.op,
-      name: this.#fresh(`${node.kernel}/${node.op}`),
+      name: this.fresh(`${node.kernel}/${node.op}`),
       input: inputs,
       output: outputs,
       attribute: Object.entries(node.attributes).map(([name, attribute]) => encodeAttribute(name, attribute)),
@@ -214,7 +241,7 @@ class GraphEncoder {
     const name =
       value.kind === "constant"
         ? this.#constant(value)
-        : this.#fresh(value.kind === "input" ? value.name : value.node.op);
+        : this.fresh(value.kind === "input" ? value.name : value.node.op);
     this.#names.set(value, name);
     return name;
   }
@@ -222,7 +249,7 @@ class GraphEncoder {
   #constant(value: ConstantValue): string {
     const symbolic = this.#traced.batch.constants.get(value);
     if (symbolic) return this.#symbolicConstant(value, symbolic);
-    const name = this.#fresh(value.name ?? "constant");
+    const name = this.fresh(value.name ?? "constant");
     this.#initializers.push(constantTensor(name, value));
     return name;
   }
@@ -236,7 +263,7 @@ class GraphEncoder {
     const key = `reshape ${dims}`;
     let name = this.#batchNumbers.get(key);
     if (name === undefined) {
-      name = this.#fresh("shape");
+      name = this.fresh("shape");
       this.#batchNumbers.set(key, name);
       this.#initializers.push(int64Tensor(name, [dims.length], dims));
     }
@@ -244,24 +271,31 @@ class GraphEncoder {
   }
 
   #symbolicConstant(value: ConstantValue, numbers: readonly BatchNumber[]): string {
-    if (value.dtype !== "int64") {
-      if (numbers.length !== 1) {
-        throw new Error("A float constant of several elements depends on the batch: only filled ones can");
-      }
-      const scalar = this.#batchScalar(numbers[0] as BatchFunction, value.dtype);
-      if (value.shape.length === 0) return scalar;
-      const name = this.#fresh("batch_constant");
-      this.#nodes.push(bareNode("Reshape", [scalar, this.#int64(value.shape)], [name]));
-      return name;
-    }
-    const parts = numbers.map((number) => this.#batchDimension(number));
+    const { dtype, shape } = value;
+    if (dtype === "int64") return this.#joined(numbers.map((number) => this.#batchDimension(number)));
+    const scalars = numbers.map((number) =>
+      typeof number === "number" ? this.#number(number, dtype) : this.#batchScalar(number, dtype),
+    );
+    if (shape.length === 0) return scalars[0]!;
+    const joined = this.#joined(scalars.map((scalar) => this.#reshaped(scalar, [1])));
+    return shape.length === 1 ? joined : this.#reshaped(joined, shape);
+  }
+
+  /** The name of the vector of all elements of `parts`. */
+  #joined(parts: readonly string[]): string {
     if (parts.length === 1) return parts[0]!;
-    const name = this.#fresh("batch_shape");
+    const name = this.fresh("batch_vector");
     this.#nodes.push({
-      ...bareNode("Concat", parts, [name]),
+      ...bareNode("Concat", [...parts], [name]),
       attribute: [encodeAttribute("axis", { type: "int", value: 0 })],
     });
     return name;
+  }
+
+  #reshaped(value: string, shape: readonly number[]): string {
+    return this.#once(`${value} as [${shape}]`, (name) => {
+      this.#nodes.push(bareNode("Reshape", [value, this.#int64(shape)], [name]));
+    });
   }
 
   /** The name of an int64 tensor `[1]` that holds `number`. */
@@ -282,9 +316,9 @@ class GraphEncoder {
   /** The name of a scalar of `dtype` that holds the function of the batch. */
   #batchScalar(number: BatchFunction, dtype: OnnxDType): string {
     return this.#once(`${dtype} ${JSON.stringify(number)}`, (name) => {
-      const size = this.#fresh("batch_size_scalar");
+      const size = this.fresh("batch_size_scalar");
       this.#nodes.push(bareNode("Reshape", [this.#batchSize(), this.#int64([])], [size]));
-      let current = this.#fresh("batch_size_cast");
+      let current = this.fresh("batch_size_cast");
       this.#nodes.push({
         ...bareNode("Cast", [size], [current]),
         attribute: [encodeAttribute("to", { type: "int", value: tensorDataType[dtype] })],
@@ -299,7 +333,7 @@ class GraphEncoder {
   }
 
   #arithmetic(op: string, a: string, b: string): string {
-    const name = this.#fresh(op);
+    const name = this.fresh(op);
     this.#nodes.push(bareNode(op, [a, b], [name]));
     return name;
   }
@@ -336,13 +370,14 @@ class GraphEncoder {
   #once(key: string, make: (name: string) => void): string {
     const known = this.#batchNumbers.get(key);
     if (known !== undefined) return known;
-    const name = this.#fresh("batch");
+    const name = this.fresh("batch");
     this.#batchNumbers.set(key, name);
     make(name);
     return name;
   }
 
-  #fresh(base: string): string {
+  /** A name like `base` that nothing has yet. */
+  fresh(base: string): string {
     let name = base;
     while (this.#taken.has(name)) {
       const n = (this.#counts.get(base) ?? 0) + 1;

@@ -12,6 +12,7 @@ import { constantOperand, dense, onnxDType, operand } from "./graph/operand.js";
 import { type BatchDependence, batchDependence } from "./graph/symbolic-batch.js";
 import { allLowerings } from "./lowerings/index.js";
 import type { Lowering } from "./lowerings/lowering.js";
+import { refusalReasons } from "./lowerings/refused.js";
 
 /** The one symbolic dimension a traced graph may have. */
 export const BATCH = "batch";
@@ -87,9 +88,11 @@ export function trace(fn: (tensors: NamedTensors) => NamedTensors, options: Trac
 
 function traceAt(fn: (tensors: NamedTensors) => NamedTensors, options: TraceOptions, batchSize: number): Graph {
   const graph = new GraphBuilder();
+  if (backend.isTracing) throw new Error("A trace is already running: traces do not nest");
   const previous = currentBackend();
   registerRefusals();
   activate(TRACING_BACKEND);
+  const allowAssignment = forbidAssignment();
   tf.engine().startScope("trace");
   try {
     return backend.into(graph, () => {
@@ -105,6 +108,8 @@ function traceAt(fn: (tensors: NamedTensors) => NamedTensors, options: TraceOpti
       }
       const outputs = Object.entries(fn(tensors)).map(([name, tensor]) => {
         if (name in options.inputs) throw new Error(`${name} is the name of both an input and an output`);
+        if (name in (options.weights ?? {})) throw new Error(`${name} is the name of both a weight and an output`);
+        if (!(tensor instanceof tf.Tensor)) throw new Error(`The traced function's output ${name} is not a tensor`);
         return [name, dense(graph, backend.operandOf(tensor))] as const;
       });
       if (outputs.length === 0) throw new Error("The traced function returned no tensors");
@@ -116,9 +121,23 @@ function traceAt(fn: (tensors: NamedTensors) => NamedTensors, options: TraceOpti
     throw error;
   } finally {
     tf.engine().endScope();
+    allowAssignment();
     if (previous === undefined) forgetBackend();
     else activate(previous);
   }
+}
+
+/** Variables outlive a trace, traced values do not: assigning one would leave it without a value. */
+function forbidAssignment(): () => void {
+  const { assign } = tf.Variable.prototype;
+  tf.Variable.prototype.assign = function refuse() {
+    throw new Error(
+      `The traced function assigned the variable ${this.name}: make state an input, and its next value an output`,
+    );
+  };
+  return () => {
+    tf.Variable.prototype.assign = assign;
+  };
 }
 
 /** The name of the backend in use, or undefined while tfjs has not chosen one. */
@@ -147,7 +166,7 @@ function registerRefusals(): void {
       kernelName,
       backendName: TRACING_BACKEND,
       kernelFunc: () => {
-        throw new UnsupportedKernelError(kernelName, runningOps());
+        throw new UnsupportedKernelError(kernelName, runningOps(), refusalReasons[kernelName]);
       },
     });
   }
