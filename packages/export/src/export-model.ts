@@ -85,7 +85,8 @@ export async function exportModel(
     if (replaces) await rename(directory, replaced);
     await rename(partial, directory);
   } catch (cause) {
-    await rm(partial, { recursive: true, force: true });
+    // The cause matters more than a cleaning-up that fails for the same reason.
+    await rm(partial, { recursive: true, force: true }).catch(() => {});
     if (replaces && !(await exists(directory))) await rename(replaced, directory);
     throw new FileError(`Cannot export to ${directory}: ${reasonInWords(cause)}`, directory, { cause });
   }

@@ -2,12 +2,14 @@
  * Proves that an exported model computes what the trained one does: tfjs against onnxruntime on real images, graph by
  * graph from the same inputs, and through the whole attention loop.
  */
+import { join } from "node:path";
 import {
   type AirConfig,
   boxFromZWhere,
   graphNames,
   graphSignatures,
   logCountPrior,
+  type Manifest,
   mapCount,
   RandomStream,
 } from "@air-onnx/core";
@@ -24,7 +26,6 @@ import {
 } from "@air-onnx/train";
 import * as tf from "@tensorflow/tfjs";
 import * as ort from "onnxruntime-node";
-import { encodeGraphs } from "./graphs.js";
 
 export interface ParityOptions {
   /** Held-out images to compare on. Default 1,000. */
@@ -82,7 +83,7 @@ export async function checkParity(
   const previousBackend = tf.getBackend() as string | undefined;
   await useEagerBackend(backend);
   await using model = await AirModel.fromPretrained(directory);
-  await using graphs = await GraphPair.open(config, parameters);
+  await using graphs = await GraphPair.open(directory, model.manifest, parameters);
   try {
     for (let start = 0; start < images; start += BATCH_SIZE) {
       signal?.throwIfAborted();
@@ -129,14 +130,15 @@ class GraphPair implements AsyncDisposable {
     this.#sessions = sessions;
   }
 
-  static async open(config: AirConfig, parameters: StateTensors): Promise<GraphPair> {
-    const models = encodeGraphs(config, parameters);
+  static async open(directory: string, manifest: Manifest, parameters: StateTensors): Promise<GraphPair> {
     const sessions: Record<string, ort.InferenceSession> = {};
-    for (const name of graphNames) sessions[name] = await ort.InferenceSession.create(models[name]);
+    for (const name of graphNames) {
+      sessions[name] = await ort.InferenceSession.create(join(directory, manifest.files[name].path));
+    }
     const tensors = Object.fromEntries(
       Object.entries(parameters).map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])]),
     );
-    return new GraphPair(config, tensors, sessions);
+    return new GraphPair(manifest.model, tensors, sessions);
   }
 
   /** The outputs of graph `name` by tfjs and by onnxruntime, from the same inputs. */

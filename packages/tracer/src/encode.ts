@@ -140,11 +140,7 @@ export function encodeLoop(traced: TracedGraph, spec: LoopSpec, options: EncodeO
       },
       bareNode("Reshape", [stepsVector, emptyShape], [steps]),
       {
-        ...bareNode(
-          "Loop",
-          [steps, always, ...stateInputs.map(initialState)],
-          [...stateOutputs, ...spec.collect],
-        ),
+        ...bareNode("Loop", [steps, always, ...stateInputs.map(initialState)], [...stateOutputs, ...spec.collect]),
         attribute: [{ name: "body", type: attributeType.graph, g: body }],
       },
     ],

@@ -11,8 +11,8 @@ export {
 } from "./encode.js";
 export { float, type Graph, int, ints, type Node, text, type Value } from "./graph/ir.js";
 export { cast, dense, elementwise, type Operand, operand, reshape } from "./graph/operand.js";
-export { type KernelCall, KernelInputs, type Lowering, lowering } from "./lowerings/lowering.js";
 export { traceLayersModel } from "./layers-model.js";
+export { type KernelCall, KernelInputs, type Lowering, lowering } from "./lowerings/lowering.js";
 export { decodeModel, type ModelProto } from "./onnx/schema.js";
 export {
   BATCH,

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, it } from "vitest";
 import { decode, imageGates, inferStep, logLikelihood, type StepState } from "../../src/model/air.js";
 import { write } from "../../src/model/attention.js";
 import { logSigmoid } from "../../src/model/distributions.js";
@@ -50,14 +50,14 @@ describe("one forward pass of the reference implementation", () => {
       kl = tf.addN([kl, klPresence, klWhere, klWhat]);
 
       const where = `step ${t + 1}`;
-      expectClose(tf.reshape(presence, [batch, 1]), tensor(recorded["z_pres"]!), 0, `${where}: z_pres`);
-      expectClose(step.zWhere.sample, tensor(recorded["z_where"]!), 1e-4, `${where}: z_where`);
-      expectClose(step.zWhat.sample, tensor(recorded["z_what"]!), 1e-4, `${where}: z_what`);
-      expectClose(step.hidden, tensor(recorded["h"]!), 1e-4, `${where}: hidden`);
-      expectClose(step.cell, tensor(recorded["c"]!), 1e-4, `${where}: cell`);
-      expectClose(klPresence, tensor(recorded["kl_pres"]!), 1e-4, `${where}: kl_pres`);
-      expectClose(klWhere, tensor(recorded["kl_where"]!), 1e-4, `${where}: kl_where`);
-      expectClose(klWhat, tensor(recorded["kl_what"]!), 1e-4, `${where}: kl_what`);
+      expectClose(tf.reshape(presence, [batch, 1]), tensor(recorded.z_pres!), 0, `${where}: z_pres`);
+      expectClose(step.zWhere.sample, tensor(recorded.z_where!), 1e-4, `${where}: z_where`);
+      expectClose(step.zWhat.sample, tensor(recorded.z_what!), 1e-4, `${where}: z_what`);
+      expectClose(step.hidden, tensor(recorded.h!), 1e-4, `${where}: hidden`);
+      expectClose(step.cell, tensor(recorded.c!), 1e-4, `${where}: cell`);
+      expectClose(klPresence, tensor(recorded.kl_pres!), 1e-4, `${where}: kl_pres`);
+      expectClose(klWhere, tensor(recorded.kl_where!), 1e-4, `${where}: kl_where`);
+      expectClose(klWhat, tensor(recorded.kl_what!), 1e-4, `${where}: kl_what`);
 
       previous = {
         hidden: step.hidden,
@@ -70,8 +70,8 @@ describe("one forward pass of the reference implementation", () => {
     }
 
     const likelihood = logLikelihood(config, image, canvas);
-    expectClose(canvas, tensor(reference.outputs["canvas"]!), 1e-4, "canvas");
-    expectClose(likelihood, tensor(reference.outputs["log_likelihood"]!), 1e-4, "log_likelihood");
-    expectClose(tf.sub(likelihood, kl), tensor(reference.outputs["elbo"]!), 1e-4, "elbo");
+    expectClose(canvas, tensor(reference.outputs.canvas!), 1e-4, "canvas");
+    expectClose(likelihood, tensor(reference.outputs.log_likelihood!), 1e-4, "log_likelihood");
+    expectClose(tf.sub(likelihood, kl), tensor(reference.outputs.elbo!), 1e-4, "elbo");
   });
 });

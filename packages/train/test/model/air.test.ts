@@ -38,7 +38,7 @@ describe.each([1, 3])("with %i channels", (channels) => {
     const trajectory = inferTrajectory(p, config, x, noise);
     const { encoder, step } = graphFunctions(p, config);
     const encoded = encoder({ image: x });
-    expectClose(encoded["log_likelihood"]!, trajectory.logLikelihood.gather(0), 1e-6, "empty canvas");
+    expectClose(encoded.log_likelihood!, trajectory.logLikelihood.gather(0), 1e-6, "empty canvas");
 
     let state: Record<string, tf.Tensor> = Object.fromEntries(
       (["hidden", "cell", "z_where", "z_what", "canvas"] as const).map((name) => {
@@ -49,7 +49,7 @@ describe.each([1, 3])("with %i channels", (channels) => {
     for (let t = 0; t < config.maxSteps; t++) {
       const outputs = step({
         image: x,
-        image_gates: encoded["image_gates"]!,
+        image_gates: encoded.image_gates!,
         eps_where: epsWhere[t]!,
         eps_what: epsWhat[t]!,
         ...state,
@@ -85,7 +85,7 @@ describe.each([1, 3])("with %i channels", (channels) => {
       ]),
       z_what: normal([2, config.zWhatSize], 2),
     };
-    const drawn = decoder({ ...inputs, presence: tf.tensor1d([1, 0]) })["next_canvas"]!;
+    const drawn = decoder({ ...inputs, presence: tf.tensor1d([1, 0]) }).next_canvas!;
     const change = tf.max(tf.sub(drawn, canvas), [1, 2, 3]).dataSync();
     expect(change[0]).toBeGreaterThan(0.01);
     expect(change[1]).toBe(0);

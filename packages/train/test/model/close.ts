@@ -4,8 +4,8 @@ import { expect } from "vitest";
 /** Asserts equal shapes, and |actual - expected| ≤ tolerance · (the largest |expected|) everywhere. */
 export function expectClose(actual: tf.Tensor, expected: tf.Tensor, tolerance: number, what: string): void {
   expect(actual.shape, `shape of ${what}`).toEqual(expected.shape);
-  const a = actual.dataSync();
-  const e = expected.dataSync();
+  const a = actual.dataSync<"float32">();
+  const e = expected.dataSync<"float32">();
   const scale = e.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   a.forEach((value, i) => {
     const error = Math.abs(value - e[i]!);

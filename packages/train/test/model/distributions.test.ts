@@ -33,7 +33,7 @@ it("the Gaussian log-density sums over channels and pixels, normaliser included"
   const residual = normal([2, 3, 4, 5], 1);
   const density = gaussianLogDensity(residual, 0.3);
   expect(density.shape).toEqual([2]);
-  const first = residual.dataSync().slice(0, 60);
+  const first = residual.dataSync<"float32">().slice(0, 60);
   const expected = first.reduce(
     (sum, r) => sum - 0.5 * (r / 0.3) ** 2 - Math.log(0.3) - 0.5 * Math.log(2 * Math.PI),
     0,

@@ -16,7 +16,7 @@ describe("adamUpdate", () => {
       m: { w: tf.zeros(shape) },
       v: { w: tf.zeros(shape) },
     };
-    const theta = Array.from(state.parameters["w"]!.dataSync());
+    const theta = Array.from(state.parameters.w!.dataSync());
     const m = theta.map(() => 0);
     const v = theta.map(() => 0);
     for (let t = 1; t <= 12; t++) {
@@ -32,7 +32,7 @@ describe("adamUpdate", () => {
         const [mHat, vHat] = [m[i]! / (1 - beta1 ** t), v[i]! / (1 - beta2 ** t)];
         theta[i]! -= (rate * mHat) / (Math.sqrt(vHat) + epsilon);
       });
-      state.parameters["w"]!.dataSync().forEach((value, i) => {
+      state.parameters.w!.dataSync().forEach((value, i) => {
         expect(Math.abs(value - theta[i]!), `element ${i} after ${t} updates`).toBeLessThan(2e-6);
       });
     }
@@ -42,7 +42,7 @@ describe("adamUpdate", () => {
     const zeros = { w: tf.zeros([2]) };
     const scalars = { stepSize: tf.scalar(1), rootCorrection: tf.scalar(31) };
     const next = adamUpdate({ parameters: { w: tf.tensor1d([1, 2]) }, m: zeros, v: zeros, gradients: zeros }, scalars);
-    expect(Array.from(next.parameters["w"]!.dataSync())).toEqual([1, 2]);
+    expect(Array.from(next.parameters.w!.dataSync())).toEqual([1, 2]);
   });
 
   it("names the parameter whose moment is missing", () => {

@@ -1,0 +1,16 @@
+/**
+ * The names that flags accept. The packages that define them take a second to load, which `--help` must not; the types
+ * make each list complete.
+ */
+import type { Device } from "@air-onnx/runtime-node";
+import type { DatasetName, EagerBackend, TrainConfig } from "@air-onnx/train";
+
+function namesOf<Name extends string>(names: Readonly<Record<Name, true>>): Name[] {
+  return Object.keys(names) as Name[];
+}
+
+export const datasetChoices = namesOf<DatasetName>({ "multi-strokes": true, "multi-mnist": true });
+export const backendChoices = namesOf<TrainConfig["backend"]>({ onnxruntime: true, cpu: true, wasm: true });
+export const eagerBackendChoices = namesOf<EagerBackend>({ wasm: true, cpu: true });
+export const deviceChoices = namesOf<Device | "auto">({ cpu: true, cuda: true, webgpu: true, auto: true });
+export const modeChoices = ["mean", "sample"] as const;

@@ -1,0 +1,49 @@
+/** How a command fails: the errors that are the command line's own, and what the user is told of any. */
+
+export const exitCode = { failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 } as const;
+export type StopSignal = "SIGINT" | "SIGTERM";
+
+/** The command line, or the configuration file that it names, asks for something that cannot be. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** The command ran as asked, and the answer is no: a check that failed, a file that is not what it should be. */
+export class CommandError extends Error {
+  override name = "CommandError";
+}
+
+/** The user stopped the command; `message` says what is kept, if anything is. */
+export class StoppedError extends Error {
+  override name = "StoppedError";
+  constructor(
+    readonly signal: StopSignal,
+    message = "Stopped.",
+  ) {
+    super(message);
+  }
+}
+
+/** Errors that JavaScript itself throws: whatever was typed, the program is at fault. */
+const bugs = new Set(["TypeError", "ReferenceError", "SyntaxError", "AssertionError"]);
+
+/** What to print on standard error, and the exit code. */
+export function explain(cause: unknown, debug: boolean): { message: string; exitCode: number } {
+  const error = cause instanceof Error ? cause : new Error(String(cause));
+  const isBug = bugs.has(error.name);
+  const lines = [error instanceof StoppedError ? error.message : `error: ${error.message}`];
+  if (debug || isBug) lines.push(...stacks(error));
+  if (isBug) lines.push("This is a bug in air-onnx: please report it with the lines above.");
+  return { message: lines.join("\n"), exitCode: codeOf(error) };
+}
+
+function codeOf(error: Error): number {
+  if (error instanceof StoppedError) return exitCode[error.signal];
+  return error instanceof UsageError ? exitCode.usage : exitCode.failure;
+}
+
+/** The stack of the error and of what caused it. */
+function stacks(error: Error): string[] {
+  const own = error.stack ?? String(error);
+  return error.cause instanceof Error ? [own, "caused by:", ...stacks(error.cause)] : [own];
+}

@@ -1,0 +1,32 @@
+/** Numbers and tables as people read them. */
+
+export function count(value: number): string {
+  return value.toLocaleString("en");
+}
+
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+/** `42 s`, `3:07 min`, `1:03:07 h`. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const part = (value: number): string => String(value).padStart(2, "0");
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes}:${part(whole % 60)} min`;
+  return `${Math.floor(minutes / 60)}:${part(minutes % 60)}:${part(whole % 60)} h`;
+}
+
+/** Rows of cells as lines: the first column to the left, the others to the right. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}

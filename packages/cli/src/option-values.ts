@@ -1,0 +1,22 @@
+/** Texts of the command line to values, with errors that say the allowed range. commander adds the flag's name. */
+import { InvalidArgumentError } from "commander";
+
+/** A parser of whole numbers from `least` to `most`. */
+export function integer(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+  return (text) => {
+    const value = Number(text.replaceAll("_", ""));
+    if (/^[+-]?\d[\d_]*$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a whole number ${range}.`);
+  };
+}
+
+/** A parser of numbers above `bound`, and below `end` if given. */
+export function numberAbove(bound: number, end = Number.POSITIVE_INFINITY): (text: string) => number {
+  const range = end === Number.POSITIVE_INFINITY ? `above ${bound}` : `between ${bound} and ${end}, both excluded`;
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (value > bound && value < end) return value;
+    throw new InvalidArgumentError(`It must be a number ${range}.`);
+  };
+}

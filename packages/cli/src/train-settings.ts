@@ -1,0 +1,181 @@
+/**
+ * The settings of a training run as the command line gives them: a configuration file, below flags, and `--set` for what
+ * has no flag. Their meaning, defaults and validity are the training configuration's own.
+ */
+import { readFileSync } from "node:fs";
+import type { TrainConfig } from "@air-onnx/train";
+import { type Command, Option } from "commander";
+import { backendChoices, datasetChoices } from "./choices.js";
+import { dataSeedOption, testSizeOption, trainSizeOption } from "./dataset-options.js";
+import { UsageError } from "./failures.js";
+import { integer, numberAbove } from "./option-values.js";
+
+/** One setting by its place in the configuration, such as `optimizer.learningRate`. */
+export interface Setting {
+  readonly key: string;
+  readonly value: unknown;
+}
+
+/** Where the value of each flag goes. */
+const flags: readonly (readonly [key: string, option: () => Option])[] = [
+  [
+    "dataset",
+    () => new Option("--dataset <name>", "what to train on (default: multi-strokes)").choices(datasetChoices),
+  ],
+  ["steps", () => new Option("--steps <n>", "training steps; the learning rate falls over them").argParser(integer(1))],
+  ["batchSize", () => new Option("--batch-size <n>", "images a step").argParser(integer(1))],
+  ["seed", () => new Option("--seed <n>", "of first parameters, order and noise").argParser(integer(0))],
+  [
+    "optimizer.learningRate",
+    () => new Option("--learning-rate <x>", "Adam's step size after the warm-up").argParser(numberAbove(0)),
+  ],
+  ["optimizer.warmupSteps", () => new Option("--warmup-steps <n>", "steps of rising step size").argParser(integer(0))],
+  [
+    "model.prior.presence",
+    () => new Option("--presence-prior <p>", "prior probability of one more object").argParser(numberAbove(0, 1)),
+  ],
+  ["backend", () => new Option("--backend <name>", "what computes the steps").choices(backendChoices)],
+  ["threads", () => new Option("--threads <n>", "of the backend; 0 lets it choose").argParser(integer(0))],
+  ["stepsPerRun", () => new Option("--steps-per-run <n>", "steps in one run of the graph").argParser(integer(1))],
+  ["evaluateEvery", () => new Option("--evaluate-every <n>", "steps between evaluations").argParser(integer(1))],
+  ["evaluateImages", () => new Option("--evaluate-images <n>", "images of an evaluation").argParser(integer(1))],
+  ["checkpointEvery", () => new Option("--checkpoint-every <n>", "steps between checkpoints").argParser(integer(1))],
+  ["trainSize", trainSizeOption],
+  ["testSize", testSizeOption],
+  ["dataSeed", dataSeedOption],
+];
+
+export function addSettingOptions(command: Command): Command {
+  for (const [, option] of flags) command.addOption(option());
+  return command
+    .option("--config <file>", "JSON file of settings, such as a run's config.json; flags win over it")
+    .option(
+      "--set <key=value>",
+      "any other setting, such as model.lstmSize=128; repeatable",
+      (text: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), text],
+    );
+}
+
+/** The settings that a command line gave, each once, the weaker first. */
+export function givenSettings(options: Readonly<Record<string, unknown>>): Setting[] {
+  const { config, set = [] } = options as { config?: string; set?: readonly string[] };
+  const fromFile = config === undefined ? [] : readSettings(config);
+  const fromFlags = flags.flatMap(([key, option]): Setting[] => {
+    const value = options[option().attributeName()];
+    return value === undefined ? [] : [{ key, value }];
+  });
+  const strong = [...fromFlags, ...set.map(parseSetting)];
+  strong.forEach(({ key }, i) => {
+    if (strong.findIndex((other) => other.key === key) < i) throw new UsageError(`${key} is set twice`);
+  });
+  return [...fromFile, ...strong];
+}
+
+/** The settings of a configuration object, which is plain data. */
+export function settingsOf(value: unknown, path: readonly string[] = []): Setting[] {
+  if (!isRecord(value)) return [{ key: path.join("."), value }];
+  return Object.entries(value).flatMap(([key, inner]) => settingsOf(inner, [...path, key]));
+}
+
+/**
+ * The configuration that `settings` ask for; the later of two wins.
+ *
+ * @throws {UsageError} naming every setting that is not valid, and what was expected of it
+ */
+export async function configFrom(settings: readonly Setting[]): Promise<TrainConfig> {
+  const { parseTrainConfig } = await import("@air-onnx/train");
+  const input: Record<string, unknown> = { dataset: datasetChoices[0] };
+  for (const { key, value } of settings) assign(input, key, value);
+  try {
+    return parseTrainConfig(input);
+  } catch (cause) {
+    if (cause instanceof Error && cause.name === "ConfigError") throw new UsageError(cause.message, { cause });
+    throw cause;
+  }
+}
+
+/**
+ * As {@link configFrom}, but defaults that are too large for a short run or a small data set shrink to fit.
+ *
+ * @param say is told of each
+ */
+export async function fittedConfigFrom(
+  settings: readonly Setting[],
+  say: (line: string) => void,
+): Promise<TrainConfig> {
+  const given = (key: string): unknown => settings.findLast((setting) => setting.key === key)?.value;
+  const isOpen = (key: string): boolean => given(key) === undefined;
+  const steps = given("steps");
+  const testSize = given("testSize");
+  const fitting: Setting[] = [];
+  // What the defaults would be: sizes and steps alone can make them invalid.
+  const dataset = settings.filter(({ key }) => key === "dataset");
+  const defaults = await configFrom(dataset);
+  if (typeof steps === "number" && isOpen("optimizer.warmupSteps") && steps < defaults.optimizer.warmupSteps) {
+    const value = Math.floor(steps / 10);
+    fitting.push({ key: "optimizer.warmupSteps", value });
+    say(`Warm-up of ${value} steps instead of ${defaults.optimizer.warmupSteps}, as the run has only ${steps}.`);
+  }
+  if (typeof testSize === "number" && isOpen("evaluateImages") && testSize < defaults.evaluateImages) {
+    fitting.push({ key: "evaluateImages", value: testSize });
+    say(`Evaluations on ${testSize} images instead of ${defaults.evaluateImages}, as no more are held out.`);
+  }
+  return configFrom([...settings, ...fitting]);
+}
+
+/** The command that trains with `config`: only what differs from the data set's defaults. */
+export async function commandFor(config: TrainConfig): Promise<string> {
+  const defaults = new Map(
+    settingsOf(await configFrom([{ key: "dataset", value: config.dataset }])).map(({ key, value }) => [
+      key,
+      JSON.stringify(value),
+    ]),
+  );
+  const words = settingsOf(config).flatMap(({ key, value }) => {
+    if (key !== "dataset" && JSON.stringify(value) === defaults.get(key)) return [];
+    const flag = flags.find(([flagKey]) => flagKey === key)?.[1]().long;
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    return flag ? [flag, text] : ["--set", `${key}=${text}`];
+  });
+  return ["air-onnx", "train", ...words].join(" ");
+}
+
+function readSettings(file: string): Setting[] {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, "utf8"));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(`Cannot use --config ${file}: ${reason}`, { cause });
+  }
+  if (!isRecord(json)) throw new UsageError(`Cannot use --config ${file}: it must hold one JSON object`);
+  return settingsOf(json);
+}
+
+/** `optimizer.beta1=0.8`: the value is JSON, or else a text as it stands. */
+function parseSetting(text: string): Setting {
+  const match = /^([A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z][A-Za-z0-9]*)*)=(.*)$/.exec(text);
+  if (!match) throw new UsageError(`--set ${text} must be of the form key=value, such as model.lstmSize=128`);
+  const [, key, value] = match as unknown as [string, string, string];
+  try {
+    return { key, value: JSON.parse(value) };
+  } catch {
+    return { key, value };
+  }
+}
+
+function assign(target: Record<string, unknown>, key: string, value: unknown): void {
+  const path = key.split(".");
+  const last = path.pop()!;
+  let place = target;
+  for (const name of path) {
+    const inner = place[name];
+    if (inner !== undefined && !isRecord(inner)) throw new UsageError(`${key} cannot be set: ${name} holds no settings`);
+    place = (place[name] ??= {}) as Record<string, unknown>;
+  }
+  place[last] = value;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,185 @@
+/** A small untrained model through the exporter: the folder, the graphs, and the numbers that come out of them. */
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { graphNames, graphSignatures, parseAirConfig, parseManifest } from "@air-onnx/core";
+import { AirModel } from "@air-onnx/runtime-node";
+import { decodeModel } from "@air-onnx/tracer";
+import {
+  generateMultiStrokes,
+  initialParameters,
+  type SceneSet,
+  type StateTensors,
+  useEagerBackend,
+} from "@air-onnx/train";
+import * as ort from "onnxruntime-node";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { checkParity, encodeGraphs, exportModel, type TrainedModel, traceGraph } from "../src/index.js";
+
+const config = parseAirConfig({ lstmSize: 8, zWhatSize: 5, predictorSize: 7, encoderSize: 9, decoderSize: 6 });
+const parameters: StateTensors = initialParameters(config, 0);
+const model: TrainedModel = {
+  name: "tiny",
+  config,
+  parameters,
+  training: { dataset: "multi-strokes", seed: 0, steps: 0, commit: null },
+  metrics: { countAccuracyMap: 0.5, elbo: -12.5 },
+};
+
+let folder: string;
+let scenes: SceneSet;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "air-onnx-export-"));
+  scenes = await generateMultiStrokes({ seed: 3, size: 12 });
+  await useEagerBackend("cpu");
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("an exported folder", () => {
+  it("holds graphs, manifest and card, and loads", async () => {
+    const directory = join(folder, "complete");
+    const manifest = await exportModel(directory, model, { card: { command: "air-onnx train", trainingMinutes: 2 } });
+    expect((await readdir(directory, { recursive: true })).toSorted()).toEqual([
+      "README.md",
+      "config.json",
+      "onnx",
+      ...graphNames.map((name) => `onnx/${name}.onnx`).toSorted(),
+    ]);
+    expect(parseManifest(await readFile(join(directory, "config.json"), "utf8"), "config.json")).toEqual(manifest);
+    const card = await readFile(join(directory, "README.md"), "utf8");
+    expect(card).toContain("50.00 %");
+    expect(card).toContain("`air-onnx train`");
+    expect(card).not.toMatch(/undefined|null|NaN/);
+    await using loaded = await AirModel.fromPretrained(directory);
+    expect(loaded.manifest).toEqual(manifest);
+  });
+
+  it("is not replaced unless asked for, and then without remains", async () => {
+    const directory = join(folder, "replaced");
+    await exportModel(directory, model);
+    await expect(exportModel(directory, model)).rejects.toThrow(/exists already.*--overwrite/);
+    await exportModel(directory, { ...model, name: "renamed" }, { overwrite: true });
+    expect(parseManifest(await readFile(join(directory, "config.json"), "utf8"), "").name).toBe("renamed");
+    expect((await readdir(folder)).filter((name) => name.includes("tmp"))).toEqual([]);
+  });
+
+  it("cannot be made below a file", async () => {
+    const file = join(folder, "file");
+    await writeFile(file, "");
+    await expect(exportModel(join(file, "model"), model)).rejects.toThrow(/Cannot export to .*file/);
+  });
+
+  it("does not appear when an export fails half-way", async () => {
+    const directory = join(folder, "broken");
+    await expect(exportModel(directory, { ...model, metrics: { elbo: Number.NaN } })).rejects.toThrow(/metrics/);
+    await expect(stat(directory)).rejects.toThrow();
+    await mkdir(directory);
+  });
+});
+
+describe("the graphs", () => {
+  it("have the signatures that the runtimes expect, with one symbolic dimension", () => {
+    const models = encodeGraphs(config, parameters);
+    for (const name of graphNames) {
+      const { graph, opsetImport, irVersion } = decodeModel(models[name]);
+      expect(opsetImport[0]!.version).toBe(21);
+      expect(irVersion).toBeLessThanOrEqual(10);
+      const shapes = (values: typeof graph.input) =>
+        Object.fromEntries(
+          values.map((value) => [
+            value.name,
+            value.type.tensorType.shape.dim.map((dim) => ("dimParam" in dim ? dim.dimParam : dim.dimValue)),
+          ]),
+        );
+      const expected = (signature: Readonly<Record<string, readonly number[]>>) =>
+        Object.fromEntries(Object.entries(signature).map(([key, shape]) => [key, ["batch", ...shape]]));
+      expect(shapes(graph.input)).toEqual(expected(graphSignatures(config)[name].inputs));
+      expect(shapes(graph.output)).toEqual(expected(graphSignatures(config)[name].outputs));
+    }
+  });
+
+  it("keep the parameters' names and store each once", () => {
+    const models = encodeGraphs(config, parameters);
+    const names = graphNames.flatMap((name) => decodeModel(models[name]).graph.initializer.map((each) => each.name));
+    for (const name of Object.keys(parameters)) {
+      const uses = names.filter((each) => each === name).length;
+      // The decoder's weights are in the step, which draws, and in the decoder; the LSTM's bias is in the encoder alone.
+      expect(uses, name).toBe(name.startsWith("decoder.") ? 2 : 1);
+    }
+  });
+
+  it("give the same numbers for an image whatever batch it is in", async () => {
+    const session = await ort.InferenceSession.create(encodeGraphs(config, parameters).encoder);
+    const pixels = 2500;
+    const images = Float32Array.from({ length: 7 * pixels }, (_, i) => scenes.images[i]! / 255);
+    const run = async (data: Float32Array) => {
+      const { image_gates } = await session.run({
+        image: new ort.Tensor("float32", data, [data.length / pixels, 1, 50, 50]),
+      });
+      return image_gates!.data as Float32Array;
+    };
+    const together = await run(images);
+    for (const count of [1, 2, 7]) {
+      const some = await run(images.slice(0, count * pixels));
+      expect(some.length).toBe(count * 4 * config.lstmSize);
+      some.forEach((value, i) => {
+        expect(value).toBeCloseTo(together[i]!, 5);
+      });
+    }
+    await session.release();
+  });
+
+  it("contain no operator that draws random numbers", () => {
+    for (const name of graphNames) {
+      const operators = traceGraph(name, config, parameters).graph.nodes.map((node) => node.op);
+      expect(operators.filter((op) => /random|multinomial|bernoulli/i.test(op))).toEqual([]);
+    }
+  });
+});
+
+describe("the parity check", () => {
+  it("passes for the parameters that were exported, on every output and through the loop", async () => {
+    const directory = join(folder, "parity");
+    await exportModel(directory, model);
+    const report = await checkParity(directory, config, parameters, scenes, { backend: "cpu" });
+    expect(report.rows.filter((row) => !row.within)).toEqual([]);
+    expect(report.passed).toBe(true);
+    expect(report.images).toBe(12);
+    const outputs = new Set(report.rows.map((row) => `${row.graph}.${row.output}`));
+    for (const name of graphNames) {
+      for (const output of Object.keys(graphSignatures(config)[name].outputs))
+        expect(outputs).toContain(`${name}.${output}`);
+    }
+    for (const output of ["elbo", "countProbabilities", "reconstruction"]) expect(outputs).toContain(`loop.${output}`);
+  });
+
+  it("fails for other parameters, and names what differs", async () => {
+    const directory = join(folder, "other");
+    const bias = parameters["encoder.output_bias"]!;
+    const moved = { ...bias, data: bias.data.map((value) => value + 0.01) };
+    await exportModel(directory, { ...model, parameters: { ...parameters, "encoder.output_bias": moved } });
+    const report = await checkParity(directory, config, parameters, scenes, { backend: "cpu" });
+    expect(report.passed).toBe(false);
+    expect(report.rows.filter((row) => !row.within).map((row) => row.graph)).toEqual(
+      expect.arrayContaining(["step", "loop"]),
+    );
+  });
+});
+
+it("redraws what it inferred", async () => {
+  const directory = join(folder, "redraw");
+  // Presence and windows that an untrained model does not have: two objects in every image.
+  const bias = parameters["predictor.output_bias"]!;
+  const eager = { ...bias, data: Float32Array.from(bias.data, (value, i) => (i === 0 ? 3 : value)) };
+  await exportModel(directory, { ...model, parameters: { ...parameters, "predictor.output_bias": eager } });
+  await using loaded = await AirModel.fromPretrained(directory);
+  const images = Float32Array.from(scenes.images, (value) => value / 255);
+  const inferred = await loaded.infer(images);
+  expect(inferred.every((scene) => scene.count > 0)).toBe(true);
+  const drawn = await loaded.decode(inferred);
+  inferred.forEach((scene, i) => {
+    scene.reconstruction.forEach((value, pixel) => {
+      expect(Math.abs(drawn[i]!.reconstruction[pixel]! - value)).toBeLessThan(1e-5);
+    });
+  });
+});
