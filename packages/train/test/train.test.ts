@@ -1,0 +1,144 @@
+/** The training loop on a small model: what it writes, stopping and going on, and a loss that is no number. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseTrainConfig, type TrainConfigInput } from "../src/config.js";
+import { type Dataset, generateMultiStrokes } from "../src/data/index.js";
+import { parameterShapes } from "../src/model/parameters.js";
+import { decodePng } from "../src/pictures/index.js";
+import { createRunFolder, loadNewestCheckpoint, readMetrics, resumeRunFolder } from "../src/run/index.js";
+import { DivergedError, type TrainEvent, type TrainOptions, train } from "../src/train.js";
+
+const base: TrainConfigInput = {
+  dataset: "multi-strokes",
+  model: { lstmSize: 8, zWhatSize: 5, predictorSize: 8, encoderSize: 8, decoderSize: 8 },
+  batchSize: 4,
+  threads: 1,
+  steps: 40,
+  stepsPerRun: 5,
+  evaluateEvery: 20,
+  evaluateImages: 16,
+  checkpointEvery: 10,
+  optimizer: { warmupSteps: 10 },
+  trainSize: 64,
+  testSize: 32,
+};
+const silent = (): void => {};
+
+let folder: string;
+let dataset: Dataset;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "air-onnx-train-"));
+  dataset = {
+    name: "multi-strokes",
+    train: await generateMultiStrokes({ seed: 0, size: 64 }),
+    test: await generateMultiStrokes({ seed: 1, size: 32 }),
+  };
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function run(name: string, changes: object = {}, options: TrainOptions = {}) {
+  const path = join(folder, name);
+  const { folder: created, lock } = options.resume
+    ? await resumeRunFolder(path, silent)
+    : await createRunFolder(path, parseTrainConfig({ ...base, ...changes }), silent);
+  try {
+    return { folder: created, result: await train(created, dataset, options) };
+  } finally {
+    lock.release();
+  }
+}
+
+const newest = (of: Parameters<typeof loadNewestCheckpoint>[0]) =>
+  loadNewestCheckpoint(of, ({ model }) => parameterShapes(model), silent);
+
+describe("a run", () => {
+  it("leaves metrics, pictures and checkpoints, and reports them", async () => {
+    const events: TrainEvent[] = [];
+    const { folder: made, result } = await run("complete", {}, { onEvent: (event) => events.push(event) });
+    expect(result).toMatchObject({ step: 40, finished: true, evaluation: { images: 32 } });
+    expect(await readdir(made.pictures)).toEqual(["step-00000020.png", "step-00000040.png"]);
+    const picture = decodePng(await readFile(result.picture!), "picture");
+    expect(picture.width).toBeGreaterThan(400);
+    const records = await readMetrics(made.metricsFile, silent);
+    expect(records.filter(({ kind }) => kind === "train").map(({ step }) => step)).toEqual([
+      5, 10, 15, 20, 25, 30, 35, 40,
+    ]);
+    expect(records.filter(({ kind }) => kind === "evaluation")).toMatchObject([
+      { step: 20, images: 16 },
+      { step: 40, images: 32 },
+    ]);
+    for (const record of records.filter(({ kind }) => kind === "train")) expect(record.loss).toBe(-Number(record.elbo));
+    expect((await newest(made))!.step).toBe(40);
+    expect(events.map(({ type }) => type).slice(0, 3)).toEqual(["start", "progress", "progress"]);
+    const confusion = result.evaluation!.confusion.flat().reduce((sum, images) => sum + images, 0);
+    expect(confusion).toBe(32);
+  });
+
+  it("that was stopped and resumed is bit for bit the one that was not", async () => {
+    const straight = await run("straight");
+    const stop = new AbortController();
+    const stopped = await run(
+      "stopped",
+      {},
+      {
+        signal: stop.signal,
+        onEvent: (event) => event.type === "progress" && event.step === 25 && stop.abort(),
+      },
+    );
+    expect(stopped.result).toMatchObject({ step: 25, finished: false });
+    const resumed = await run("stopped", {}, { resume: true });
+    expect(resumed.result.finished).toBe(true);
+    const [one, other] = [await newest(straight.folder), await newest(resumed.folder)];
+    for (const part of ["parameters", "firstMoment", "secondMoment"] as const) expect(other![part]).toEqual(one![part]);
+    const timeless = async (file: string) =>
+      (await readMetrics(file, silent)).map(({ millisecondsPerStep, trainingSeconds, ...rest }) => rest);
+    expect(await timeless(resumed.folder.metricsFile)).toEqual(await timeless(straight.folder.metricsFile));
+    expect(resumed.result.evaluation).toEqual(straight.result.evaluation);
+  });
+
+  it("is another one with another seed", async () => {
+    const [one, other] = [await run("seed-0", { steps: 10 }), await run("seed-1", { steps: 10, seed: 1 })];
+    const bias = "decoder.output_bias";
+    expect((await newest(one.folder))!.parameters[bias]).not.toEqual((await newest(other.folder))!.parameters[bias]);
+  });
+
+  it("that is complete already evaluates and ends", async () => {
+    await run("again");
+    const { result } = await run("again", {}, { resume: true });
+    expect(result).toMatchObject({ step: 40, finished: true, evaluation: { images: 32 }, trainingSeconds: 0 });
+  });
+
+  it("goes on from the checkpoint before a corrupt one, and says so", async () => {
+    const { folder: made } = await run("corrupt", {});
+    const file = join(made.checkpoints, "step-00000040.safetensors");
+    const bytes = await readFile(file);
+    bytes[bytes.length - 1]! ^= 1;
+    await writeFile(file, bytes);
+    const lines: string[] = [];
+    const { result } = await run("corrupt", {}, { resume: true, notify: (line) => lines.push(line) });
+    expect(lines.join("\n")).toMatch(/step-00000040\.safetensors.*sha256|step-00000040\.safetensors.*SHA-256/i);
+    expect(result).toMatchObject({ step: 40, finished: true });
+  });
+});
+
+describe("a loss that is not a number", () => {
+  it("stops the run at its step and keeps the checkpoint before it", async () => {
+    const changes = { optimizer: { warmupSteps: 0, learningRate: 1e30, finalLearningRate: 1e30 }, checkpointEvery: 5 };
+    const error = await run("diverged", changes).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(DivergedError);
+    const { step, message } = error as DivergedError;
+    expect(step).toBeGreaterThan(1);
+    expect(message).toContain(`at step ${step}`);
+    expect(message).toContain("learningRate");
+  });
+});
+
+it("refuses a data set whose images the model does not take", async () => {
+  const path = join(folder, "other-images");
+  const { folder: made, lock } = await createRunFolder(path, parseTrainConfig(base), silent);
+  const small = await generateMultiStrokes({ seed: 0, size: 8, imageSize: 40 });
+  await expect(train(made, { name: "small", train: small, test: small })).rejects.toThrow(/50x50.*40x40/s);
+  lock.release();
+});
