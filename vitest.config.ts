@@ -3,21 +3,23 @@ import { defineConfig } from "vitest/config";
 
 const packages = ["core", "tracer", "runtime-node", "runtime-web", "train", "export", "cli"];
 
+const source = (path: string): string => fileURLToPath(new URL("packages/", import.meta.url)) + path;
+
 export default defineConfig({
   resolve: {
     // Tests run the sources, so that a stale build cannot pass; the packed packages have a test of their own.
-    alias: Object.fromEntries(
-      packages.map((name) => [
-        `@air-onnx/${name}`,
-        fileURLToPath(new URL(`packages/${name}/src/index.ts`, import.meta.url)),
-      ]),
-    ),
+    alias: packages.flatMap((name) => [
+      { find: new RegExp(`^@air-onnx/${name}$`), replacement: source(`${name}/src/index.ts`) },
+      { find: new RegExp(`^@air-onnx/${name}/(.+)$`), replacement: source(`${name}/src/$1.ts`) },
+    ]),
   },
   test: {
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
     // onnxruntime's native sessions are only safe to tear down with their process.
     pool: "forks",
     maxWorkers: 2,
+    // Some tests load onnxruntime by themselves; see packages/runtime-node/src/telemetry.ts.
+    env: { ORT_DISABLE_TELEMETRY: "1" },
     testTimeout: 60_000,
   },
 });

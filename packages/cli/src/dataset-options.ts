@@ -1,5 +1,5 @@
 /** The flags that say which data set and where it is kept, and loading it with progress. */
-import type { Dataset, DatasetName, DataProgress, TrainConfig } from "@air-onnx/train";
+import type { DataProgress, Dataset, DatasetName, TrainConfig } from "@air-onnx/train";
 import { type Command, Option } from "commander";
 import { datasetChoices } from "./choices.js";
 import { UsageError } from "./failures.js";
@@ -67,7 +67,9 @@ export function sizesOf(config: TrainConfig): DataSizes {
 export function datasetNamed(name: string, source: string): DatasetName {
   const found = datasetChoices.find((choice) => choice === name);
   if (found) return found;
-  throw new UsageError(`${source} names the dataset "${name}": choose one of ${datasetChoices.join(", ")} by --dataset`);
+  throw new UsageError(
+    `${source} names the dataset "${name}": choose one of ${datasetChoices.join(", ")} by --dataset`,
+  );
 }
 
 /** Loads a data set, showing progress, and downloading or building what is not in the cache. */

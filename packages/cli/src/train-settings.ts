@@ -89,8 +89,9 @@ export async function configFrom(settings: readonly Setting[]): Promise<TrainCon
   try {
     return parseTrainConfig(input);
   } catch (cause) {
-    if (cause instanceof Error && cause.name === "ConfigError") throw new UsageError(cause.message, { cause });
-    throw cause;
+    if (!(cause instanceof Error && cause.name === "ConfigError")) throw cause;
+    const hints = await unknownSettings(settings);
+    throw new UsageError([cause.message, ...hints].join("\n"), { cause });
   }
 }
 
@@ -121,6 +122,20 @@ export async function fittedConfigFrom(
     say(`Evaluations on ${testSize} images instead of ${defaults.evaluateImages}, as no more are held out.`);
   }
   return configFrom([...settings, ...fitting]);
+}
+
+/** For each setting that does not exist, those that there are in its place. */
+async function unknownSettings(settings: readonly Setting[]): Promise<string[]> {
+  const dataset = settings.findLast(({ key }) => key === "dataset")?.value ?? datasetChoices[0];
+  if (!datasetChoices.some((name) => name === dataset)) return [];
+  const known = settingsOf(await configFrom([{ key: "dataset", value: dataset }])).map(({ key }) => key);
+  const groupOf = (key: string): string => key.slice(0, key.lastIndexOf(".") + 1);
+  return settings
+    .filter(({ key }) => !known.includes(key))
+    .map(({ key }) => {
+      const siblings = known.filter((other) => groupOf(other) === groupOf(key));
+      return `There is no setting ${key}. There are: ${(siblings.length > 0 ? siblings : known).join(", ")}`;
+    });
 }
 
 /** The command that trains with `config`: only what differs from the data set's defaults. */
@@ -170,8 +185,11 @@ function assign(target: Record<string, unknown>, key: string, value: unknown): v
   let place = target;
   for (const name of path) {
     const inner = place[name];
-    if (inner !== undefined && !isRecord(inner)) throw new UsageError(`${key} cannot be set: ${name} holds no settings`);
-    place = (place[name] ??= {}) as Record<string, unknown>;
+    if (inner !== undefined && !isRecord(inner))
+      throw new UsageError(`${key} cannot be set: ${name} holds no settings`);
+    const next = inner ?? {};
+    place[name] = next;
+    place = next;
   }
   place[last] = value;
 }

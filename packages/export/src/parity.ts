@@ -14,6 +14,7 @@ import {
   RandomStream,
 } from "@air-onnx/core";
 import { AirModel } from "@air-onnx/runtime-node";
+import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import {
   type EagerBackend,
   evaluateScenes,
@@ -25,7 +26,6 @@ import {
   useEagerBackend,
 } from "@air-onnx/train";
 import * as tf from "@tensorflow/tfjs";
-import * as ort from "onnxruntime-node";
 
 export interface ParityOptions {
   /** Held-out images to compare on. Default 1,000. */

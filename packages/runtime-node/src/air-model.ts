@@ -11,9 +11,9 @@ import {
   requireInteger,
   signatureDifferences,
 } from "@air-onnx/core";
-import type { InferenceSession } from "onnxruntime-node";
 import { createSession, type Device, DeviceUnavailableError, devices, whyUnavailable } from "./devices.js";
 import { type LoadProgress, ModelFileError, readModelFolder } from "./model-folder.js";
+import type { InferenceSession } from "./onnxruntime.js";
 
 export interface LoadOptions {
   /**

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
+import { InferenceSession, listSupportedBackends, Tensor } from "./onnxruntime.js";
 import { probeModel } from "./probe-model.js";
 
 export const devices = ["cpu", "cuda", "webgpu"] as const;

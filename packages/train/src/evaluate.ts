@@ -2,9 +2,9 @@
  * Measures parameters on images whose truth is known: the bound and its parts, and how often the count is right.
  */
 import { type AirConfig, logCountPrior, mapCount, RandomStream } from "@air-onnx/core";
+import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { BATCH, encodeGraph, trace } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
-import * as ort from "onnxruntime-node";
 import { fillBatch, pixelsPerImage, type SceneSet } from "./data/scene-set.js";
 import type { Arrays } from "./engine/engine.js";
 import { parameterShapes } from "./model/parameters.js";

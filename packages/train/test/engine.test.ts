@@ -11,8 +11,8 @@ import { parseTrainConfig, type TrainConfig } from "../src/config.js";
 import { generateMultiStrokes } from "../src/data/index.js";
 import type { SceneSet } from "../src/data/scene-set.js";
 import { createEngine } from "../src/engine/create.js";
-import { type Arrays, type EngineState, initialState, type StepInputs, stateParts } from "../src/engine/engine.js";
 import { useEagerBackend } from "../src/engine/eager.js";
+import { type Arrays, type EngineState, initialState, type StepInputs, stateParts } from "../src/engine/engine.js";
 import { initialParameters, parameterShapes } from "../src/model/parameters.js";
 import { marginal } from "../src/objective/marginal.js";
 import { lossAndGradients } from "../src/train-step.js";
@@ -157,7 +157,9 @@ describe("batches", () => {
   it("show every image once per epoch", () => {
     const config = configOf();
     const sums = (inputs: StepInputs, count: number): number[] =>
-      Array.from({ length: count }, (_, i) => inputs.images.subarray(i * PIXELS, (i + 1) * PIXELS).reduce((a, b) => a + b));
+      Array.from({ length: count }, (_, i) =>
+        inputs.images.subarray(i * PIXELS, (i + 1) * PIXELS).reduce((a, b) => a + b),
+      );
     const perEpoch = scenes.size / config.batchSize;
     const batches = new Batches(config, marginal, scenes);
     const first = sums(batches.next(0, perEpoch), scenes.size);
@@ -200,7 +202,9 @@ async function gradientComparison(config: TrainConfig) {
       ),
     );
     const eager = tf.tidy(() =>
-      compute(Object.fromEntries(Object.entries(inputs).map(([name, shape]) => [name, tf.tensor(values[name]!, shape)]))),
+      compute(
+        Object.fromEntries(Object.entries(inputs).map(([name, shape]) => [name, tf.tensor(values[name]!, shape)])),
+      ),
     );
     const read = (name: string) => ({
       traced: results[name]!.data as Float32Array,

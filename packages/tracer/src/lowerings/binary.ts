@@ -4,7 +4,7 @@
 import { upcastType } from "@tensorflow/tfjs";
 import type { GraphBuilder } from "../graph/builder.js";
 import { broadcastShapes, int } from "../graph/ir.js";
-import { cast, elementwise, filledWith, type Operand, operand, reshape } from "../graph/operand.js";
+import { cast, elementwise, filledWith, type Operand, operand } from "../graph/operand.js";
 import { arithmetic, choose, compare, filled, matched, store, toFloat, unlessNeutral } from "./arithmetic.js";
 import type { KernelInputs, Lowering } from "./lowering.js";
 import { lowering } from "./lowering.js";
@@ -117,11 +117,7 @@ export const binaryLowerings: Lowering[] = [
   ),
   lowering("Select", ({ inputs, graph }) => {
     const [yes, no] = [inputs.get("t"), inputs.get("e")];
-    let condition = cast(graph, inputs.get("condition"), "bool");
-    // A one-dimensional condition selects whole rows.
-    if (condition.shape.length === 1 && yes.shape.length > 1) {
-      condition = reshape(graph, condition, [condition.shape[0]!, ...yes.shape.slice(1).map(() => 1)]);
-    }
+    const condition = cast(graph, inputs.get("condition"), "bool");
     return choose(graph, condition, cast(graph, yes, upcastType(yes.dtype, no.dtype)), no);
   }),
 ];

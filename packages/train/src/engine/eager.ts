@@ -10,10 +10,10 @@ import { trainStep } from "../train-step.js";
 import {
   type Arrays,
   type Engine,
+  type EngineState,
   type StepDefinition,
   type StepInputs,
   stateParts,
-  type EngineState,
 } from "./engine.js";
 
 export type EagerBackend = "cpu" | "wasm";

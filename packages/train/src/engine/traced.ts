@@ -2,17 +2,18 @@
  * The default engine: the whole training step — forward, backward, Adam — traced once into an ONNX Loop, so that one
  * call of onnxruntime advances many steps. It installs everywhere and is several times faster than eager tfjs.
  */
+
+import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { encodeLoop, initialState, type NamedTensors, stacked, type TracedGraph, trace } from "@air-onnx/tracer";
-import * as ort from "onnxruntime-node";
 import { parameterShapes } from "../model/parameters.js";
 import { trainStep } from "../train-step.js";
 import {
   type Arrays,
   type Engine,
+  type EngineState,
   type StepDefinition,
   type StepInputs,
   stateParts,
-  type EngineState,
 } from "./engine.js";
 
 /** Names of the graph's values: `parameters/lstm.bias` goes in, `next/parameters/lstm.bias` comes out. */

@@ -1,0 +1,131 @@
+/** `air-onnx doctor`: what of this machine the toolchain can use, by trying it. */
+import { constants, existsSync } from "node:fs";
+import { access } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { availableParallelism, cpus, totalmem } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import type { DeviceStatus } from "@air-onnx/runtime-node";
+import type { EagerBackend } from "@air-onnx/train";
+import { Command } from "commander";
+import { eagerBackendChoices } from "../choices.js";
+import { addPlaceOptions, type DataPlaces } from "../dataset-options.js";
+import { print, printJson } from "../output.js";
+import { version } from "../version.js";
+
+/** Something that was tried: it works, or `reason` says why not. */
+interface Tried {
+  readonly available: boolean;
+  readonly reason?: string;
+}
+
+interface Diagnosis {
+  readonly versions: Readonly<Record<string, string>>;
+  readonly platform: string;
+  readonly cores: number;
+  readonly processor: string;
+  readonly memoryGigabytes: number;
+  readonly devices: readonly DeviceStatus[];
+  readonly tfjsBackends: readonly ({ readonly backend: EagerBackend } & Tried)[];
+  readonly cache: { readonly folder: string; readonly writable: boolean };
+  readonly mnist: { readonly folder: string } & Tried;
+}
+
+export function doctorCommand(): Command {
+  const command = new Command("doctor")
+    .summary("say what of this machine can be used")
+    .description("Prints versions, cores and memory, and tries every device, TensorFlow.js backend and data folder.")
+    .option("--json", "print JSON");
+  return addPlaceOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ air-onnx doctor
+  $ air-onnx doctor --json`,
+    )
+    .action(async ({ json, ...places }: DataPlaces & { readonly json?: true }) => {
+      const diagnosis = await diagnose(places);
+      if (json) printJson(diagnosis);
+      else print(describe(diagnosis));
+    });
+}
+
+async function diagnose({ cacheDir, mnistDir }: DataPlaces): Promise<Diagnosis> {
+  const { listDevices } = await import("@air-onnx/runtime-node");
+  const { defaultCacheDir } = await import("@air-onnx/train");
+  const folder = resolve(cacheDir || defaultCacheDir());
+  return {
+    versions: {
+      "air-onnx": version(),
+      node: process.versions.node,
+      "onnxruntime-node": versionOf("onnxruntime-node", "@air-onnx/runtime-node"),
+      tfjs: versionOf("@tensorflow/tfjs", "@air-onnx/train"),
+    },
+    platform: `${process.platform} ${process.arch}`,
+    cores: availableParallelism(),
+    processor: cpus()[0]?.model.trim() ?? "unknown",
+    memoryGigabytes: Number((totalmem() / 2 ** 30).toFixed(1)),
+    devices: await listDevices(),
+    tfjsBackends: await tryBackends(),
+    cache: { folder, writable: await isWritable(folder) },
+    mnist: await findMnist(mnistDir || join(folder, "mnist"), folder),
+  };
+}
+
+async function tryBackends(): Promise<Diagnosis["tfjsBackends"]> {
+  const { useEagerBackend } = await import("@air-onnx/train");
+  const tried: Diagnosis["tfjsBackends"][number][] = [];
+  for (const backend of eagerBackendChoices) {
+    tried.push({ backend, ...(await attempt(() => useEagerBackend(backend))) });
+  }
+  return tried;
+}
+
+/** Looks only: nothing is downloaded. */
+async function findMnist(folder: string, cacheDir: string): Promise<Diagnosis["mnist"]> {
+  const { loadMnistPart } = await import("@air-onnx/train");
+  return { folder, ...(await attempt(() => loadMnistPart("trainImages", { mnistDir: folder, cacheDir }))) };
+}
+
+async function attempt(trial: () => Promise<unknown>): Promise<Tried> {
+  try {
+    await trial();
+    return { available: true };
+  } catch (cause) {
+    return { available: false, reason: cause instanceof Error ? cause.message : String(cause) };
+  }
+}
+
+/** Whether files can be made in `folder`, or in the nearest folder above it that exists. */
+async function isWritable(folder: string): Promise<boolean> {
+  let place = folder;
+  while (!existsSync(place) && dirname(place) !== place) place = dirname(place);
+  return access(place, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The version of `dependency` that the package `user` gets. */
+function versionOf(dependency: string, user: string): string {
+  const entry = import.meta.resolve(user);
+  const manifest = createRequire(entry)(`${dependency}/package.json`) as { readonly version: string };
+  return manifest.version;
+}
+
+function describe(diagnosis: Diagnosis): string {
+  const { versions, platform, cores, processor, memoryGigabytes, devices, tfjsBackends, cache, mnist } = diagnosis;
+  const status = ({ available, reason }: Tried): string => (available ? "works" : `no: ${reason}`);
+  const rows = [
+    ...Object.entries(versions),
+    ["platform", platform],
+    ["processor", `${processor}, ${cores} cores`],
+    ["memory", `${memoryGigabytes} GB`],
+    ...devices.map((each) => [`device ${each.device}`, status(each)]),
+    ...tfjsBackends.map((each) => [`tfjs ${each.backend}`, status(each)]),
+    ["cache", `${cache.folder} ${cache.writable ? "(writable)" : "(not writable: choose another by --cache-dir)"}`],
+    ["MNIST", mnist.available ? `found in ${mnist.folder}` : `not found: ${mnist.reason}`],
+  ];
+  const width = Math.max(...rows.map(([name]) => name!.length));
+  return rows.map(([name, value]) => `${name!.padEnd(width)}  ${value}`).join("\n");
+}

@@ -1,0 +1,175 @@
+/** `air-onnx export`: a trained run as ONNX graphs, proven to compute what the run does. */
+import { execFileSync } from "node:child_process";
+import { rename, rm } from "node:fs/promises";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ParityReport } from "@air-onnx/export";
+import type { EagerBackend, Evaluation, SceneSet } from "@air-onnx/train";
+import { Command, Option } from "commander";
+import { eagerBackendChoices } from "../choices.js";
+import { addPlaceOptions, type DataPlaces, loadHeldOut, sizesOf } from "../dataset-options.js";
+import { CommandError } from "../failures.js";
+import { count, table } from "../format.js";
+import { integer, numberAbove } from "../option-values.js";
+import { print } from "../output.js";
+import { showProgress } from "../progress.js";
+import { listenForStop } from "../stop-signal.js";
+import { commandFor } from "../train-settings.js";
+
+export interface ExportFlags extends DataPlaces {
+  readonly out?: string;
+  readonly name?: string;
+  readonly overwrite?: true;
+  readonly images: number;
+  readonly tolerance: number;
+  readonly backend: EagerBackend;
+}
+
+export const exportDefaults = { images: 1000, tolerance: 1e-4, backend: "wasm" } as const;
+
+export function exportCommand(): Command {
+  const command = new Command("export")
+    .summary("export a run as ONNX graphs, and prove them right")
+    .description(
+      "Exports a run's newest checkpoint as a model folder, then compares every output of its graphs with TensorFlow.js on held-out images.",
+    )
+    .argument("<run folder>", "what was trained")
+    .option("--out <folder>", "model folder (default: models/NAME)")
+    .option("--name <name>", "what users call the model (default: the data set's name)")
+    .option("--overwrite", "replace a model folder that exists")
+    .addOption(
+      new Option("--images <n>", "held-out images to compare on").argParser(integer(1)).default(exportDefaults.images),
+    )
+    .addOption(
+      new Option("--tolerance <x>", "allowed difference, relative for values above 1")
+        .argParser(numberAbove(0))
+        .default(exportDefaults.tolerance),
+    )
+    .addOption(
+      new Option("--backend <name>", "TensorFlow.js backend to compare with")
+        .choices(eagerBackendChoices)
+        .default(exportDefaults.backend),
+    );
+  return addPlaceOptions(command)
+    .addHelpText(
+      "after",
+      `
+Ends with 1, and leaves no model under its name, if a difference is beyond the tolerance.
+
+Examples:
+  $ air-onnx export runs/multi-strokes-seed0
+  $ air-onnx export runs/mnist --out models/multi-mnist --name multi-mnist --overwrite`,
+    )
+    .action(async (path: string, flags: ExportFlags) => {
+      using stopping = listenForStop();
+      const { directory } = await exportAndCheck(path, flags, stopping.signal);
+      print(`Model: ${directory}`);
+      print(`Next: air-onnx eval ${directory}`);
+    });
+}
+
+/**
+ * Exports the newest checkpoint of the run in `path`, and compares it with what was trained.
+ *
+ * @throws {CommandError} if it differs by more than the tolerance; the folder is then renamed to `….failed`
+ */
+export async function exportAndCheck(
+  path: string,
+  flags: ExportFlags,
+  signal: AbortSignal,
+): Promise<{ readonly directory: string; readonly scenes: SceneSet; readonly evaluation: Evaluation }> {
+  const { checkParity, exportModel, modelCard } = await import("@air-onnx/export");
+  const { Evaluator, writeFileAtomic } = await import("@air-onnx/train");
+  const { openTrainedRun, trainingMinutes } = await import("../trained-run.js");
+  const run = await openTrainedRun(path);
+  const { config } = run.folder;
+  const name = flags.name ?? config.dataset;
+  const directory = flags.out ?? join("models", name);
+  const scenes = await loadHeldOut(config.dataset, sizesOf(config), flags, { signal });
+  const evaluation = await (async () => {
+    await using evaluator = await Evaluator.create(config.model);
+    return await evaluator.evaluate(run.parameters, scenes, { signal });
+  })();
+  const { images, elbo, countAccuracyMap, countAccuracySampled } = evaluation;
+  const minutes = await trainingMinutes(run);
+  const card = {
+    command: await commandFor(config),
+    hardware: `${cpus().length} cores of ${cpus()[0]?.model.trim() ?? "an unknown processor"}`,
+    ...(minutes !== undefined && { trainingMinutes: minutes }),
+  };
+  const manifest = await exportModel(
+    directory,
+    {
+      name,
+      config: config.model,
+      parameters: run.checkpoint.parameters,
+      training: { dataset: config.dataset, seed: config.seed, steps: run.checkpoint.step, commit: revision() },
+      metrics: { images, elbo, countAccuracyMap, countAccuracySampled },
+    },
+    { overwrite: flags.overwrite === true, card },
+  );
+  let report: ParityReport;
+  try {
+    using progress = await showProgress({ label: "parity" });
+    report = await checkParity(directory, config.model, run.checkpoint.parameters, scenes, {
+      images: flags.images,
+      tolerance: flags.tolerance,
+      backend: flags.backend,
+      signal,
+      onProgress: (done, total) => progress.update(done, total, `compared on ${done} of ${total} images`),
+    });
+  } catch (cause) {
+    // Whatever stopped the check, the model is not proven.
+    await rm(directory, { recursive: true, force: true });
+    throw cause;
+  }
+  print(parityTable(report));
+  if (!report.passed) {
+    const failed = `${directory}.failed`;
+    await rm(failed, { recursive: true, force: true });
+    await rename(directory, failed);
+    throw new CommandError(`The exported model differs from what was trained: it is now in ${failed}, for inspection`);
+  }
+  const parity = paritySentence(report);
+  print(parity);
+  await writeFileAtomic(join(directory, "README.md"), modelCard(manifest, { ...card, parity }));
+  return { directory, scenes, evaluation };
+}
+
+function parityTable({ rows }: ParityReport): string {
+  return table([
+    ["graph", "output", "max absolute", "max relative", ""],
+    ...rows.map(({ graph, output, maxAbsolute, maxRelative, within }) => [
+      graph,
+      output,
+      maxAbsolute.toExponential(1),
+      maxRelative.toExponential(1),
+      within ? "ok" : "TOO FAR",
+    ]),
+  ]);
+}
+
+function paritySentence({ images, backend, tolerance, rows, countDisagreements }: ParityReport): string {
+  const largest = rows.reduce((most, row) => Math.max(most, row.maxAbsolute), 0);
+  return (
+    `Parity on ${count(images)} held-out images: onnxruntime and TensorFlow.js (${backend}) differ by at most ` +
+    `${largest.toExponential(1)} (tolerance ${tolerance}) and in ${countDisagreements} counts.`
+  );
+}
+
+/** The revision of the checkout that this program runs from; null if it runs from an installed package. */
+function revision(): string | null {
+  const git = (...args: string[]): string =>
+    execFileSync("git", args, {
+      cwd: fileURLToPath(new URL("../..", import.meta.url)),
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
+  try {
+    // An installed package can lie in a checkout of something else.
+    return git("rev-parse", "--show-prefix") === "packages/cli/" ? git("rev-parse", "HEAD") : null;
+  } catch {
+    return null;
+  }
+}

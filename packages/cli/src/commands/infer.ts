@@ -1,0 +1,130 @@
+/** `air-onnx infer`: says what is in PNG images, as JSON and as pictures with boxes. */
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { basename, extname, join } from "node:path";
+import type { AirConfig, Scene } from "@air-onnx/core";
+import type { AirModel } from "@air-onnx/runtime-node";
+import { Command, Option } from "commander";
+import { deviceChoices, modeChoices } from "../choices.js";
+import { CommandError, UsageError } from "../failures.js";
+import { integer } from "../option-values.js";
+import { notice, print, printJson } from "../output.js";
+import { listenForStop } from "../stop-signal.js";
+
+interface InferFlags {
+  readonly device: (typeof deviceChoices)[number];
+  readonly mode: (typeof modeChoices)[number];
+  readonly seed?: number;
+  readonly latents?: true;
+  readonly json?: string;
+  readonly out?: string;
+}
+
+export function inferCommand(): Command {
+  return new Command("infer")
+    .summary("find the objects in PNG images")
+    .description("Finds the objects in PNG images by an exported model: JSON with counts and boxes, and pictures.")
+    .argument("<model folder>", "an exported model")
+    .argument("<images...>", "PNG files, or folders of them")
+    .option("--out <folder>", "write each image with boxes beside its reconstruction as PNG")
+    .option("--json <file>", "write the JSON there instead of to standard output")
+    .option("--latents", "put z_what of each object into the JSON")
+    .addOption(new Option("--device <name>", "where to run").choices(deviceChoices).default("cpu"))
+    .addOption(new Option("--mode <name>", "posterior means, or samples").choices(modeChoices).default("mean"))
+    .addOption(new Option("--seed <n>", "of mode sample").argParser(integer(0)))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ air-onnx infer models/multi-strokes digits.png
+  $ air-onnx infer models/multi-strokes photos/ --out annotated --json scenes.json`,
+    )
+    .action(async (path: string, images: string[], flags: InferFlags) => {
+      if (flags.seed !== undefined && flags.mode !== "sample") throw new UsageError("--seed needs --mode sample");
+      using stopping = listenForStop();
+      const { signal } = stopping;
+      const files = images.flatMap(pngFiles);
+      const { AirModel } = await import("@air-onnx/runtime-node");
+      await using model = await AirModel.fromPretrained(path, { device: flags.device, onNotice: notice, signal });
+      const batch = await readImages(files, model);
+      const scenes = await model.infer(batch, { mode: flags.mode, seed: flags.seed, signal });
+      if (flags.out !== undefined) await drawScenes(flags.out, files, batch, scenes, model.config);
+      const described = scenes.map((scene, i) => describe(files[i]!, scene, flags.latents === true));
+      if (flags.json === undefined) return printJson(described);
+      const { writeInFolder } = await import("../scene-sheets.js");
+      await writeInFolder(flags.json, `${JSON.stringify(described, null, 2)}\n`);
+      print(`${files.length} images: ${flags.json}${flags.out === undefined ? "" : `, pictures in ${flags.out}`}`);
+    });
+}
+
+/** The file itself, or the PNG files of a folder by name. */
+function pngFiles(path: string): string[] {
+  if (!existsSync(path)) throw new CommandError(`There is no image ${path}`);
+  if (!statSync(path).isDirectory()) return [path];
+  const files = readdirSync(path)
+    .filter((name) => extname(name).toLowerCase() === ".png" && !name.startsWith("."))
+    .sort()
+    .map((name) => join(path, name));
+  if (files.length === 0) throw new CommandError(`The folder ${path} has no PNG files`);
+  return files;
+}
+
+/** All images as one batch `[B, C, S, S]`; what is wrong with one is told with its name. */
+async function readImages(files: readonly string[], { config, manifest }: AirModel): Promise<Float32Array> {
+  const { ImageError, toImageBatch } = await import("@air-onnx/core");
+  const { readPng } = await import("@air-onnx/train");
+  const length = config.channels * config.imageSize ** 2;
+  const batch = new Float32Array(files.length * length);
+  files.forEach((file, i) => {
+    try {
+      batch.set(toImageBatch(readPng(file), config, manifest.normalisation), i * length);
+    } catch (cause) {
+      if (!(cause instanceof ImageError)) throw cause;
+      throw new CommandError(cause.message.replace(/^image 0\b/, file), { cause });
+    }
+  });
+  return batch;
+}
+
+function describe(file: string, { count, countProbabilities, objects, elbo }: Scene, latents: boolean): unknown {
+  return {
+    file,
+    count,
+    countProbabilities,
+    objects: objects.map(({ presence, box, zWhere, zWhat }) => ({
+      presence,
+      box,
+      zWhere,
+      ...(latents && { zWhat: Array.from(zWhat) }),
+    })),
+    elbo,
+  };
+}
+
+async function drawScenes(
+  folder: string,
+  files: readonly string[],
+  batch: Float32Array,
+  scenes: readonly Scene[],
+  config: AirConfig,
+): Promise<void> {
+  const { sideBySide, writePicture } = await import("../scene-sheets.js");
+  const length = batch.length / files.length;
+  const names = uniqueNames(files);
+  for (const [i, { reconstruction, objects }] of scenes.entries()) {
+    const boxes = objects.map(({ box }) => box);
+    const image = batch.subarray(i * length, (i + 1) * length);
+    await writePicture(join(folder, names[i]!), sideBySide(image, reconstruction, boxes, config));
+  }
+}
+
+/** A file name for each image: its own, numbered where two images from different folders share it. */
+function uniqueNames(files: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return files.map((file) => {
+    const stem = basename(file, extname(file));
+    let name = `${stem}.png`;
+    for (let n = 2; taken.has(name); n++) name = `${stem}-${n}.png`;
+    taken.add(name);
+    return name;
+  });
+}

@@ -1,0 +1,121 @@
+/** `air-onnx quickstart`: the whole pipeline in minutes, on images that need no download. */
+import { existsSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Command, Option } from "commander";
+import { addPlaceOptions, type DataPlaces, loadData, loadedLine, sizesOf } from "../dataset-options.js";
+import { CommandError } from "../failures.js";
+import { duration, percent } from "../format.js";
+import { integer } from "../option-values.js";
+import { notice, print } from "../output.js";
+import { listenForStop } from "../stop-signal.js";
+import { configFrom, type Setting } from "../train-settings.js";
+import { exportAndCheck, exportDefaults } from "./export.js";
+import { stoppedTraining, trainAndReport } from "./train.js";
+
+/** A short run on multi-strokes: enough for well over 90 % of the counts. */
+const preset: readonly Setting[] = [
+  { key: "dataset", value: "multi-strokes" },
+  { key: "steps", value: 1500 },
+  { key: "evaluateEvery", value: 500 },
+  { key: "evaluateImages", value: 500 },
+  { key: "optimizer.warmupSteps", value: 100 },
+];
+
+/** Tells a quickstart's folder, which the next one replaces, from a run of the user's. */
+const MARKER = "quickstart.json";
+
+interface QuickstartFlags extends DataPlaces {
+  readonly out: string;
+  readonly seed: number;
+  readonly threads: number;
+}
+
+export function quickstartCommand(): Command {
+  const command = new Command("quickstart")
+    .summary("train, export and run a small model in minutes")
+    .description("Trains on images that need no download, exports to ONNX, checks it, and finds objects in new images.")
+    .option("--out <folder>", "replaced if it holds an earlier quickstart", "runs/quickstart")
+    .addOption(new Option("--seed <n>", "of the training").argParser(integer(0)).default(0))
+    .addOption(new Option("--threads <n>", "of the training; 0 lets it choose").argParser(integer(0)).default(0));
+  return addPlaceOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ air-onnx quickstart`,
+    )
+    .action(async (flags: QuickstartFlags) => {
+      using stopping = listenForStop(() => print("Stopping after the steps that run now. Ctrl-C again stops at once."));
+      await quickstart(flags, stopping.signal);
+    });
+}
+
+async function quickstart({ out, seed, threads, ...places }: QuickstartFlags, signal: AbortSignal): Promise<void> {
+  const { createRunFolder, writeFileAtomic } = await import("@air-onnx/train");
+  const stage = stages(4);
+  await removeEarlier(out);
+  const config = await configFrom([...preset, { key: "seed", value: seed }, { key: "threads", value: threads }]);
+  const run = await createRunFolder(out, config, notice);
+  await writeFileAtomic(join(out, MARKER), `${JSON.stringify({ startedAt: new Date().toISOString() })}\n`);
+
+  stage(`Drawing images of 0 to 2 stroke digits (${config.dataset})`);
+  const began = performance.now();
+  const dataset = await loadData(config.dataset, sizesOf(config), places, { signal });
+  print(loadedLine(dataset, (performance.now() - began) / 1000));
+
+  stage(`Training without labels: ${config.steps} steps`);
+  const result = await trainAndReport(run, dataset, { signal, resume: false, label: "train" });
+  if (!result.finished) throw stoppedTraining(out, result.step, signal);
+
+  stage("Exporting to ONNX, and comparing it with what was trained");
+  const directory = join(out, "model");
+  await exportAndCheck(out, { ...exportDefaults, ...places, out: directory, name: "quickstart" }, signal);
+
+  stage("Finding objects in held-out images by the exported model");
+  const { AirModel } = await import("@air-onnx/runtime-node");
+  const { measureModel } = await import("../measure-model.js");
+  const { evaluationLines } = await import("../evaluation-table.js");
+  const { drawModelScenes } = await import("../model-scenes.js");
+  await using model = await AirModel.fromPretrained(directory, { signal });
+  const evaluation = await measureModel(model, dataset.test, { signal });
+  const picture = join(out, "scenes.png");
+  await drawModelScenes(model, dataset.test, picture, signal);
+  print(evaluationLines(evaluation));
+
+  print(`
+Count accuracy of the exported model in Node on ${evaluation.images} held-out images: ${percent(evaluation.countAccuracyMap)}
+Picture: ${picture}
+Time: ${duration(stage.seconds())}
+
+Next:
+  air-onnx sample ${directory} --count 2 --out ${join(out, "samples.png")}
+  air-onnx eval ${directory}
+  air-onnx train --dataset multi-mnist --steps 5000`);
+}
+
+async function removeEarlier(out: string): Promise<void> {
+  if (!existsSync(out)) return;
+  if (existsSync(join(out, MARKER))) {
+    const { resumeRunFolder } = await import("@air-onnx/train");
+    // One that is still training keeps its folder.
+    const { lock } = await resumeRunFolder(out, notice);
+    await rm(out, { recursive: true, force: true });
+    lock.release();
+    return;
+  }
+  if ((await readdir(out)).length === 0) return;
+  throw new CommandError(`${out} is not a quickstart's folder: move it away, or choose another by --out`);
+}
+
+/** Announces each stage with its number and the time since the start. */
+function stages(total: number): { (title: string): void; seconds(): number } {
+  const began = performance.now();
+  const seconds = (): number => (performance.now() - began) / 1000;
+  let current = 0;
+  const announce = (title: string): void => {
+    current++;
+    print(`\n[${current}/${total}, ${duration(seconds())}] ${title}`);
+  };
+  return Object.assign(announce, { seconds });
+}

@@ -1,0 +1,155 @@
+/** `air-onnx train`: trains in a run folder, from the start or from where it was stopped. */
+import { rm } from "node:fs/promises";
+import type { Dataset, LockedRun, TrainConfig, TrainResult } from "@air-onnx/train";
+import { Command } from "commander";
+import { addPlaceOptions, type DataPlaces, loadData, loadedLine, sizesOf } from "../dataset-options.js";
+import { StoppedError, UsageError } from "../failures.js";
+import { notice, print } from "../output.js";
+import { showProgress } from "../progress.js";
+import { listenForStop } from "../stop-signal.js";
+import {
+  addSettingOptions,
+  configFrom,
+  fittedConfigFrom,
+  givenSettings,
+  type Setting,
+  settingsOf,
+} from "../train-settings.js";
+
+interface TrainFlags extends DataPlaces {
+  readonly out?: string;
+  readonly resume?: string;
+}
+
+export function trainCommand(): Command {
+  const command = new Command("train")
+    .summary("train a model in a run folder")
+    .description("Trains a model. The run folder gets its configuration, metrics, pictures and checkpoints.")
+    .option("--out <folder>", "new run folder (default: runs/DATASET-seedSEED)")
+    .option("--resume <folder>", "go on with this run as if it had never stopped");
+  return addPlaceOptions(addSettingOptions(command))
+    .addHelpText(
+      "after",
+      `
+Ctrl-C saves a checkpoint and stops; a second one stops at once.
+
+Examples:
+  $ air-onnx train
+  $ air-onnx train --dataset multi-mnist --mnist-dir ~/mnist --steps 5000 --out runs/mnist
+  $ air-onnx train --config runs/mnist/config.json --seed 1 --set optimizer.clipNorm=5
+  $ air-onnx train --resume runs/mnist`,
+    )
+    .action(async (flags: TrainFlags) => {
+      const settings = givenSettings(flags as Readonly<Record<string, unknown>>);
+      using stopping = listenForStop(() => print("Stopping after the steps that run now. Ctrl-C again stops at once."));
+      const { result, path } =
+        flags.resume === undefined
+          ? await start(settings, flags, stopping.signal)
+          : await resume(flags.resume, settings, flags, stopping.signal);
+      if (!result.finished) throw stoppedTraining(path, result.step, stopping.signal);
+      print(`Next: air-onnx export ${path}`);
+    });
+}
+
+/**
+ * Trains `run` until it is finished or stopped, shows it, and frees its lock.
+ *
+ * @param label of the progress bar
+ */
+export async function trainAndReport(
+  { folder, lock }: LockedRun,
+  dataset: Dataset,
+  { signal, resume, label }: { readonly signal: AbortSignal; readonly resume: boolean; readonly label: string },
+): Promise<TrainResult> {
+  const { train } = await import("@air-onnx/train");
+  const { resultLines, showTraining } = await import("../training-report.js");
+  try {
+    let firstStep = 0;
+    using progress = await showProgress({ label, everyDone: 100 });
+    const show = showTraining(progress);
+    const result = await train(folder, dataset, {
+      signal,
+      resume,
+      notify: notice,
+      onEvent: (event) => {
+        if (event.type === "start") firstStep = event.step;
+        show(event);
+      },
+    });
+    if (result.finished) for (const line of resultLines(result, firstStep)) progress.line(line);
+    return result;
+  } finally {
+    lock.release();
+  }
+}
+
+/** Training that the user stopped, and how to go on. */
+export function stoppedTraining(path: string, step: number, signal: AbortSignal): StoppedError {
+  return new StoppedError(
+    signal.reason instanceof StoppedError ? signal.reason.signal : "SIGINT",
+    `Stopped at step ${step} with a checkpoint. Go on by: air-onnx train --resume ${path}`,
+  );
+}
+
+async function start(
+  settings: readonly Setting[],
+  flags: TrainFlags,
+  signal: AbortSignal,
+): Promise<{ result: TrainResult; path: string }> {
+  const config = await fittedConfigFrom(settings, print);
+  const path = flags.out ?? `runs/${config.dataset}-seed${config.seed}`;
+  const { createRunFolder } = await import("@air-onnx/train");
+  const run = await createRunFolder(path, config, notice);
+  print(`Run folder: ${path}`);
+  let dataset: Dataset;
+  try {
+    dataset = await loadTrainingData(config, flags, signal);
+  } catch (cause) {
+    // Nothing was trained: the folder would only be in the way of the next try.
+    await rm(path, { recursive: true, force: true });
+    throw cause;
+  }
+  return { path, result: await trainAndReport(run, dataset, { signal, resume: false, label: "train" }) };
+}
+
+async function resume(
+  path: string,
+  settings: readonly Setting[],
+  flags: TrainFlags,
+  signal: AbortSignal,
+): Promise<{ result: TrainResult; path: string }> {
+  const { openRunFolder, resumeRunFolder } = await import("@air-onnx/train");
+  if (flags.out !== undefined)
+    throw new UsageError("--out and --resume exclude each other: a run goes on in its folder");
+  await refuseOtherSettings(path, openRunFolder(path).config, settings);
+  const run = await resumeRunFolder(path, notice);
+  let dataset: Dataset;
+  try {
+    dataset = await loadTrainingData(run.folder.config, flags, signal);
+  } catch (cause) {
+    run.lock.release();
+    throw cause;
+  }
+  return { path, result: await trainAndReport(run, dataset, { signal, resume: true, label: "train" }) };
+}
+
+async function refuseOtherSettings(path: string, saved: TrainConfig, settings: readonly Setting[]): Promise<void> {
+  const { describeConfigDifference } = await import("@air-onnx/train");
+  const dataset = settings.findLast(({ key }) => key === "dataset")?.value ?? saved.dataset;
+  const differences =
+    dataset === saved.dataset
+      ? describeConfigDifference(saved, await configFrom([...settingsOf(saved), ...settings]))
+      : [`dataset: "${saved.dataset}" → ${JSON.stringify(dataset)}`];
+  if (differences.length === 0) return;
+  throw new UsageError(
+    `${path} goes on with the settings that it was started with; these differ:\n` +
+      `${differences.map((line) => `  ${line}`).join("\n")}\nLeave them out, or start another run by --out.`,
+  );
+}
+
+async function loadTrainingData(config: TrainConfig, places: DataPlaces, signal: AbortSignal): Promise<Dataset> {
+  const began = performance.now();
+  const dataset = await loadData(config.dataset, sizesOf(config), places, { signal });
+  print(loadedLine(dataset, (performance.now() - began) / 1000));
+  return dataset;
+}

@@ -1,0 +1,73 @@
+/** An exported model on images whose truth is known: the same measurements as of a run's parameters, by the runtime. */
+import { mapCount } from "@air-onnx/core";
+import type { AirModel } from "@air-onnx/runtime-node";
+import { type Evaluation, fillBatch, pixelsPerImage, type SceneSet } from "@air-onnx/train";
+import { CommandError } from "./failures.js";
+
+export interface MeasureOptions {
+  /** Measures the first so many images; default all. */
+  readonly images?: number | undefined;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+const BATCH_SIZE = 100;
+
+/**
+ * Latents are drawn once per image, so that the mean ELBO is an estimate of the bound.
+ *
+ * @throws {CommandError} if the images are not of the model's size
+ */
+export async function measureModel(
+  model: AirModel,
+  scenes: SceneSet,
+  { images = scenes.size, signal, onProgress }: MeasureOptions = {},
+): Promise<Evaluation> {
+  const { imageSize, channels, maxSteps } = model.config;
+  if (scenes.imageSize !== imageSize || scenes.channels !== channels) {
+    throw new CommandError(
+      `${model.manifest.name} takes images of ${imageSize}x${imageSize} with ${channels} channel(s), ` +
+        `but those of the data set are ${scenes.imageSize}x${scenes.imageSize} with ${scenes.channels}`,
+    );
+  }
+  const total = Math.min(images, scenes.size);
+  const confusion = Array.from({ length: Math.max(maxSteps, scenes.maxObjects) + 1 }, () =>
+    new Array<number>(maxSteps + 1).fill(0),
+  );
+  let elbo = 0;
+  let right = 0;
+  let expectedRight = 0;
+  for (let start = 0; start < total; start += BATCH_SIZE) {
+    const size = Math.min(BATCH_SIZE, total - start);
+    const batch = new Float32Array(size * pixelsPerImage(scenes));
+    fillBatch(
+      scenes,
+      Array.from({ length: size }, (_, i) => start + i),
+      batch,
+    );
+    // The seed is the batch's start, as the noise of an image depends on its place in the call.
+    const inferred = await model.infer(batch, {
+      mode: "sample",
+      seed: start,
+      earlyStop: false,
+      batchSize: size,
+      signal,
+    });
+    inferred.forEach((scene, i) => {
+      const truth = scenes.counts[start + i]!;
+      const count = mapCount(scene.countProbabilities);
+      elbo += scene.elbo;
+      right += count === truth ? 1 : 0;
+      expectedRight += scene.countProbabilities[truth] ?? 0;
+      confusion[truth]![count]!++;
+    });
+    onProgress?.(start + size, total);
+  }
+  return {
+    images: total,
+    elbo: elbo / total,
+    countAccuracyMap: right / total,
+    countAccuracySampled: expectedRight / total,
+    confusion,
+  };
+}

@@ -1,0 +1,48 @@
+/** What a run folder has learned so far: its newest checkpoint, ready to be measured or exported. */
+import {
+  type Arrays,
+  type Checkpoint,
+  loadNewestCheckpoint,
+  openRunFolder,
+  parameterShapes,
+  type RunFolder,
+  readMetrics,
+} from "@air-onnx/train";
+import { CommandError } from "./failures.js";
+import { notice } from "./output.js";
+
+export interface TrainedRun {
+  readonly folder: RunFolder;
+  readonly checkpoint: Checkpoint;
+  /** The parameters without their shapes, as evaluation takes them. */
+  readonly parameters: Arrays;
+}
+
+/** @throws {CommandError} if the run has no checkpoint yet */
+export async function openTrainedRun(path: string): Promise<TrainedRun> {
+  const folder = openRunFolder(path);
+  const checkpoint = await loadNewestCheckpoint(folder, ({ model }) => parameterShapes(model), notice);
+  if (!checkpoint) {
+    throw new CommandError(`${path} has no checkpoint yet: train it by air-onnx train --resume ${path}`);
+  }
+  const parameters = Object.fromEntries(
+    Object.entries(checkpoint.parameters).map(([name, { data }]) => [name, data] as const),
+  );
+  return { folder, checkpoint, parameters };
+}
+
+/** Time spent in training steps up to `step`, by the run's log, in minutes; undefined if the log does not tell. */
+export async function trainingMinutes({ folder, checkpoint }: TrainedRun): Promise<number | undefined> {
+  const records = (await readMetrics(folder.metricsFile, notice)).filter(
+    ({ kind, step }) => kind === "train" && step <= checkpoint.step,
+  );
+  if (records.at(-1)?.step !== checkpoint.step) return undefined;
+  let done = 0;
+  let milliseconds = 0;
+  for (const { step, millisecondsPerStep } of records) {
+    if (typeof millisecondsPerStep !== "number") return undefined;
+    milliseconds += (step - done) * millisecondsPerStep;
+    done = step;
+  }
+  return milliseconds / 60_000;
+}

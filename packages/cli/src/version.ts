@@ -1,0 +1,7 @@
+import { readFileSync } from "node:fs";
+
+/** Of this package. */
+export function version(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { readonly version: string }).version;
+}

@@ -1,0 +1,195 @@
+/** Cases of the kernels that rearrange whole tensors. */
+import * as tf from "@tensorflow/tfjs";
+import { BATCH, floats, integers, type LoweringCase, truths } from "./lowering.cases.js";
+
+export const shapeCases: LoweringCase[] = [
+  {
+    kernel: "Reshape",
+    about: "the batch joins another axis",
+    inputs: [floats([BATCH, 2, 3])],
+    run: (x) => tf.reshape(x!, [-1, 3]),
+    gradient: true,
+    expect: ["Reshape"],
+  },
+  {
+    kernel: "Reshape",
+    about: "a chain is one",
+    inputs: [floats([BATCH, 6])],
+    run: (x) => tf.exp(tf.reshape(tf.reshape(tf.reshape(x!, [-1]), [-1, 2]), [x!.shape[0]!, 3, 2])),
+    gradient: true,
+    expect: ["Reshape", "Exp"],
+  },
+  {
+    kernel: "Reshape",
+    about: "two dimensions depend on the batch",
+    inputs: [floats([BATCH, 2]), floats([BATCH, 3])],
+    run: (x, y) => tf.reshape(tf.matMul(x!, tf.ones([2, 1])).add(tf.sum(y!)), [1, x!.shape[0]!]).mul(x!.shape[0]!),
+    gradient: true,
+  },
+  {
+    kernel: "Reshape",
+    about: "every pair of the batch",
+    inputs: [floats([BATCH, 2])],
+    run: (x) => {
+      const batch = x!.shape[0]!;
+      return tf.sub(tf.reshape(x!, [batch, 1, 2]), tf.reshape(x!, [1, batch, 2])).reshape([batch, batch, 2]);
+    },
+    gradient: true,
+  },
+  { kernel: "Reshape", about: "to a scalar", inputs: [floats([1, 1])], run: (x) => tf.reshape(x!, []), gradient: true },
+  { kernel: "Reshape", about: "no elements", inputs: [floats([0, 3])], run: (x) => tf.reshape(x!, [3, 0, 2]) },
+  {
+    kernel: "Reshape",
+    about: "a repeated tensor",
+    inputs: [floats([3])],
+    run: (x) => tf.reshape(tf.tile(tf.reshape(x!, [1, 3]), [2, 1]), [3, 2]),
+    gradient: true,
+  },
+  {
+    kernel: "ExpandDims",
+    about: "last",
+    inputs: [floats([BATCH, 3])],
+    run: (x) => tf.expandDims(x!, -1),
+    gradient: true,
+  },
+  {
+    kernel: "Transpose",
+    about: "a matrix",
+    inputs: [floats([BATCH, 3])],
+    run: (x) => tf.transpose(x!),
+    gradient: true,
+    expect: ["Transpose"],
+  },
+  {
+    kernel: "Transpose",
+    about: "rank 5",
+    inputs: [floats([2, 1, 3, 2, 2])],
+    run: (x) => tf.transpose(x!, [4, 0, 2, 1, 3]),
+    gradient: true,
+  },
+  { kernel: "Transpose", about: "truths", inputs: [truths([2, 3])], run: (x) => tf.transpose(x!) },
+  {
+    kernel: "Tile",
+    about: "repeats",
+    inputs: [floats([BATCH, 2])],
+    run: (x) => tf.tile(x!, [2, 3]),
+    gradient: true,
+    expect: ["Tile"],
+  },
+  {
+    kernel: "Tile",
+    about: "broadcasts",
+    inputs: [floats([BATCH, 1])],
+    run: (x) => tf.exp(tf.tile(x!, [1, 3])),
+    gradient: true,
+    expect: ["Exp", "Expand"],
+  },
+  {
+    kernel: "Tile",
+    about: "as often as the batch",
+    inputs: [floats([BATCH, 2]), floats([1, 2])],
+    run: (x, y) => tf.mul(x!, tf.tile(y!, [x!.shape[0]!, 1])),
+  },
+  {
+    kernel: "Tile",
+    about: "tf.broadcastTo",
+    inputs: [floats([3])],
+    run: (x) => tf.broadcastTo(x!, [2, 3]),
+    gradient: true,
+  },
+  {
+    kernel: "Concat",
+    about: "columns",
+    inputs: [floats([BATCH, 2]), floats([BATCH, 3])],
+    run: (a, b) => tf.concat([a!, b!], -1),
+    gradient: true,
+    expect: ["Concat"],
+  },
+  {
+    kernel: "Concat",
+    about: "along the batch",
+    inputs: [floats([BATCH, 2]), floats([3, 2])],
+    run: (a, b) => tf.concat([a!, b!], 0),
+    gradient: true,
+  },
+  {
+    kernel: "Concat",
+    about: "an empty part",
+    inputs: [floats([2, 0]), floats([2, 3])],
+    run: (a, b) => tf.concat([a!, b!], 1),
+  },
+  {
+    kernel: "Pack",
+    about: "between axes",
+    inputs: [floats([BATCH, 2]), floats([BATCH, 2])],
+    run: (a, b) => tf.stack([a!, b!], 1),
+    gradient: true,
+  },
+  { kernel: "Pack", about: "scalars", inputs: [integers([]), integers([])], run: (a, b) => tf.stack([a!, b!]) },
+  {
+    kernel: "Unpack",
+    about: "columns",
+    inputs: [floats([BATCH, 3])],
+    run: (x) => tf.unstack(x!, 1),
+    gradient: true,
+  },
+  { kernel: "Unpack", about: "one", inputs: [floats([1, 3])], run: (x) => tf.unstack(x!) },
+  {
+    kernel: "SplitV",
+    about: "equal parts",
+    inputs: [floats([BATCH, 6])],
+    run: (x) => tf.split(x!, 3, 1),
+    gradient: true,
+    expect: ["Split"],
+  },
+  {
+    kernel: "SplitV",
+    about: "sizes, one of them the rest",
+    inputs: [floats([BATCH, 6])],
+    run: (x) => tf.split(x!, [1, -1, 2], 1),
+    gradient: true,
+  },
+  {
+    kernel: "SpaceToBatchND",
+    about: "with paddings",
+    inputs: [floats([2, 3, 4, 2])],
+    run: (x) =>
+      tf.spaceToBatchND(
+        x!,
+        [2, 2],
+        [
+          [1, 0],
+          [0, 2],
+        ],
+      ),
+    gradient: true,
+  },
+  {
+    kernel: "SpaceToBatchND",
+    about: "a symbolic batch",
+    inputs: [floats([BATCH, 4, 1])],
+    run: (x) => tf.spaceToBatchND(x!, [2], [[0, 0]]),
+    gradient: true,
+  },
+  {
+    kernel: "BatchToSpaceND",
+    about: "with crops",
+    inputs: [floats([8, 2, 3, 1])],
+    run: (x) =>
+      tf.batchToSpaceND(
+        x!,
+        [2, 2],
+        [
+          [1, 0],
+          [0, 2],
+        ],
+      ),
+    gradient: true,
+  },
+  {
+    kernel: "DepthToSpace",
+    about: "blocks of 2",
+    inputs: [floats([BATCH, 2, 3, 8])],
+    run: (x) => tf.depthToSpace(x as tf.Tensor4D, 2, "NHWC"),
+  },
+];
