@@ -8,9 +8,10 @@ export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
-/** `42 s`, `3:07 min`, `1:03:07 h`. */
+/** `4.2 s`, `42 s`, `3:07 min`, `1:03:07 h`. */
 export function duration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
+  if (seconds < 9.95) return `${Math.max(0, seconds).toFixed(1)} s`;
+  const whole = Math.round(seconds);
   const part = (value: number): string => String(value).padStart(2, "0");
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);

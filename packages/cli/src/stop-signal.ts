@@ -6,12 +6,8 @@ export interface Stopping extends Disposable {
   readonly signal: AbortSignal;
 }
 
-/**
- * Listens until it is disposed of.
- *
- * @param onStop called at the first signal, to say that it was heard
- */
-export function listenForStop(onStop: () => void = () => {}): Stopping {
+/** Listens until it is disposed of. */
+export function listenForStop(): Stopping {
   const controller = new AbortController();
   const stopListening = (): void => {
     process.off("SIGINT", stop);
@@ -20,7 +16,6 @@ export function listenForStop(onStop: () => void = () => {}): Stopping {
   const stop = (name: NodeJS.Signals): void => {
     // Without a listener, the system's own way of ending the process is back.
     stopListening();
-    onStop();
     controller.abort(new StoppedError(name as StopSignal));
   };
   process.on("SIGINT", stop);

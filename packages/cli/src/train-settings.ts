@@ -133,7 +133,7 @@ async function unknownSettings(settings: readonly Setting[]): Promise<string[]> 
   return settings
     .filter(({ key }) => !known.includes(key))
     .map(({ key }) => {
-      const siblings = known.filter((other) => groupOf(other) === groupOf(key));
+      const siblings = known.filter((other) => other.startsWith(groupOf(key)));
       return `There is no setting ${key}. There are: ${(siblings.length > 0 ? siblings : known).join(", ")}`;
     });
 }

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * A model whose sessions are open: what can be asked of it, and closing it. How sessions come to be (files, downloads,
  * devices) is each runtime's own; from here on they are the same.

@@ -9,14 +9,16 @@ import { BATCH, type InputSpec, type TracedGraph, trace } from "./trace.js";
  * is the first; any other must be fixed by the model.
  *
  * @param model a built model; it is left as it was
- * @returns inputs named `model.inputNames`, outputs named `model.outputNames`, and the weights under their own names
+ * @returns inputs and outputs named after the layers they belong to, weights under their own names
  * @throws {Error} if the model leaves a dimension open besides the batch
  * @throws {UnsupportedKernelError} if a layer uses a kernel without a lowering
  */
 export function traceLayersModel(model: tf.LayersModel): TracedGraph {
+  const inputNames = layerNames(model.inputs);
+  const outputNames = layerNames(model.outputs);
   const inputs = Object.fromEntries(
     model.inputs.map((input, i) => {
-      const name = model.inputNames[i]!;
+      const name = inputNames[i]!;
       const shape = input.shape.map((dim, axis) => {
         if (dim !== null) return dim;
         if (axis === 0) return BATCH;
@@ -27,12 +29,22 @@ export function traceLayersModel(model: tf.LayersModel): TracedGraph {
   );
   return trace(
     (tensors) => {
-      const outputs = model.apply(model.inputNames.map((name) => tensors[name]!)) as tf.Tensor | tf.Tensor[];
+      const outputs = model.apply(inputNames.map((name) => tensors[name]!)) as tf.Tensor | tf.Tensor[];
       const list = outputs instanceof tf.Tensor ? [outputs] : outputs;
-      return Object.fromEntries(model.outputNames.map((name, i) => [name, list[i]!]));
+      return Object.fromEntries(outputNames.map((name, i) => [name, list[i]!]));
     },
     { inputs },
   );
+}
+
+/** The layer each tensor comes from, as in `model.inputNames`, which a Sequential leaves empty. */
+function layerNames(tensors: readonly tf.SymbolicTensor[]): string[] {
+  const names: string[] = [];
+  for (const { sourceLayer } of tensors) {
+    const { name } = sourceLayer;
+    names.push(names.includes(name) ? `${name}_${names.length}` : name);
+  }
+  return names;
 }
 
 function graphDType(dtype: tf.DataType, input: string): "float32" | "int32" | "bool" {

@@ -29,7 +29,7 @@ interface EvalFlags extends DataPlaces, Omit<DataSizes, "trainSize"> {
 
 /** What was measured, on what. */
 interface Measured {
-  /** Such as `the checkpoint of step 3,000`. */
+  /** Such as `Run runs/a at step 3000`. */
   readonly what: string;
   readonly dataset: string;
   readonly evaluation: Evaluation;
@@ -63,7 +63,7 @@ Examples:
       const seconds = (performance.now() - began) / 1000;
       if (flags.json) return printJson({ path, what, dataset, ...evaluation, seconds });
       const { evaluationLines } = await import("../evaluation-table.js");
-      print(`${what}, on ${dataset}, in ${duration(seconds)}`);
+      print(`${what}, dataset ${dataset}, measured in ${duration(seconds)}`);
       print(evaluationLines(evaluation));
       if (flags.picture !== undefined) print(`Picture: ${flags.picture}`);
     });
@@ -103,7 +103,7 @@ async function measureRun(path: string, flags: EvalFlags, signal: AbortSignal): 
     }));
     await writePicture(flags.picture, explanationSheet(scenes, shown));
   }
-  return { what: `The checkpoint of step ${checkpoint.step} of ${path}`, dataset: name, evaluation };
+  return { what: `Run ${path} at step ${checkpoint.step}`, dataset: name, evaluation };
 }
 
 async function measureExported(path: string, flags: EvalFlags, signal: AbortSignal): Promise<Measured> {
@@ -122,7 +122,7 @@ async function measureExported(path: string, flags: EvalFlags, signal: AbortSign
     const { drawModelScenes } = await import("../model-scenes.js");
     await drawModelScenes(model, scenes, flags.picture, signal);
   }
-  return { what: `${model.manifest.name} on ${model.device}`, dataset: name, evaluation };
+  return { what: `Model ${model.manifest.name} on ${model.device}`, dataset: name, evaluation };
 }
 
 function sizeFlags({ testSize, dataSeed }: EvalFlags): Omit<DataSizes, "trainSize"> {

@@ -46,7 +46,7 @@ Examples:
   $ air-onnx quickstart`,
     )
     .action(async (flags: QuickstartFlags) => {
-      using stopping = listenForStop(() => print("Stopping after the steps that run now. Ctrl-C again stops at once."));
+      using stopping = listenForStop();
       await quickstart(flags, stopping.signal);
     });
 }

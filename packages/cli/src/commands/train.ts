@@ -41,7 +41,7 @@ Examples:
     )
     .action(async (flags: TrainFlags) => {
       const settings = givenSettings(flags as Readonly<Record<string, unknown>>);
-      using stopping = listenForStop(() => print("Stopping after the steps that run now. Ctrl-C again stops at once."));
+      using stopping = listenForStop();
       const { result, path } =
         flags.resume === undefined
           ? await start(settings, flags, stopping.signal)
@@ -67,6 +67,8 @@ export async function trainAndReport(
     let firstStep = 0;
     using progress = await showProgress({ label, everyDone: 100 });
     const show = showTraining(progress);
+    const sayStopping = (): void => progress.line("Stopping after the steps that run now. Ctrl-C again stops at once.");
+    signal.addEventListener("abort", sayStopping, { once: true });
     const result = await train(folder, dataset, {
       signal,
       resume,

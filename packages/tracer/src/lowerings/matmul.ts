@@ -30,6 +30,13 @@ const isSingle = (shape: Shape): boolean => shape.every((dim) => dim === 1);
 function matmul(graph: GraphBuilder, x: Operand, y: Operand, transposeA: boolean, transposeB: boolean): Operand {
   const [left, right] = matched(graph, x, y);
   const [a, b] = [dense(graph, left), dense(graph, right)];
+  const [inner, other] = [a.shape.at(transposeA ? -2 : -1), b.shape.at(transposeB ? -1 : -2)];
+  if (inner !== other) {
+    throw new Error(
+      `Matrices [${a.shape}] and [${b.shape}] (transposed: ${transposeA}, ${transposeB}) do not multiply: ` +
+        `inner sizes ${inner} and ${other} differ`,
+    );
+  }
   const rows = a.shape.at(transposeA ? -1 : -2)!;
   const columns = b.shape.at(transposeB ? -2 : -1)!;
   const outer = broadcastShapes(stack(a), stack(b));
@@ -74,7 +81,9 @@ export const matmulLowerings: Lowering[] = [
     const sizes = new Map<string, number>();
     terms.split(",").forEach((term, i) => {
       [...term].forEach((letter, axis) => {
-        sizes.set(letter, factors[i]!.shape[axis]!);
+        const size = factors[i]!.shape[axis]!;
+        if ((sizes.get(letter) ?? size) !== size) throw new Error(`einsum ${equation}: sizes of ${letter} differ`);
+        sizes.set(letter, size);
       });
     });
     const values = factors.map((each) => dense(graph, each));

@@ -37,6 +37,10 @@ export function reverse(graph: GraphBuilder, x: Operand, axes: readonly number[]
 /** `parts` one after the other along `axis`. */
 export function concat(graph: GraphBuilder, parts: readonly Operand[], axis: number): Operand {
   const [first] = parts as [Operand];
+  tf.backend_util.assertParamsConsistent(
+    parts.map((part) => [...part.shape]),
+    axis,
+  );
   if (parts.length === 1) return first;
   const values = parts.map((part) => dense(graph, part));
   const shape = first.shape.map((dim, i) => (i === axis ? parts.reduce((sum, part) => sum + part.shape[i]!, 0) : dim));

@@ -1,0 +1,99 @@
+/** The shape of the code: which package may import which, and that nothing imports in circles. */
+import { readdirSync, readFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** What each package may import of the others; a package may import none above it. */
+const layers: Record<string, readonly string[]> = {
+  core: [],
+  tracer: [],
+  "runtime-node": ["core"],
+  "runtime-web": ["core"],
+  train: ["core", "tracer", "runtime-node"],
+  export: ["core", "tracer", "runtime-node", "train"],
+  cli: ["core", "tracer", "runtime-node", "train", "export"],
+};
+
+interface Import {
+  readonly file: string;
+  readonly specifier: string;
+}
+
+function importsOf(name: string): Import[] {
+  const source = join(root, "packages", name, "src");
+  return readdirSync(source, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && !file.endsWith(".cases.ts"))
+    .flatMap((file) => {
+      const path = join(source, file);
+      // Comments may show code.
+      const text = readFileSync(path, "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "");
+      const specifiers = [
+        ...text.matchAll(/^\s*(?:import|export)\b[^;]*?\bfrom "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm),
+      ];
+      return specifiers.map((match) => ({ file: path, specifier: (match[1] ?? match[2] ?? match[3])! }));
+    });
+}
+
+const packageOf = (specifier: string): string => specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+const isBuiltin = (specifier: string): boolean =>
+  specifier.startsWith("node:") || builtinModules.includes(specifier.split("/")[0]!);
+
+it("every package is in the table of layers", () => {
+  expect(readdirSync(join(root, "packages")).toSorted()).toEqual(Object.keys(layers).toSorted());
+});
+
+describe.each(Object.keys(layers))("packages/%s", (name) => {
+  const imports = importsOf(name);
+  const manifest = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8")) as {
+    dependencies?: Record<string, string>;
+    peerDependencies?: Record<string, string>;
+  };
+
+  it("imports only packages below it", () => {
+    const ours = imports.filter(({ specifier }) => specifier.startsWith("@air-onnx/"));
+    for (const { file, specifier } of ours) {
+      const target = packageOf(specifier).replace("@air-onnx/", "");
+      expect(layers[name], `${relative(root, file)} imports ${specifier}`).toContain(target);
+    }
+    expect(imports.length).toBeGreaterThan(0);
+  });
+
+  it("declares what it imports, and imports what it declares", () => {
+    const used = new Set(
+      imports
+        .map(({ specifier }) => specifier)
+        .filter((specifier) => !specifier.startsWith(".") && !isBuiltin(specifier))
+        .map(packageOf),
+    );
+    const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+    expect(declared.toSorted()).toEqual([...used].toSorted());
+  });
+
+  it("has no circular imports", () => {
+    const edges = new Map<string, string[]>();
+    for (const { file, specifier } of imports) {
+      if (!specifier.startsWith(".")) continue;
+      const target = resolve(dirname(file), specifier.replace(/\.js$/, ".ts"));
+      edges.set(file, [...(edges.get(file) ?? []), target]);
+    }
+    const finished = new Set<string>();
+    const visit = (file: string, path: readonly string[]): void => {
+      const from = path.indexOf(file);
+      if (from >= 0) throw new Error([...path.slice(from), file].map((each) => relative(root, each)).join(" → "));
+      if (finished.has(file)) return;
+      for (const target of edges.get(file) ?? []) visit(target, [...path, file]);
+      finished.add(file);
+    };
+    for (const file of edges.keys()) visit(file, []);
+  });
+});
+
+it("nothing that runs a model needs TensorFlow.js", () => {
+  for (const name of ["core", "runtime-node", "runtime-web"]) {
+    for (const { specifier } of importsOf(name)) expect(specifier).not.toMatch(/^@tensorflow\//);
+  }
+});
