@@ -109,19 +109,22 @@ export async function fittedConfigFrom(
   const steps = given("steps");
   const testSize = given("testSize");
   const fitting: Setting[] = [];
+  const lines: string[] = [];
   // What the defaults would be: sizes and steps alone can make them invalid.
   const dataset = settings.filter(({ key }) => key === "dataset");
   const defaults = await configFrom(dataset);
   if (typeof steps === "number" && isOpen("optimizer.warmupSteps") && steps < defaults.optimizer.warmupSteps) {
     const value = Math.floor(steps / 10);
     fitting.push({ key: "optimizer.warmupSteps", value });
-    say(`Warm-up of ${value} steps instead of ${defaults.optimizer.warmupSteps}, as the run has only ${steps}.`);
+    lines.push(`Warm-up of ${value} steps instead of ${defaults.optimizer.warmupSteps}, as the run has only ${steps}.`);
   }
   if (typeof testSize === "number" && isOpen("evaluateImages") && testSize < defaults.evaluateImages) {
     fitting.push({ key: "evaluateImages", value: testSize });
-    say(`Evaluations on ${testSize} images instead of ${defaults.evaluateImages}, as no more are held out.`);
+    lines.push(`Evaluations on ${testSize} images instead of ${defaults.evaluateImages}, as no more are held out.`);
   }
-  return configFrom([...settings, ...fitting]);
+  const config = await configFrom([...settings, ...fitting]);
+  for (const line of lines) say(line);
+  return config;
 }
 
 /** For each setting that does not exist, those that there are in its place. */

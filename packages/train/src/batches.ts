@@ -8,6 +8,7 @@ import type { TrainConfig } from "./config.js";
 import { fillBatch, pixelsPerImage, type SceneSet } from "./data/scene-set.js";
 import type { StepInputs } from "./engine/engine.js";
 import type { Estimator } from "./objective/estimator.js";
+import { estimators } from "./objective/estimators.js";
 import { adamScalars, warmupCosine } from "./optimizer/schedule.js";
 
 /** First parts of the names of random streams; see also `INITIAL_PARAMETERS_STREAM`. */
@@ -20,9 +21,9 @@ export class Batches {
   readonly #scenes: SceneSet;
   readonly #orders = new Map<number, Uint32Array>();
 
-  constructor(config: TrainConfig, estimator: Estimator, scenes: SceneSet) {
+  constructor(config: TrainConfig, scenes: SceneSet) {
     this.#config = config;
-    this.#estimator = estimator;
+    this.#estimator = estimators[config.estimator];
     this.#scenes = scenes;
   }
 

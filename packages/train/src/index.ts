@@ -2,9 +2,10 @@ export { FileError, reasonInWords, temporaryPath, writeFileAtomic } from "./atom
 export { Batches } from "./batches.js";
 export { describeConfigDifference, parseTrainConfig, type TrainConfig, type TrainConfigInput } from "./config.js";
 export * from "./data/index.js";
-export { createEngine } from "./engine/create.js";
+export { createEngine, stepDefinition } from "./engine/create.js";
 export { createEagerEngine, type EagerBackend, useEagerBackend } from "./engine/eager.js";
 export * from "./engine/engine.js";
+export { createGradientCheck, type GradientCheck, type GradientDifference } from "./engine/gradient-check.js";
 export { createTracedEngine } from "./engine/traced.js";
 export { type EvaluateOptions, type Evaluation, Evaluator, type Explanation } from "./evaluate.js";
 export { type GraphFunction, graphFunctions } from "./model/graphs.js";

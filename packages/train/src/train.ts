@@ -10,7 +10,6 @@ import { createEngine } from "./engine/create.js";
 import { type Arrays, type EngineState, initialState } from "./engine/engine.js";
 import { type Evaluation, Evaluator } from "./evaluate.js";
 import { initialParameters, parameterShapes } from "./model/parameters.js";
-import { estimators } from "./objective/estimators.js";
 import { encodePng, reconstructionSheet } from "./pictures/index.js";
 import {
   keepNewestCheckpoints,
@@ -91,14 +90,13 @@ export async function train(folder: RunFolder, dataset: Dataset, options: TrainO
   const { config } = folder;
   const { onEvent = () => {}, notify = () => {}, signal } = options;
   refuseOtherImages(config, dataset);
-  const estimator = estimators[config.estimator];
   const log = await MetricsLog.open(folder.metricsFile, notify);
   const start = await startingState(folder, log, options);
   let { step } = start;
   let lastCheckpoint = step > 0 ? step : undefined;
 
-  const batches = new Batches(config, estimator, dataset.train);
-  await using engine = await createEngine(config, estimator, start.state);
+  const batches = new Batches(config, dataset.train);
+  await using engine = await createEngine(config, start.state);
   await using evaluator = await Evaluator.create(config.model, { threads: config.threads });
   const parameterCount = Object.values(start.state.parameters).reduce((sum, data) => sum + data.length, 0);
   onEvent({ type: "start", engine: engine.name, step, parameters: parameterCount });

@@ -2,20 +2,16 @@
  * The traced engine against eager tfjs, from shared states of a real run, and against itself in chunks of another size.
  */
 import { type AirConfig, parseAirConfig } from "@air-onnx/core";
-import { encodeGraph, trace } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
-import * as ort from "onnxruntime-node";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { Batches } from "../src/batches.js";
 import { parseTrainConfig, type TrainConfig } from "../src/config.js";
 import { generateMultiStrokes } from "../src/data/index.js";
 import type { SceneSet } from "../src/data/scene-set.js";
-import { createEngine } from "../src/engine/create.js";
-import { useEagerBackend } from "../src/engine/eager.js";
-import { type Arrays, type EngineState, initialState, type StepInputs, stateParts } from "../src/engine/engine.js";
+import { createEngine, stepDefinition } from "../src/engine/create.js";
+import { type EngineState, initialState, type StepInputs, stateParts } from "../src/engine/engine.js";
+import { createGradientCheck, relativeDistance } from "../src/engine/gradient-check.js";
 import { initialParameters, parameterShapes } from "../src/model/parameters.js";
-import { marginal } from "../src/objective/marginal.js";
-import { lossAndGradients } from "../src/train-step.js";
 
 const model = { lstmSize: 8, zWhatSize: 6, predictorSize: 16, encoderSize: 16, decoderSize: 16 };
 const PIXELS = 50 * 50;
@@ -49,34 +45,31 @@ function copy(state: EngineState): EngineState {
 let scenes: SceneSet;
 beforeAll(async () => {
   scenes = await generateMultiStrokes({ seed: 0, size: 128 });
-  await useEagerBackend("cpu");
 });
-afterAll(() => tf.disposeVariables());
 
 describe("the traced training step", () => {
   it("has the loss and gradients of eager tfjs at 20 points of a run", { timeout: 120_000 }, async () => {
     const config = configOf();
-    const batches = new Batches(config, marginal, scenes);
-    const compare = await gradientComparison(config);
-    await using engine = await createEngine(config, marginal, startOf(config.model));
+    const batches = new Batches(config, scenes);
+    await using check = await createGradientCheck(stepDefinition(config), "cpu");
+    await using engine = await createEngine(config, startOf(config.model));
     for (let point = 0; point < POINTS; point++) {
       const step = point * STEPS_BETWEEN_POINTS;
-      const { loss, gradients } = await compare(engine.state().parameters, batches.next(step, 1));
-      expect(loss.traced / loss.eager).toBeCloseTo(1, 5);
-      for (const [name, { relativeDistance }] of Object.entries(gradients)) {
-        expect(relativeDistance, `${name} at step ${step}`).toBeLessThan(1e-4);
+      const difference = await check.compare(engine.state().parameters, batches.next(step, 1));
+      expect(difference.loss).toBeLessThan(1e-5);
+      for (const [name, distance] of Object.entries(difference.gradients)) {
+        expect(distance, `${name} at step ${step}`).toBeLessThan(1e-4);
       }
       await engine.run(batches.next(step, STEPS_BETWEEN_POINTS));
     }
-    await compare.release();
   });
 
   it("changes the state as eager tfjs does", async () => {
-    const inputs = new Batches(configOf(), marginal, scenes).next(40, 1);
+    const inputs = new Batches(configOf(), scenes).next(40, 1);
     const states = await Promise.all(
       (["onnxruntime", "cpu", "wasm"] as const).map(async (backend) => {
         const config = configOf({ backend });
-        await using engine = await createEngine(config, marginal, startOf(config.model));
+        await using engine = await createEngine(config, startOf(config.model));
         const metrics = await engine.run(inputs);
         return { state: copy(engine.state()), metrics };
       }),
@@ -94,9 +87,9 @@ describe("the traced training step", () => {
 
   it("gives the same bits in one run of K steps as in K runs of one", async () => {
     const config = configOf();
-    const batches = new Batches(config, marginal, scenes);
-    await using together = await createEngine(config, marginal, startOf(config.model));
-    await using apart = await createEngine(config, marginal, startOf(config.model));
+    const batches = new Batches(config, scenes);
+    await using together = await createEngine(config, startOf(config.model));
+    await using apart = await createEngine(config, startOf(config.model));
     const all = await together.run(batches.next(0, 10));
     for (let step = 0; step < 10; step++) {
       const one = await apart.run(batches.next(step, 1));
@@ -111,8 +104,8 @@ describe("the traced training step", () => {
 
   it("learns", async () => {
     const config = configOf({ optimizer: { warmupSteps: 10, learningRate: 1e-2 } });
-    const batches = new Batches(config, marginal, scenes);
-    await using engine = await createEngine(config, marginal, startOf(config.model));
+    const batches = new Batches(config, scenes);
+    await using engine = await createEngine(config, startOf(config.model));
     const first = await engine.run(batches.next(0, 5));
     for (let step = 5; step < 95; step += 5) await engine.run(batches.next(step, 5));
     const last = await engine.run(batches.next(95, 5));
@@ -122,10 +115,10 @@ describe("the traced training step", () => {
   it("leaves no tensors behind, traced or eager", async () => {
     for (const backend of ["onnxruntime", "cpu"] as const) {
       const config = configOf({ backend });
-      const batches = new Batches(config, marginal, scenes);
+      const batches = new Batches(config, scenes);
       const before = tf.memory().numTensors;
       {
-        await using engine = await createEngine(config, marginal, startOf(config.model));
+        await using engine = await createEngine(config, startOf(config.model));
         await engine.run(batches.next(0, 1));
         const during = tf.memory().numTensors;
         await engine.run(batches.next(1, 2));
@@ -137,17 +130,17 @@ describe("the traced training step", () => {
 
   it("refuses to run after it was disposed", async () => {
     const config = configOf();
-    const engine = await createEngine(config, marginal, startOf(config.model));
+    const engine = await createEngine(config, startOf(config.model));
     await engine[Symbol.asyncDispose]();
-    await expect(engine.run(new Batches(config, marginal, scenes).next(0, 1))).rejects.toThrow(/disposed/);
+    await expect(engine.run(new Batches(config, scenes).next(0, 1))).rejects.toThrow(/disposed/);
   });
 });
 
 describe("batches", () => {
   it("are a function of the step alone", () => {
     const config = configOf();
-    const straight = new Batches(config, marginal, scenes).next(0, 40);
-    const later = new Batches(config, marginal, scenes).next(35, 5);
+    const straight = new Batches(config, scenes).next(0, 40);
+    const later = new Batches(config, scenes).next(35, 5);
     const size = later.images.length;
     expect(later.images).toEqual(straight.images.slice(-size));
     expect(later.noise.epsWhat).toEqual(straight.noise.epsWhat!.slice(-later.noise.epsWhat!.length));
@@ -161,78 +154,13 @@ describe("batches", () => {
         inputs.images.subarray(i * PIXELS, (i + 1) * PIXELS).reduce((a, b) => a + b),
       );
     const perEpoch = scenes.size / config.batchSize;
-    const batches = new Batches(config, marginal, scenes);
+    const batches = new Batches(config, scenes);
     const first = sums(batches.next(0, perEpoch), scenes.size);
     const second = sums(batches.next(perEpoch, perEpoch), scenes.size);
     expect(first).not.toEqual(second);
     expect(first.toSorted()).toEqual(second.toSorted());
   });
 });
-
-/** Computes the same loss and gradients twice: traced on onnxruntime, and eagerly on tfjs's cpu backend. */
-async function gradientComparison(config: TrainConfig) {
-  const shapes = parameterShapes(config.model);
-  const names = Object.keys(shapes);
-  const noiseShapes = marginal.noise(config.model, config.batchSize);
-  const differentiate = lossAndGradients(marginal, config.model);
-  const { channels, imageSize, maxSteps } = config.model;
-  const inputs = {
-    ...shapes,
-    ...noiseShapes,
-    image: [config.batchSize, channels, imageSize, imageSize],
-    logCountPrior: [maxSteps + 1],
-  };
-  const compute = (tensors: Record<string, tf.Tensor>): Record<string, tf.Tensor> => {
-    const noise = Object.fromEntries(Object.keys(noiseShapes).map((name) => [name, tensors[name]!]));
-    const { gradients, metrics } = differentiate(tensors, tensors.image!, noise, {
-      logCountPrior: tensors.logCountPrior!,
-    });
-    return { loss: metrics.loss!, ...Object.fromEntries(names.map((name) => [`gradient ${name}`, gradients[name]!])) };
-  };
-  const traced = trace(compute, {
-    inputs: Object.fromEntries(Object.entries(inputs).map(([name, shape]) => [name, { shape }])),
-  });
-  const session = await ort.InferenceSession.create(encodeGraph(traced));
-
-  const compare = async (parameters: Arrays, batch: StepInputs) => {
-    const values: Arrays = { ...parameters, ...batch.noise, image: batch.images, logCountPrior: batch.logCountPrior };
-    const results = await session.run(
-      Object.fromEntries(
-        Object.entries(inputs).map(([name, shape]) => [name, new ort.Tensor("float32", values[name]!, shape)]),
-      ),
-    );
-    const eager = tf.tidy(() =>
-      compute(
-        Object.fromEntries(Object.entries(inputs).map(([name, shape]) => [name, tf.tensor(values[name]!, shape)])),
-      ),
-    );
-    const read = (name: string) => ({
-      traced: results[name]!.data as Float32Array,
-      eager: eager[name]!.dataSync() as Float32Array,
-    });
-    const loss = read("loss");
-    const gradients = Object.fromEntries(
-      names.map((name) => {
-        const pair = read(`gradient ${name}`);
-        return [name, { relativeDistance: relativeDistance(pair.traced, pair.eager) }];
-      }),
-    );
-    tf.dispose(eager);
-    return { loss: { traced: loss.traced[0]!, eager: loss.eager[0]! }, gradients };
-  };
-  return Object.assign(compare, { release: () => session.release() });
-}
-
-/** ‖a - b‖ / ‖b‖ */
-function relativeDistance(a: Float32Array, b: Float32Array): number {
-  let difference = 0;
-  let norm = 0;
-  for (let i = 0; i < b.length; i++) {
-    difference += (a[i]! - b[i]!) ** 2;
-    norm += b[i]! ** 2;
-  }
-  return Math.sqrt(difference / norm);
-}
 
 // A tiny model has every part of a large one.
 it("covers the default architecture's parameters", () => {

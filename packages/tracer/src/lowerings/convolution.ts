@@ -94,7 +94,7 @@ interface Attributes2D {
   readonly pad: Pad;
   readonly dimRoundingMode?: Rounding;
   readonly dataFormat?: "NHWC" | "NCHW";
-  readonly dilations?: Sizes;
+  readonly dilations?: Sizes | null;
 }
 
 function window2D(
@@ -103,7 +103,9 @@ function window2D(
   attributes: Attributes2D,
   depthwise = false,
 ): Window {
-  const { strides, dilations = 1, pad, dimRoundingMode, dataFormat } = attributes;
+  const { strides, pad, dimRoundingMode, dataFormat } = attributes;
+  // Layers pass null where they mean 1.
+  const dilations = attributes.dilations ?? 1;
   const layout = layoutOf(dataFormat);
   const [shape, taps] = [[...x] as Shape4D, [...filter] as Shape4D];
   return windowOf(

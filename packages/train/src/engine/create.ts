@@ -1,19 +1,25 @@
-/** The engine that a configuration asks for. */
+/** From a configuration to the engine that it asks for. */
 import type { TrainConfig } from "../config.js";
-import type { Estimator } from "../objective/estimator.js";
+import { estimators } from "../objective/estimators.js";
 import { createEagerEngine } from "./eager.js";
-import type { Engine, EngineState } from "./engine.js";
+import type { Engine, EngineState, StepDefinition } from "./engine.js";
 import { createTracedEngine } from "./traced.js";
 
-export function createEngine(config: TrainConfig, estimator: Estimator, start: EngineState): Promise<Engine> {
+/** The training step that a configuration defines. */
+export function stepDefinition(config: TrainConfig): StepDefinition {
   const { beta1, beta2, epsilon, clipNorm } = config.optimizer;
-  const definition = {
+  return {
     config: config.model,
-    estimator,
+    estimator: estimators[config.estimator],
     batchSize: config.batchSize,
     adam: { beta1, beta2, epsilon },
     clipNorm,
   };
+}
+
+/** The engine that a configuration asks for. */
+export function createEngine(config: TrainConfig, start: EngineState): Promise<Engine> {
+  const definition = stepDefinition(config);
   switch (config.backend) {
     case "onnxruntime":
       return createTracedEngine(definition, start, { threads: config.threads });

@@ -1,0 +1,100 @@
+/**
+ * Runs command lines in a folder and with a cache of its own: as the built executable, as a user does, or quicker in this
+ * process, where a test is about what a command answers alone.
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { vi } from "vitest";
+import { run } from "../src/run.js";
+
+export const bin = fileURLToPath(new URL("../dist/bin.js", import.meta.url));
+
+export interface Outcome {
+  /** Of the process; null if a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A folder that commands run in. */
+export class Workplace implements Disposable {
+  readonly path = mkdtempSync(join(tmpdir(), "air-onnx-cli-"));
+
+  constructor() {
+    if (!existsSync(bin)) throw new Error(`${bin} is not there: build the packages first (npm run build)`);
+  }
+
+  at(...names: string[]): string {
+    return join(this.path, ...names);
+  }
+
+  start(...args: string[]): ChildProcessWithoutNullStreams {
+    const { DEBUG: _debug, AIR_ONNX_MNIST_DIR: _mnist, ...env } = process.env;
+    return spawn(process.execPath, [bin, ...args], {
+      cwd: this.path,
+      env: { ...env, AIR_ONNX_CACHE: this.at("cache") },
+    });
+  }
+
+  /** Runs to the end; `watch` sees the standard output so far each time that it grows. */
+  run(
+    args: readonly string[],
+    watch?: (stdout: string, child: ChildProcessWithoutNullStreams) => void,
+  ): Promise<Outcome> {
+    const child = this.start(...args);
+    child.stdin.end();
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+      watch?.(stdout, child);
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    return new Promise((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (code) => resolve({ code, stdout, stderr }));
+    });
+  }
+
+  /** Runs in this process, with the sources, one at a time. */
+  async runHere(args: readonly string[]): Promise<Outcome> {
+    const written = { stdout: "", stderr: "" };
+    const capture = (name: "stdout" | "stderr") =>
+      vi.spyOn(process[name], "write").mockImplementation((text) => {
+        written[name] += String(text);
+        return true;
+      });
+    const before = process.cwd();
+    vi.stubEnv("AIR_ONNX_CACHE", this.at("cache"));
+    vi.stubEnv("AIR_ONNX_MNIST_DIR", undefined);
+    vi.stubEnv("DEBUG", undefined);
+    const spies = [capture("stdout"), capture("stderr")];
+    process.chdir(this.path);
+    try {
+      const code = await run(args);
+      return { code, ...written };
+    } finally {
+      process.chdir(before);
+      for (const spy of spies) spy.mockRestore();
+      vi.unstubAllEnvs();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** Settings of a model and data that train in a moment. */
+export const tiny: readonly string[] = [
+  ...["--train-size", "200", "--test-size", "60", "--batch-size", "4", "--steps-per-run", "10", "--threads", "1"],
+  ...["lstmSize", "predictorSize", "encoderSize", "decoderSize", "zWhatSize"].flatMap((size) => [
+    "--set",
+    `model.${size}=4`,
+  ]),
+];

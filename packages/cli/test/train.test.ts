@@ -1,0 +1,112 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Outcome, tiny, Workplace } from "./air-onnx.js";
+
+const place = new Workplace();
+afterAll(() => place[Symbol.dispose]());
+
+/** Long enough to be stopped on the way. */
+const long = [...tiny, "--steps", "400", "--checkpoint-every", "100", "--evaluate-every", "400"];
+
+function savedConfig(run: string): unknown {
+  return JSON.parse(readFileSync(place.at(run, "config.json"), "utf8"));
+}
+
+/** The hash of all parameters and moments after the last step. */
+function finalHash(run: string): string {
+  return JSON.parse(readFileSync(place.at(run, "checkpoints", "step-00000400.json"), "utf8")).sha256;
+}
+
+describe("train", () => {
+  it("lets flags win over the configuration file, and saves the outcome", async () => {
+    const base = { seed: 7, steps: 4000, batchSize: 8, trainSize: 150, model: { lstmSize: 16, encoderSize: 6 } };
+    writeFileSync(place.at("base.json"), JSON.stringify(base));
+    const flags = ["--steps", "20", "--batch-size", "4", "--test-size", "60", "--set", "model.lstmSize=4"];
+    const { code, stdout, stderr } = await place.run(["train", "--config", "base.json", ...flags]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(savedConfig("runs/multi-strokes-seed7")).toMatchObject({
+      seed: 7,
+      steps: 20,
+      batchSize: 4,
+      trainSize: 150,
+      model: { lstmSize: 4, encoderSize: 6, decoderSize: 200 },
+    });
+    expect(stdout).toContain("Warm-up of 2 steps instead of 200");
+    expect(stdout).toContain("Evaluations on 60 images instead of 2000");
+    expect(stdout).toMatch(/^Step 20: count accuracy \d/m);
+    expect(stdout).toMatch(/^20 steps took .* ms\/step/m);
+    expect(existsSync(place.at(/^Picture: (.*)$/m.exec(stdout)![1]!))).toBe(true);
+    expect(stdout).toContain("Next: air-onnx export runs/multi-strokes-seed7");
+  });
+
+  it("refuses a folder with a run, and says how to go on with it", async () => {
+    const { code, stderr } = await place.runHere(["train", ...tiny, "--seed", "7", "--steps", "20"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("runs/multi-strokes-seed7 holds a run already: go on with it by --resume");
+  });
+
+  it("refuses to resume with other settings, and shows them", async () => {
+    const args = ["train", "--resume", "runs/multi-strokes-seed7", "--steps", "40", "--batch-size", "4"];
+    const { code, stderr } = await place.runHere(args);
+    expect(code).toBe(2);
+    expect(stderr).toContain("steps: 20 → 40");
+    expect(stderr).not.toContain("batchSize");
+    const other = await place.runHere(["train", "--resume", "runs/multi-strokes-seed7", "--dataset", "multi-mnist"]);
+    expect(other.code).toBe(2);
+    expect(other.stderr).toContain('dataset: "multi-strokes" → "multi-mnist"');
+  });
+
+  it("leaves no run folder behind when the data cannot be had", async () => {
+    const args = ["train", "--dataset", "multi-mnist", "--mnist-dir", "absent", "--out", "runs/no-data"];
+    const { code, stderr } = await place.runHere(args);
+    expect(code).toBe(1);
+    expect(stderr).toContain("absent");
+    expect(existsSync(place.at("runs/no-data"))).toBe(false);
+  });
+
+  it("ends with 1 at the first loss that is no number, and names the step", async () => {
+    const wild = ["--learning-rate", "1e12", "--warmup-steps", "0", "--steps", "20", "--out", "runs/wild"];
+    const { code, stderr } = await place.runHere(["train", ...tiny, ...wild]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: Training diverged: \w+ is \S+ at step \d+; no checkpoint had been saved/);
+    expect(stderr).not.toContain("    at ");
+  });
+});
+
+describe("a run that is stopped and resumed ends with the parameters of one that was not", () => {
+  let whole: Outcome;
+  beforeAll(async () => {
+    whole = await place.run(["train", ...long, "--out", "runs/whole"]);
+  }, 60_000);
+
+  it("trains without a stop", () => {
+    expect(whole.stderr).toBe("");
+    expect(whole.code).toBe(0);
+  });
+
+  it("stopped by SIGINT", async () => {
+    const stopped = await place.run(["train", ...long, "--out", "runs/stopped"], (stdout, child) => {
+      if (stdout.includes("100/400 steps")) child.kill("SIGINT");
+    });
+    expect(stopped.code).toBe(130);
+    expect(stopped.stderr).toMatch(
+      /^Stopped at step \d+0 with a checkpoint\. Go on by: air-onnx train --resume runs\/stopped$/m,
+    );
+    const resumed = await place.run(["train", "--resume", "runs/stopped"]);
+    expect({ code: resumed.code, stderr: resumed.stderr }).toEqual({ code: 0, stderr: "" });
+    expect(resumed.stdout).toContain("going on from step");
+    expect(finalHash("runs/stopped")).toBe(finalHash("runs/whole"));
+  });
+
+  it("killed", async () => {
+    const killed = await place.run(["train", ...long, "--out", "runs/killed"], (stdout, child) => {
+      if (stdout.includes("200/400 steps")) child.kill("SIGKILL");
+    });
+    expect(killed.code).toBeNull();
+    expect(existsSync(place.at("runs/killed/checkpoints/step-00000400.json"))).toBe(false);
+    const resumed = await place.run(["train", "--resume", "runs/killed"]);
+    expect(resumed.code).toBe(0);
+    expect(resumed.stderr).toContain("Took over the lock");
+    expect(finalHash("runs/killed")).toBe(finalHash("runs/whole"));
+  });
+});

@@ -1,0 +1,124 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { afterAll, describe, expect, it } from "vitest";
+import { tiny, Workplace } from "./air-onnx.js";
+
+const place = new Workplace();
+afterAll(() => place[Symbol.dispose]());
+
+const commands = ["quickstart", "data", "train", "eval", "export", "infer", "sample", "doctor"];
+
+describe("help", () => {
+  it("lists every command", async () => {
+    const { code, stdout, stderr } = await place.run(["--help"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
+  });
+
+  it.each(commands)("of %s has examples", async (command) => {
+    const { code, stdout, stderr } = await place.runHere([command, "--help"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain(`$ air-onnx ${command}`);
+  });
+
+  it("prints the version of the package", async () => {
+    const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+    expect(await place.run(["--version"])).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: "" });
+  });
+
+  it("is no failure for a reader that has gone", async () => {
+    const child = place.start("train", "--help");
+    child.stdout.destroy();
+    let stderr = "";
+    child.stderr.on("data", (data) => {
+      stderr += data;
+    });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  });
+});
+
+it("suggests the right flag on standard error", async () => {
+  const { code, stdout, stderr } = await place.run(["train", "--stpes", "10"]);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain("Did you mean --steps?");
+});
+
+describe("wrong usage ends with 2 and says what to write", () => {
+  it.each<[args: string[], message: string]>([
+    [[], "Usage: air-onnx"],
+    [["tran"], "Did you mean train?"],
+    [
+      ["train", "--steps", "many"],
+      "option '--steps <n>' argument 'many' is invalid. It must be a whole number of at least 1",
+    ],
+    [["train", "--steps", "0"], "whole number of at least 1"],
+    [
+      ["train", "--presence-prior", "1"],
+      "'--presence-prior <p>' argument '1' is invalid. It must be a number between 0 and 1",
+    ],
+    [["train", "--backend", "gpu"], "Allowed choices are onnxruntime, cpu, wasm"],
+    [["train", "--dataset", "mnist"], "Allowed choices are multi-strokes, multi-mnist"],
+    [["data", "mnist"], "Allowed choices are multi-strokes, multi-mnist"],
+    [["data"], "missing required argument 'dataset'"],
+    [["infer", "model", "image.png", "--device", "tpu"], "Allowed choices are cpu, cuda, webgpu, auto"],
+    [["infer", "model", "image.png", "--seed", "1"], "--seed needs --mode sample"],
+    [["train", "--set", "steps"], "must be of the form key=value"],
+    [["train", "--set", "steps=40", "--steps", "60"], "steps is set twice"],
+    [["train", "--set", "model.lstmSiz=4"], "There are: model.imageSize"],
+    [["train", "--steps", "45"], "must be a multiple of stepsPerRun (20), such as 40"],
+    [["train", "--batch-size", "300", "--train-size", "200"], "batchSize: must not exceed trainSize (200), got 300"],
+    [["train", "--config", "absent.json"], "Cannot use --config absent.json"],
+    [["train", "--resume", "a", "--out", "b"], "exclude each other"],
+  ])("%j", async (args, message) => {
+    const { code, stdout, stderr } = await place.runHere(args);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toContain("    at ");
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  });
+
+  it("names what is unknown in a configuration file", async () => {
+    writeFileSync(place.at("typo.json"), JSON.stringify({ stepz: 10 }));
+    const { code, stderr } = await place.runHere(["train", "--config", "typo.json"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("There is no setting stepz");
+  });
+});
+
+describe("failures end with 1 and one message", () => {
+  it.each<[args: string[], message: string]>([
+    [["eval", "nowhere"], "nowhere is not a run folder"],
+    [["export", "nowhere"], "nowhere is not a run folder"],
+    [["train", "--resume", "nowhere"], "nowhere is not a run folder"],
+    [["infer", "nowhere", "absent.png"], "There is no image absent.png"],
+    [["sample", "nowhere"], "config.json is missing"],
+    [["data", "multi-mnist", "--mnist-dir", "nowhere"], "nowhere"],
+    [["data", "multi-mnist", "--data-seed", "1"], "it takes no seed"],
+  ])("%j", async (args, message) => {
+    const { code, stdout, stderr } = await place.runHere(args);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toContain("    at ");
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  });
+
+  it("shows where an error came from with --debug", async () => {
+    const { code, stderr } = await place.runHere(["eval", "nowhere", "--debug"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("    at ");
+  });
+
+  it("refuses a run folder below a file, and one that holds something", async () => {
+    writeFileSync(place.at("file"), "");
+    mkdirSync(place.at("full"));
+    writeFileSync(place.at("full", "thesis.txt"), "");
+    const below = await place.runHere(["train", ...tiny, "--steps", "20", "--out", "file/run"]);
+    expect(below.stderr).toContain("Cannot create run folder file/run: a part of the path is a file");
+    expect(below.code).toBe(1);
+    const full = await place.runHere(["train", ...tiny, "--steps", "20", "--out", "full"]);
+    expect(full.stderr).toContain("full is not empty and not a run");
+    expect(full.code).toBe(1);
+    const quickstart = await place.runHere(["quickstart", "--out", "full"]);
+    expect(quickstart.stderr).toContain("full is not a quickstart's folder");
+    expect(quickstart.code).toBe(1);
+    expect(readFileSync(place.at("full", "thesis.txt"), "utf8")).toBe("");
+  });
+});

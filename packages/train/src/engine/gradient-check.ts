@@ -1,0 +1,92 @@
+/**
+ * Compares the loss and gradients of one batch between the traced graph on onnxruntime and eager tfjs, from the same
+ * parameters and noise. Whole trajectories cannot be compared: training is chaotic, and Adam's first step is a sign.
+ */
+import { InferenceSession, Tensor } from "@air-onnx/runtime-node/onnxruntime";
+import { encodeGraph, trace } from "@air-onnx/tracer";
+import * as tf from "@tensorflow/tfjs";
+import { parameterShapes } from "../model/parameters.js";
+import { lossAndGradients } from "../train-step.js";
+import { type EagerBackend, useEagerBackend } from "./eager.js";
+import type { Arrays, StepDefinition, StepInputs } from "./engine.js";
+
+export interface GradientDifference {
+  /** |traced - eager| / |eager| */
+  readonly loss: number;
+  /** ‖traced - eager‖ / ‖eager‖ of each parameter's gradient. */
+  readonly gradients: Readonly<Record<string, number>>;
+}
+
+/** Disposing it frees the session. */
+export interface GradientCheck extends AsyncDisposable {
+  /** @param inputs of one step */
+  compare(parameters: Arrays, inputs: StepInputs): Promise<GradientDifference>;
+}
+
+export async function createGradientCheck(
+  { config, estimator, batchSize }: StepDefinition,
+  backend: EagerBackend,
+): Promise<GradientCheck> {
+  const names = Object.keys(parameterShapes(config));
+  const noiseShapes = estimator.noise(config, batchSize);
+  const differentiate = lossAndGradients(estimator, config);
+  const shapes: Record<string, number[]> = {
+    ...parameterShapes(config),
+    ...noiseShapes,
+    image: [batchSize, config.channels, config.imageSize, config.imageSize],
+    logCountPrior: [config.maxSteps + 1],
+  };
+  const gradientName = (name: string): string => `gradient/${name}`;
+  const compute = (tensors: Record<string, tf.Tensor>): Record<string, tf.Tensor> => {
+    const noise = Object.fromEntries(Object.keys(noiseShapes).map((name) => [name, tensors[name]!]));
+    const schedules = { logCountPrior: tensors.logCountPrior! };
+    const { gradients, metrics } = differentiate(tensors, tensors.image!, noise, schedules);
+    return {
+      loss: metrics.loss!,
+      ...Object.fromEntries(names.map((name) => [gradientName(name), gradients[name]!])),
+    };
+  };
+  const traced = trace(compute, {
+    inputs: Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, { shape }])),
+  });
+  const session = await InferenceSession.create(encodeGraph(traced));
+
+  return {
+    async compare(parameters, { steps, images, noise, logCountPrior }) {
+      if (steps !== 1) throw new RangeError(`One step is compared at a time, got the inputs of ${steps}`);
+      const values: Arrays = { ...parameters, ...noise, image: images, logCountPrior };
+      const results = await session.run(
+        Object.fromEntries(
+          Object.entries(shapes).map(([name, shape]) => [name, new Tensor("float32", values[name]!, shape)]),
+        ),
+      );
+      await useEagerBackend(backend);
+      const eager = tf.tidy(() =>
+        compute(
+          Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, tf.tensor(values[name]!, shape)])),
+        ),
+      );
+      const distance = (name: string): number =>
+        relativeDistance(results[name]!.data as Float32Array, eager[name]!.dataSync() as Float32Array);
+      const difference = {
+        loss: distance("loss"),
+        gradients: Object.fromEntries(names.map((name) => [name, distance(gradientName(name))])),
+      };
+      tf.dispose(eager);
+      return difference;
+    },
+
+    [Symbol.asyncDispose]: () => session.release(),
+  };
+}
+
+/** ‖a - b‖ / ‖b‖, 0 if they are equal. */
+export function relativeDistance(a: Float32Array, b: Float32Array): number {
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < b.length; i++) {
+    difference += (a[i]! - b[i]!) ** 2;
+    norm += b[i]! ** 2;
+  }
+  return difference === 0 ? 0 : Math.sqrt(difference / norm);
+}
