@@ -39,18 +39,19 @@ export class Workplace implements Disposable {
     });
   }
 
-  /** Runs to the end; `watch` sees the standard output so far each time that it grows. */
-  run(
-    args: readonly string[],
-    watch?: (stdout: string, child: ChildProcessWithoutNullStreams) => void,
-  ): Promise<Outcome> {
+  /** Runs to the end; once `kill.at` is on standard output, the process gets the signal. */
+  run(args: readonly string[], kill?: { readonly at: string; readonly signal: NodeJS.Signals }): Promise<Outcome> {
     const child = this.start(...args);
     child.stdin.end();
     let stdout = "";
     let stderr = "";
+    let isSignalled = false;
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
-      watch?.(stdout, child);
+      if (!kill || isSignalled || !stdout.includes(kill.at)) return;
+      // Once: a second one ends a command at once.
+      isSignalled = true;
+      child.kill(kill.signal);
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;

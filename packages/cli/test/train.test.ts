@@ -85,8 +85,9 @@ describe("a run that is stopped and resumed ends with the parameters of one that
   });
 
   it("stopped by SIGINT", async () => {
-    const stopped = await place.run(["train", ...long, "--out", "runs/stopped"], (stdout, child) => {
-      if (stdout.includes("100/400 steps")) child.kill("SIGINT");
+    const stopped = await place.run(["train", ...long, "--out", "runs/stopped"], {
+      at: "100/400 steps",
+      signal: "SIGINT",
     });
     expect(stopped.code).toBe(130);
     expect(stopped.stderr).toMatch(
@@ -99,8 +100,9 @@ describe("a run that is stopped and resumed ends with the parameters of one that
   });
 
   it("killed", async () => {
-    const killed = await place.run(["train", ...long, "--out", "runs/killed"], (stdout, child) => {
-      if (stdout.includes("200/400 steps")) child.kill("SIGKILL");
+    const killed = await place.run(["train", ...long, "--out", "runs/killed"], {
+      at: "200/400 steps",
+      signal: "SIGKILL",
     });
     expect(killed.code).toBeNull();
     expect(existsSync(place.at("runs/killed/checkpoints/step-00000400.json"))).toBe(false);

@@ -7,6 +7,7 @@ import { BATCH, encodeGraph, trace } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
 import { fillBatch, pixelsPerImage, type SceneSet } from "./data/scene-set.js";
 import type { Arrays } from "./engine/engine.js";
+import { trainingSessionOptions } from "./engine/session-options.js";
 import { parameterShapes } from "./model/parameters.js";
 import { evaluateScenes } from "./objective/marginal.js";
 
@@ -78,10 +79,10 @@ export class Evaluator implements AsyncDisposable {
         },
       },
     );
-    const session = await ort.InferenceSession.create(encodeGraph(traced, { name: "evaluate" }), {
-      executionProviders: ["cpu"],
-      intraOpNumThreads: threads,
-    });
+    const session = await ort.InferenceSession.create(
+      encodeGraph(traced, { name: "evaluate" }),
+      trainingSessionOptions(threads),
+    );
     return new Evaluator(config, session);
   }
 

@@ -15,6 +15,7 @@ import {
   type StepInputs,
   stateParts,
 } from "./engine.js";
+import { trainingSessionOptions } from "./session-options.js";
 
 /** Names of the graph's values: `parameters/lstm.bias` goes in, `next/parameters/lstm.bias` comes out. */
 const inputName = (part: string, name: string): string => `${part}/${name}`;
@@ -91,12 +92,7 @@ export async function createTracedEngine(
     perStep,
     collect: metrics.map(metricName),
   });
-  const session = await ort.InferenceSession.create(model, {
-    executionProviders: ["cpu"],
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    executionMode: "sequential",
-  });
+  const session = await ort.InferenceSession.create(model, trainingSessionOptions(threads));
 
   // Two copies of the state take turns as input and output. onnxruntime may overwrite an output before the last read of
   // an input, so they must not be the same memory.
