@@ -1,14 +1,6 @@
 export { TRACING_BACKEND, TracedValueError, UnsupportedKernelError } from "./backend.js";
-export {
-  type EncodeOptions,
-  encodeGraph,
-  encodeLoop,
-  initialState,
-  type LoopSpec,
-  OPSET,
-  STEPS,
-  stacked,
-} from "./encode.js";
+export { encodeLoop, initialState, type LoopSpec, STEPS, stacked } from "./encode/loop.js";
+export { type EncodeOptions, encodeGraph, OPSET } from "./encode/model.js";
 export { float, type Graph, int, ints, type Node, text, type Value } from "./graph/ir.js";
 export { cast, dense, elementwise, type Operand, operand, reshape } from "./graph/operand.js";
 export { traceLayersModel } from "./layers-model.js";
