@@ -60,7 +60,7 @@ export function dataSeedOption(): Option {
 /** The images that `config` trains and evaluates on. */
 export function sizesOf(config: TrainConfig): DataSizes {
   const { trainSize, testSize } = config;
-  return { trainSize, testSize, ...(config.dataset === "multi-strokes" && { dataSeed: config.dataSeed }) };
+  return { trainSize, testSize, ...("dataSeed" in config && { dataSeed: config.dataSeed }) };
 }
 
 /** `name` as one of the data sets there are. */

@@ -16,9 +16,10 @@ import { stoppedTraining, trainAndReport } from "./train.js";
 /** A short run on multi-strokes: enough for well over 90 % of the counts. */
 const preset: readonly Setting[] = [
   { key: "dataset", value: "multi-strokes" },
-  { key: "steps", value: 1500 },
+  { key: "steps", value: 2000 },
   { key: "evaluateEvery", value: 500 },
   { key: "evaluateImages", value: 500 },
+  { key: "optimizer.learningRate", value: 3e-3 },
   { key: "optimizer.warmupSteps", value: 100 },
 ];
 
