@@ -35,6 +35,11 @@ export interface ExportOptions {
   readonly overwrite?: boolean;
   /** For the model card. */
   readonly card?: CardDetails;
+  /**
+   * Called with the complete folder before it gets its name, such as with {@link checkParity}. If it throws, nothing was
+   * exported, and a model that was to be replaced is still there. What it returns is added to the model card.
+   */
+  readonly verify?: (directory: string) => Promise<CardDetails>;
 }
 
 /** Images are 8-bit integers when they are read, and [0, 1] when they reach a graph. */
@@ -45,11 +50,12 @@ const PIXEL_SCALE = 255;
  *
  * @returns the manifest that was written
  * @throws {FileError} if the folder exists and `overwrite` is false, or cannot be written
+ * @throws what `verify` throws
  */
 export async function exportModel(
   directory: string,
   model: TrainedModel,
-  { overwrite = false, card = {} }: ExportOptions = {},
+  { overwrite = false, card = {}, verify }: ExportOptions = {},
 ): Promise<Manifest> {
   const replaces = await exists(directory);
   if (replaces && !overwrite) {
@@ -76,19 +82,32 @@ export async function exportModel(
   );
   const partial = temporaryPath(directory);
   const replaced = temporaryPath(directory);
+  // Only what fails on the disk is told as such: a failed verification has words of its own.
+  const writing = async (write: () => Promise<unknown>): Promise<void> => {
+    try {
+      await write();
+    } catch (cause) {
+      throw new FileError(`Cannot export to ${directory}: ${reasonInWords(cause)}`, directory, { cause });
+    }
+  };
   try {
-    await mkdir(dirname(directory), { recursive: true });
-    await mkdir(join(partial, "onnx"), { recursive: true });
-    for (const name of graphNames) await writeFile(join(partial, manifest.files[name].path), graphs[name]);
-    await writeFile(join(partial, "README.md"), modelCard(manifest, card));
-    await writeFile(join(partial, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
-    if (replaces) await rename(directory, replaced);
-    await rename(partial, directory);
+    await writing(async () => {
+      await mkdir(dirname(directory), { recursive: true });
+      await mkdir(join(partial, "onnx"), { recursive: true });
+      for (const name of graphNames) await writeFile(join(partial, manifest.files[name].path), graphs[name]);
+      await writeFile(join(partial, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
+    });
+    const verified = await verify?.(partial);
+    await writing(async () => {
+      await writeFile(join(partial, "README.md"), modelCard(manifest, { ...card, ...verified }));
+      if (replaces) await rename(directory, replaced);
+      await rename(partial, directory);
+    });
   } catch (cause) {
     // The cause matters more than a cleaning-up that fails for the same reason.
     await rm(partial, { recursive: true, force: true }).catch(() => {});
     if (replaces && !(await exists(directory))) await rename(replaced, directory);
-    throw new FileError(`Cannot export to ${directory}: ${reasonInWords(cause)}`, directory, { cause });
+    throw cause;
   }
   await rm(replaced, { recursive: true, force: true });
   return manifest;

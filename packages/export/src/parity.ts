@@ -30,7 +30,10 @@ import * as tf from "@tensorflow/tfjs";
 export interface ParityOptions {
   /** Held-out images to compare on. Default 1,000. */
   readonly images?: number;
-  /** Allowed difference, absolute up to a magnitude of 1 and relative beyond. Default 1e-4. */
+  /**
+   * Allowed difference, absolute up to a magnitude of 1 and relative beyond. Default 1e-4. A log-likelihood counts with
+   * the magnitude of what it sums: its pixels' terms and their normaliser cancel, and float32 rounds each of them.
+   */
   readonly tolerance?: number;
   /** The tfjs backend that onnxruntime is compared with. Default `wasm`. */
   readonly backend?: EagerBackend;
@@ -78,7 +81,7 @@ export async function checkParity(
 ): Promise<ParityReport> {
   const { images: wanted = 1000, tolerance = 1e-4, backend = "wasm", onProgress, signal } = options;
   const images = Math.min(wanted, scenes.size);
-  const differences = new Differences(tolerance);
+  const differences = new Differences(tolerance, summedMagnitudes(config));
   let countDisagreements = 0;
   const previousBackend = tf.getBackend() as string | undefined;
   await useEagerBackend(backend);
@@ -268,16 +271,24 @@ async function compareLoop(
   return disagreements;
 }
 
+/** The magnitude of the terms that cancel in an output, by its name: the normaliser of the pixels' Gaussian density. */
+function summedMagnitudes({ channels, imageSize, likelihood }: AirConfig): Record<string, number> {
+  const normaliser = Math.abs(channels * imageSize ** 2 * Math.log(likelihood.std * Math.sqrt(2 * Math.PI)));
+  return { log_likelihood: normaliser, elbo: normaliser };
+}
+
 /** Keeps the largest difference of each output. */
 class Differences {
   readonly #tolerance: number;
+  readonly #summedMagnitudes: Readonly<Record<string, number>>;
   readonly #rows = new Map<
     string,
     { graph: string; output: string; absolute: number; relative: number; within: boolean }
   >();
 
-  constructor(tolerance: number) {
+  constructor(tolerance: number, summedMagnitudes: Readonly<Record<string, number>>) {
     this.#tolerance = tolerance;
+    this.#summedMagnitudes = summedMagnitudes;
   }
 
   add(graph: string, { tfjs, onnx }: { tfjs: Values; onnx: Values }): void {
@@ -291,13 +302,14 @@ class Differences {
     const key = `${graph}.${output}`;
     const row = this.#rows.get(key) ?? { graph, output, absolute: 0, relative: 0, within: true };
     this.#rows.set(key, row);
+    const least = Math.max(1, this.#summedMagnitudes[output] ?? 0);
     for (let i = 0; i < expected.length; i++) {
       const magnitude = Math.abs(expected[i]!);
       const absolute = Math.abs(actual[i]! - expected[i]!);
       row.absolute = Math.max(row.absolute, absolute);
       row.relative = Math.max(row.relative, absolute / Math.max(magnitude, SMALLEST_MAGNITUDE));
       // Written so that NaN is a failure.
-      if (!(absolute <= this.#tolerance * Math.max(1, magnitude))) row.within = false;
+      if (!(absolute <= this.#tolerance * Math.max(least, magnitude))) row.within = false;
     }
   }
 

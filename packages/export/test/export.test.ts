@@ -63,6 +63,25 @@ describe("an exported folder", () => {
     expect((await readdir(folder)).filter((name) => name.includes("tmp"))).toEqual([]);
   });
 
+  it("gets its name after it was verified, and a model that was there stays when that fails", async () => {
+    const directory = join(folder, "verified");
+    const seen: string[] = [];
+    const verify = async (partial: string) => {
+      seen.push(...(await readdir(partial)));
+      await expect(stat(directory)).rejects.toThrow();
+      return { parity: "It was looked at." };
+    };
+    await exportModel(directory, model, { verify });
+    expect(seen).toEqual(["config.json", "onnx"]);
+    expect(await readFile(join(directory, "README.md"), "utf8")).toContain("It was looked at.");
+    const refuse = () => Promise.reject(new Error("not good enough"));
+    await expect(
+      exportModel(directory, { ...model, name: "worse" }, { verify: refuse, overwrite: true }),
+    ).rejects.toThrow("not good enough");
+    expect(parseManifest(await readFile(join(directory, "config.json"), "utf8"), "").name).toBe("tiny");
+    expect((await readdir(folder)).filter((name) => name.includes("tmp"))).toEqual([]);
+  });
+
   it("cannot be made below a file", async () => {
     const file = join(folder, "file");
     await writeFile(file, "");

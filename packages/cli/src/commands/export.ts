@@ -1,11 +1,11 @@
 /** `air-onnx export`: a trained run as ONNX graphs, proven to compute what the run does. */
 import { execFileSync } from "node:child_process";
-import { rename, rm } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ParityReport } from "@air-onnx/export";
-import type { EagerBackend, Evaluation, SceneSet } from "@air-onnx/train";
+import type { AirConfig } from "@air-onnx/core";
+import type { CardDetails, ParityReport } from "@air-onnx/export";
+import type { EagerBackend, Evaluation, SceneSet, StateTensors } from "@air-onnx/train";
 import { Command, Option } from "commander";
 import { eagerBackendChoices } from "../choices.js";
 import { addPlaceOptions, type DataPlaces, loadHeldOut, sizesOf } from "../dataset-options.js";
@@ -72,15 +72,15 @@ Examples:
 /**
  * Exports the newest checkpoint of the run in `path`, and compares it with what was trained.
  *
- * @throws {CommandError} if it differs by more than the tolerance; the folder is then renamed to `….failed`
+ * @throws {CommandError} if it differs by more than the tolerance; nothing is exported then
  */
 export async function exportAndCheck(
   path: string,
   flags: ExportFlags,
   signal: AbortSignal,
 ): Promise<{ readonly directory: string; readonly scenes: SceneSet; readonly evaluation: Evaluation }> {
-  const { checkParity, exportModel, modelCard } = await import("@air-onnx/export");
-  const { Evaluator, writeFileAtomic } = await import("@air-onnx/train");
+  const { exportModel } = await import("@air-onnx/export");
+  const { Evaluator } = await import("@air-onnx/train");
   const { openTrainedRun, trainingMinutes } = await import("../trained-run.js");
   const run = await openTrainedRun(path);
   const { config } = run.folder;
@@ -98,7 +98,17 @@ export async function exportAndCheck(
     hardware: `${cpus().length} cores of ${cpus()[0]?.model.trim() ?? "an unknown processor"}`,
     ...(minutes !== undefined && { trainingMinutes: minutes }),
   };
-  const manifest = await exportModel(
+  const verify = async (partial: string): Promise<CardDetails> => {
+    const report = await compare(partial, config.model, run.checkpoint.parameters, scenes, flags, signal);
+    print(parityTable(report));
+    if (!report.passed) {
+      throw new CommandError("The exported graphs differ from what was trained: nothing was exported");
+    }
+    const parity = paritySentence(report);
+    print(parity);
+    return { parity };
+  };
+  await exportModel(
     directory,
     {
       name,
@@ -107,34 +117,28 @@ export async function exportAndCheck(
       training: { dataset: config.dataset, seed: config.seed, steps: run.checkpoint.step, commit: revision() },
       metrics: { images, elbo, countAccuracyMap, countAccuracySampled },
     },
-    { overwrite: flags.overwrite === true, card },
+    { overwrite: flags.overwrite === true, card, verify },
   );
-  let report: ParityReport;
-  try {
-    using progress = await showProgress({ label: "parity" });
-    report = await checkParity(directory, config.model, run.checkpoint.parameters, scenes, {
-      images: flags.images,
-      tolerance: flags.tolerance,
-      backend: flags.backend,
-      signal,
-      onProgress: (done, total) => progress.update(done, total, `compared on ${done} of ${total} images`),
-    });
-  } catch (cause) {
-    // Whatever stopped the check, the model is not proven.
-    await rm(directory, { recursive: true, force: true });
-    throw cause;
-  }
-  print(parityTable(report));
-  if (!report.passed) {
-    const failed = `${directory}.failed`;
-    await rm(failed, { recursive: true, force: true });
-    await rename(directory, failed);
-    throw new CommandError(`The exported model differs from what was trained: it is now in ${failed}, for inspection`);
-  }
-  const parity = paritySentence(report);
-  print(parity);
-  await writeFileAtomic(join(directory, "README.md"), modelCard(manifest, { ...card, parity }));
   return { directory, scenes, evaluation };
+}
+
+async function compare(
+  directory: string,
+  model: AirConfig,
+  parameters: StateTensors,
+  scenes: SceneSet,
+  { images, tolerance, backend }: ExportFlags,
+  signal: AbortSignal,
+): Promise<ParityReport> {
+  const { checkParity } = await import("@air-onnx/export");
+  using progress = await showProgress({ label: "parity" });
+  return await checkParity(directory, model, parameters, scenes, {
+    images,
+    tolerance,
+    backend,
+    signal,
+    onProgress: (done, total) => progress.update(done, total, `compared on ${done} of ${total} images`),
+  });
 }
 
 function parityTable({ rows }: ParityReport): string {
