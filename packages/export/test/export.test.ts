@@ -174,9 +174,9 @@ describe("the parity check", () => {
 
   it("fails for other parameters, and names what differs", async () => {
     const directory = join(folder, "other");
-    const bias = parameters["encoder.output_bias"]!;
+    const bias = parameters["predictor.output_bias"]!;
     const moved = { ...bias, data: bias.data.map((value) => value + 0.01) };
-    await exportModel(directory, { ...model, parameters: { ...parameters, "encoder.output_bias": moved } });
+    await exportModel(directory, { ...model, parameters: { ...parameters, "predictor.output_bias": moved } });
     const report = await checkParity(directory, config, parameters, scenes, { backend: "cpu" });
     expect(report.passed).toBe(false);
     expect(report.rows.filter((row) => !row.within).map((row) => row.graph)).toEqual(
