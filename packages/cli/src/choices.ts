@@ -3,13 +3,23 @@
  * make each list complete.
  */
 import type { Device } from "@air-onnx/runtime-node";
-import type { DatasetName, EagerBackend, TrainConfig } from "@air-onnx/train";
+import type { DatasetName, EagerBackend, Split, TrainConfig } from "@air-onnx/train";
 
 function namesOf<Name extends string>(names: Readonly<Record<Name, true>>): Name[] {
   return Object.keys(names) as Name[];
 }
 
-export const datasetChoices = namesOf<DatasetName>({ "multi-strokes": true, "multi-mnist": true });
+/** The first is the default. */
+export const datasetChoices = namesOf<DatasetName>({
+  "multi-strokes": true,
+  "multi-mnist": true,
+  "multi-mnist-64": true,
+  "multi-dsprites-64": true,
+  npz: true,
+  "png-folder": true,
+});
+export const heldOutSplitChoices = ["test", "fresh"] as const satisfies readonly Split[];
+export const estimatorChoices = namesOf<TrainConfig["estimator"]>({ marginal: true, nvil: true });
 export const backendChoices = namesOf<TrainConfig["backend"]>({ onnxruntime: true, cpu: true, wasm: true });
 export const eagerBackendChoices = namesOf<EagerBackend>({ wasm: true, cpu: true });
 export const deviceChoices = namesOf<Device | "auto">({ cpu: true, cuda: true, webgpu: true, auto: true });

@@ -1,10 +1,18 @@
-/** The flags that say which data set and where it is kept, and loading it with progress. */
-import type { DataProgress, Dataset, DatasetName, TrainConfig } from "@air-onnx/train";
+/** The flags that say which data set, which of its images and where it is kept, and loading it with progress. */
+import type {
+  DataProgress,
+  DatasetChoices,
+  DatasetName,
+  DatasetOptions,
+  SceneSet,
+  TrainConfig,
+  TrainingData,
+} from "@air-onnx/train";
 import { type Command, Option } from "commander";
-import { datasetChoices } from "./choices.js";
+import { datasetChoices, heldOutSplitChoices } from "./choices.js";
 import { UsageError } from "./failures.js";
 import { count, duration } from "./format.js";
-import { integer } from "./option-values.js";
+import { integer, numberAbove } from "./option-values.js";
 import { notice } from "./output.js";
 import { showProgress } from "./progress.js";
 
@@ -14,12 +22,35 @@ export interface DataPlaces {
   readonly cacheDir?: string;
 }
 
-/** Which images of a data set. */
-export interface DataSizes {
-  readonly trainSize?: number;
+/** Which images of a data set are held out, as flags say it; a data set refuses what it does not take. */
+export interface HeldOutFlags {
   readonly testSize?: number;
   readonly dataSeed?: number;
+  readonly maxCount?: number;
+  readonly patchSize?: number;
+  readonly data?: string;
+  readonly testFraction?: number;
 }
+
+/** And which are trained on. */
+export interface ImageFlags extends HeldOutFlags {
+  readonly trainSize?: number;
+  readonly stream?: true;
+}
+
+/** The flags of {@link ImageFlags}. */
+export const imageOptions = {
+  stream: () => new Option("--stream", "train on new images without end instead of a fixed number of them"),
+  trainSize: () => new Option("--train-size <n>", "images to train on").argParser(integer(1)),
+  testSize: () => new Option("--test-size <n>", "images held out for evaluation").argParser(integer(1)),
+  dataSeed: () => new Option("--data-seed <n>", "which images are drawn, or held out").argParser(integer(0)),
+  maxCount: () => new Option("--max-count <n>", "most objects in a drawn image").argParser(integer(1)),
+  patchSize: () =>
+    new Option("--patch-size <n>", "side of a drawn object in 64x64 images, pixels").argParser(integer(1)),
+  data: () => new Option("--data <path>", "NPZ file of dataset npz, or folder of dataset png-folder"),
+  testFraction: () =>
+    new Option("--test-fraction <x>", "share of your own images held out for evaluation").argParser(numberAbove(0, 1)),
+} as const satisfies Record<keyof ImageFlags, () => Option>;
 
 export function addPlaceOptions(command: Command): Command {
   return command
@@ -37,30 +68,52 @@ export function addPlaceOptions(command: Command): Command {
 
 /** Of a command that measures on held-out images of a data set that its input names. */
 export function addHeldOutOptions(command: Command): Command {
-  return addPlaceOptions(
-    command
-      .addOption(new Option("--dataset <name>", "another data set than the model's own").choices(datasetChoices))
-      .addOption(testSizeOption())
-      .addOption(dataSeedOption()),
-  );
+  const { stream: _, trainSize: __, ...heldOut } = imageOptions;
+  command
+    .addOption(new Option("--dataset <name>", "another data set than the model's own").choices(datasetChoices))
+    .addOption(
+      new Option("--split <name>", "fresh: of multi-mnist, images of digits that training never saw")
+        .choices(heldOutSplitChoices)
+        .default("test"),
+    );
+  for (const option of Object.values(heldOut)) command.addOption(option());
+  return addPlaceOptions(command);
 }
 
-export function trainSizeOption(): Option {
-  return new Option("--train-size <n>", "images to train on").argParser(integer(1));
+/** What flags choose, in the words of the data sets. */
+export function choicesOf({ trainSize, testSize, dataSeed, maxCount, patchSize, data, testFraction }: ImageFlags) {
+  const choices = { trainSize, testSize, seed: dataSeed, maxCount, patchSize, path: data, testFraction };
+  // Absent rather than undefined, so that they can be laid over others.
+  return Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)) as DatasetChoices;
 }
 
-export function testSizeOption(): Option {
-  return new Option("--test-size <n>", "images held out for evaluation").argParser(integer(1));
+/** The held-out images of a run with `config`. */
+export function heldOutChoices(config: TrainConfig): DatasetChoices {
+  switch (config.dataset) {
+    case "npz":
+    case "png-folder":
+      return { path: config.path, testFraction: config.testFraction, seed: config.dataSeed };
+    case "multi-mnist":
+      return { testSize: config.testSize };
+    default:
+      return {
+        testSize: config.testSize,
+        seed: config.dataSeed,
+        maxCount: config.maxCount,
+        ...sideOf(config.dataset, config.model.imageSize),
+        ...("patchSize" in config && { patchSize: config.patchSize }),
+      };
+  }
 }
 
-export function dataSeedOption(): Option {
-  return new Option("--data-seed <n>", "which images of multi-strokes are drawn").argParser(integer(0));
+/** The side of its images, for a data set that can be drawn in any. */
+export function sideOf(name: DatasetName, imageSize: number): Pick<DatasetChoices, "imageSize"> {
+  return isBrought(name) || name === "multi-mnist" ? {} : { imageSize };
 }
 
-/** The images that `config` trains and evaluates on. */
-export function sizesOf(config: TrainConfig): DataSizes {
-  const { trainSize, testSize } = config;
-  return { trainSize, testSize, ...("dataSeed" in config && { dataSeed: config.dataSeed }) };
+/** Whether the images are the user's own. */
+export function isBrought(name: DatasetName): name is "npz" | "png-folder" {
+  return name === "npz" || name === "png-folder";
 }
 
 /** `name` as one of the data sets there are. */
@@ -72,19 +125,66 @@ export function datasetNamed(name: string, source: string): DatasetName {
   );
 }
 
-/** Loads a data set, showing progress, and downloading or building what is not in the cache. */
+interface LoadOptions {
+  readonly signal: AbortSignal;
+  readonly quiet?: boolean;
+}
+
+/** Everything of a data set, showing progress, and downloading or building what is not in the cache. */
 export async function loadData(
   name: DatasetName,
-  { dataSeed, trainSize, testSize }: DataSizes,
+  flags: ImageFlags,
+  places: DataPlaces,
+  options: LoadOptions,
+): Promise<TrainingData> {
+  if (flags.stream && flags.trainSize !== undefined) {
+    throw new UsageError("--stream and --train-size exclude each other: a stream has no end");
+  }
+  const { loadDataset, loadOwnImages, streamDataset } = await import("@air-onnx/train");
+  const choices = choicesOf(flags);
+  return reporting(name, places, options, (context) => {
+    if (flags.stream) return streamDataset(name, { ...choices, ...context });
+    // Loaded as for training, as the counts of some may not be known.
+    return isBrought(name)
+      ? loadOwnImages(name, { ...choices, ...context })
+      : loadDataset(name, { ...choices, ...context });
+  });
+}
+
+/** The images that `config` trains and evaluates on. */
+export async function loadRunData(
+  config: TrainConfig,
+  places: DataPlaces,
+  options: LoadOptions,
+): Promise<TrainingData> {
+  const { loadTrainingData } = await import("@air-onnx/train");
+  return reporting(config.dataset, places, options, (context) => loadTrainingData(config, context));
+}
+
+/** Only images held out for evaluation. */
+export async function loadHeldOut(
+  name: DatasetName,
+  choices: DatasetChoices,
+  places: DataPlaces,
+  { split = "test", ...options }: LoadOptions & { readonly split?: (typeof heldOutSplitChoices)[number] },
+): Promise<SceneSet> {
+  if (isBrought(name) && choices.path === undefined) {
+    throw new UsageError(`The images of dataset ${name} are your own: say where they are by --data`);
+  }
+  const { loadSplits } = await import("@air-onnx/train");
+  return reporting(name, places, options, async (context) => {
+    return (await loadSplits(name, [split], { ...choices, ...context }))[split];
+  });
+}
+
+async function reporting<Loaded>(
+  label: string,
   { mnistDir, cacheDir }: DataPlaces,
-  { signal, quiet = false }: { readonly signal: AbortSignal; readonly quiet?: boolean },
-): Promise<Dataset> {
-  const { loadDataset } = await import("@air-onnx/train");
-  using progress = await showProgress({ label: name, quiet });
-  return await loadDataset(name, {
-    seed: dataSeed,
-    trainSize,
-    testSize,
+  { signal, quiet = false }: LoadOptions,
+  load: (context: Omit<DatasetOptions, keyof DatasetChoices>) => Promise<Loaded>,
+): Promise<Loaded> {
+  using progress = await showProgress({ label, quiet });
+  return await load({
     // Set but empty, as a shell script may leave them, is not set.
     mnistDir: mnistDir || undefined,
     cacheDir: cacheDir || undefined,
@@ -92,16 +192,6 @@ export async function loadData(
     onNotice: notice,
     onProgress: (report) => progress.update(...describe(report)),
   });
-}
-
-/** Only the images held out for evaluation: the smallest training split stands in for the other. */
-export async function loadHeldOut(
-  name: DatasetName,
-  sizes: Omit<DataSizes, "trainSize">,
-  places: DataPlaces,
-  options: { readonly signal: AbortSignal; readonly quiet?: boolean },
-): Promise<Dataset["test"]> {
-  return (await loadData(name, { ...sizes, trainSize: 1 }, places, options)).test;
 }
 
 function describe(progress: DataProgress): [done: number, total: number | undefined, detail: string] {
@@ -114,7 +204,12 @@ function describe(progress: DataProgress): [done: number, total: number | undefi
   return [receivedBytes, totalBytes, `downloaded ${megabytes(receivedBytes)}${total} MB of ${file}`];
 }
 
-/** `20,000 training and 2,000 test images`, after `seconds`. */
-export function loadedLine({ name, train, test }: Dataset, seconds: number): string {
-  return `${name}: ${count(train.size)} images to train on, ${count(test.size)} held out, ready in ${duration(seconds)}`;
+/** `multi-strokes: 20,000 images to train on, 2,000 held out, ready in 3 s`. */
+export function loadedLine({ name, train, test }: TrainingData, seconds: number): string {
+  return `${name}: ${sizeInWords(train.size)} images to train on, ${count(test.size)} held out, ready in ${duration(seconds)}`;
+}
+
+/** The number of images of a set or stream. */
+export function sizeInWords(size: number): string {
+  return size === Number.POSITIVE_INFINITY ? "endless" : count(size);
 }

@@ -3,10 +3,10 @@
  * has no flag. Their meaning, defaults and validity are the training configuration's own.
  */
 import { readFileSync } from "node:fs";
-import type { TrainConfig } from "@air-onnx/train";
+import type { DatasetName, TrainConfig } from "@air-onnx/train";
 import { type Command, Option } from "commander";
-import { backendChoices, datasetChoices } from "./choices.js";
-import { dataSeedOption, testSizeOption, trainSizeOption } from "./dataset-options.js";
+import { backendChoices, datasetChoices, estimatorChoices } from "./choices.js";
+import { imageOptions, isBrought } from "./dataset-options.js";
 import { UsageError } from "./failures.js";
 import { integer, numberAbove } from "./option-values.js";
 
@@ -34,15 +34,21 @@ const flags: readonly (readonly [key: string, option: () => Option])[] = [
     "model.prior.presence",
     () => new Option("--presence-prior <p>", "prior probability of one more object").argParser(numberAbove(0, 1)),
   ],
+  ["estimator", () => new Option("--estimator <name>", "of the ELBO's gradient").choices(estimatorChoices)],
   ["backend", () => new Option("--backend <name>", "what computes the steps").choices(backendChoices)],
   ["threads", () => new Option("--threads <n>", "of the backend; 0 lets it choose").argParser(integer(0))],
   ["stepsPerRun", () => new Option("--steps-per-run <n>", "steps in one run of the graph").argParser(integer(1))],
   ["evaluateEvery", () => new Option("--evaluate-every <n>", "steps between evaluations").argParser(integer(1))],
   ["evaluateImages", () => new Option("--evaluate-images <n>", "images of an evaluation").argParser(integer(1))],
   ["checkpointEvery", () => new Option("--checkpoint-every <n>", "steps between checkpoints").argParser(integer(1))],
-  ["trainSize", trainSizeOption],
-  ["testSize", testSizeOption],
-  ["dataSeed", dataSeedOption],
+  ["stream", imageOptions.stream],
+  ["trainSize", imageOptions.trainSize],
+  ["testSize", imageOptions.testSize],
+  ["dataSeed", imageOptions.dataSeed],
+  ["maxCount", imageOptions.maxCount],
+  ["patchSize", imageOptions.patchSize],
+  ["path", imageOptions.data],
+  ["testFraction", imageOptions.testFraction],
 ];
 
 export function addSettingOptions(command: Command): Command {
@@ -68,7 +74,21 @@ export function givenSettings(options: Readonly<Record<string, unknown>>): Setti
   strong.forEach(({ key }, i) => {
     if (strong.findIndex((other) => other.key === key) < i) throw new UsageError(`${key} is set twice`);
   });
-  return [...fromFile, ...strong];
+  return overriding(fromFile, strong);
+}
+
+/**
+ * `weak` settings below `strong` ones, without those that have no meaning beside them: the other settings of a choice that
+ * is made anew, such as `model.likelihood.std` beside another `model.likelihood.type`, and the size of what is streamed.
+ */
+export function overriding(weak: readonly Setting[], strong: readonly Setting[]): Setting[] {
+  const earlier = new Map(weak.map(({ key, value }) => [key, value]));
+  const gone = (key: string): boolean =>
+    strong.some(({ key: by, value }) => {
+      if (by === "stream") return value === true && key === "trainSize";
+      return by.endsWith(".type") && key.startsWith(by.slice(0, -"type".length)) && earlier.get(by) !== value;
+    });
+  return [...weak.filter(({ key }) => !gone(key)), ...strong];
 }
 
 /** The settings of a configuration object, which is plain data. */
@@ -90,7 +110,7 @@ export async function configFrom(settings: readonly Setting[]): Promise<TrainCon
     return parseTrainConfig(input);
   } catch (cause) {
     if (!(cause instanceof Error && cause.name === "ConfigError")) throw cause;
-    const hints = await unknownSettings(settings);
+    const hints = await unknownSettings(settings, cause.message);
     throw new UsageError([cause.message, ...hints].join("\n"), { cause });
   }
 }
@@ -111,8 +131,7 @@ export async function fittedConfigFrom(
   const fitting: Setting[] = [];
   const lines: string[] = [];
   // What the defaults would be: sizes and steps alone can make them invalid.
-  const dataset = settings.filter(({ key }) => key === "dataset");
-  const defaults = await configFrom(dataset);
+  const defaults = await configFrom(settings.filter(({ key }) => key === "dataset" || key === "path"));
   if (typeof steps === "number" && isOpen("optimizer.warmupSteps") && steps < defaults.optimizer.warmupSteps) {
     const value = Math.floor(steps / 10);
     fitting.push({ key: "optimizer.warmupSteps", value });
@@ -127,31 +146,36 @@ export async function fittedConfigFrom(
   return config;
 }
 
-/** For each setting that does not exist, those that there are in its place. */
-async function unknownSettings(settings: readonly Setting[]): Promise<string[]> {
+/** For each setting that `complaint` calls unrecognized, those that there are in its place. */
+async function unknownSettings(settings: readonly Setting[], complaint: string): Promise<string[]> {
   const dataset = settings.findLast(({ key }) => key === "dataset")?.value ?? datasetChoices[0];
-  if (!datasetChoices.some((name) => name === dataset)) return [];
-  const known = settingsOf(await configFrom([{ key: "dataset", value: dataset }])).map(({ key }) => key);
+  const name = datasetChoices.find((choice) => choice === dataset);
+  if (!name) return [];
+  const known = (await defaultsOf(name)).map(({ key }) => key);
   const groupOf = (key: string): string => key.slice(0, key.lastIndexOf(".") + 1);
   return settings
-    .filter(({ key }) => !known.includes(key))
+    .filter(({ key }) => !known.includes(key) && key.split(".").some((part) => complaint.includes(`"${part}"`)))
     .map(({ key }) => {
       const siblings = known.filter((other) => other.startsWith(groupOf(key)));
-      return `There is no setting ${key}. There are: ${(siblings.length > 0 ? siblings : known).join(", ")}`;
+      return `There is no setting ${key} with dataset ${name}. There are: ${(siblings.length > 0 ? siblings : known).join(", ")}`;
     });
+}
+
+/** Every setting of a run on a data set of which nothing else is said; where the user's own images are is made up. */
+async function defaultsOf(name: DatasetName): Promise<Setting[]> {
+  const dataset = { key: "dataset", value: name };
+  return settingsOf(await configFrom(isBrought(name) ? [dataset, { key: "path", value: "." }] : [dataset]));
 }
 
 /** The command that trains with `config`: only what differs from the data set's defaults. */
 export async function commandFor(config: TrainConfig): Promise<string> {
   const defaults = new Map(
-    settingsOf(await configFrom([{ key: "dataset", value: config.dataset }])).map(({ key, value }) => [
-      key,
-      JSON.stringify(value),
-    ]),
+    (await defaultsOf(config.dataset)).map(({ key, value }) => [key, JSON.stringify(value)] as const),
   );
   const words = settingsOf(config).flatMap(({ key, value }) => {
-    if (key !== "dataset" && JSON.stringify(value) === defaults.get(key)) return [];
+    if (key !== "dataset" && key !== "path" && JSON.stringify(value) === defaults.get(key)) return [];
     const flag = flags.find(([flagKey]) => flagKey === key)?.[1]().long;
+    if (flag && value === true) return [flag];
     const text = typeof value === "string" ? value : JSON.stringify(value);
     return flag ? [flag, text] : ["--set", `${key}=${text}`];
   });

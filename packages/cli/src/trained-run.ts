@@ -2,11 +2,13 @@
 import {
   type Arrays,
   type Checkpoint,
+  checkpointShapes,
   loadNewestCheckpoint,
   openRunFolder,
   parameterShapes,
   type RunFolder,
   readMetrics,
+  type StateTensors,
 } from "@air-onnx/train";
 import { CommandError } from "./failures.js";
 import { notice } from "./output.js";
@@ -14,21 +16,23 @@ import { notice } from "./output.js";
 export interface TrainedRun {
   readonly folder: RunFolder;
   readonly checkpoint: Checkpoint;
-  /** The parameters without their shapes, as evaluation takes them. */
+  /** The parameters of the model, without those of the estimator's baseline if it has one. */
+  readonly tensors: StateTensors;
+  /** `tensors` without their shapes, as evaluation takes them. */
   readonly parameters: Arrays;
 }
 
 /** @throws {CommandError} if the run has no checkpoint yet */
 export async function openTrainedRun(path: string): Promise<TrainedRun> {
   const folder = openRunFolder(path);
-  const checkpoint = await loadNewestCheckpoint(folder, ({ model }) => parameterShapes(model), notice);
+  const checkpoint = await loadNewestCheckpoint(folder, checkpointShapes, notice);
   if (!checkpoint) {
     throw new CommandError(`${path} has no checkpoint yet: train it by air-onnx train --resume ${path}`);
   }
-  const parameters = Object.fromEntries(
-    Object.entries(checkpoint.parameters).map(([name, { data }]) => [name, data] as const),
-  );
-  return { folder, checkpoint, parameters };
+  const names = Object.keys(parameterShapes(folder.config.model));
+  const tensors = Object.fromEntries(names.map((name) => [name, checkpoint.parameters[name]!] as const));
+  const parameters = Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, data] as const));
+  return { folder, checkpoint, tensors, parameters };
 }
 
 /** Time spent in training steps up to `step`, by the run's log, in minutes; undefined if the log does not tell. */

@@ -91,11 +91,14 @@ export class Workplace implements Disposable {
   }
 }
 
-/** Settings of a model and data that train in a moment. */
-export const tiny: readonly string[] = [
-  ...["--train-size", "200", "--test-size", "60", "--batch-size", "4", "--steps-per-run", "10", "--threads", "1"],
+/** Settings of a model that trains in a moment. */
+export const tinyModel: readonly string[] = [
+  ...["--batch-size", "4", "--steps-per-run", "10", "--threads", "1"],
   ...["lstmSize", "predictorSize", "encoderSize", "decoderSize", "zWhatSize"].flatMap((size) => [
     "--set",
     `model.${size}=4`,
   ]),
 ];
+
+/** And of data that are drawn in one. */
+export const tiny: readonly string[] = ["--train-size", "200", "--test-size", "60", ...tinyModel];

@@ -116,6 +116,24 @@ describe("eval", () => {
   });
 });
 
+describe("eval on other images than the model's own", () => {
+  it("takes a file of the user's", async () => {
+    await succeedHere("data", "multi-strokes", "--train-size", "15", "--test-size", "5", "--npz", "other.npz");
+    const other = ["--dataset", "npz", "--data", "other.npz", "--test-fraction", "0.5"];
+    for (const path of ["run", "model"]) {
+      const measured = JSON.parse(await succeedHere("eval", path, "--json", ...other));
+      expect(measured).toMatchObject({ dataset: "npz", split: "test", images: 10 });
+    }
+    const { code, stderr } = await place.runHere(["eval", "model", "--dataset", "npz"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("say where they are by --data");
+  });
+
+  it("names a set without fresh images", async () => {
+    expect(await fail("eval", "run", "--split", "fresh")).toContain("multi-strokes has no fresh images");
+  });
+});
+
 describe("infer", () => {
   it("prints JSON for a folder of images", async () => {
     const scenes = JSON.parse(await succeed("infer", "model", "images"));
@@ -199,6 +217,29 @@ describe("data and doctor", () => {
     const counts = /^held out +60 +(\d+) +(\d+) +(\d+)$/m.exec(stdout)!.slice(1).map(Number);
     expect(counts.reduce((sum, each) => sum + each, 0)).toBe(60);
     expect(existsSync(place.at("d.png"))).toBe(true);
+  });
+
+  it("writes a set that it can read, to the last count", async () => {
+    const sizes = ["--train-size", "40", "--test-size", "10", "--max-count", "1"];
+    const drawn = await succeedHere("data", "multi-strokes", ...sizes, "--npz", "mine.npz");
+    expect(drawn).toContain("NPZ: mine.npz");
+    const read = await succeedHere("data", "npz", "--data", "mine.npz", "--test-fraction", "0.2");
+    expect(read).toMatch(/^npz: 40 images to train on, 10 held out/);
+    const withNone = (text: string): number =>
+      [...text.matchAll(/^(?:train|held out) +\d+ +(\d+) +\d+$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+    expect(withNone(read)).toBe(withNone(drawn));
+    expect(withNone(read)).toBeGreaterThan(0);
+  });
+
+  it("has no end of images in a stream, and does not write them", async () => {
+    const args = ["data", "multi-dsprites-64", "--stream", "--test-size", "5", "--patch-size", "12"];
+    const stdout = await succeedHere(...args);
+    expect(stdout).toMatch(/^multi-dsprites-64: endless images to train on, 5 held out/);
+    expect(stdout).toMatch(/^train +endless +\? +\? +\?$/m);
+    const { code, stderr } = await place.runHere([...args, "--npz", "endless.npz"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("a stream has no end");
+    expect(existsSync(place.at("endless.npz"))).toBe(false);
   });
 
   it("tells what works here", async () => {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Outcome, tiny, Workplace } from "./air-onnx.js";
+import { type Outcome, tiny, tinyModel, Workplace } from "./air-onnx.js";
 
 const place = new Workplace();
 afterAll(() => place[Symbol.dispose]());
@@ -54,6 +54,39 @@ describe("train", () => {
     const other = await place.runHere(["train", "--resume", "runs/multi-strokes-seed7", "--dataset", "multi-mnist"]);
     expect(other.code).toBe(2);
     expect(other.stderr).toContain('dataset: "multi-strokes" → "multi-mnist"');
+  });
+
+  it("trains on a stream, above a configuration file with a size", async () => {
+    writeFileSync(place.at("sized.json"), JSON.stringify({ trainSize: 150, testSize: 60 }));
+    const flags = ["--stream", "--max-count", "1", "--steps", "20", "--out", "runs/stream"];
+    const { code, stdout, stderr } = await place.runHere(["train", "--config", "sized.json", ...tinyModel, ...flags]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("multi-strokes: endless images to train on, 60 held out");
+    expect(savedConfig("runs/stream")).toMatchObject({ stream: true, maxCount: 1, testSize: 60 });
+    expect(savedConfig("runs/stream")).not.toHaveProperty("trainSize");
+  });
+
+  it("trains and exports by another estimator, with another likelihood than the file's, on the user's images", async () => {
+    const sizes = ["--train-size", "40", "--test-size", "10"];
+    await place.runHere(["data", "multi-strokes", ...sizes, "--npz", "mine.npz"]);
+    writeFileSync(place.at("gaussian.json"), JSON.stringify({ model: { likelihood: { type: "gaussian", std: 0.2 } } }));
+    const data = ["--dataset", "npz", "--data", "mine.npz", "--test-fraction", "0.2"];
+    const choices = ["--estimator", "nvil", "--set", "model.likelihood.type=bernoulli", "--steps", "20"];
+    const args = ["--config", "gaussian.json", ...tinyModel, ...data, ...choices, "--out", "runs/own"];
+    const trained = await place.runHere(["train", ...args]);
+    expect({ code: trained.code, stderr: trained.stderr }).toEqual({ code: 0, stderr: "" });
+    expect(savedConfig("runs/own")).toMatchObject({
+      estimator: "nvil",
+      path: "mine.npz",
+      testFraction: 0.2,
+      model: { likelihood: { type: "bernoulli", canvas: "union", pixelNoise: 0.05 } },
+    });
+    const exported = await place.runHere(["export", "runs/own", "--out", "own", "--images", "5", "--backend", "cpu"]);
+    expect({ code: exported.code, stderr: exported.stderr }).toEqual({ code: 0, stderr: "" });
+    const card = readFileSync(place.at("own/README.md"), "utf8");
+    expect(card).toContain("--dataset npz --data mine.npz --test-fraction 0.2");
+    expect(card).toContain("--set model.likelihood.type=bernoulli");
+    expect(card).toContain("--estimator nvil");
   });
 
   it("leaves no run folder behind when the data cannot be had", async () => {

@@ -59,6 +59,16 @@ describe("wrong usage ends with 2 and says what to write", () => {
     [["train", "--backend", "gpu"], "Allowed choices are onnxruntime, cpu, wasm"],
     [["train", "--dataset", "mnist"], "Allowed choices are multi-strokes, multi-mnist"],
     [["data", "mnist"], "Allowed choices are multi-strokes, multi-mnist"],
+    [["train", "--estimator", "guess"], "Allowed choices are marginal, nvil"],
+    [["train", "--test-fraction", "1"], "It must be a number between 0 and 1"],
+    [["train", "--dataset", "multi-mnist", "--max-count", "2"], "no setting maxCount with dataset multi-mnist"],
+    [["train", "--data", "mine.npz"], "no setting path with dataset multi-strokes"],
+    [["train", "--dataset", "npz"], "path: "],
+    [["train", "--dataset", "npz", "--data", "mine.npz", "--stream"], "no setting stream with dataset npz"],
+    [["train", "--max-count", "4"], "maxCount: must not exceed model.maxSteps (3)"],
+    [["train", "--stream", "--train-size", "9"], "trainSize: must be left out, as a stream has no end"],
+    [["data", "multi-strokes", "--stream", "--train-size", "9"], "--stream and --train-size exclude each other"],
+    [["eval", "run", "--split", "train"], "Allowed choices are test, fresh"],
     [["data"], "missing required argument 'dataset'"],
     [["infer", "model", "image.png", "--device", "tpu"], "Allowed choices are cpu, cuda, webgpu, auto"],
     [["infer", "model", "image.png", "--seed", "1"], "--seed needs --mode sample"],
@@ -92,7 +102,10 @@ describe("failures end with 1 and one message", () => {
     [["infer", "nowhere", "absent.png"], "There is no image absent.png"],
     [["sample", "nowhere"], "config.json is missing"],
     [["data", "multi-mnist", "--mnist-dir", "nowhere"], "nowhere"],
-    [["data", "multi-mnist", "--data-seed", "1"], "it takes no seed"],
+    [["data", "multi-mnist", "--data-seed", "1"], "multi-mnist takes no seed"],
+    [["data", "multi-strokes", "--patch-size", "9"], "multi-strokes takes no patchSize"],
+    [["data", "npz"], "npz needs the path of a file"],
+    [["data", "npz", "--data", "absent.npz", "--stream"], "npz cannot be streamed"],
   ])("%j", async (args, message) => {
     const { code, stdout, stderr } = await place.runHere(args);
     expect(stderr).toContain(message);

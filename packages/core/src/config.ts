@@ -9,6 +9,27 @@ const size = z.int().positive();
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 const positiveTriple = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
 
+/** How objects on one canvas become an image. */
+const likelihoodSchema = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("gaussian"),
+    /** Standard deviation of a pixel, in units of the [0, 1] intensity range. */
+    std: z.number().positive().default(0.3),
+  }),
+  /** For images that are black and white, or nearly so; a pixel between counts as that share of a white one. */
+  z.strictObject({
+    type: z.literal("bernoulli"),
+    /**
+     * How the canvas stays a probability where objects overlap:
+     * `union`: a pixel is lit if any object lights it, 1 - Π(1 - layer);
+     * `clamp`: the sum of the layers cut off at 1, the form of the reference implementation, without a gradient above.
+     */
+    canvas: z.enum(["union", "clamp"]).default("union"),
+    /** Probability that a pixel is the opposite of what the canvas says; it bounds what one pixel can cost. */
+    pixelNoise: z.number().gte(0).lt(0.5).default(0.05),
+  }),
+]);
+
 export const airConfigSchema = z
   .strictObject({
     /** Side S of the square image, pixels. */
@@ -31,13 +52,7 @@ export const airConfigSchema = z
     decoderSize: size.default(200),
     /** Added to the decoder's logits, so that an untrained patch is nearly black. */
     decoderBias: z.number().default(-2),
-    likelihood: z
-      .strictObject({
-        type: z.literal("gaussian"),
-        /** Standard deviation of a pixel, in units of the [0, 1] intensity range. */
-        std: z.number().positive().default(0.3),
-      })
-      .default({ type: "gaussian", std: 0.3 }),
+    likelihood: likelihoodSchema.default({ type: "gaussian", std: 0.3 }),
     prior: z
       .strictObject({
         /** Probability that one more object is present, per step. */

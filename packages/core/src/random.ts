@@ -79,6 +79,12 @@ export class RandomStream {
     return radius * Math.cos(angle);
   }
 
+  /** Fills `target` with numbers in [0, 1), of 24 random bits each so that float32 holds them, and returns it. */
+  fillUniform(target: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+    for (let i = 0; i < target.length; i++) target[i] = (this.uint32() >>> 8) * 2 ** -24;
+    return target;
+  }
+
   /** Fills `target` with draws from N(0, 1) and returns it. */
   fillNormal(target: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
     for (let i = 0; i < target.length; i++) target[i] = this.normal();

@@ -20,6 +20,15 @@ describe("parseAirConfig", () => {
     });
   });
 
+  it("fills the defaults of the likelihood that is asked for", () => {
+    expect(parseAirConfig({ likelihood: { type: "gaussian" } }).likelihood).toEqual({ type: "gaussian", std: 0.3 });
+    expect(parseAirConfig({ likelihood: { type: "bernoulli" } }).likelihood).toEqual({
+      type: "bernoulli",
+      canvas: "union",
+      pixelNoise: 0.05,
+    });
+  });
+
   it("is a fixed point: a parsed configuration parses to itself", () => {
     const config = parseAirConfig({ imageSize: 64, channels: 3, objectSize: 18, prior: { presence: 0.5 } });
     expect(parseAirConfig(JSON.parse(JSON.stringify(config)))).toEqual(config);
@@ -36,6 +45,9 @@ describe("parseAirConfig", () => {
     [{ prior: { whereStd: [0.2, 1, 0] } }, "prior.whereStd.2"],
     [{ prior: { whereMean: [3, 0] } }, "prior.whereMean"],
     [{ likelihood: { type: "laplace" } }, "likelihood.type"],
+    [{ likelihood: { type: "bernoulli", std: 0.3 } }, "std"],
+    [{ likelihood: { type: "bernoulli", pixelNoise: 0.5 } }, "likelihood.pixelNoise"],
+    [{ likelihood: { type: "bernoulli", canvas: "sum" } }, "likelihood.canvas"],
     [{ decoderBias: Number.NaN }, "decoderBias"],
     ["text", "top level"],
     [null, "top level"],

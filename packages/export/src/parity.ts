@@ -208,12 +208,13 @@ async function compareGraphs(
       eps_what: noise.fillNormal(new Float32Array(size * config.zWhatSize)),
     });
     differences.add("step", step);
+    const canvas = state.canvas!;
     state = Object.fromEntries(Object.keys(state).map((name) => [name, step.tfjs[`next_${name}`]!]));
     const decoder = await graphs.run("decoder", size, {
       z_where: state.z_where!,
       z_what: state.z_what!,
       presence: new Float32Array(size).fill(1),
-      canvas: new Float32Array(image.length),
+      canvas,
     });
     differences.add("decoder", decoder);
   }
@@ -273,6 +274,7 @@ async function compareLoop(
 
 /** The magnitude of the terms that cancel in an output, by its name: the normaliser of the pixels' Gaussian density. */
 function summedMagnitudes({ channels, imageSize, likelihood }: AirConfig): Record<string, number> {
+  if (likelihood.type !== "gaussian") return {};
   const normaliser = Math.abs(channels * imageSize ** 2 * Math.log(likelihood.std * Math.sqrt(2 * Math.PI)));
   return { log_likelihood: normaliser, elbo: normaliser };
 }

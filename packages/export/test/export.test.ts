@@ -2,10 +2,11 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { graphNames, graphSignatures, parseAirConfig, parseManifest } from "@air-onnx/core";
+import { type AirConfigInput, graphNames, graphSignatures, parseAirConfig, parseManifest } from "@air-onnx/core";
 import { AirModel } from "@air-onnx/runtime-node";
 import { decodeModel } from "@air-onnx/tracer";
 import {
+  estimators,
   generateMultiStrokes,
   initialParameters,
   type SceneSet,
@@ -24,6 +25,15 @@ const model: TrainedModel = {
   parameters,
   training: { dataset: "multi-strokes", seed: 0, steps: 0, commit: null },
   metrics: { countAccuracyMap: 0.5, elbo: -12.5 },
+};
+
+/** Parameters of a model that, untrained as it is, finds the most objects in every image. */
+const eagerParameters: StateTensors = {
+  ...parameters,
+  "predictor.output_bias": {
+    shape: parameters["predictor.output_bias"]!.shape,
+    data: Float32Array.from(parameters["predictor.output_bias"]!.data, (value, i) => (i === 0 ? 3 : value)),
+  },
 };
 
 let folder: string;
@@ -127,6 +137,14 @@ describe("the graphs", () => {
     }
   });
 
+  it("leave out what an estimator learned beside the model", () => {
+    const own = estimators.nvil.parameters(config);
+    const all = initialParameters(config, 0, own);
+    expect(Object.keys(all).length).toBeGreaterThan(Object.keys(parameters).length);
+    const [withOwn, without] = [encodeGraphs(config, all), encodeGraphs(config, parameters)];
+    for (const name of graphNames) expect(Buffer.compare(withOwn[name], without[name]), name).toBe(0);
+  });
+
   it("give the same numbers for an image whatever batch it is in", async () => {
     const session = await ort.InferenceSession.create(encodeGraphs(config, parameters).encoder);
     const pixels = 2500;
@@ -172,6 +190,15 @@ describe("the parity check", () => {
     for (const output of ["elbo", "countProbabilities", "reconstruction"]) expect(outputs).toContain(`loop.${output}`);
   });
 
+  it.each(["union", "clamp"] as const)("passes for a Bernoulli model whose canvas is a %s", async (canvas) => {
+    const directory = join(folder, `bernoulli-${canvas}`);
+    const bernoulli = parseAirConfig({ ...config, likelihood: { type: "bernoulli", canvas } });
+    await exportModel(directory, { ...model, config: bernoulli, parameters: eagerParameters });
+    const report = await checkParity(directory, bernoulli, eagerParameters, scenes, { backend: "cpu" });
+    expect(report.rows.filter((row) => !row.within)).toEqual([]);
+    expect(report.passed).toBe(true);
+  });
+
   it("fails for other parameters, and names what differs", async () => {
     const directory = join(folder, "other");
     const bias = parameters["predictor.output_bias"]!;
@@ -185,16 +212,22 @@ describe("the parity check", () => {
   });
 });
 
-it("redraws what it inferred", async () => {
-  const directory = join(folder, "redraw");
-  // Presence and windows that an untrained model does not have: two objects in every image.
-  const bias = parameters["predictor.output_bias"]!;
-  const eager = { ...bias, data: Float32Array.from(bias.data, (value, i) => (i === 0 ? 3 : value)) };
-  await exportModel(directory, { ...model, parameters: { ...parameters, "predictor.output_bias": eager } });
+it.each<NonNullable<AirConfigInput["likelihood"]>>([
+  { type: "gaussian" },
+  { type: "bernoulli" },
+  { type: "bernoulli", canvas: "clamp" },
+])("redraws what it inferred, %j", async (likelihood) => {
+  const directory = join(folder, `redraw-${Object.values(likelihood).join("-")}`);
+  const drawing = parseAirConfig({ ...config, likelihood, decoderBias: 1 });
+  await exportModel(directory, { ...model, config: drawing, parameters: eagerParameters });
   await using loaded = await AirModel.fromPretrained(directory);
   const images = Float32Array.from(scenes.images, (value) => value / 255);
   const inferred = await loaded.infer(images);
   expect(inferred.every((scene) => scene.count > 0)).toBe(true);
+  if (likelihood.type === "bernoulli") {
+    const brightest = inferred.map(({ reconstruction }) => Math.max(...reconstruction));
+    expect(Math.max(...brightest)).toBeLessThanOrEqual(1);
+  }
   const drawn = await loaded.decode(inferred);
   inferred.forEach((scene, i) => {
     scene.reconstruction.forEach((value, pixel) => {

@@ -5,11 +5,11 @@
  */
 import { logCountPrior, RandomStream } from "@air-onnx/core";
 import type { TrainConfig } from "./config.js";
-import { fillBatch, pixelsPerImage, type SceneSet } from "./data/scene-set.js";
+import { fillBatch, type ImageSource, pixelsPerImage } from "./data/scene-set.js";
 import type { StepInputs } from "./engine/engine.js";
 import type { Estimator } from "./objective/estimator.js";
 import { estimators } from "./objective/estimators.js";
-import { adamScalars, warmupCosine } from "./optimizer/schedule.js";
+import { adamScalars, annealedProbability, warmupCosine } from "./optimizer/schedule.js";
 
 /** First parts of the names of random streams; see also `INITIAL_PARAMETERS_STREAM`. */
 const ORDER_STREAM = 0x6f726472;
@@ -18,10 +18,10 @@ const NOISE_STREAM = 0x6e6f6973;
 export class Batches {
   readonly #config: TrainConfig;
   readonly #estimator: Estimator;
-  readonly #scenes: SceneSet;
+  readonly #scenes: ImageSource;
   readonly #orders = new Map<number, Uint32Array>();
 
-  constructor(config: TrainConfig, scenes: SceneSet) {
+  constructor(config: TrainConfig, scenes: ImageSource) {
     this.#config = config;
     this.#estimator = estimators[config.estimator];
     this.#scenes = scenes;
@@ -34,23 +34,24 @@ export class Batches {
     const images = new Float32Array(steps * batchSize * pixels);
     fillBatch(this.#scenes, this.#indices(done * batchSize, steps * batchSize), images);
 
-    const noiseShapes = Object.entries(this.#estimator.noise(model, batchSize));
-    const sizes = noiseShapes.map(([, shape]) => shape.reduce((product, dim) => product * dim, 1));
-    const noise = Object.fromEntries(noiseShapes.map(([name], i) => [name, new Float32Array(steps * sizes[i]!)]));
+    const noiseSpecs = Object.entries(this.#estimator.noise(model, batchSize));
+    const sizes = noiseSpecs.map(([, { shape }]) => shape.reduce((product, dim) => product * dim, 1));
+    const noise = Object.fromEntries(noiseSpecs.map(([name], i) => [name, new Float32Array(steps * sizes[i]!)]));
     const stepSize = new Float32Array(steps);
     const rootCorrection = new Float32Array(steps);
-    const prior = logCountPrior(model.prior.presence, model.maxSteps);
-    const priors = new Float32Array(steps * prior.length);
+    const priors = new Float32Array(steps * (model.maxSteps + 1));
     for (let k = 0; k < steps; k++) {
       const stream = new RandomStream(seed, NOISE_STREAM, done + k);
-      noiseShapes.forEach(([name], i) => {
-        stream.fillNormal(noise[name]!.subarray(k * sizes[i]!, (k + 1) * sizes[i]!));
+      noiseSpecs.forEach(([name, { distribution }], i) => {
+        const target = noise[name]!.subarray(k * sizes[i]!, (k + 1) * sizes[i]!);
+        if (distribution === "normal") stream.fillNormal(target);
+        else stream.fillUniform(target);
       });
       const update = done + k + 1;
       const scalars = adamScalars(update, this.learningRate(update), optimizer);
       stepSize[k] = scalars.stepSize;
       rootCorrection[k] = scalars.rootCorrection;
-      priors.set(prior, k * prior.length);
+      priors.set(logCountPrior(this.presencePrior(update), model.maxSteps), k * (model.maxSteps + 1));
     }
     return { steps, images, noise, stepSize, rootCorrection, logCountPrior: priors };
   }
@@ -66,10 +67,17 @@ export class Batches {
     });
   }
 
-  /** Images `start` to `start + count` of an endless sequence of epochs, each a random order of the whole set. */
+  /** Prior probability of one more object at update t = 1, 2, …. */
+  presencePrior(update: number): number {
+    const { model, presencePriorSchedule } = this.#config;
+    return presencePriorSchedule ? annealedProbability(update, presencePriorSchedule) : model.prior.presence;
+  }
+
+  /** Images `start` to `start + count` of a stream, or of an endless sequence of epochs, each a random order of the set. */
   #indices(start: number, count: number): Uint32Array {
     const size = this.#scenes.size;
-    const indices = new Uint32Array(count);
+    const indices = Uint32Array.from({ length: count }, (_, i) => start + i);
+    if (size === Number.POSITIVE_INFINITY) return indices;
     for (let i = 0; i < count; i++) {
       const position = start + i;
       indices[i] = this.#order(Math.floor(position / size))[position % size]!;

@@ -1,15 +1,17 @@
 /**
- * One training run as a value: data, model, objective, optimiser and schedule, with every default in this file.
+ * One training run as a value: data, model, objective, optimiser and schedule, with every default in this file but those
+ * of the data sets, which are in dataset-config.ts.
  *
  * A run is a function of this configuration: two runs with equal ones give equal parameters on one machine and thread.
  */
 import { airConfigSchema, parseWith } from "@air-onnx/core";
 import { z } from "zod";
-import { type DatasetName, datasetNames } from "./data/dataset.js";
-import { MULTI_MNIST_IMAGE_SIZE, originalMultiMnist } from "./data/multi-mnist.js";
+import { type DatasetName, datasetNames, datasetSizes } from "./data/dataset.js";
+import { datasetConflicts, datasetSettings } from "./dataset-config.js";
 
 const count = z.int().positive();
 const seed = z.int().nonnegative();
+const probability = z.number().gt(0).lt(1);
 const decayRate = z.number().gte(0).lt(1);
 
 const optimizerSchema = z.strictObject({
@@ -17,19 +19,24 @@ const optimizerSchema = z.strictObject({
   learningRate: z.number().positive().default(1e-3),
   /** Adam's step size at the last step, reached along half a cosine. */
   finalLearningRate: z.number().nonnegative().default(1e-4),
+  /** As `learningRate`, of the baseline of estimator nvil; it rises and falls in the same proportions. */
+  baselineLearningRate: z.number().positive().default(1e-2),
   /** Steps over which the step size rises linearly from 0. */
   warmupSteps: z.int().nonnegative().default(200),
   beta1: decayRate.default(0.9),
   beta2: decayRate.default(0.999),
   epsilon: z.number().positive().default(1e-8),
-  /** Gradients whose global norm is larger are scaled down to it. */
+  /** Gradients whose global norm is larger are scaled down to it, those of the model and of a baseline apart. */
   clipNorm: z.number().positive().default(10),
 });
 
 const settings = {
   model: airConfigSchema.prefault({}),
-  /** How the gradient of the ELBO is had: `marginal` sums over the object count exactly. */
-  estimator: z.enum(["marginal"]).default("marginal"),
+  /**
+   * How the gradient of the ELBO is had: `marginal` sums over the object count exactly; `nvil`, the paper's, samples it
+   * and learns a baseline.
+   */
+  estimator: z.enum(["marginal", "nvil"]).default("marginal"),
   /** What computes a training step: one traced ONNX graph, or TensorFlow.js op by op. */
   backend: z.enum(["onnxruntime", "cpu", "wasm"]).default("onnxruntime"),
   /** Threads of the backend; 0 leaves the choice to onnxruntime. */
@@ -41,6 +48,11 @@ const settings = {
   /** Training steps inside one run of the traced graph. */
   stepsPerRun: count.default(20),
   optimizer: optimizerSchema.prefault({}),
+  /**
+   * The prior probability of one more object during training, for the model's own: its log-odds move from those of `from`
+   * to those of `to` in a line over the first `steps` steps. Evaluation always takes model.prior.presence.
+   */
+  presencePriorSchedule: z.strictObject({ from: probability, to: probability, steps: count }).optional(),
   /** Steps between evaluations on held-out images. */
   evaluateEvery: count.default(500),
   /** Held-out images of one evaluation. */
@@ -49,27 +61,14 @@ const settings = {
   checkpointEvery: count.default(500),
 };
 
-const multiMnistTest = originalMultiMnist.testSize;
-const multiMnistTrain = originalMultiMnist.size - multiMnistTest;
-
 export const trainConfigSchema = z
   .discriminatedUnion("dataset", [
-    z.strictObject({
-      dataset: z.literal("multi-mnist"),
-      ...settings,
-      /** Images to train on, and held out for evaluation: the first of each split of the fixed set. */
-      trainSize: count.max(multiMnistTrain).default(multiMnistTrain),
-      testSize: count.max(multiMnistTest).default(multiMnistTest),
-    }),
-    z.strictObject({
-      dataset: z.literal("multi-strokes"),
-      ...settings,
-      /** Images drawn to train on, and held out for evaluation. */
-      trainSize: count.default(20_000),
-      testSize: count.default(2000),
-      /** Of the images themselves: runs with different `seed` can share them. */
-      dataSeed: seed.default(0),
-    }),
+    z.strictObject({ ...datasetSettings["multi-mnist"], ...settings }),
+    z.strictObject({ ...datasetSettings["multi-strokes"], ...settings }),
+    z.strictObject({ ...datasetSettings["multi-mnist-64"], ...settings }),
+    z.strictObject({ ...datasetSettings["multi-dsprites-64"], ...settings }),
+    z.strictObject({ ...datasetSettings.npz, ...settings }),
+    z.strictObject({ ...datasetSettings["png-folder"], ...settings }),
   ])
   .superRefine((config, context) => {
     const reject = (path: string, message: string): void => {
@@ -93,34 +92,45 @@ export const trainConfigSchema = z
         `must not exceed optimizer.learningRate (${learningRate}), got ${finalLearningRate}`,
       );
     }
-    const { trainSize, testSize, batchSize, evaluateImages } = config;
-    if (batchSize > trainSize) reject("batchSize", `must not exceed trainSize (${trainSize}), got ${batchSize}`);
-    if (evaluateImages > testSize) {
-      reject("evaluateImages", `must not exceed testSize (${testSize}), got ${evaluateImages}`);
-    }
-    // multi-strokes has the form of multi-mnist.
-    const form = { imageSize: MULTI_MNIST_IMAGE_SIZE, channels: 1 };
-    for (const key of ["imageSize", "channels"] as const) {
-      if (model[key] !== form[key]) {
-        reject(
-          `model.${key}`,
-          `must be ${form[key]}, as in the images of dataset ${config.dataset}; got ${model[key]}`,
-        );
+    if ("testSize" in config) {
+      const { trainSize, testSize, batchSize, evaluateImages } = config;
+      if (trainSize !== undefined && batchSize > trainSize) {
+        reject("batchSize", `must not exceed trainSize (${trainSize}), got ${batchSize}`);
+      }
+      if (evaluateImages > testSize) {
+        reject("evaluateImages", `must not exceed testSize (${testSize}), got ${evaluateImages}`);
       }
     }
+    for (const [key, message] of datasetConflicts(config, model)) reject(key, message);
   });
 
 export type TrainConfig = z.output<typeof trainConfigSchema>;
 export type TrainConfigInput = z.input<typeof trainConfigSchema>;
 
 /** What each data set changes in the schema's defaults. */
-export const trainPresets: { readonly [D in DatasetName]: Extract<TrainConfigInput, { dataset: D }> } = {
-  "multi-mnist": { dataset: "multi-mnist" },
-  "multi-strokes": { dataset: "multi-strokes", steps: 3000 },
+export const trainPresets: {
+  readonly [D in DatasetName]: Omit<Extract<TrainConfigInput, { dataset: D }>, "path">;
+} = {
+  "multi-mnist": { dataset: "multi-mnist", trainSize: datasetSizes["multi-mnist"].train },
+  "multi-strokes": { dataset: "multi-strokes", trainSize: datasetSizes["multi-strokes"].train, steps: 3000 },
+  // Windows of 64/s pixels: objects of 9 to 18 px, and positions uniform over the image, whose x and y grow with s.
+  "multi-mnist-64": {
+    dataset: "multi-mnist-64",
+    trainSize: datasetSizes["multi-mnist-64"].train,
+    model: { imageSize: 64, objectSize: 18, prior: { whereMean: [4.5, 0, 0], whereStd: [0.5, 1.9, 1.9] } },
+  },
+  "multi-dsprites-64": {
+    dataset: "multi-dsprites-64",
+    trainSize: datasetSizes["multi-dsprites-64"].train,
+    model: { imageSize: 64, channels: 3, objectSize: 18, prior: { whereMean: [4.5, 0, 0], whereStd: [1, 2, 2] } },
+  },
+  npz: { dataset: "npz" },
+  "png-folder": { dataset: "png-folder" },
 };
 
 const datasetChoice = z.looseObject({
   dataset: z.enum(datasetNames, { error: `must be one of ${datasetNames.join(", ")}` }),
+  stream: z.unknown().optional(),
 });
 
 /**
@@ -130,8 +140,11 @@ const datasetChoice = z.looseObject({
  */
 export function parseTrainConfig(input: TrainConfigInput | unknown): TrainConfig {
   const what = "training configuration";
-  const { dataset } = parseWith(datasetChoice, input, what);
-  return parseWith(trainConfigSchema, overlay(trainPresets[dataset], input), what);
+  const { dataset, stream } = parseWith(datasetChoice, input, what);
+  const preset: Record<string, unknown> = { ...trainPresets[dataset] };
+  // A stream has no size.
+  if (stream === true) delete preset.trainSize;
+  return parseWith(trainConfigSchema, overlay(preset, input), what);
 }
 
 /**

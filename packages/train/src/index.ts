@@ -2,6 +2,7 @@ export { FileError, reasonInWords, temporaryPath, writeFileAtomic } from "./atom
 export { Batches } from "./batches.js";
 export { describeConfigDifference, parseTrainConfig, type TrainConfig, type TrainConfigInput } from "./config.js";
 export * from "./data/index.js";
+export { type DataPlaces, loadTrainingData } from "./dataset-config.js";
 export { createEngine, stepDefinition } from "./engine/create.js";
 export { createEagerEngine, type EagerBackend, useEagerBackend } from "./engine/eager.js";
 export * from "./engine/engine.js";
@@ -15,4 +16,11 @@ export { estimators } from "./objective/estimators.js";
 export { evaluateScenes } from "./objective/marginal.js";
 export * from "./pictures/index.js";
 export * from "./run/index.js";
-export { DivergedError, type TrainEvent, type TrainOptions, type TrainResult, train } from "./train.js";
+export {
+  checkpointShapes,
+  DivergedError,
+  type TrainEvent,
+  type TrainOptions,
+  type TrainResult,
+  train,
+} from "./train.js";

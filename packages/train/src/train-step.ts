@@ -4,7 +4,7 @@
 import type { AirConfig } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { type Parameters, parameter, parameterShapes } from "./model/parameters.js";
-import type { Estimator, Noise, Schedules } from "./objective/estimator.js";
+import { type Estimator, type Noise, type Schedules, trainedParameterShapes } from "./objective/estimator.js";
 import {
   type AdamOptions,
   type AdamScalarTensors,
@@ -12,6 +12,7 @@ import {
   adamUpdate,
   clipByGlobalNorm,
   defaultAdam,
+  type LearningRateScales,
   type Tensors,
 } from "./optimizer/adam.js";
 
@@ -19,7 +20,7 @@ import {
 export type Metrics = Readonly<Record<string, tf.Scalar>>;
 
 export interface LossAndGradients {
-  /** One per parameter, in the order of `parameterShapes`. */
+  /** One per parameter, in the order of `trainedParameterShapes`. */
   readonly gradients: Tensors;
   /** `loss`, `elbo` and the estimator's own. */
   readonly metrics: Metrics;
@@ -38,7 +39,7 @@ export type LossAndGradientsFunction = (
 ) => LossAndGradients;
 
 export function lossAndGradients(estimator: Estimator, config: AirConfig): LossAndGradientsFunction {
-  const names = Object.keys(parameterShapes(config));
+  const names = Object.keys(trainedParameterShapes(estimator, config));
   return (parameters, image, noise, schedules) =>
     tf.tidy(() => {
       const kept: [string, tf.Scalar][] = [];
@@ -66,16 +67,17 @@ export function lossAndGradients(estimator: Estimator, config: AirConfig): LossA
 }
 
 export interface TrainStepOptions {
-  /** Largest joint norm of all gradients. */
+  /** Largest joint norm of the gradients of the model's parameters, and of those of the estimator's own. */
   readonly maxGradientNorm: number;
   readonly adam?: AdamOptions;
+  readonly learningRateScales?: LearningRateScales;
 }
 
 /** The scalars and vectors of one update that are not learned. */
 export type StepScalars = AdamScalarTensors & Schedules;
 
 export interface TrainStepResult extends AdamState {
-  /** `loss`, `elbo`, the estimator's own, and `gradientNorm`, before clipping. */
+  /** `loss`, `elbo`, the estimator's own, and `gradientNorm`: of the model's parameters, before clipping. */
   readonly metrics: Metrics;
 }
 
@@ -91,14 +93,25 @@ export type TrainStepFunction = (
 export function trainStep(
   estimator: Estimator,
   config: AirConfig,
-  { maxGradientNorm, adam = defaultAdam }: TrainStepOptions,
+  { maxGradientNorm, adam = defaultAdam, learningRateScales = {} }: TrainStepOptions,
 ): TrainStepFunction {
   const differentiate = lossAndGradients(estimator, config);
+  const modelNames = Object.keys(parameterShapes(config));
+  const ownNames = Object.keys(estimator.parameters(config));
   return (state, image, noise, scalars) =>
     tf.tidy(() => {
       const { gradients, metrics } = differentiate(state.parameters, image, noise, scalars);
-      const clipped = clipByGlobalNorm(gradients, maxGradientNorm);
-      const next = adamUpdate({ ...state, gradients: clipped.gradients }, scalars, adam);
+      const clip = (names: readonly string[]) =>
+        clipByGlobalNorm(Object.fromEntries(names.map((name) => [name, gradients[name]!])), maxGradientNorm);
+      const clipped = clip(modelNames);
+      // Apart from the model's: those of a baseline are orders of magnitude longer, and would leave nothing of them.
+      const own = ownNames.length > 0 ? clip(ownNames).gradients : {};
+      const next = adamUpdate(
+        { ...state, gradients: { ...clipped.gradients, ...own } },
+        scalars,
+        adam,
+        learningRateScales,
+      );
       return { ...next, metrics: { ...metrics, gradientNorm: clipped.norm } };
     });
 }

@@ -5,11 +5,13 @@ import { boxFromZWhere } from "@air-onnx/core";
 import { writeFileAtomic } from "./atomic-file.js";
 import { Batches } from "./batches.js";
 import type { TrainConfig } from "./config.js";
-import { type Dataset, fillBatch, pixelsPerImage, type SceneSet } from "./data/scene-set.js";
+import { fillBatch, pixelsPerImage, type SceneSet, type TrainingData } from "./data/scene-set.js";
 import { createEngine } from "./engine/create.js";
 import { type Arrays, type EngineState, initialState } from "./engine/engine.js";
 import { type Evaluation, Evaluator } from "./evaluate.js";
-import { initialParameters, parameterShapes } from "./model/parameters.js";
+import { initialParameters } from "./model/parameters.js";
+import { trainedParameterShapes } from "./objective/estimator.js";
+import { estimators } from "./objective/estimators.js";
 import { encodePng, reconstructionSheet } from "./pictures/index.js";
 import {
   keepNewestCheckpoints,
@@ -86,7 +88,11 @@ const PICTURE = { images: 24, columns: 8, scale: 2 } as const;
  *
  * @throws {DivergedError} at the first loss that is not finite
  */
-export async function train(folder: RunFolder, dataset: Dataset, options: TrainOptions = {}): Promise<TrainResult> {
+export async function train(
+  folder: RunFolder,
+  dataset: TrainingData,
+  options: TrainOptions = {},
+): Promise<TrainResult> {
   const { config } = folder;
   const { onEvent = () => {}, notify = () => {}, signal } = options;
   refuseOtherImages(config, dataset);
@@ -167,13 +173,12 @@ async function startingState(
   { resume = false, notify = () => {} }: TrainOptions,
 ): Promise<{ step: number; state: EngineState }> {
   const { config } = folder;
-  const checkpoint = resume
-    ? await loadNewestCheckpoint(folder, ({ model }) => parameterShapes(model), notify)
-    : undefined;
+  const checkpoint = resume ? await loadNewestCheckpoint(folder, checkpointShapes, notify) : undefined;
   if (!checkpoint) {
     if (resume) notify("The run has no checkpoint yet: starting from the beginning.");
     await log.truncateAfter(0);
-    const values = Object.entries(initialParameters(config.model, config.seed));
+    const own = estimators[config.estimator].parameters(config.model);
+    const values = Object.entries(initialParameters(config.model, config.seed, own));
     return { step: 0, state: initialState(Object.fromEntries(values.map(([name, { data }]) => [name, data]))) };
   }
   await log.truncateAfter(checkpoint.step);
@@ -189,10 +194,15 @@ async function startingState(
   };
 }
 
+/** The shape of every parameter in a checkpoint of a run with this configuration: the model's, and the estimator's own. */
+export function checkpointShapes({ estimator, model }: TrainConfig): Record<string, number[]> {
+  return trainedParameterShapes(estimators[estimator], model);
+}
+
 function checkpointTensors(config: TrainConfig, state: EngineState) {
   const tensors = (arrays: Arrays) =>
     Object.fromEntries(
-      Object.entries(parameterShapes(config.model)).map(([name, shape]) => [name, { shape, data: arrays[name]! }]),
+      Object.entries(checkpointShapes(config)).map(([name, shape]) => [name, { shape, data: arrays[name]! }]),
     );
   return {
     parameters: tensors(state.parameters),
@@ -201,7 +211,7 @@ function checkpointTensors(config: TrainConfig, state: EngineState) {
   };
 }
 
-function refuseOtherImages(config: TrainConfig, dataset: Dataset): void {
+function refuseOtherImages(config: TrainConfig, dataset: TrainingData): void {
   const { imageSize, channels } = config.model;
   for (const scenes of [dataset.train, dataset.test]) {
     if (scenes.imageSize === imageSize && scenes.channels === channels) continue;

@@ -13,16 +13,23 @@ const failure = (input: unknown): string => {
   throw new Error("The configuration was accepted");
 };
 
+/** The least that each dataset needs to be told. */
+const least = datasetNames.map((dataset) =>
+  dataset === "npz" || dataset === "png-folder" ? { dataset, path: "images" } : { dataset },
+);
+
 describe("parseTrainConfig", () => {
-  it("needs nothing but the name of a dataset", () => {
-    for (const dataset of datasetNames) {
-      const config = parseTrainConfig({ dataset });
+  it("needs nothing but the name of a dataset, or the path of one's own", () => {
+    for (const input of least) {
+      const { dataset } = input;
+      const config = parseTrainConfig(input);
       expect(config.dataset).toBe(dataset);
       expect(config.batchSize).toBe(64);
       expect(config.model.maxSteps).toBe(3);
       expect(config.optimizer).toEqual({
         learningRate: 1e-3,
         finalLearningRate: 1e-4,
+        baselineLearningRate: 1e-2,
         warmupSteps: 200,
         beta1: 0.9,
         beta2: 0.999,
@@ -40,15 +47,15 @@ describe("parseTrainConfig", () => {
   });
 
   it("reads back what it wrote as JSON", () => {
-    for (const dataset of datasetNames) {
-      const config = parseTrainConfig({ dataset, seed: 7 });
+    for (const input of [...least, { dataset: "multi-mnist", stream: true }]) {
+      const config = parseTrainConfig({ ...input, seed: 7 });
       expect(parseTrainConfig(JSON.parse(JSON.stringify(config)))).toEqual(config);
     }
   });
 
   it("lists the datasets when none or an unknown one is named", () => {
     for (const input of [{}, { dataset: "mnist" }]) {
-      expect(failure(input)).toContain("dataset: must be one of multi-strokes, multi-mnist");
+      expect(failure(input)).toContain(`dataset: must be one of ${datasetNames.join(", ")}`);
     }
     expect(failure("fast")).toContain("training configuration");
   });
@@ -67,6 +74,41 @@ describe("parseTrainConfig", () => {
     expect(failure({ dataset: "multi-mnist", dataSeed: 1 })).toContain('"dataSeed"');
   });
 
+  it("gives each dataset a model of its form", () => {
+    expect(parseTrainConfig({ dataset: "multi-mnist-64" }).model).toMatchObject({
+      imageSize: 64,
+      channels: 1,
+      objectSize: 18,
+      maxSteps: 3,
+    });
+    expect(parseTrainConfig({ dataset: "multi-dsprites-64" }).model).toMatchObject({ imageSize: 64, channels: 3 });
+    expect(parseTrainConfig({ dataset: "multi-strokes", model: { imageSize: 64 } }).model.imageSize).toBe(64);
+  });
+
+  it("has no size of a stream", () => {
+    const config = parseTrainConfig({ dataset: "multi-mnist", stream: true, batchSize: 60_000 });
+    expect(config).not.toHaveProperty("trainSize");
+    expect(failure({ dataset: "multi-mnist", stream: true, trainSize: 10 })).toContain(
+      "trainSize: must be left out, as a stream has no end",
+    );
+    expect(failure({ dataset: "npz", path: "x.npz", stream: true })).toContain('"stream"');
+  });
+
+  it("refuses a form that the dataset cannot have", () => {
+    expect(failure({ dataset: "multi-strokes", maxCount: 4 })).toContain(
+      "maxCount: must not exceed model.maxSteps (3), the most objects the model can find; got 4",
+    );
+    expect(failure({ dataset: "multi-strokes", model: { imageSize: 27, objectSize: 20 } })).toContain(
+      "model.imageSize: must be at least 28, the largest digit of dataset multi-strokes; got 27",
+    );
+    expect(failure({ dataset: "multi-mnist-64", patchSize: 65 })).toContain(
+      "patchSize: must not exceed model.imageSize (64), got 65",
+    );
+    expect(failure({ dataset: "multi-dsprites-64", model: { channels: 1 } })).toContain("model.channels: must be 3");
+    expect(failure({ dataset: "npz" })).toContain("path: ");
+    expect(failure({ dataset: "png-folder", path: "x", testFraction: 1 })).toContain("testFraction: ");
+  });
+
   it.each([
     [{ evaluateEvery: 510 }, "evaluateEvery: must be a multiple of stepsPerRun (20), such as 520; got 510"],
     [{ checkpointEvery: 5 }, "checkpointEvery: must be a multiple of stepsPerRun (20), such as 20; got 5"],
@@ -82,6 +124,9 @@ describe("parseTrainConfig", () => {
     [{ model: { channels: 3 } }, "model.channels: must be 1, as in the images of dataset multi-mnist; got 3"],
     [{ backend: "gpu" }, "backend: "],
     [{ seed: -1 }, "seed: "],
+    [{ estimator: "reinforce" }, "estimator: "],
+    [{ presencePriorSchedule: { from: 0.5, to: 0, steps: 10 } }, "presencePriorSchedule.to: "],
+    [{ presencePriorSchedule: { from: 0.5 } }, "presencePriorSchedule.steps: "],
     [{ optimizer: { learningRate: Number.NaN } }, "optimizer.learningRate: "],
     [{ threads: 1.5 }, "threads: "],
   ])("refuses %j and says why", (settings, message) => {

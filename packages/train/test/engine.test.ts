@@ -1,7 +1,7 @@
 /**
  * The traced engine against eager tfjs, from shared states of a real run, and against itself in chunks of another size.
  */
-import { type AirConfig, parseAirConfig } from "@air-onnx/core";
+import { logCountPrior, parseAirConfig } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Batches } from "../src/batches.js";
@@ -12,6 +12,8 @@ import { createEngine, stepDefinition } from "../src/engine/create.js";
 import { type EngineState, initialState, type StepInputs, stateParts } from "../src/engine/engine.js";
 import { createGradientCheck, relativeDistance } from "../src/engine/gradient-check.js";
 import { initialParameters, parameterShapes } from "../src/model/parameters.js";
+import { estimators } from "../src/objective/estimators.js";
+import { checkpointShapes } from "../src/train.js";
 
 const model = { lstmSize: 8, zWhatSize: 6, predictorSize: 16, encoderSize: 16, decoderSize: 16 };
 const PIXELS = 50 * 50;
@@ -33,8 +35,8 @@ function configOf(changes: object = {}): TrainConfig {
   });
 }
 
-function startOf(config: AirConfig): EngineState {
-  const values = Object.entries(initialParameters(config, 0));
+function startOf({ model, estimator }: TrainConfig): EngineState {
+  const values = Object.entries(initialParameters(model, 0, estimators[estimator].parameters(model)));
   return initialState(Object.fromEntries(values.map(([name, { data }]) => [name, data])));
 }
 
@@ -48,28 +50,40 @@ beforeAll(async () => {
 });
 
 describe("the traced training step", () => {
-  it("has the loss and gradients of eager tfjs at 20 points of a run", { timeout: 120_000 }, async () => {
-    const config = configOf();
-    const batches = new Batches(config, scenes);
-    await using check = await createGradientCheck(stepDefinition(config), "cpu");
-    await using engine = await createEngine(config, startOf(config.model));
-    for (let point = 0; point < POINTS; point++) {
-      const step = point * STEPS_BETWEEN_POINTS;
-      const difference = await check.compare(engine.state().parameters, batches.next(step, 1));
-      expect(difference.loss).toBeLessThan(1e-5);
-      for (const [name, distance] of Object.entries(difference.gradients)) {
-        expect(distance, `${name} at step ${step}`).toBeLessThan(1e-4);
+  it.each([
+    ["marginal, Gaussian", {}, 1e-4],
+    // The baseline's gradients are sums of errors of either sign in bounds of thousands of nats, and so is their rounding.
+    ["nvil, Gaussian", { estimator: "nvil" }, 1e-3],
+    ["marginal, Bernoulli", { model: { ...model, likelihood: { type: "bernoulli" } } }, 1e-4],
+  ])(
+    "has the loss and gradients of eager tfjs at 20 points of a run: %s",
+    {
+      timeout: 120_000,
+    },
+    async (_, changes, tolerance) => {
+      const config = configOf(changes);
+      const batches = new Batches(config, scenes);
+      await using check = await createGradientCheck(stepDefinition(config), "cpu");
+      await using engine = await createEngine(config, startOf(config));
+      for (let point = 0; point < POINTS; point++) {
+        const step = point * STEPS_BETWEEN_POINTS;
+        const difference = await check.compare(engine.state().parameters, batches.next(step, 1));
+        expect(difference.loss).toBeLessThan(1e-5);
+        expect(Object.keys(difference.gradients)).toEqual(Object.keys(checkpointShapes(config)));
+        for (const [name, distance] of Object.entries(difference.gradients)) {
+          expect(distance, `${name} at step ${step}`).toBeLessThan(tolerance);
+        }
+        await engine.run(batches.next(step, STEPS_BETWEEN_POINTS));
       }
-      await engine.run(batches.next(step, STEPS_BETWEEN_POINTS));
-    }
-  });
+    },
+  );
 
   it("changes the state as eager tfjs does", async () => {
     const inputs = new Batches(configOf(), scenes).next(40, 1);
     const states = await Promise.all(
       (["onnxruntime", "cpu", "wasm"] as const).map(async (backend) => {
         const config = configOf({ backend });
-        await using engine = await createEngine(config, startOf(config.model));
+        await using engine = await createEngine(config, startOf(config));
         const metrics = await engine.run(inputs);
         return { state: copy(engine.state()), metrics };
       }),
@@ -88,8 +102,8 @@ describe("the traced training step", () => {
   it("gives the same bits in one run of K steps as in K runs of one", async () => {
     const config = configOf();
     const batches = new Batches(config, scenes);
-    await using together = await createEngine(config, startOf(config.model));
-    await using apart = await createEngine(config, startOf(config.model));
+    await using together = await createEngine(config, startOf(config));
+    await using apart = await createEngine(config, startOf(config));
     const all = await together.run(batches.next(0, 10));
     for (let step = 0; step < 10; step++) {
       const one = await apart.run(batches.next(step, 1));
@@ -105,7 +119,7 @@ describe("the traced training step", () => {
   it("learns", async () => {
     const config = configOf({ optimizer: { warmupSteps: 10, learningRate: 1e-2 } });
     const batches = new Batches(config, scenes);
-    await using engine = await createEngine(config, startOf(config.model));
+    await using engine = await createEngine(config, startOf(config));
     const first = await engine.run(batches.next(0, 5));
     for (let step = 5; step < 95; step += 5) await engine.run(batches.next(step, 5));
     const last = await engine.run(batches.next(95, 5));
@@ -118,7 +132,7 @@ describe("the traced training step", () => {
       const batches = new Batches(config, scenes);
       const before = tf.memory().numTensors;
       {
-        await using engine = await createEngine(config, startOf(config.model));
+        await using engine = await createEngine(config, startOf(config));
         await engine.run(batches.next(0, 1));
         const during = tf.memory().numTensors;
         await engine.run(batches.next(1, 2));
@@ -130,7 +144,7 @@ describe("the traced training step", () => {
 
   it("refuses to run after it was disposed", async () => {
     const config = configOf();
-    const engine = await createEngine(config, startOf(config.model));
+    const engine = await createEngine(config, startOf(config));
     await engine[Symbol.asyncDispose]();
     await expect(engine.run(new Batches(config, scenes).next(0, 1))).rejects.toThrow(/disposed/);
   });
@@ -145,6 +159,30 @@ describe("batches", () => {
     expect(later.images).toEqual(straight.images.slice(-size));
     expect(later.noise.epsWhat).toEqual(straight.noise.epsWhat!.slice(-later.noise.epsWhat!.length));
     expect(later.stepSize).toEqual(straight.stepSize.slice(-5));
+  });
+
+  it("draw uniform noise where the estimator asks for it", () => {
+    const { noise } = new Batches(configOf({ estimator: "nvil" }), scenes).next(0, 50);
+    const { uPresence, epsWhat } = noise as Record<"uPresence" | "epsWhat", Float32Array>;
+    expect(Math.min(...uPresence)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...uPresence)).toBeLessThan(1);
+    expect(uPresence.reduce((sum, u) => sum + u, 0) / uPresence.length).toBeCloseTo(0.5, 1);
+    expect(Math.max(...epsWhat)).toBeGreaterThan(2);
+    // The other noise is that of the estimator that has no uniform part.
+    expect(epsWhat).toEqual(new Batches(configOf(), scenes).next(0, 50).noise.epsWhat);
+  });
+
+  it("anneal the presence prior, and then keep it", () => {
+    const config = configOf({ presencePriorSchedule: { from: 0.5, to: 0.02, steps: 10 } });
+    const { logCountPrior: priors } = new Batches(config, scenes).next(0, 20);
+    const counts = config.model.maxSteps + 1;
+    const last = Float32Array.from(logCountPrior(0.02, config.model.maxSteps));
+    for (let step = 9; step < 20; step++) expect(priors.slice(step * counts, (step + 1) * counts)).toEqual(last);
+    for (let step = 1; step < 10; step++) {
+      expect(priors[step * counts]).toBeGreaterThan(priors[(step - 1) * counts]!);
+    }
+    const fixed = new Batches(configOf(), scenes).next(0, 2).logCountPrior;
+    expect(fixed.slice(0, counts)).toEqual(Float32Array.from(logCountPrior(0.01, config.model.maxSteps)));
   });
 
   it("show every image once per epoch", () => {

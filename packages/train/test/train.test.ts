@@ -4,11 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseTrainConfig, type TrainConfigInput } from "../src/config.js";
-import { type Dataset, generateMultiStrokes } from "../src/data/index.js";
-import { parameterShapes } from "../src/model/parameters.js";
+import { type Dataset, generateMultiStrokes, multiStrokes, streamScenes } from "../src/data/index.js";
 import { decodePng } from "../src/pictures/index.js";
 import { createRunFolder, loadNewestCheckpoint, readMetrics, resumeRunFolder } from "../src/run/index.js";
-import { DivergedError, type TrainEvent, type TrainOptions, train } from "../src/train.js";
+import { checkpointShapes, DivergedError, type TrainEvent, type TrainOptions, train } from "../src/train.js";
 
 const base: TrainConfigInput = {
   dataset: "multi-strokes",
@@ -50,8 +49,7 @@ async function run(name: string, changes: object = {}, options: TrainOptions = {
   }
 }
 
-const newest = (of: Parameters<typeof loadNewestCheckpoint>[0]) =>
-  loadNewestCheckpoint(of, ({ model }) => parameterShapes(model), silent);
+const newest = (of: Parameters<typeof loadNewestCheckpoint>[0]) => loadNewestCheckpoint(of, checkpointShapes, silent);
 
 describe("a run", () => {
   it("leaves metrics, pictures and checkpoints, and reports them", async () => {
@@ -76,32 +74,59 @@ describe("a run", () => {
     expect(confusion).toBe(32);
   });
 
-  it("that was stopped and resumed is bit for bit the one that was not", async () => {
-    const straight = await run("straight");
-    const stop = new AbortController();
-    const stopped = await run(
-      "stopped",
-      {},
-      {
-        signal: stop.signal,
-        onEvent: (event) => event.type === "progress" && event.step === 25 && stop.abort(),
-      },
-    );
-    expect(stopped.result).toMatchObject({ step: 25, finished: false });
-    const resumed = await run("stopped", {}, { resume: true });
-    expect(resumed.result.finished).toBe(true);
-    const [one, other] = [await newest(straight.folder), await newest(resumed.folder)];
-    for (const part of ["parameters", "firstMoment", "secondMoment"] as const) expect(other![part]).toEqual(one![part]);
-    const timeless = async (file: string) =>
-      (await readMetrics(file, silent)).map(({ millisecondsPerStep, trainingSeconds, ...rest }) => rest);
-    expect(await timeless(resumed.folder.metricsFile)).toEqual(await timeless(straight.folder.metricsFile));
-    expect(resumed.result.evaluation).toEqual(straight.result.evaluation);
-  });
+  it.each(["marginal", "nvil"] as const)(
+    "that was stopped and resumed is bit for bit the one that was not, %s",
+    async (estimator) => {
+      const straight = await run(`straight-${estimator}`, { estimator });
+      const stop = new AbortController();
+      const stopped = await run(
+        `stopped-${estimator}`,
+        { estimator },
+        {
+          signal: stop.signal,
+          onEvent: (event) => event.type === "progress" && event.step === 25 && stop.abort(),
+        },
+      );
+      expect(stopped.result).toMatchObject({ step: 25, finished: false });
+      const resumed = await run(`stopped-${estimator}`, {}, { resume: true });
+      expect(resumed.result.finished).toBe(true);
+      const [one, other] = [await newest(straight.folder), await newest(resumed.folder)];
+      for (const part of ["parameters", "firstMoment", "secondMoment"] as const)
+        expect(other![part]).toEqual(one![part]);
+      const timeless = async (file: string) =>
+        (await readMetrics(file, silent)).map(({ millisecondsPerStep, trainingSeconds, ...rest }) => rest);
+      expect(await timeless(resumed.folder.metricsFile)).toEqual(await timeless(straight.folder.metricsFile));
+      expect(resumed.result.evaluation).toEqual(straight.result.evaluation);
+    },
+  );
 
   it("is another one with another seed", async () => {
     const [one, other] = [await run("seed-0", { steps: 10 }), await run("seed-1", { steps: 10, seed: 1 })];
     const bias = "decoder.output_bias";
     expect((await newest(one.folder))!.parameters[bias]).not.toEqual((await newest(other.folder))!.parameters[bias]);
+  });
+
+  it("on a stream, stopped and resumed, is bit for bit the one that was not", async () => {
+    const { trainSize, ...others } = base as { trainSize: number } & TrainConfigInput;
+    const config = parseTrainConfig({ ...others, stream: true, steps: 20, evaluateEvery: 20 });
+    const streamed = async (name: string, options: TrainOptions = {}) => {
+      const path = join(folder, name);
+      const { folder: made, lock } = options.resume
+        ? await resumeRunFolder(path, silent)
+        : await createRunFolder(path, config, silent);
+      await train(made, { ...dataset, train: streamScenes(multiStrokes(0)) }, options);
+      lock.release();
+      return made;
+    };
+    const straight = await streamed("stream-straight");
+    const stop = new AbortController();
+    const onEvent = (event: TrainEvent): void => {
+      if (event.type === "progress") stop.abort();
+    };
+    await streamed("stream-stopped", { signal: stop.signal, onEvent });
+    const resumed = await streamed("stream-stopped", { resume: true });
+    const [one, other] = [await newest(straight), await newest(resumed)];
+    for (const part of ["parameters", "firstMoment", "secondMoment"] as const) expect(other![part]).toEqual(one![part]);
   });
 
   it("that is complete already evaluates and ends", async () => {

@@ -1,21 +1,26 @@
 /** `air-onnx data`: builds a data set, or loads it from the cache, and says what is in it. */
-import type { Dataset, SceneSet } from "@air-onnx/train";
+import type { ImageSource, SceneSet, TrainingData } from "@air-onnx/train";
 import { Argument, Command } from "commander";
 import { datasetChoices } from "../choices.js";
 import {
   addPlaceOptions,
   type DataPlaces,
-  type DataSizes,
-  dataSeedOption,
   datasetNamed,
+  type ImageFlags,
+  imageOptions,
   loadData,
   loadedLine,
-  testSizeOption,
-  trainSizeOption,
+  sizeInWords,
 } from "../dataset-options.js";
+import { CommandError } from "../failures.js";
 import { count, table } from "../format.js";
 import { print } from "../output.js";
 import { listenForStop } from "../stop-signal.js";
+
+interface DataFlags extends DataPlaces, ImageFlags {
+  readonly picture?: string;
+  readonly npz?: string;
+}
 
 export function dataCommand(): Command {
   const command = new Command("data")
@@ -24,19 +29,20 @@ export function dataCommand(): Command {
       "Builds a data set, or loads it from the cache, and prints its sizes and how many objects images have.",
     )
     .addArgument(new Argument("<dataset>", "which one").choices(datasetChoices))
-    .addOption(trainSizeOption())
-    .addOption(testSizeOption())
-    .addOption(dataSeedOption())
-    .option("--picture <file>", "write the first held-out images with their true boxes as PNG");
+    .option("--picture <file>", "write the first held-out images with their true boxes as PNG")
+    .option("--npz <file>", "write all images with their counts for NumPy, those held out last");
+  for (const option of Object.values(imageOptions)) command.addOption(option());
   return addPlaceOptions(command)
     .addHelpText(
       "after",
       `
 Examples:
   $ air-onnx data multi-strokes --picture strokes.png
-  $ air-onnx data multi-mnist --mnist-dir ~/mnist`,
+  $ air-onnx data multi-mnist --mnist-dir ~/mnist
+  $ air-onnx data multi-dsprites-64 --max-count 3 --npz sprites.npz
+  $ air-onnx data npz --data sprites.npz --test-fraction 0.2`,
     )
-    .action(async (name: string, options: DataPlaces & DataSizes & { readonly picture?: string }) => {
+    .action(async (name: string, options: DataFlags) => {
       using stopping = listenForStop();
       const began = performance.now();
       const dataset = await loadData(datasetNamed(name, "The command"), options, options, stopping);
@@ -46,16 +52,22 @@ Examples:
         await drawTruth(dataset.test, options.picture);
         print(`Picture: ${options.picture}`);
       }
+      if (options.npz !== undefined) {
+        await writeAll(dataset, options.npz);
+        print(`NPZ: ${options.npz}`);
+      }
     });
 }
 
-function describe({ train, test }: Dataset): string {
+function describe({ train, test }: TrainingData): string {
   const { imageSize, channels } = train;
-  const counts = Array.from({ length: train.maxObjects + 1 }, (_, n) => n);
-  const row = (label: string, { counts: truth, size }: SceneSet): string[] => [
+  const counts = Array.from({ length: test.maxObjects + 1 }, (_, n) => n);
+  const row = (label: string, set: ImageSource): string[] => [
     label,
-    count(size),
-    ...counts.map((n) => count(truth.reduce((sum, each) => sum + (each === n ? 1 : 0), 0))),
+    sizeInWords(set.size),
+    ...counts.map((n) =>
+      hasCounts(set) ? count(set.counts.reduce((sum, each) => sum + (each === n ? 1 : 0), 0)) : "?",
+    ),
   ];
   return table([
     [
@@ -68,12 +80,32 @@ function describe({ train, test }: Dataset): string {
   ]);
 }
 
+/** Not of streams, nor of images that users bring without all their counts. */
+function hasCounts(set: ImageSource): set is SceneSet {
+  return "counts" in set;
+}
+
+async function writeAll({ name, train, test }: TrainingData, path: string): Promise<void> {
+  if (!hasCounts(train)) {
+    const reason = train.size === Number.POSITIVE_INFINITY ? "a stream has no end" : "the counts of some are not known";
+    throw new CommandError(`The images of ${name} cannot be written to ${path}: ${reason}`);
+  }
+  const { emptyScenes, writeNpz } = await import("@air-onnx/train");
+  const { imageSize, channels, maxObjects } = train;
+  // Both are parts of one set, so that they have one form.
+  const all = emptyScenes(train.size + test.size, imageSize, channels, maxObjects);
+  for (const key of ["images", "counts", "boxes"] as const) {
+    all[key].set(train[key]);
+    all[key].set(test[key], train[key].length);
+  }
+  await writeNpz(path, all);
+}
+
 async function drawTruth(scenes: SceneSet, path: string): Promise<void> {
   const { trueBoxes } = await import("@air-onnx/train");
   const { contactSheet, firstImages, SHEET, writePicture } = await import("../scene-sheets.js");
   const exhibits = firstImages(scenes, SHEET.images).map((image, i) => {
-    const boxes = trueBoxes(scenes, i);
-    return { image, boxes, label: String(boxes.length) };
+    return { image, boxes: trueBoxes(scenes, i), label: String(scenes.counts[i]) };
   });
   await writePicture(path, contactSheet(exhibits, scenes));
 }

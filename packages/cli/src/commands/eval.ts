@@ -1,16 +1,18 @@
 /** `air-onnx eval`: measures a run's newest checkpoint, or an exported model, on held-out images. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Evaluation, SceneSet } from "@air-onnx/train";
+import type { DatasetChoices, DatasetName, Evaluation, SceneSet } from "@air-onnx/train";
 import { Command, Option } from "commander";
-import { deviceChoices } from "../choices.js";
+import { deviceChoices, type heldOutSplitChoices } from "../choices.js";
 import {
   addHeldOutOptions,
+  choicesOf,
   type DataPlaces,
-  type DataSizes,
   datasetNamed,
+  type HeldOutFlags,
+  heldOutChoices,
   loadHeldOut,
-  sizesOf,
+  sideOf,
 } from "../dataset-options.js";
 import { UsageError } from "../failures.js";
 import { duration } from "../format.js";
@@ -19,8 +21,9 @@ import { notice, print, printJson } from "../output.js";
 import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
 
-interface EvalFlags extends DataPlaces, Omit<DataSizes, "trainSize"> {
+interface EvalFlags extends DataPlaces, HeldOutFlags {
   readonly dataset?: string;
+  readonly split: (typeof heldOutSplitChoices)[number];
   readonly images?: number;
   readonly device: (typeof deviceChoices)[number];
   readonly picture?: string;
@@ -52,6 +55,7 @@ export function evalCommand(): Command {
       `
 Examples:
   $ air-onnx eval runs/multi-strokes-seed0
+  $ air-onnx eval runs/mnist --split fresh
   $ air-onnx eval models/multi-strokes --picture scenes.png --json`,
     )
     .action(async (path: string, flags: EvalFlags) => {
@@ -61,9 +65,9 @@ Examples:
         ? await measureExported(path, flags, stopping.signal)
         : await measureRun(path, flags, stopping.signal);
       const seconds = (performance.now() - began) / 1000;
-      if (flags.json) return printJson({ path, what, dataset, ...evaluation, seconds });
+      if (flags.json) return printJson({ path, what, dataset, split: flags.split, ...evaluation, seconds });
       const { evaluationLines } = await import("../evaluation-table.js");
-      print(`${what}, dataset ${dataset}, measured in ${duration(seconds)}`);
+      print(`${what}, dataset ${dataset}, ${flags.split} images, measured in ${duration(seconds)}`);
       print(evaluationLines(evaluation));
       if (flags.picture !== undefined) print(`Picture: ${flags.picture}`);
     });
@@ -87,8 +91,9 @@ async function measureRun(path: string, flags: EvalFlags, signal: AbortSignal): 
   const { openTrainedRun } = await import("../trained-run.js");
   const { folder, checkpoint, parameters } = await openTrainedRun(path);
   const name = flags.dataset === undefined ? folder.config.dataset : datasetNamed(flags.dataset, "--dataset");
-  const own = name === folder.config.dataset ? sizesOf(folder.config) : {};
-  const scenes = await loadScenes(name, { ...own, ...sizeFlags(flags) }, flags, signal);
+  const own =
+    name === folder.config.dataset ? heldOutChoices(folder.config) : sideOf(name, folder.config.model.imageSize);
+  const scenes = await loadScenes(name, own, flags, signal);
   await using evaluator = await Evaluator.create(folder.config.model);
   const evaluation = await evaluator.evaluate(parameters, scenes, {
     signal,
@@ -111,7 +116,7 @@ async function measureExported(path: string, flags: EvalFlags, signal: AbortSign
   const { measureModel } = await import("../measure-model.js");
   await using model = await AirModel.fromPretrained(path, { device: flags.device, onNotice: notice, signal });
   const name = datasetNamed(flags.dataset ?? model.manifest.training.dataset, path);
-  const scenes = await loadScenes(name, sizeFlags(flags), flags, signal);
+  const scenes = await loadScenes(name, sideOf(name, model.config.imageSize), flags, signal);
   using progress = await showProgress({ label: "eval", quiet: flags.json === true });
   const evaluation = await measureModel(model, scenes, {
     images: flags.images,
@@ -125,15 +130,8 @@ async function measureExported(path: string, flags: EvalFlags, signal: AbortSign
   return { what: `Model ${model.manifest.name} on ${model.device}`, dataset: name, evaluation };
 }
 
-function sizeFlags({ testSize, dataSeed }: EvalFlags): Omit<DataSizes, "trainSize"> {
-  return { ...(testSize !== undefined && { testSize }), ...(dataSeed !== undefined && { dataSeed }) };
-}
-
-function loadScenes(
-  name: Parameters<typeof loadHeldOut>[0],
-  sizes: Omit<DataSizes, "trainSize">,
-  flags: EvalFlags,
-  signal: AbortSignal,
-): Promise<SceneSet> {
-  return loadHeldOut(name, sizes, flags, { signal, quiet: flags.json === true });
+/** @param own choices, below those of the flags */
+function loadScenes(name: DatasetName, own: DatasetChoices, flags: EvalFlags, signal: AbortSignal): Promise<SceneSet> {
+  const { split, json } = flags;
+  return loadHeldOut(name, { ...own, ...choicesOf(flags) }, flags, { split, signal, quiet: json === true });
 }

@@ -8,7 +8,7 @@ import type { CardDetails, ParityReport } from "@air-onnx/export";
 import type { EagerBackend, Evaluation, SceneSet, StateTensors } from "@air-onnx/train";
 import { Command, Option } from "commander";
 import { eagerBackendChoices } from "../choices.js";
-import { addPlaceOptions, type DataPlaces, loadHeldOut, sizesOf } from "../dataset-options.js";
+import { addPlaceOptions, type DataPlaces, heldOutChoices, loadHeldOut } from "../dataset-options.js";
 import { CommandError } from "../failures.js";
 import { count, table } from "../format.js";
 import { integer, numberAbove } from "../option-values.js";
@@ -86,7 +86,7 @@ export async function exportAndCheck(
   const { config } = run.folder;
   const name = flags.name ?? config.dataset;
   const directory = flags.out ?? join("models", name);
-  const scenes = await loadHeldOut(config.dataset, sizesOf(config), flags, { signal });
+  const scenes = await loadHeldOut(config.dataset, heldOutChoices(config), flags, { signal });
   const evaluation = await (async () => {
     await using evaluator = await Evaluator.create(config.model);
     return await evaluator.evaluate(run.parameters, scenes, { signal });
@@ -99,7 +99,7 @@ export async function exportAndCheck(
     ...(minutes !== undefined && { trainingMinutes: minutes }),
   };
   const verify = async (partial: string): Promise<CardDetails> => {
-    const report = await compare(partial, config.model, run.checkpoint.parameters, scenes, flags, signal);
+    const report = await compare(partial, config.model, run.tensors, scenes, flags, signal);
     print(parityTable(report));
     if (!report.passed) {
       throw new CommandError("The exported graphs differ from what was trained: nothing was exported");
@@ -113,7 +113,7 @@ export async function exportAndCheck(
     {
       name,
       config: config.model,
-      parameters: run.checkpoint.parameters,
+      parameters: run.tensors,
       training: { dataset: config.dataset, seed: config.seed, steps: run.checkpoint.step, commit: revision() },
       metrics: { images, elbo, countAccuracyMap, countAccuracySampled },
     },

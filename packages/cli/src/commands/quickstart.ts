@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, Option } from "commander";
-import { addPlaceOptions, type DataPlaces, loadData, loadedLine, sizesOf } from "../dataset-options.js";
+import { addPlaceOptions, type DataPlaces, loadedLine, loadRunData } from "../dataset-options.js";
 import { CommandError } from "../failures.js";
 import { duration, percent } from "../format.js";
 import { integer } from "../option-values.js";
@@ -62,7 +62,7 @@ async function quickstart({ out, seed, threads, ...places }: QuickstartFlags, si
 
   stage(`Drawing images of 0 to 2 stroke digits (${config.dataset})`);
   const began = performance.now();
-  const dataset = await loadData(config.dataset, sizesOf(config), places, { signal });
+  const dataset = await loadRunData(config, places, { signal });
   print(loadedLine(dataset, (performance.now() - began) / 1000));
 
   stage(`Training without labels: ${config.steps} steps`);

@@ -1,8 +1,8 @@
 /** `air-onnx train`: trains in a run folder, from the start or from where it was stopped. */
 import { rm } from "node:fs/promises";
-import type { Dataset, LockedRun, TrainConfig, TrainResult } from "@air-onnx/train";
+import type { LockedRun, TrainConfig, TrainingData, TrainResult } from "@air-onnx/train";
 import { Command } from "commander";
-import { addPlaceOptions, type DataPlaces, loadData, loadedLine, sizesOf } from "../dataset-options.js";
+import { addPlaceOptions, type DataPlaces, loadedLine, loadRunData } from "../dataset-options.js";
 import { StoppedError, UsageError } from "../failures.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
@@ -12,6 +12,7 @@ import {
   configFrom,
   fittedConfigFrom,
   givenSettings,
+  overriding,
   type Setting,
   settingsOf,
 } from "../train-settings.js";
@@ -36,6 +37,9 @@ Ctrl-C saves a checkpoint and stops; a second one stops at once.
 Examples:
   $ air-onnx train
   $ air-onnx train --dataset multi-mnist --mnist-dir ~/mnist --steps 5000 --out runs/mnist
+  $ air-onnx train --dataset multi-dsprites-64 --stream --max-count 3
+  $ air-onnx train --dataset png-folder --data photos --set model.channels=3
+  $ air-onnx train --set model.likelihood.type=bernoulli --estimator nvil
   $ air-onnx train --config runs/mnist/config.json --seed 1 --set optimizer.clipNorm=5
   $ air-onnx train --resume runs/mnist`,
     )
@@ -58,7 +62,7 @@ Examples:
  */
 export async function trainAndReport(
   { folder, lock }: LockedRun,
-  dataset: Dataset,
+  dataset: TrainingData,
   { signal, resume, label }: { readonly signal: AbortSignal; readonly resume: boolean; readonly label: string },
 ): Promise<TrainResult> {
   const { train } = await import("@air-onnx/train");
@@ -103,9 +107,9 @@ async function start(
   const { createRunFolder } = await import("@air-onnx/train");
   const run = await createRunFolder(path, config, notice);
   print(`Run folder: ${path}`);
-  let dataset: Dataset;
+  let dataset: TrainingData;
   try {
-    dataset = await loadTrainingData(config, flags, signal);
+    dataset = await loadAndSay(config, flags, signal);
   } catch (cause) {
     // Nothing was trained: the folder would only be in the way of the next try.
     await rm(path, { recursive: true, force: true });
@@ -125,9 +129,9 @@ async function resume(
     throw new UsageError("--out and --resume exclude each other: a run goes on in its folder");
   await refuseOtherSettings(path, openRunFolder(path).config, settings);
   const run = await resumeRunFolder(path, notice);
-  let dataset: Dataset;
+  let dataset: TrainingData;
   try {
-    dataset = await loadTrainingData(run.folder.config, flags, signal);
+    dataset = await loadAndSay(run.folder.config, flags, signal);
   } catch (cause) {
     run.lock.release();
     throw cause;
@@ -140,7 +144,7 @@ async function refuseOtherSettings(path: string, saved: TrainConfig, settings: r
   const dataset = settings.findLast(({ key }) => key === "dataset")?.value ?? saved.dataset;
   const differences =
     dataset === saved.dataset
-      ? describeConfigDifference(saved, await configFrom([...settingsOf(saved), ...settings]))
+      ? describeConfigDifference(saved, await configFrom(overriding(settingsOf(saved), settings)))
       : [`dataset: "${saved.dataset}" → ${JSON.stringify(dataset)}`];
   if (differences.length === 0) return;
   throw new UsageError(
@@ -149,9 +153,9 @@ async function refuseOtherSettings(path: string, saved: TrainConfig, settings: r
   );
 }
 
-async function loadTrainingData(config: TrainConfig, places: DataPlaces, signal: AbortSignal): Promise<Dataset> {
+async function loadAndSay(config: TrainConfig, places: DataPlaces, signal: AbortSignal): Promise<TrainingData> {
   const began = performance.now();
-  const dataset = await loadData(config.dataset, sizesOf(config), places, { signal });
+  const dataset = await loadRunData(config, places, { signal });
   print(loadedLine(dataset, (performance.now() - began) / 1000));
   return dataset;
 }

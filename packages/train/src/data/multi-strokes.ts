@@ -3,63 +3,88 @@
  * image, with the sizes and the composition of multi-MNIST. Image i is a function of (seed, i), whatever the set's size.
  */
 import { RandomStream } from "@air-onnx/core";
-import { generateScenes } from "./generate.js";
+import { generateScenes, type SceneGenerator } from "./generate.js";
 import { type ControlPoint, type Glyph, glyphs, type Stroke } from "./glyphs.js";
+import { checkMaxCount } from "./patch-form.js";
 import type { Reporting } from "./reporting.js";
 import type { SceneSet } from "./scene-set.js";
 
-export interface MultiStrokesOptions extends Reporting {
+export interface MultiStrokesForm {
+  /** Side of the images, pixels; default 50. */
+  readonly imageSize?: number | undefined;
+  /** Most digits in an image, default 2; every number from 0 to it is equally common. */
+  readonly maxCount?: number | undefined;
+}
+
+export interface MultiStrokesOptions extends MultiStrokesForm, Reporting {
   /** A non-negative safe integer. */
   readonly seed: number;
   /** Number of images. */
   readonly size: number;
-  /** Side of the images, pixels. */
-  readonly imageSize?: number;
-  /** Most digits in an image; every number from 0 to it is equally common. */
-  readonly maxCount?: number;
 }
 
 /** Raised whenever the pixels of an image change. */
 export const MULTI_STROKES_VERSION = 1;
+
+export const multiStrokesForm = { imageSize: 50, maxCount: 2 } as const;
 
 /** Side of a digit's patch before it is shrunk, pixels: lengths below are in this frame, as MNIST's are. */
 const FRAME = 28;
 /** The longer side of the written digit within the frame. */
 const INK_EXTENT = 20;
 const MIN_SIDE = 14;
-const MAX_SIDE = 28;
+/** Side of the largest patch, pixels. */
+export const MULTI_STROKES_MAX_SIDE = 28;
 
 /**
  * Draws the set.
  *
  * @throws {DataError} if `maxCount` digits do not fit into the image
- * @throws {RangeError} for a seed out of range, or an image smaller than the largest patch (28)
+ * @throws {RangeError} see {@link multiStrokes}
  * @throws the signal's reason when aborted
  */
 export async function generateMultiStrokes({
   seed,
   size,
-  imageSize = 50,
-  maxCount = 2,
+  imageSize,
+  maxCount,
   ...reporting
 }: MultiStrokesOptions): Promise<SceneSet> {
-  if (imageSize < MAX_SIDE)
-    throw new RangeError(`The image must be at least ${MAX_SIDE} pixels wide, got ${imageSize}`);
-  const pixels = new Uint8Array(MAX_SIDE * MAX_SIDE);
-  const recipe = (index: number) => {
-    const random = new RandomStream(seed, index);
-    const nextPatch = () => {
-      const digit = random.integer(glyphs.length);
-      const scale = 1.3 + 0.1 * random.normal();
-      const side = clamp(Math.trunc(FRAME / scale), MIN_SIDE, MAX_SIDE);
-      const y = random.integer(imageSize - side + 1);
-      const x = random.integer(imageSize - side + 1);
-      drawDigit(digit, random, pixels, side);
-      return { pixels, side, x, y };
-    };
-    return { count: random.integer(maxCount + 1), nextPatch };
+  return generateScenes(multiStrokes(seed, { imageSize, maxCount }), size, reporting);
+}
+
+/**
+ * The images, of which number i is a function of (seed, i). A box is the digit's frame, shrunk as its ink is.
+ *
+ * @throws {RangeError} for a seed out of range, an image smaller than the largest patch (28), or a maxCount out of range
+ */
+export function multiStrokes(seed: number, form: MultiStrokesForm = {}): SceneGenerator {
+  const { imageSize = multiStrokesForm.imageSize, maxCount = multiStrokesForm.maxCount } = form;
+  if (imageSize < MULTI_STROKES_MAX_SIDE) {
+    throw new RangeError(`The image must be at least ${MULTI_STROKES_MAX_SIDE} pixels wide, got ${imageSize}`);
+  }
+  checkMaxCount(maxCount);
+  const pixels = new Uint8Array(MULTI_STROKES_MAX_SIDE ** 2);
+  return {
+    dataset: "multi-strokes",
+    imageSize,
+    channels: 1,
+    maxObjects: maxCount,
+    overlap: "redraw",
+    recipe: (index) => {
+      const random = new RandomStream(seed, index);
+      const nextPatch = () => {
+        const digit = random.integer(glyphs.length);
+        const scale = 1.3 + 0.1 * random.normal();
+        const side = clamp(Math.trunc(FRAME / scale), MIN_SIDE, MULTI_STROKES_MAX_SIDE);
+        const y = random.integer(imageSize - side + 1);
+        const x = random.integer(imageSize - side + 1);
+        drawDigit(digit, random, pixels, side);
+        return { pixels, side, x, y };
+      };
+      return { count: random.integer(maxCount + 1), nextPatch };
+    },
   };
-  return generateScenes({ dataset: "multi-strokes", size, imageSize, maxObjects: maxCount }, recipe, reporting);
 }
 
 /** Writes one digit in a random hand into the first side² of `pixels`. */

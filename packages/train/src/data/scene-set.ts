@@ -1,33 +1,59 @@
 /**
- * Images of 0..maxObjects objects with the truth about them: how many there are, and where. What every data set is made
- * of, in training and evaluation alike; the truth is for measuring only, training never sees it.
+ * Images, with or without the truth about them: how many objects there are, and where. What every data set is made of,
+ * in training and evaluation alike; the truth is for measuring only, training never sees it.
  */
 import type { Box } from "@air-onnx/core";
 
-export interface SceneSet {
+/** The form of every image of a set. */
+export interface ImageForm {
   /** Side S of the square images, pixels. */
   readonly imageSize: number;
   /** Channels C. */
   readonly channels: number;
+}
+
+/** Images of which nothing more is known. */
+export interface ImageSet extends ImageForm {
   /** `[N, C, S, S]`, 0..255. */
   readonly images: Uint8Array;
-  /** Objects in each image, `[N]`. */
-  readonly counts: Uint8Array;
-  /**
-   * `[N, maxObjects, 4]`: xmin, ymin, xmax, ymax in pixels, `max` edges exclusive; NaN where there is no object.
-   * A box is the square that was pasted, by the position and size of the resized patch: it has the patch's dark margin
-   * around the ink too.
-   */
-  readonly boxes: Float32Array;
-  readonly maxObjects: number;
   /** Number N of images. */
   readonly size: number;
 }
 
-export interface Dataset {
+/** Images of 0..maxObjects objects, with the truth about them. */
+export interface SceneSet extends ImageSet {
+  /** Objects in each image, `[N]`. */
+  readonly counts: Uint8Array;
+  /**
+   * `[N, maxObjects, 4]`: xmin, ymin, xmax, ymax in pixels, `max` edges exclusive; NaN where there is no object, or where
+   * nobody knows its box, as in the images that users bring. A generator's box is a square that it can state exactly; it
+   * may have a dark margin around the ink. Each generator says which square.
+   */
+  readonly boxes: Float32Array;
+  readonly maxObjects: number;
+}
+
+/** Images 0, 1, 2, … without end, each drawn when it is asked for. */
+export interface ImageStream extends ImageForm {
+  /** Infinity. */
+  readonly size: number;
+  /** Writes the images at `indices`, 0..255, into `target` `[indices.length, C, S, S]`; see {@link fillBatch}. */
+  draw(indices: ArrayLike<number>, target: Uint8Array): void;
+}
+
+/** What training draws its batches from. */
+export type ImageSource = ImageSet | ImageStream;
+
+/** Images to train on, of any source, and labelled ones to evaluate on while it goes. */
+export interface TrainingData {
   readonly name: string;
-  readonly train: SceneSet;
+  readonly train: ImageSource;
   readonly test: SceneSet;
+}
+
+/** Training data with the truth about all of it. */
+export interface Dataset extends TrainingData {
+  readonly train: SceneSet;
 }
 
 /** Black images without objects, to be drawn on. */
@@ -68,24 +94,29 @@ export function sliceScenes(set: SceneSet, start: number, end: number): SceneSet
  *
  * @throws {RangeError} if `target` is not exactly that long, or an index is not in the set
  */
-export function fillBatch(set: SceneSet, indices: ArrayLike<number>, target: Float32Array): void {
-  const pixels = pixelsPerImage(set);
+export function fillBatch(source: ImageSource, indices: ArrayLike<number>, target: Float32Array): void {
+  const pixels = pixelsPerImage(source);
   if (target.length !== indices.length * pixels) {
     throw new RangeError(
       `A batch of ${indices.length} images of ${pixels} values needs ${indices.length * pixels} numbers, not ${target.length}`,
     );
   }
+  for (let b = 0; b < indices.length; b++) checkIndex(source, indices[b]!);
+  if ("draw" in source) {
+    const images = new Uint8Array(target.length);
+    source.draw(indices, images);
+    for (let i = 0; i < images.length; i++) target[i] = INTENSITY[images[i]!]!;
+    return;
+  }
   for (let b = 0; b < indices.length; b++) {
-    const index = indices[b]!;
-    checkIndex(set, index);
-    const source = index * pixels;
+    const from = indices[b]! * pixels;
     const start = b * pixels;
-    for (let i = 0; i < pixels; i++) target[start + i] = INTENSITY[set.images[source + i]!]!;
+    for (let i = 0; i < pixels; i++) target[start + i] = INTENSITY[source.images[from + i]!]!;
   }
 }
 
 /**
- * The true boxes of one image, one for each of its objects.
+ * The true boxes of one image: one for each of its objects, or none if they are not known.
  *
  * @throws {RangeError} if `index` is not in the set
  */
@@ -94,17 +125,17 @@ export function trueBoxes(set: SceneSet, index: number): Box[] {
   return Array.from({ length: set.counts[index]! }, (_, object) => {
     const [xmin, ymin, xmax, ymax] = set.boxes.subarray((index * set.maxObjects + object) * 4) as unknown as number[];
     return { xmin: xmin!, ymin: ymin!, xmax: xmax!, ymax: ymax! };
-  });
+  }).filter(({ xmin }) => !Number.isNaN(xmin));
 }
 
 /** Values of one image, C · S · S. */
-export function pixelsPerImage(set: SceneSet): number {
-  return set.channels * set.imageSize * set.imageSize;
+export function pixelsPerImage({ channels, imageSize }: ImageForm): number {
+  return channels * imageSize * imageSize;
 }
 
 const INTENSITY = Float32Array.from({ length: 256 }, (_, level) => level / 255);
 
-function checkIndex(set: SceneSet, index: number): void {
+function checkIndex(set: ImageSource, index: number): void {
   if (!Number.isInteger(index) || index < 0 || index >= set.size) {
     throw new RangeError(`There is no image ${index} in a set of ${set.size}`);
   }

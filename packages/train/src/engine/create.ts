@@ -7,13 +7,17 @@ import { createTracedEngine } from "./traced.js";
 
 /** The training step that a configuration defines. */
 export function stepDefinition(config: TrainConfig): StepDefinition {
-  const { beta1, beta2, epsilon, clipNorm } = config.optimizer;
+  const { beta1, beta2, epsilon, clipNorm, learningRate, baselineLearningRate } = config.optimizer;
+  const estimator = estimators[config.estimator];
   return {
     config: config.model,
-    estimator: estimators[config.estimator],
+    estimator,
     batchSize: config.batchSize,
     adam: { beta1, beta2, epsilon },
     clipNorm,
+    learningRateScales: Object.fromEntries(
+      Object.keys(estimator.parameters(config.model)).map((name) => [name, baselineLearningRate / learningRate]),
+    ),
   };
 }
 

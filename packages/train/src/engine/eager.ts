@@ -4,7 +4,7 @@
 import { createRequire } from "node:module";
 import { dirname, sep } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { parameterShapes } from "../model/parameters.js";
+import { trainedParameterShapes } from "../objective/estimator.js";
 import type { AdamState, Tensors } from "../optimizer/adam.js";
 import { trainStep } from "../train-step.js";
 import {
@@ -35,10 +35,10 @@ export async function createEagerEngine(
   backend: EagerBackend,
 ): Promise<Engine> {
   await useEagerBackend(backend);
-  const { config, estimator, batchSize, adam, clipNorm } = definition;
-  const shapes = parameterShapes(config);
-  const noiseShapes = estimator.noise(config, batchSize);
-  const step = trainStep(estimator, config, { adam, maxGradientNorm: clipNorm });
+  const { config, estimator, batchSize, adam, clipNorm, learningRateScales } = definition;
+  const shapes = trainedParameterShapes(estimator, config);
+  const noiseSpecs = estimator.noise(config, batchSize);
+  const step = trainStep(estimator, config, { adam, maxGradientNorm: clipNorm, learningRateScales });
   const part = (arrays: Arrays): Tensors =>
     Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, tf.tensor(arrays[name]!, shape)]));
   let state: AdamState = { parameters: part(start.parameters), m: part(start.m), v: part(start.v) };
@@ -56,7 +56,7 @@ export async function createEagerEngine(
         };
         const image = cut(inputs.images, [batchSize, config.channels, config.imageSize, config.imageSize]);
         const noise = Object.fromEntries(
-          Object.entries(noiseShapes).map(([name, shape]) => [name, cut(inputs.noise[name]!, shape)] as const),
+          Object.entries(noiseSpecs).map(([name, { shape }]) => [name, cut(inputs.noise[name]!, shape)] as const),
         );
         const scalars = {
           stepSize: cut(inputs.stepSize, []),

@@ -4,11 +4,11 @@
  */
 import type { AirConfig } from "@air-onnx/core";
 import type { Estimator } from "../objective/estimator.js";
-import type { AdamOptions } from "../optimizer/adam.js";
+import type { AdamOptions, LearningRateScales } from "../optimizer/adam.js";
 
 export type Arrays = Record<string, Float32Array<ArrayBuffer>>;
 
-/** Everything that a training step changes. Each record has the keys of `parameterShapes(config)`. */
+/** Everything that a training step changes. Each record has the keys of `trainedParameterShapes`. */
 export interface EngineState {
   readonly parameters: Arrays;
   /** Adam's first and second moment sums. */
@@ -22,8 +22,9 @@ export interface StepDefinition {
   readonly estimator: Estimator;
   readonly batchSize: number;
   readonly adam: AdamOptions;
-  /** Gradients are scaled down to this joint norm. */
+  /** See `TrainStepOptions`. */
   readonly clipNorm: number;
+  readonly learningRateScales: LearningRateScales;
 }
 
 /** The inputs of K consecutive steps, stacked. */

@@ -5,7 +5,7 @@
 import { InferenceSession, Tensor } from "@air-onnx/runtime-node/onnxruntime";
 import { encodeGraph, trace } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
-import { parameterShapes } from "../model/parameters.js";
+import { trainedParameterShapes } from "../objective/estimator.js";
 import { lossAndGradients } from "../train-step.js";
 import { type EagerBackend, useEagerBackend } from "./eager.js";
 import type { Arrays, StepDefinition, StepInputs } from "./engine.js";
@@ -27,11 +27,14 @@ export async function createGradientCheck(
   { config, estimator, batchSize }: StepDefinition,
   backend: EagerBackend,
 ): Promise<GradientCheck> {
-  const names = Object.keys(parameterShapes(config));
-  const noiseShapes = estimator.noise(config, batchSize);
+  const parameterShapes = trainedParameterShapes(estimator, config);
+  const names = Object.keys(parameterShapes);
+  const noiseShapes = Object.fromEntries(
+    Object.entries(estimator.noise(config, batchSize)).map(([name, { shape }]) => [name, shape]),
+  );
   const differentiate = lossAndGradients(estimator, config);
   const shapes: Record<string, number[]> = {
-    ...parameterShapes(config),
+    ...parameterShapes,
     ...noiseShapes,
     image: [batchSize, config.channels, config.imageSize, config.imageSize],
     logCountPrior: [config.maxSteps + 1],

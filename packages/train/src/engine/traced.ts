@@ -5,7 +5,7 @@
 
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { encodeLoop, initialState, type NamedTensors, stacked, type TracedGraph, trace } from "@air-onnx/tracer";
-import { parameterShapes } from "../model/parameters.js";
+import { trainedParameterShapes } from "../objective/estimator.js";
 import { trainStep } from "../train-step.js";
 import {
   type Arrays,
@@ -25,18 +25,18 @@ const metricName = (name: string): string => `metric/${name}`;
 
 /** The training step as a graph: state, images, noise and schedules in; next state and metrics out. */
 export function traceTrainStep(definition: StepDefinition): { traced: TracedGraph; metrics: string[] } {
-  const { config, estimator, batchSize, adam, clipNorm } = definition;
-  const shapes = parameterShapes(config);
+  const { config, estimator, batchSize, adam, clipNorm, learningRateScales } = definition;
+  const shapes = trainedParameterShapes(estimator, config);
   const names = Object.keys(shapes);
-  const noiseShapes = estimator.noise(config, batchSize);
-  const step = trainStep(estimator, config, { adam, maxGradientNorm: clipNorm });
+  const noiseSpecs = estimator.noise(config, batchSize);
+  const step = trainStep(estimator, config, { adam, maxGradientNorm: clipNorm, learningRateScales });
   const metrics: string[] = [];
 
   const traced = trace(
     (tensors) => {
       const part = (key: string): NamedTensors =>
         Object.fromEntries(names.map((name) => [name, tensors[inputName(key, name)]!]));
-      const noise = Object.fromEntries(Object.keys(noiseShapes).map((name) => [name, tensors[noiseName(name)]!]));
+      const noise = Object.fromEntries(Object.keys(noiseSpecs).map((name) => [name, tensors[noiseName(name)]!]));
       const next = step({ parameters: part("parameters"), m: part("m"), v: part("v") }, tensors.images!, noise, {
         stepSize: tensors.stepSize!,
         rootCorrection: tensors.rootCorrection!,
@@ -57,7 +57,7 @@ export function traceTrainStep(definition: StepDefinition): { traced: TracedGrap
         ),
         images: { shape: [batchSize, config.channels, config.imageSize, config.imageSize] },
         ...Object.fromEntries(
-          Object.entries(noiseShapes).map(([name, shape]) => [noiseName(name), { shape }] as const),
+          Object.entries(noiseSpecs).map(([name, { shape }]) => [noiseName(name), { shape }] as const),
         ),
         stepSize: { shape: [] },
         rootCorrection: { shape: [] },
@@ -80,13 +80,13 @@ export async function createTracedEngine(
   { threads = 0 }: TracedEngineOptions = {},
 ): Promise<Engine> {
   const { config, estimator, batchSize } = definition;
-  const shapes = parameterShapes(config);
+  const shapes = trainedParameterShapes(estimator, config);
   const names = Object.keys(shapes);
-  const noiseShapes = estimator.noise(config, batchSize);
+  const noiseSpecs = estimator.noise(config, batchSize);
   const { traced, metrics } = traceTrainStep(definition);
 
   const state = stateParts.flatMap((part) => names.map((name) => ({ part, name, shape: shapes[name]! })));
-  const perStep = ["images", ...Object.keys(noiseShapes).map(noiseName), "stepSize", "rootCorrection", "logCountPrior"];
+  const perStep = ["images", ...Object.keys(noiseSpecs).map(noiseName), "stepSize", "rootCorrection", "logCountPrior"];
   const model = encodeLoop(traced, {
     state: Object.fromEntries(state.map(({ part, name }) => [inputName(part, name), outputName(part, name)])),
     perStep,
@@ -130,7 +130,7 @@ export async function createTracedEngine(
           ...feeds[current]!,
           [stacked("images")]: tensor(inputs.images, [batchSize, config.channels, config.imageSize, config.imageSize]),
           ...Object.fromEntries(
-            Object.entries(noiseShapes).map(([name, shape]) => [
+            Object.entries(noiseSpecs).map(([name, { shape }]) => [
               stacked(noiseName(name)),
               tensor(inputs.noise[name]!, shape),
             ]),

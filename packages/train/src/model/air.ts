@@ -7,7 +7,8 @@
 import type { AirConfig } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { attend, write } from "./attention.js";
-import { gaussianLogDensity, klFromStandardNormal, stdFromRaw } from "./distributions.js";
+import { klFromStandardNormal, stdFromRaw } from "./distributions.js";
+import { drawOn, logLikelihood } from "./likelihood.js";
 import { type Parameters, parameter } from "./parameters.js";
 
 /** A diagonal normal posterior and a draw from it, each [B, D]. */
@@ -57,12 +58,13 @@ export interface StepInference {
  * The part of the recurrent network's gates that depends on the image alone, the same at every step.
  *
  * @param image [B, C, S, S]
+ * @param network of whose parameters `network`.image_kernel is one
  * @returns [B, 4H]
  */
-export function imageGates(p: Parameters, image: tf.Tensor): tf.Tensor {
-  const kernel = parameter(p, "lstm.image_kernel");
+export function imageGates(p: Parameters, image: tf.Tensor, network = "lstm"): tf.Tensor {
+  const kernel = parameter(p, `${network}.image_kernel`);
   const pixels = tf.reshape(image, [image.shape[0]!, kernel.shape[0]!]);
-  return tf.add(tf.matMul(pixels, kernel), parameter(p, "lstm.bias"));
+  return tf.add(tf.matMul(pixels, kernel), parameter(p, `${network}.bias`));
 }
 
 /**
@@ -70,13 +72,15 @@ export function imageGates(p: Parameters, image: tf.Tensor): tf.Tensor {
  *
  * @param gatesOfImage [B, 4H], see {@link imageGates}
  * @param previous undefined at the first step, which starts from zeros and presence 1
+ * @param network of whose parameters `network`.latent_kernel is one
  */
 export function lstmStep(
   p: Parameters,
   gatesOfImage: tf.Tensor,
   previous: StepState | undefined,
+  network = "lstm",
 ): { hidden: tf.Tensor; cell: tf.Tensor } {
-  const latentKernel = parameter(p, "lstm.latent_kernel");
+  const latentKernel = parameter(p, `${network}.latent_kernel`);
   if (previous === undefined) {
     // The only input that is not zero is presence, the same in every image: no product with the whole batch is needed.
     const latents = tf.tensor2d(
@@ -91,7 +95,7 @@ export function lstmStep(
   const latents = tf.concat([previous.zWhere, previous.zWhat, previous.presence], 1);
   const gates = tf.add(
     tf.add(gatesOfImage, tf.matMul(latents, latentKernel)),
-    tf.matMul(previous.hidden, parameter(p, "lstm.recurrent_kernel")),
+    tf.matMul(previous.hidden, parameter(p, `${network}.recurrent_kernel`)),
   );
   const [input, forget, candidate, output] = tf.split(gates, 4, 1);
   const cell = tf.add(tf.mul(tf.sigmoid(forget!), previous.cell), tf.mul(tf.sigmoid(input!), tf.tanh(candidate!)));
@@ -163,17 +167,6 @@ export function decode(p: Parameters, config: AirConfig, zWhat: tf.Tensor): tf.T
   return tf.reshape(pixels, [zWhat.shape[0]!, config.channels, config.objectSize, config.objectSize]);
 }
 
-/**
- * log p(image | canvas), nats.
- *
- * @param image [B, C, S, S]
- * @param canvas [B, C, S, S], or undefined for the empty canvas
- * @returns [B]
- */
-export function logLikelihood(config: AirConfig, image: tf.Tensor, canvas: tf.Tensor | undefined): tf.Tensor {
-  return gaussianLogDensity(canvas === undefined ? image : tf.sub(canvas, image), config.likelihood.std);
-}
-
 /** T steps over an image, each conditional on all objects before it being present. */
 export interface Trajectory {
   readonly steps: readonly StepInference[];
@@ -228,7 +221,7 @@ export function inferTrajectory(
   const canvases: tf.Tensor[] = [];
   for (const [t, step] of steps.entries()) {
     const layer = write(patches[t]!, step.zWhere.sample, config.imageSize);
-    canvases.push(t === 0 ? layer : tf.add(canvases[t - 1]!, layer));
+    canvases.push(t === 0 ? layer : drawOn(config, canvases[t - 1]!, layer));
   }
   return {
     steps,
@@ -251,7 +244,8 @@ function draw(mean: tf.Tensor, std: tf.Tensor, eps: tf.Tensor): tf.Tensor {
   return tf.add(mean, tf.mul(std, eps));
 }
 
-function mlp(p: Parameters, name: string, input: tf.Tensor): tf.Tensor {
+/** The perceptron with one hidden layer of ReLUs whose parameters are `name`.hidden_kernel and so on. */
+export function mlp(p: Parameters, name: string, input: tf.Tensor): tf.Tensor {
   const hidden = tf.relu(dense(input, parameter(p, `${name}.hidden_kernel`), parameter(p, `${name}.hidden_bias`)));
   return dense(hidden, parameter(p, `${name}.output_kernel`), parameter(p, `${name}.output_bias`));
 }

@@ -37,6 +37,34 @@ export function gaussianLogDensity(residual: tf.Tensor, std: number): tf.Tensor 
   return tf.add(tf.mul(sumOfSquares(residual), -0.5 / std ** 2), logNormaliser);
 }
 
+/**
+ * The least that a pixel's probability, of black or of white, can be: the step of float32 below 1, so that the logarithms
+ * of p and 1 - p are both finite.
+ */
+export const SMALLEST_PROBABILITY = 2 ** -23;
+
+/**
+ * Σ x log p + (1 - x) log(1 - p) over the last three axes: log-probability of x in {0, 1}, and minus the cross-entropy of
+ * x between.
+ *
+ * @param x in [0, 1], [..., C, S, S]; a constant, it gets no gradient
+ * @param probability from SMALLEST_PROBABILITY to 1 - SMALLEST_PROBABILITY, [..., C, S, S]
+ * @returns [...]
+ */
+export function bernoulliLogDensity(x: tf.Tensor, probability: tf.Tensor): tf.Tensor {
+  const density = tf.customGrad((input, save) => {
+    const p = input as tf.Tensor;
+    (save as tf.GradSaveFunc)([p, x]);
+    const perPixel = tf.add(tf.mul(x, tf.log(p)), tf.mul(tf.sub(1, x), tf.log(tf.sub(1, p))));
+    return {
+      value: tf.sum(perPixel, [-3, -2, -1]),
+      gradFunc: (dy: tf.Tensor, [p, x]: tf.Tensor[]) =>
+        tf.mul(tf.reshape(dy, [...dy.shape, 1, 1, 1]), tf.div(tf.sub(x!, p!), tf.mul(p!, tf.sub(1, p!)))),
+    };
+  });
+  return density(probability);
+}
+
 /** Sum of squares over the last three axes. */
 const sumOfSquares: (x: tf.Tensor) => tf.Tensor = tf.customGrad((x, save) => {
   const input = x as tf.Tensor;
@@ -60,8 +88,11 @@ export const logSigmoid: (logits: tf.Tensor) => tf.Tensor = tf.customGrad((x, sa
   };
 });
 
-/** A standard deviation can shrink to this, so that its logarithm stays finite. */
-const SMALLEST_STD = 1e-6;
+/**
+ * A standard deviation can shrink to this, so that the logarithm of its square stays finite in float32. It is far too small
+ * to be seen in any other: a window's std larger by 1e-6 already moves slopes at the rim of a patch by 1e-4.
+ */
+const SMALLEST_STD = 1e-18;
 
 /** The positive number log(1 + eˣ) as a standard deviation. */
 export function stdFromRaw(raw: tf.Tensor): tf.Tensor {

@@ -3,8 +3,9 @@
  */
 import type { AirConfig, GraphName } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
-import { decode, imageGates, inferStep, logLikelihood } from "./air.js";
+import { decode, imageGates, inferStep } from "./air.js";
 import { write } from "./attention.js";
+import { drawOn, logLikelihood } from "./likelihood.js";
 import type { Parameters } from "./parameters.js";
 
 export type NamedTensors = Readonly<Record<string, tf.Tensor>>;
@@ -32,7 +33,7 @@ export function graphFunctions(p: Parameters, config: AirConfig): Record<GraphNa
       const noise = { epsWhere: input(inputs, "eps_where"), epsWhat: input(inputs, "eps_what") };
       const step = inferStep(p, config, image, input(inputs, "image_gates"), previous, noise);
       const patch = decode(p, config, step.zWhat.sample);
-      const canvas = tf.add(input(inputs, "canvas"), write(patch, step.zWhere.sample, config.imageSize));
+      const canvas = drawOn(config, input(inputs, "canvas"), write(patch, step.zWhere.sample, config.imageSize));
       return {
         next_hidden: step.hidden,
         next_cell: step.cell,
@@ -57,7 +58,7 @@ export function graphFunctions(p: Parameters, config: AirConfig): Record<GraphNa
       const presence = input(inputs, "presence");
       const layer = write(patch, input(inputs, "z_where"), config.imageSize);
       const visible = tf.mul(layer, tf.reshape(presence, [presence.shape[0]!, 1, 1, 1]));
-      return { patch, next_canvas: tf.add(input(inputs, "canvas"), visible) };
+      return { patch, next_canvas: drawOn(config, input(inputs, "canvas"), visible) };
     },
   };
 }

@@ -25,18 +25,24 @@ export const INITIAL_PARAMETERS_STREAM = 0x696e6974;
  * and its raw standard deviations; the encoder's the means of z_what and its raw standard deviations.
  */
 export function parameterShapes(config: AirConfig): Record<string, number[]> {
-  const image = config.channels * config.imageSize ** 2;
   const patch = config.channels * config.objectSize ** 2;
   const { lstmSize, zWhatSize } = config;
-  const gates = 4 * lstmSize;
   return {
-    "lstm.image_kernel": [image, gates],
-    "lstm.latent_kernel": [3 + zWhatSize + 1, gates],
-    "lstm.recurrent_kernel": [lstmSize, gates],
-    "lstm.bias": [gates],
+    ...lstmShapes("lstm", config),
     ...mlpShapes("predictor", lstmSize, config.predictorSize, 1 + 3 + 3),
     ...mlpShapes("encoder", patch, config.encoderSize, 2 * zWhatSize),
     ...mlpShapes("decoder", zWhatSize, config.decoderSize, patch),
+  };
+}
+
+/** A recurrent network over (image, z_where, z_what, z_pres). */
+function lstmShapes(name: string, { channels, imageSize, zWhatSize, lstmSize }: AirConfig): Record<string, number[]> {
+  const gates = 4 * lstmSize;
+  return {
+    [`${name}.image_kernel`]: [channels * imageSize ** 2, gates],
+    [`${name}.latent_kernel`]: [3 + zWhatSize + 1, gates],
+    [`${name}.recurrent_kernel`]: [lstmSize, gates],
+    [`${name}.bias`]: [gates],
   };
 }
 
@@ -51,13 +57,29 @@ function mlpShapes(name: string, inputs: number, hidden: number, outputs: number
 }
 
 /**
+ * The shapes of what an estimator learns beside the model: a recurrent network `name`.lstm that sees what the model's
+ * sees, with as many units, and a perceptron `name`.regressor like the predictor, from its state to one number.
+ */
+export function baselineShapes(config: AirConfig, name: string): Record<string, number[]> {
+  return {
+    ...lstmShapes(`${name}.lstm`, config),
+    ...mlpShapes(`${name}.regressor`, config.lstmSize, config.predictorSize, 1),
+  };
+}
+
+/**
  * First values, the same for the same seed on every machine: uniform within ±1/√(number of inputs) of the layer, biases
- * included, and within ±1/√H for the recurrent network. Changing one layer's size leaves the other layers' draws alone.
+ * included, and within ±1/√H for recurrent networks. Changing one layer's size leaves the other layers' draws alone.
  *
+ * @param extra shapes of parameters beside the model's, such as an estimator's own; the model's draws do not change
  * @throws {RangeError} if the seed is not a non-negative safe integer
  */
-export function initialParameters(config: AirConfig, seed: number): Record<string, ParameterValue> {
-  const shapes = parameterShapes(config);
+export function initialParameters(
+  config: AirConfig,
+  seed: number,
+  extra: Readonly<Record<string, number[]>> = {},
+): Record<string, ParameterValue> {
+  const shapes = { ...parameterShapes(config), ...extra };
   const values = Object.entries(shapes).map(([name, shape], index): [string, ParameterValue] => {
     const stream = new RandomStream(seed, INITIAL_PARAMETERS_STREAM, index);
     const bound = 1 / Math.sqrt(fanIn(name, shapes, config));
@@ -69,7 +91,7 @@ export function initialParameters(config: AirConfig, seed: number): Record<strin
 }
 
 function fanIn(name: string, shapes: Record<string, number[]>, config: AirConfig): number {
-  if (name.startsWith("lstm.")) return config.lstmSize;
+  if (/(^|\.)lstm\.\w+$/.test(name)) return config.lstmSize;
   return shapes[name.replace(/_bias$/, "_kernel")]![0]!;
 }
 

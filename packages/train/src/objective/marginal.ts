@@ -18,9 +18,11 @@ import { type Estimator, type Loss, type Noise, noiseTensor } from "./estimator.
 export const marginal: Estimator = {
   name: "marginal",
 
+  parameters: () => ({}),
+
   noise: (config, batch) => ({
-    epsWhere: [config.maxSteps, batch, 3],
-    epsWhat: [config.maxSteps, batch, config.zWhatSize],
+    epsWhere: { distribution: "normal", shape: [config.maxSteps, batch, 3] },
+    epsWhat: { distribution: "normal", shape: [config.maxSteps, batch, config.zWhatSize] },
   }),
 
   loss(p, config, image, noise, schedules): Loss {

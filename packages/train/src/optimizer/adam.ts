@@ -33,6 +33,9 @@ export interface AdamScalarTensors {
   readonly rootCorrection: tf.Tensor;
 }
 
+/** The learning rates of parameters as multiples of the common one, by name; 1 for those that it does not name. */
+export type LearningRateScales = Readonly<Record<string, number>>;
+
 /**
  * One update: θ - lr · m̂ / (√v̂ + ε). All records have the keys of `parameters`; the results do too.
  */
@@ -40,6 +43,7 @@ export function adamUpdate(
   { parameters, m, v, gradients }: AdamState & { readonly gradients: Tensors },
   { stepSize, rootCorrection }: AdamScalarTensors,
   { beta1, beta2, epsilon }: AdamOptions = defaultAdam,
+  scales: LearningRateScales = {},
 ): AdamState {
   // m̂ / (√v̂ + ε) with the constant factors of both moments gathered in two scalars.
   const rootScale = tf.mul(rootCorrection, Math.sqrt(1 - beta2));
@@ -52,7 +56,8 @@ export function adamUpdate(
     const first = tf.add(tf.mul(tensorOf(m, name, "first moment"), beta1), gradient);
     const second = tf.add(tf.mul(tensorOf(v, name, "second moment"), beta2), tf.square(gradient));
     const direction = tf.div(first, tf.add(tf.sqrt(second), scaledEpsilon));
-    next.parameters[name] = tf.sub(value, tf.mul(direction, scaledStep));
+    const ownStep = scales[name] === undefined ? scaledStep : tf.mul(scaledStep, scales[name]);
+    next.parameters[name] = tf.sub(value, tf.mul(direction, ownStep));
     next.m[name] = first;
     next.v[name] = second;
   }

@@ -3,9 +3,10 @@ import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type DatasetName, defaultCacheDir, loadDataset } from "../../src/data/dataset.js";
+import { defaultCacheDir } from "../../src/data/cache.js";
+import { type DatasetName, loadDataset, loadSplits, streamDataset } from "../../src/data/dataset.js";
 import { readSceneFile, writeSceneFile } from "../../src/data/scene-file.js";
-import { type Dataset, emptyScenes } from "../../src/data/scene-set.js";
+import { type Dataset, emptyScenes, fillBatch } from "../../src/data/scene-set.js";
 
 let folder: string;
 let notices: string[];
@@ -118,14 +119,95 @@ describe("loadDataset", () => {
 
   it("refuses a name it does not have", async () => {
     await expect(loadDataset("cifar" as DatasetName, { cacheDir: folder })).rejects.toThrow(
-      'There is no dataset "cifar", only multi-strokes, multi-mnist',
+      'There is no dataset "cifar", only multi-strokes, multi-mnist, multi-mnist-64, multi-dsprites-64, npz, png-folder',
+    );
+  });
+});
+
+describe("other forms", () => {
+  it("are kept apart in the cache", async () => {
+    await load();
+    expect(await load({ imageSize: 50, maxCount: 2 })).toMatchObject({ train: { imageSize: 50, maxObjects: 2 } });
+    expect(await load({ imageSize: 64, maxCount: 3 })).toMatchObject({ test: { imageSize: 64, maxObjects: 3 } });
+    expect((await readdir(join(folder, "datasets"))).sort()).toEqual([
+      "multi-strokes-imageSize64-maxCount3-seed0-30.safetensors",
+      "multi-strokes-imageSize64-maxCount3-seed1-10.safetensors",
+      "multi-strokes-seed0-30.safetensors",
+      "multi-strokes-seed1-10.safetensors",
+    ]);
+  });
+
+  it("of sprites are drawn anew each time, as fast as they would be read", async () => {
+    const form = { imageSize: 40, patchSize: 12, maxCount: 3 };
+    const sprites = () => loadDataset("multi-dsprites-64", { cacheDir: folder, trainSize: 3, testSize: 2, ...form });
+    const one = await sprites();
+    expect(one).toMatchObject({ train: { size: 3, imageSize: 40, channels: 3, maxObjects: 3 }, test: { size: 2 } });
+    expect(digest(await sprites())).toBe(digest(one));
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("are refused where there is only one", async () => {
+    await expect(load({ patchSize: 9 })).rejects.toThrow(
+      "multi-strokes takes no patchSize, only trainSize, testSize, seed, imageSize, maxCount",
+    );
+    await expect(loadDataset("multi-mnist", { cacheDir: folder, maxCount: 3 })).rejects.toThrow("takes no maxCount");
+  });
+});
+
+describe("loadSplits", () => {
+  it("loads only what is asked for", async () => {
+    const splits = await loadSplits("multi-strokes", ["test"], { cacheDir: folder, ...small });
+    expect(Object.keys(splits)).toEqual(["test"]);
+    expect(splits.test.size).toBe(10);
+    expect(await readdir(join(folder, "datasets"))).toEqual(["multi-strokes-seed1-10.safetensors"]);
+  });
+
+  it("has no fresh images where the test images share nothing with the training ones", async () => {
+    await expect(loadSplits("multi-strokes", ["fresh"], { cacheDir: folder })).rejects.toThrow(
+      "multi-strokes has no fresh images: its test images are fresh already",
+    );
+  });
+});
+
+describe("streamDataset", () => {
+  it("has the fixed set's held-out images, and its training images as a beginning", async () => {
+    const fixed = await load();
+    const { name, train, test } = await streamDataset("multi-strokes", { cacheDir: folder, testSize: 10 });
+    expect(name).toBe("multi-strokes");
+    expect(test).toEqual(fixed.test);
+    expect(train.size).toBe(Infinity);
+    const [one, other] = [new Float32Array(30 * 2500), new Float32Array(30 * 2500)];
+    const all = Array.from({ length: 30 }, (_, i) => i);
+    fillBatch(fixed.train, all, one);
+    fillBatch(train, all, other);
+    expect(Buffer.from(other.buffer).equals(Buffer.from(one.buffer))).toBe(true);
+  });
+
+  it("has other images for another stream, and the same held-out ones", async () => {
+    const stream = (streamSeed: number) =>
+      streamDataset("multi-strokes", { cacheDir: folder, testSize: 10, streamSeed });
+    const [one, other] = [await stream(0), await stream(1)];
+    expect(other.test).toEqual(one.test);
+    const batches = [one, other].map(({ train }) => {
+      const batch = new Float32Array(10 * 2500);
+      fillBatch(train, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], batch);
+      return batch;
+    });
+    expect(Buffer.from(batches[0]!.buffer).equals(Buffer.from(batches[1]!.buffer))).toBe(false);
+  });
+
+  it("is not for files", async () => {
+    await expect(streamDataset("npz", { path: "x.npz" })).rejects.toThrow(
+      "npz cannot be streamed: its images are files",
     );
   });
 });
 
 describe("multi-mnist", () => {
   it("has a fixed size and no seed", async () => {
-    await expect(loadDataset("multi-mnist", { cacheDir: folder, seed: 1 })).rejects.toThrow("it takes no seed");
+    await expect(loadDataset("multi-mnist", { cacheDir: folder, seed: 1 })).rejects.toThrow(
+      "multi-mnist takes no seed, only trainSize, testSize",
+    );
     await expect(loadDataset("multi-mnist", { cacheDir: folder, trainSize: 60_000 })).rejects.toThrow(
       "multi-mnist has 50000 training and 10000 test images, not 60000 and 10000",
     );

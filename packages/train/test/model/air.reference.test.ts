@@ -1,20 +1,21 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, it } from "vitest";
-import { decode, imageGates, inferStep, logLikelihood, type StepState } from "../../src/model/air.js";
+import { decode, imageGates, inferStep, type StepState } from "../../src/model/air.js";
 import { write } from "../../src/model/attention.js";
 import { logSigmoid } from "../../src/model/distributions.js";
+import { drawOn, logLikelihood } from "../../src/model/likelihood.js";
 import { expectClose } from "./close.js";
-import { readReference, referenceConfig, referenceParameters, tensor } from "./reference.js";
+import { forwardReferences, readReference, referenceConfig, referenceParameters, tensor } from "./reference.js";
 
 tf.enableProdMode();
 beforeAll(() => tf.setBackend("cpu"));
 
-describe("one forward pass of the reference implementation", () => {
-  const reference = readReference("air-forward-gaussian-gray.json");
+describe.each(forwardReferences)("one forward pass of the reference implementation, %s", (file) => {
+  const reference = readReference(file);
   const config = referenceConfig(reference);
 
   it("is reproduced: state, latents, KLs, canvas, log-likelihood and ELBO", () => {
-    const p = referenceParameters(reference, config);
+    const p = referenceParameters(reference.parameters, config);
     const image = tensor(reference.inputs.x);
     const batch = image.shape[0]!;
     const [epsWhere, epsWhat, uniform] = (["eps_where", "eps_what", "u_pres"] as const).map((name) =>
@@ -32,7 +33,7 @@ describe("one forward pass of the reference implementation", () => {
       const presence = tf.mul(presenceBefore, drawn);
       const patch = decode(p, config, step.zWhat.sample);
       const layer = write(patch, step.zWhere.sample, config.imageSize);
-      canvas = tf.add(canvas, tf.mul(layer, tf.reshape(presence, [batch, 1, 1, 1])));
+      canvas = drawOn(config, canvas, tf.mul(layer, tf.reshape(presence, [batch, 1, 1, 1])));
 
       const logPresent = logSigmoid(step.presenceLogit);
       const logAbsent = tf.sub(logPresent, step.presenceLogit);

@@ -1,16 +1,22 @@
-import { graphNames, graphSignatures } from "@air-onnx/core";
+import { type AirConfigInput, graphNames, graphSignatures } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { imageGates, inferTrajectory, logLikelihood, lstmStep } from "../../src/model/air.js";
+import { imageGates, inferTrajectory, lstmStep } from "../../src/model/air.js";
 import { graphFunctions } from "../../src/model/graphs.js";
+import { logLikelihood } from "../../src/model/likelihood.js";
 import { expectClose } from "./close.js";
 import { normal, tinyConfig, tinyParameters, uniform } from "./tiny.js";
 
 tf.enableProdMode();
 beforeAll(() => tf.setBackend("cpu"));
 
-describe.each([1, 3])("with %i channels", (channels) => {
-  const config = tinyConfig({ channels });
+describe.each<[number, NonNullable<AirConfigInput["likelihood"]>]>([
+  [1, { type: "gaussian" }],
+  [3, { type: "gaussian" }],
+  [1, { type: "bernoulli" }],
+  [3, { type: "bernoulli", canvas: "clamp", pixelNoise: 0 }],
+])("with %i channels and likelihood %j", (channels, likelihood) => {
+  const config = tinyConfig({ channels, likelihood });
   const batch = 2;
   const image = [batch, channels, config.imageSize, config.imageSize];
 

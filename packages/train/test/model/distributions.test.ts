@@ -1,8 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, it } from "vitest";
-import { gaussianLogDensity, klFromStandardNormal, logSigmoid, stdFromRaw } from "../../src/model/distributions.js";
+import {
+  bernoulliLogDensity,
+  gaussianLogDensity,
+  klFromStandardNormal,
+  logSigmoid,
+  SMALLEST_PROBABILITY,
+  stdFromRaw,
+} from "../../src/model/distributions.js";
 import { expectGradients } from "./finite-differences.js";
-import { normal } from "./tiny.js";
+import { normal, uniform } from "./tiny.js";
 
 tf.enableProdMode();
 beforeAll(() => tf.setBackend("cpu"));
@@ -40,6 +47,31 @@ it("the Gaussian log-density sums over channels and pixels, normaliser included"
   );
   expect(density.dataSync()[0]).toBeCloseTo(expected, 3);
   expectGradients((r) => tf.sum(tf.mul(gaussianLogDensity(r, 0.9), [1, -2])), { residual });
+});
+
+it("the Bernoulli log-probability is that of the pixels, and minus the cross-entropy between black and white", () => {
+  const x = [0, 1, 0.25, 1];
+  const p = [0.1, 0.9, 0.6, 1e-3];
+  const density = bernoulliLogDensity(tf.tensor4d(x, [1, 1, 2, 2]), tf.tensor4d(p, [1, 1, 2, 2]));
+  expect(density.shape).toEqual([1]);
+  const expected = x.reduce((sum, v, i) => sum + v * Math.log(p[i]!) + (1 - v) * Math.log(1 - p[i]!), 0);
+  expect(density.dataSync()[0]).toBeCloseTo(expected, 4);
+  const image = uniform([2, 3, 4, 5], 1);
+  const probability = tf.add(tf.mul(uniform([2, 3, 4, 5], 2), 0.6), 0.2);
+  expectGradients((q) => tf.sum(tf.mul(bernoulliLogDensity(image, q!), [1, -2])), { probability });
+});
+
+it("the Bernoulli log-probability and its gradient are finite at the smallest probabilities", () => {
+  const extremes = [SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY];
+  for (const x of [0, 1]) {
+    for (const p of extremes) {
+      const at = (q: tf.Tensor): tf.Tensor => bernoulliLogDensity(tf.fill([1, 1, 1, 1], x), q);
+      const probability = tf.fill([1, 1, 1, 1], p);
+      const exact = Math.log(x === 1 ? p : 1 - p);
+      expect(at(probability).dataSync()[0]).toBeCloseTo(exact, 4);
+      expect(tf.grad(at)(probability).dataSync()[0]).toSatisfy(Number.isFinite);
+    }
+  }
 });
 
 it("a standard deviation never reaches zero, so that its logarithm stays finite", () => {

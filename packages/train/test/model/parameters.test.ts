@@ -1,6 +1,7 @@
 import { parseAirConfig } from "@air-onnx/core";
 import { expect, it } from "vitest";
 import { initialParameters, parameter, parameterShapes } from "../../src/model/parameters.js";
+import { nvil } from "../../src/objective/nvil.js";
 import { tinyConfig } from "./tiny.js";
 
 it("the default model has 3.28 million parameters", () => {
@@ -37,6 +38,17 @@ it("a layer's first values do not depend on the sizes of the others", () => {
   const large = initialParameters(tinyConfig({ encoderSize: 80 }), 1);
   expect(large["decoder.output_kernel"]).toEqual(small["decoder.output_kernel"]);
   expect(large["encoder.hidden_bias"]!.data.length).toBe(80);
+});
+
+it("an estimator's own parameters leave the model's first values alone", () => {
+  const config = tinyConfig();
+  const own = nvil.parameters(config);
+  const all = initialParameters(config, 3, own);
+  expect(Object.keys(all)).toEqual([...Object.keys(parameterShapes(config)), ...Object.keys(own)]);
+  expect(all).toMatchObject(initialParameters(config, 3));
+  for (const [name, shape] of Object.entries(own)) expect(all[name]!.shape).toEqual(shape);
+  const largest = Math.max(...all["baseline.lstm.image_kernel"]!.data.map(Math.abs));
+  expect(largest).toBeCloseTo(1 / Math.sqrt(config.lstmSize), 2);
 });
 
 it("a missing parameter is named", () => {

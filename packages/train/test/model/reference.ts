@@ -10,20 +10,35 @@ export interface Recorded {
   readonly data: number[];
 }
 
+type ReferenceConfig = Record<string, number & number[]> & { readonly likelihood: "original" | "bernoulli" };
+
 export interface ReferenceForward {
-  readonly config: Record<string, number & number[]>;
+  readonly config: ReferenceConfig;
   readonly parameters: Record<string, Recorded>;
   readonly inputs: Record<"x" | "eps_where" | "eps_what" | "u_pres", Recorded>;
   readonly steps: Record<string, Recorded>[];
   readonly outputs: Record<string, Recorded>;
+  readonly gradients: Record<string, Recorded>;
 }
 
-export function readReference(file: string): ReferenceForward {
+export interface ReferenceTraining {
+  readonly config: ReferenceConfig;
+  readonly initial_parameters: Record<string, Recorded>;
+  readonly inputs: ReferenceForward["inputs"];
+  readonly losses: number[];
+  readonly elbos: number[];
+  readonly inferred_n: number[][];
+  readonly final_parameters: Record<string, Recorded>;
+}
+
+export const forwardReferences = ["air-forward-gaussian-gray.json", "air-forward-bernoulli-gray.json"];
+
+export function readReference<T = ReferenceForward>(file: string): T {
   const url = new URL(`../../../../test/fixtures/reference/${file}`, import.meta.url);
-  return JSON.parse(readFileSync(url, "utf8")) as ReferenceForward;
+  return JSON.parse(readFileSync(url, "utf8")) as T;
 }
 
-export function referenceConfig({ config }: ReferenceForward): AirConfig {
+export function referenceConfig({ config }: { readonly config: ReferenceConfig }): AirConfig {
   return parseAirConfig({
     imageSize: config.image_size,
     channels: config.channels,
@@ -35,7 +50,10 @@ export function referenceConfig({ config }: ReferenceForward): AirConfig {
     encoderSize: config.encoder_hidden,
     decoderSize: config.decoder_hidden,
     decoderBias: config.decoder_bias,
-    likelihood: { type: "gaussian", std: config.gaussian_std },
+    likelihood:
+      config.likelihood === "bernoulli"
+        ? { type: "bernoulli", canvas: "clamp", pixelNoise: 0 }
+        : { type: "gaussian", std: config.gaussian_std },
     prior: {
       presence: config.pres_prior,
       whereMean: config.where_prior_mean,
@@ -49,15 +67,40 @@ export function tensor({ shape, data }: Recorded): tf.Tensor {
   return tf.tensor(data, shape, "float32");
 }
 
+/** The recorded parameters of the model and of the baseline. The two biases of a recurrent network add up to the one here. */
+export function referenceParameters(
+  parameters: Readonly<Record<string, Recorded>>,
+  config: AirConfig,
+): Record<string, tf.Tensor> {
+  return translated(parameters, config, (a, b) => tf.add(a, b));
+}
+
+/** The recorded gradients. Those of the two biases of a recurrent network are the same, and that of their sum too. */
+export function referenceGradients(
+  gradients: Readonly<Record<string, Recorded>>,
+  config: AirConfig,
+): Record<string, tf.Tensor> {
+  return translated(gradients, config, (a) => a);
+}
+
 /** PyTorch keeps weights as [out, in], the recurrent network's inputs in one matrix, and its bias in two. */
-export function referenceParameters({ parameters }: ReferenceForward, config: AirConfig): Record<string, tf.Tensor> {
-  const recorded = (name: string): tf.Tensor => tensor(parameters[name]!);
+function translated(
+  values: Readonly<Record<string, Recorded>>,
+  config: AirConfig,
+  joinBiases: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor,
+): Record<string, tf.Tensor> {
+  const recorded = (name: string): tf.Tensor => tensor(values[name]!);
   const pixels = config.channels * config.imageSize ** 2;
-  const [imageKernel, latentKernel] = tf.split(
-    tf.transpose(recorded("lstm.weight_ih")),
-    [pixels, 3 + config.zWhatSize + 1],
-    0,
-  );
+  const lstm = (name: string, theirs: string): Record<string, tf.Tensor> => {
+    const inputs = [pixels, 3 + config.zWhatSize + 1];
+    const [imageKernel, latentKernel] = tf.split(tf.transpose(recorded(`${theirs}.weight_ih`)), inputs, 0);
+    return {
+      [`${name}.image_kernel`]: imageKernel!,
+      [`${name}.latent_kernel`]: latentKernel!,
+      [`${name}.recurrent_kernel`]: tf.transpose(recorded(`${theirs}.weight_hh`)),
+      [`${name}.bias`]: joinBiases(recorded(`${theirs}.bias_ih`), recorded(`${theirs}.bias_hh`)),
+    };
+  };
   const mlp = (name: string, theirs: string): Record<string, tf.Tensor> => ({
     [`${name}.hidden_kernel`]: tf.transpose(recorded(`${theirs}.0.weight`)),
     [`${name}.hidden_bias`]: recorded(`${theirs}.0.bias`),
@@ -65,12 +108,11 @@ export function referenceParameters({ parameters }: ReferenceForward, config: Ai
     [`${name}.output_bias`]: recorded(`${theirs}.2.bias`),
   });
   return {
-    "lstm.image_kernel": imageKernel!,
-    "lstm.latent_kernel": latentKernel!,
-    "lstm.recurrent_kernel": tf.transpose(recorded("lstm.weight_hh")),
-    "lstm.bias": tf.add(recorded("lstm.bias_ih"), recorded("lstm.bias_hh")),
+    ...lstm("lstm", "lstm"),
     ...mlp("predictor", "predictor.seq"),
     ...mlp("encoder", "encoder.net"),
     ...mlp("decoder", "decoder.net"),
+    ...lstm("baseline.lstm", "bl_lstm"),
+    ...mlp("baseline.regressor", "bl_regressor"),
   };
 }

@@ -1,4 +1,4 @@
-import { countProbabilities, logCountPrior } from "@air-onnx/core";
+import { type AirConfigInput, countProbabilities, logCountPrior } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { inferTrajectory } from "../../src/model/air.js";
@@ -15,7 +15,9 @@ const batch = 3;
 const image = (): tf.Tensor => uniform([batch, 1, config.imageSize, config.imageSize], 11);
 const prior = (): tf.Tensor => tf.tensor1d(logCountPrior(0.3, config.maxSteps));
 const noise = (): Record<string, tf.Tensor> =>
-  Object.fromEntries(Object.entries(marginal.noise(config, batch)).map(([name, shape], i) => [name, normal(shape, i)]));
+  Object.fromEntries(
+    Object.entries(marginal.noise(config, batch)).map(([name, { shape }], i) => [name, normal(shape, i)]),
+  );
 
 /** ELBO of one image by summing over n, in float64. */
 function bruteForce(presence: number[], likelihood: number[], klWhere: number[], klWhat: number[], logPrior: number[]) {
@@ -60,9 +62,13 @@ describe("the marginal bound", () => {
     expect(part("count")).toBeLessThan(config.maxSteps);
   });
 
-  it("has the gradient that finite differences give, in every parameter", () => {
-    // A likelihood without normaliser and a dim, smooth image keep the loss small and its slopes long.
-    const small = tinyConfig({ likelihood: { type: "gaussian", std: 1 / Math.sqrt(2 * Math.PI) } });
+  it.each<NonNullable<AirConfigInput["likelihood"]>>([
+    // Without normaliser, and a dim, smooth image: both keep the loss small and its slopes long.
+    { type: "gaussian", std: 1 / Math.sqrt(2 * Math.PI) },
+    { type: "bernoulli", pixelNoise: 0.05 },
+    { type: "bernoulli", pixelNoise: 0.05, canvas: "clamp" },
+  ])("has the gradient that finite differences give, in every parameter, %j", (likelihood) => {
+    const small = tinyConfig({ likelihood });
     const names = Object.keys(parameterShapes(small));
     const p = tinyParameters(small, 22);
     const [eps, logPrior] = [noise(), prior()];

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type AdamState, adamUpdate, clipByGlobalNorm } from "../../src/optimizer/adam.js";
-import { adamScalars, warmupCosine } from "../../src/optimizer/schedule.js";
+import { type AdamState, adamUpdate, clipByGlobalNorm, defaultAdam } from "../../src/optimizer/adam.js";
+import { adamScalars, annealedProbability, warmupCosine } from "../../src/optimizer/schedule.js";
 import { normal } from "../model/tiny.js";
 
 tf.enableProdMode();
@@ -36,6 +36,21 @@ describe("adamUpdate", () => {
         expect(Math.abs(value - theta[i]!), `element ${i} after ${t} updates`).toBeLessThan(2e-6);
       });
     }
+  });
+
+  it("scales the learning rate of the parameters that are named, and of no other", () => {
+    const tensors = (): Record<string, tf.Tensor> => ({ a: normal([4], 1), b: normal([4], 2) });
+    const zeros = { a: tf.zeros([4]), b: tf.zeros([4]) };
+    const given = { parameters: tensors(), m: zeros, v: zeros, gradients: { a: normal([4], 3), b: normal([4], 4) } };
+    const { stepSize, rootCorrection } = adamScalars(1, 1e-2);
+    const scalars = { stepSize: tf.scalar(stepSize), rootCorrection: tf.scalar(rootCorrection) };
+    const plain = adamUpdate(given, scalars);
+    const scaled = adamUpdate(given, scalars, defaultAdam, { b: 5 });
+    expect(scaled.parameters.a!.dataSync()).toEqual(plain.parameters.a!.dataSync());
+    const moved = ({ parameters }: AdamState) => tf.sub(parameters.b!, given.parameters.b!).dataSync();
+    moved(scaled).forEach((distance, i) => {
+      expect(distance / moved(plain)[i]!).toBeCloseTo(5, 3);
+    });
   });
 
   it("leaves a parameter without gradient where it is", () => {
@@ -88,5 +103,16 @@ describe("warmupCosine", () => {
 
   it("starts at the peak without a warm-up", () => {
     expect(warmupCosine(1, { ...schedule, warmupSteps: 0 })).toBeCloseTo(1e-3, 7);
+  });
+});
+
+describe("annealedProbability", () => {
+  it("moves its log-odds in a line, and keeps the last value", () => {
+    const at = (t: number): number => annealedProbability(t, { from: 0.9, to: 0.01, steps: 100 });
+    const logOdds = (p: number): number => Math.log(p / (1 - p));
+    expect(at(1)).toBeCloseTo(0.9, 1);
+    expect(logOdds(at(50))).toBeCloseTo((logOdds(0.9) + logOdds(0.01)) / 2, 10);
+    expect(at(100)).toBe(0.01);
+    expect(at(5000)).toBe(0.01);
   });
 });

@@ -1,0 +1,36 @@
+/** The form of images on which patches of one size are pasted. */
+
+export interface PatchForm {
+  /** Side of the square image, pixels. */
+  readonly imageSize: number;
+  /** Side of the square patches, pixels. */
+  readonly patchSize: number;
+  /** Most objects of an image; every number up to it is equally likely. */
+  readonly maxCount: number;
+}
+
+/** Counts are kept in bytes, and so many saturated objects still sum within 16 bits. */
+export const MOST_OBJECTS = 255;
+
+export type PatchFormInput = { readonly [K in keyof PatchForm]?: PatchForm[K] | undefined };
+
+/**
+ * What is given, and the defaults for the rest.
+ *
+ * @throws {RangeError} unless patches fit the image, and 1 ≤ maxCount ≤ 255
+ */
+export function patchForm(given: PatchFormInput, defaults: PatchForm): PatchForm {
+  const { imageSize = defaults.imageSize, patchSize = defaults.patchSize, maxCount = defaults.maxCount } = given;
+  if (!Number.isInteger(patchSize) || patchSize < 1 || patchSize > imageSize) {
+    throw new RangeError(`Patches must be 1 to ${imageSize} pixels wide, as the image is; got ${patchSize}`);
+  }
+  checkMaxCount(maxCount);
+  return { imageSize, patchSize, maxCount };
+}
+
+/** @throws {RangeError} unless it is an integer from 1 to 255 */
+export function checkMaxCount(maxCount: number): void {
+  if (!Number.isInteger(maxCount) || maxCount < 1 || maxCount > MOST_OBJECTS) {
+    throw new RangeError(`maxCount must be an integer from 1 to ${MOST_OBJECTS}, got ${maxCount}`);
+  }
+}

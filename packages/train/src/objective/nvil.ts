@@ -1,0 +1,198 @@
+/**
+ * The estimator of the paper: the number of objects is sampled, and its gradient is that of the score function
+ * (REINFORCE) with a learned baseline, as in Mnih and Gregor, "Neural Variational Inference and Learning in Belief
+ * Networks" (ICML 2014), and Eslami et al. (NIPS 2016).
+ *
+ * Presence is 1…1 0…0, and after the first 0 nothing counts. So the trajectory with presence fed as 1 holds the sampled
+ * one as its first steps, and all that follows them is masked.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { imageGates, inferTrajectory, lstmStep, mlp, type StepState, type Trajectory } from "../model/air.js";
+import { logSigmoid } from "../model/distributions.js";
+import { baselineShapes, type Parameters } from "../model/parameters.js";
+import { type Estimator, type Loss, noiseTensor } from "./estimator.js";
+
+const BASELINE = "baseline";
+
+export const nvil: Estimator = {
+  name: "nvil",
+
+  parameters: (config) => baselineShapes(config, BASELINE),
+
+  noise: (config, batch) => ({
+    epsWhere: { distribution: "normal", shape: [config.maxSteps, batch, 3] },
+    epsWhat: { distribution: "normal", shape: [config.maxSteps, batch, config.zWhatSize] },
+    uPresence: { distribution: "uniform", shape: [config.maxSteps, batch] },
+  }),
+
+  loss(p, config, image, noise, schedules): Loss {
+    const trajectory = inferTrajectory(p, config, image, {
+      epsWhere: noiseTensor(noise, "epsWhere"),
+      epsWhat: noiseTensor(noise, "epsWhat"),
+    });
+    const terms = sampledTerms(trajectory, noiseTensor(noise, "uPresence"), schedules.logCountPrior);
+    const { score, baselineLoss } = scoreTerms(terms, baselineValues(p, image, trajectory));
+    const elbo = mean(terms.elbo);
+    const modelLoss = tf.sub(mean(score), elbo) as tf.Scalar;
+    return {
+      loss: tf.add(modelLoss, mean(baselineLoss)) as tf.Scalar,
+      elbo,
+      metrics: {
+        logLikelihood: mean(terms.logLikelihood),
+        klWhere: mean(tf.sum(terms.klWhere, 0)),
+        klWhat: mean(tf.sum(terms.klWhat, 0)),
+        klCount: mean(tf.sum(terms.klPresence, 0)),
+        count: mean(tf.sum(terms.presence, 0)),
+        modelLoss,
+        baselineLoss: mean(baselineLoss),
+      },
+    };
+  },
+};
+
+/** One draw of the scene and its bound. [T, B] unless said otherwise. */
+export interface SampledTerms {
+  /** 1 where the step's object is drawn as present, else 0. */
+  readonly presence: tf.Tensor;
+  /** The same of the step before: 1 where the step is taken at all. The first always is. */
+  readonly reached: tf.Tensor;
+  /** log q of the presence that was drawn, given the step before; 0 where the step is not taken. */
+  readonly logPresence: tf.Tensor;
+  readonly klPresence: tf.Tensor;
+  readonly klWhere: tf.Tensor;
+  readonly klWhat: tf.Tensor;
+  /** log p(x | the canvas of the objects drawn as present), [B] */
+  readonly logLikelihood: tf.Tensor;
+  /** [B], nats */
+  readonly elbo: tf.Tensor;
+}
+
+/**
+ * @param uniform presence is drawn where it is below its probability, [T, B]
+ * @param logCountPrior log p(n), [T + 1]
+ */
+export function sampledTerms(trajectory: Trajectory, uniform: tf.Tensor, logCountPrior: tf.Tensor): SampledTerms {
+  const { presenceLogit } = trajectory;
+  const [steps, batch] = presenceLogit.shape as [number, number];
+  const presence = constant(() => {
+    const drawn = tf.unstack(tf.cast(tf.less(uniform, tf.sigmoid(presenceLogit)), "float32"));
+    const present: tf.Tensor[] = [];
+    for (const [t, step] of drawn.entries()) present.push(t === 0 ? step : tf.mul(present[t - 1]!, step));
+    return tf.stack(present);
+  });
+  const one = tf.ones([1, batch]);
+  const reached = steps === 1 ? one : tf.concat([one, tf.slice(presence, [0, 0], [steps - 1, batch])], 0);
+  const absent = tf.sub(reached, presence);
+
+  const logPresent = logSigmoid(presenceLogit);
+  const logAbsent = tf.sub(logPresent, presenceLogit);
+  const probability = tf.exp(logPresent);
+  const prior = stepPrior(logCountPrior);
+  const klPresence = tf.mul(
+    reached,
+    tf.add(
+      tf.mul(probability, tf.sub(logPresent, prior.logPresent)),
+      tf.mul(tf.sub(1, probability), tf.sub(logAbsent, prior.logAbsent)),
+    ),
+  );
+  const klWhere = tf.mul(presence, trajectory.klWhere);
+  const klWhat = tf.mul(presence, trajectory.klWhat);
+  // Row n is 1 where n objects were drawn: where step n + 1 is the first absent one, or no step is.
+  const isCount = tf.concat([absent, tf.slice(presence, [steps - 1, 0], [1, batch])], 0);
+  const logLikelihood = tf.sum(tf.mul(isCount, trajectory.logLikelihood), 0);
+  return {
+    presence,
+    reached,
+    logPresence: tf.add(tf.mul(presence, logPresent), tf.mul(absent, logAbsent)),
+    klPresence,
+    klWhere,
+    klWhat,
+    logLikelihood,
+    elbo: tf.sub(logLikelihood, tf.sum(tf.add(klPresence, tf.add(klWhere, klWhat)), 0)),
+  };
+}
+
+/** [T, B] unless said otherwise. */
+export interface ScoreTerms {
+  /** What the baseline should have said: minus the bound without the KLs of the steps before; 0 where not reached. */
+  readonly target: tf.Tensor;
+  readonly value: tf.Tensor;
+  /** The surrogate whose gradient is that of the draw of presence, [B]. */
+  readonly score: tf.Tensor;
+  /** Squared error of the baseline, summed over steps, [B]. */
+  readonly baselineLoss: tf.Tensor;
+}
+
+/** @param baseline [T, B], see {@link baselineValues} */
+export function scoreTerms(terms: SampledTerms, baseline: tf.Tensor): ScoreTerms {
+  const { reached, klPresence, klWhere, klWhat, logLikelihood, logPresence } = terms;
+  const target = constant(() => {
+    const kl = tf.add(klPresence, tf.add(klWhere, klWhat));
+    const later = tf.cumsum(kl, 0, false, true);
+    return tf.mul(reached, tf.sub(later, logLikelihood));
+  });
+  const value = tf.mul(reached, baseline);
+  const advantage = constant(() => tf.sub(target, value));
+  return {
+    target,
+    value,
+    score: tf.sum(tf.mul(advantage, logPresence), 0),
+    baselineLoss: tf.sum(tf.square(tf.sub(target, value)), 0),
+  };
+}
+
+/**
+ * What the baseline expects minus the bound to be from each step on. It sees what the recurrent network sees, and its
+ * error does not reach the model.
+ *
+ * @param image [B, C, S, S]
+ * @returns [T, B]
+ */
+export function baselineValues(p: Parameters, image: tf.Tensor, { steps }: Trajectory): tf.Tensor {
+  const network = `${BASELINE}.lstm`;
+  const batch = image.shape[0]!;
+  const gates = imageGates(p, image, network);
+  const present = tf.ones([batch, 1]);
+  const values: tf.Tensor[] = [];
+  let previous: StepState | undefined;
+  for (const { zWhere, zWhat } of steps) {
+    const { hidden, cell } = lstmStep(p, gates, previous, network);
+    values.push(tf.reshape(mlp(p, `${BASELINE}.regressor`, hidden), [batch]));
+    previous = {
+      hidden,
+      cell,
+      zWhere: constant(() => zWhere.sample),
+      zWhat: constant(() => zWhat.sample),
+      presence: present,
+    };
+  }
+  return tf.stack(values);
+}
+
+/**
+ * Prior probabilities of presence and absence, given that all objects before are present, from those of the counts.
+ *
+ * @param logCount log p(n), [T + 1]
+ * @returns logarithms, [T, 1]
+ */
+function stepPrior(logCount: tf.Tensor): { logPresent: tf.Tensor; logAbsent: tf.Tensor } {
+  const steps = logCount.shape[0]! - 1;
+  const counts = tf.split(logCount, steps + 1);
+  // log p(count ≥ t), from the last t down: log(eᵃ + eᵇ) = a + softplus(b - a) stays finite however rare the counts are.
+  const atLeast: tf.Tensor[] = [counts[steps]!];
+  for (let t = steps - 1; t >= 0; t--) {
+    atLeast.unshift(tf.add(atLeast[0]!, tf.softplus(tf.sub(counts[t]!, atLeast[0]!))));
+  }
+  const perStep = (logJoint: (t: number) => tf.Tensor): tf.Tensor =>
+    tf.stack(Array.from({ length: steps }, (_, t) => tf.sub(logJoint(t), atLeast[t]!)));
+  return { logPresent: perStep((t) => atLeast[t + 1]!), logAbsent: perStep((t) => counts[t]!) };
+}
+
+/** The value of `compute` with no gradient through it. */
+function constant(compute: () => tf.Tensor): tf.Tensor {
+  return tf.customGrad(() => ({ value: tf.clone(compute()), gradFunc: () => [] }))();
+}
+
+function mean(values: tf.Tensor): tf.Scalar {
+  return tf.mean(values) as tf.Scalar;
+}
