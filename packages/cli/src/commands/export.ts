@@ -157,7 +157,8 @@ function parityTable({ rows }: ParityReport): string {
 function paritySentence({ images, backend, tolerance, countDisagreements }: ParityReport): string {
   return (
     `Parity on ${count(images)} held-out images: every output of onnxruntime is within ${tolerance} of TensorFlow.js ` +
-    `(${backend}), relative for values above 1; ${countDisagreements} counts differ.`
+    `(${backend}), relative for values above 1 and, for log-likelihoods, relative to the terms they sum; ` +
+    `${countDisagreements} counts differ.`
   );
 }
 

@@ -1,0 +1,45 @@
+/** The models that the repository ships: intact, documented, and good for something. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AirModel } from "@air-onnx/runtime-node";
+import { fillBatch, generateMultiStrokes } from "@air-onnx/train";
+import { describe, expect, it } from "vitest";
+
+const folder = fileURLToPath(new URL("../models", import.meta.url));
+const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "config.json")));
+
+it("there are some", () => {
+  expect(names).toContain("multi-mnist");
+});
+
+describe.each(names)("models/%s", (name) => {
+  it("has the sizes and hashes of its manifest, and loads", async () => {
+    await using model = await AirModel.fromPretrained(join(folder, name));
+    expect(model.manifest.name).toBe(name);
+  });
+
+  it("has a card with the manifest's numbers", async () => {
+    await using model = await AirModel.fromPretrained(join(folder, name));
+    const card = readFileSync(join(folder, name, "README.md"), "utf8");
+    const { countAccuracyMap, elbo } = model.manifest.metrics;
+    expect(card).toContain(`${(100 * countAccuracyMap!).toFixed(2)} %`);
+    expect(card).toContain(elbo!.toFixed(2));
+  });
+
+  it("finds nothing in a black image", async () => {
+    await using model = await AirModel.fromPretrained(join(folder, name));
+    const { imageSize, channels } = model.config;
+    const [scene] = await model.infer(new Float32Array(channels * imageSize ** 2));
+    expect(scene!.count).toBe(0);
+  });
+});
+
+it("models/multi-mnist counts digits that it was not trained on", async () => {
+  const scenes = await generateMultiStrokes({ seed: 7, size: 200 });
+  const images = new Float32Array(200 * 50 * 50);
+  fillBatch(scenes, [...scenes.counts.keys()], images);
+  await using model = await AirModel.fromPretrained(join(folder, "multi-mnist"));
+  const right = (await model.infer(images)).filter((scene, i) => scene.count === scenes.counts[i]).length;
+  expect(right / 200).toBeGreaterThan(0.9);
+});
