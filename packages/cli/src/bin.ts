@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The executable: this process's arguments, streams and exit code. */
 import { run } from "./run.js";
 

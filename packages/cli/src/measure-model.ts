@@ -1,7 +1,6 @@
 /** An exported model on images whose truth is known: the same measurements as of a run's parameters, by the runtime. */
-import { mapCount } from "@air-onnx/core";
 import type { AirModel } from "@air-onnx/runtime-node";
-import { type Evaluation, fillBatch, pixelsPerImage, type SceneSet } from "@air-onnx/train";
+import { type Evaluation, EvaluationTally, fillBatch, pixelsPerImage, type SceneSet } from "@air-onnx/train";
 import { CommandError } from "./failures.js";
 
 export interface MeasureOptions {
@@ -31,12 +30,7 @@ export async function measureModel(
     );
   }
   const total = Math.min(images, scenes.size);
-  const confusion = Array.from({ length: Math.max(maxSteps, scenes.maxObjects) + 1 }, () =>
-    new Array<number>(maxSteps + 1).fill(0),
-  );
-  let elbo = 0;
-  let right = 0;
-  let expectedRight = 0;
+  const tally = new EvaluationTally(maxSteps, scenes.maxObjects);
   for (let start = 0; start < total; start += BATCH_SIZE) {
     const size = Math.min(BATCH_SIZE, total - start);
     const batch = new Float32Array(size * pixelsPerImage(scenes));
@@ -54,20 +48,9 @@ export async function measureModel(
       signal,
     });
     inferred.forEach((scene, i) => {
-      const truth = scenes.counts[start + i]!;
-      const count = mapCount(scene.countProbabilities);
-      elbo += scene.elbo;
-      right += count === truth ? 1 : 0;
-      expectedRight += scene.countProbabilities[truth] ?? 0;
-      confusion[truth]![count]!++;
+      tally.add(scenes.counts[start + i]!, scene.countProbabilities, scene.elbo);
     });
     onProgress?.(start + size, total);
   }
-  return {
-    images: total,
-    elbo: elbo / total,
-    countAccuracyMap: right / total,
-    countAccuracySampled: expectedRight / total,
-    confusion,
-  };
+  return tally.result();
 }

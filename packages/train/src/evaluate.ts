@@ -8,21 +8,9 @@ import * as tf from "@tensorflow/tfjs";
 import { fillBatch, pixelsPerImage, type SceneSet } from "./data/scene-set.js";
 import type { Arrays } from "./engine/engine.js";
 import { trainingSessionOptions } from "./engine/session-options.js";
+import { type Evaluation, EvaluationTally } from "./evaluation.js";
 import { parameterShapes } from "./model/parameters.js";
 import { evaluateScenes } from "./objective/marginal.js";
-
-export interface Evaluation {
-  /** Images measured. */
-  readonly images: number;
-  /** Mean evidence lower bound per image, nats: one draw of the latents, KLs analytic, the count summed exactly. */
-  readonly elbo: number;
-  /** Share of images whose most probable count is right. */
-  readonly countAccuracyMap: number;
-  /** Expected share of right counts if each is drawn from q(n|x). */
-  readonly countAccuracySampled: number;
-  /** `[true count][most probable count]`, images. */
-  readonly confusion: readonly (readonly number[])[];
-}
 
 /** What the model makes of one image, for pictures. */
 export interface Explanation {
@@ -90,12 +78,7 @@ export class Evaluator implements AsyncDisposable {
   async evaluate(parameters: Arrays, scenes: SceneSet, options: EvaluateOptions = {}): Promise<Evaluation> {
     const total = Math.min(options.images ?? scenes.size, scenes.size);
     const counts = this.#config.maxSteps + 1;
-    const confusion = Array.from({ length: Math.max(counts, scenes.maxObjects + 1) }, () =>
-      new Array<number>(counts).fill(0),
-    );
-    let elbo = 0;
-    let right = 0;
-    let expectedRight = 0;
+    const tally = new EvaluationTally(this.#config.maxSteps, scenes.maxObjects);
     for (let start = 0; start < total; start += BATCH_SIZE) {
       options.signal?.throwIfAborted();
       const size = Math.min(BATCH_SIZE, total - start);
@@ -103,22 +86,11 @@ export class Evaluator implements AsyncDisposable {
       const bounds = outputs.elbo!.data as Float32Array;
       const logCounts = outputs.logCount!.data as Float32Array;
       for (let i = 0; i < size; i++) {
-        const truth = scenes.counts[start + i]!;
-        const logCount = logCounts.subarray(i * counts, (i + 1) * counts);
-        const count = mapCount(logCount);
-        elbo += bounds[i]!;
-        right += count === truth ? 1 : 0;
-        expectedRight += truth < counts ? Math.exp(logCount[truth]!) : 0;
-        confusion[truth]![count]!++;
+        const probabilities = logCounts.subarray(i * counts, (i + 1) * counts).map(Math.exp);
+        tally.add(scenes.counts[start + i]!, probabilities, bounds[i]!);
       }
     }
-    return {
-      images: total,
-      elbo: elbo / total,
-      countAccuracyMap: right / total,
-      countAccuracySampled: expectedRight / total,
-      confusion,
-    };
+    return tally.result();
   }
 
   /** What the model makes of the images `start` to `start + size`, for pictures. */

@@ -8,7 +8,8 @@ export { createEagerEngine, type EagerBackend, useEagerBackend } from "./engine/
 export * from "./engine/engine.js";
 export { createGradientCheck, type GradientCheck, type GradientDifference } from "./engine/gradient-check.js";
 export { createTracedEngine } from "./engine/traced.js";
-export { type EvaluateOptions, type Evaluation, Evaluator, type Explanation } from "./evaluate.js";
+export { type EvaluateOptions, Evaluator, type Explanation } from "./evaluate.js";
+export { type Evaluation, EvaluationTally } from "./evaluation.js";
 export { type GraphFunction, graphFunctions } from "./model/graphs.js";
 export { initialParameters, type ParameterValue, parameterShapes } from "./model/parameters.js";
 export type { Estimator } from "./objective/estimator.js";
