@@ -19,6 +19,7 @@ export const datasetChoices = namesOf<DatasetName>({
   "png-folder": true,
 });
 export const heldOutSplitChoices = ["test", "fresh"] as const satisfies readonly Split[];
+export const architectureChoices = namesOf<TrainConfig["architecture"]>({ compact: true, reference: true });
 export const estimatorChoices = namesOf<TrainConfig["estimator"]>({ marginal: true, nvil: true });
 export const backendChoices = namesOf<TrainConfig["backend"]>({ onnxruntime: true, cpu: true, wasm: true });
 export const eagerBackendChoices = namesOf<EagerBackend>({ wasm: true, cpu: true });

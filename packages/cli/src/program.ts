@@ -9,7 +9,9 @@ import { evalCommand } from "./commands/eval.js";
 import { exportCommand } from "./commands/export.js";
 import { inferCommand } from "./commands/infer.js";
 import { quickstartCommand } from "./commands/quickstart.js";
+import { reportCommand } from "./commands/report.js";
 import { sampleCommand } from "./commands/sample.js";
+import { sweepCommand } from "./commands/sweep.js";
 import { trainCommand } from "./commands/train.js";
 import { version } from "./version.js";
 
@@ -34,10 +36,12 @@ Examples:
     quickstartCommand(),
     dataCommand(),
     trainCommand(),
+    sweepCommand(),
     evalCommand(),
     exportCommand(),
     inferCommand(),
     sampleCommand(),
+    reportCommand(),
     doctorCommand(),
   ];
   for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError("(try --help)");

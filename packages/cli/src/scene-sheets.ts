@@ -114,12 +114,21 @@ export async function writePicture(path: string, picture: Picture): Promise<void
 
 /** Writes a whole file, with the folders above it. */
 export async function writeInFolder(path: string, data: string | Uint8Array): Promise<void> {
-  try {
-    await mkdir(dirname(path), { recursive: true });
-  } catch (cause) {
-    throw new FileError(`Cannot write ${path}: ${reasonInWords(cause)}`, path, { cause });
-  }
+  await makeFolder(dirname(path));
   await writeFileAtomic(path, data);
+}
+
+/**
+ * Makes a folder and those above it, unless it is there.
+ *
+ * @throws {FileError} if that cannot be
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    throw new FileError(`Cannot make the folder ${path}: ${reasonInWords(cause)}`, path, { cause });
+  }
 }
 
 function drawWithBoxes(

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import type { DatasetName, TrainConfig } from "@air-onnx/train";
 import { type Command, Option } from "commander";
-import { backendChoices, datasetChoices, estimatorChoices } from "./choices.js";
+import { architectureChoices, backendChoices, datasetChoices, estimatorChoices } from "./choices.js";
 import { imageOptions, isBrought } from "./dataset-options.js";
 import { UsageError } from "./failures.js";
 import { integer, numberAbove } from "./option-values.js";
@@ -33,6 +33,10 @@ const flags: readonly (readonly [key: string, option: () => Option])[] = [
   [
     "model.prior.presence",
     () => new Option("--presence-prior <p>", "prior probability of one more object").argParser(numberAbove(0, 1)),
+  ],
+  [
+    "architecture",
+    () => new Option("--architecture <name>", "sizes of the model's networks").choices(architectureChoices),
   ],
   ["estimator", () => new Option("--estimator <name>", "of the ELBO's gradient").choices(estimatorChoices)],
   ["backend", () => new Option("--backend <name>", "what computes the steps").choices(backendChoices)],

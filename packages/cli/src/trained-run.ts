@@ -9,6 +9,7 @@ import {
   type RunFolder,
   readMetrics,
   type StateTensors,
+  trainingSeconds,
 } from "@air-onnx/train";
 import { CommandError } from "./failures.js";
 import { notice } from "./output.js";
@@ -40,13 +41,6 @@ export async function trainingMinutes({ folder, checkpoint }: TrainedRun): Promi
   const records = (await readMetrics(folder.metricsFile, notice)).filter(
     ({ kind, step }) => kind === "train" && step <= checkpoint.step,
   );
-  if (records.at(-1)?.step !== checkpoint.step) return undefined;
-  let done = 0;
-  let milliseconds = 0;
-  for (const { step, millisecondsPerStep } of records) {
-    if (typeof millisecondsPerStep !== "number") return undefined;
-    milliseconds += (step - done) * millisecondsPerStep;
-    done = step;
-  }
-  return milliseconds / 60_000;
+  const seconds = records.at(-1)?.step === checkpoint.step ? trainingSeconds(records) : undefined;
+  return seconds === undefined ? undefined : seconds / 60;
 }

@@ -72,7 +72,8 @@ describe("export", () => {
     }
     const manifest = JSON.parse(readFileSync(place.at("model/config.json"), "utf8"));
     expect(manifest).toMatchObject({ name: "tiny", training: { dataset: "multi-strokes", seed: 0, steps: 40 } });
-    expect(manifest.metrics).toMatchObject({ images: 60, elbo: expect.any(Number) });
+    expect(manifest.training.heldOut).toEqual({ testSize: 60, seed: 0, maxCount: 2, imageSize: 50 });
+    expect(manifest.metrics).toMatchObject({ images: 60, elbo: expect.any(Number), klWhere: expect.any(Number) });
     const card = readFileSync(place.at("model/README.md"), "utf8");
     expect(card).toContain("Command: `air-onnx train --dataset multi-strokes");
     expect(card).toContain("Parity on 20 held-out images");
@@ -96,41 +97,121 @@ describe("eval", () => {
   it("of a run prints numbers and which counts are taken for which", async () => {
     const stdout = await succeedHere("eval", "run", "--picture", "pictures/run.png");
     expect(stdout).toMatch(/count accuracy .* on 60 held-out images/);
-    expect(stdout).toMatch(/^true count +found 0 +found 1 +found 2 +found 3$/m);
+    expect(stdout).toMatch(/^true count +images +right +found 0 +found 1 +found 2 +found 3$/m);
+    expect(stdout).toMatch(/^ {2}KL where +-?\d/m);
+    expect(stdout).toContain("not measured (--iwae 100)");
     expect(existsSync(place.at("pictures/run.png"))).toBe(true);
   });
 
-  it("of an exported model agrees with that of its run", async () => {
-    const run = JSON.parse(await succeedHere("eval", "run", "--json"));
-    const model = JSON.parse(await succeed("eval", "model", "--json", "--test-size", "60", "--picture", "model.png"));
-    expect(model.images).toBe(60);
-    // The draws of the latents differ.
-    expect(Math.abs(model.elbo - run.elbo)).toBeLessThan(5);
-    expect(model.countAccuracySampled).toBeCloseTo(run.countAccuracySampled, 1);
-    expect(model.confusion.flat().reduce((sum: number, each: number) => sum + each, 0)).toBe(60);
-    expect(existsSync(place.at("model.png"))).toBe(true);
+  it("of an exported model has the numbers of its run, of its card, and of the end of its training", async () => {
+    const iwae = ["--iwae", "3", "--iwae-images", "20"];
+    const run = JSON.parse(await succeedHere("eval", "run", "--json", ...iwae));
+    const model = JSON.parse(await succeed("eval", "model", "--json", ...iwae));
+    expect(model).toMatchObject({ images: 60, differences: [], confusion: run.confusion });
+    expect(model.importanceWeighted).toMatchObject({ samples: 3, images: 20 });
+    for (const part of ["elbo", "logLikelihood", "klWhere", "klWhat", "klCount", "countAccuracySampled"]) {
+      expect(model[part]).toBeCloseTo(run[part], 6);
+    }
+    for (const number of ["bound", "standardError", "effectiveSamples", "analyticKlFormula"]) {
+      expect(model.importanceWeighted[number]).toBeCloseTo(run.importanceWeighted[number], 6);
+    }
+    expect(model.boxes.meanIou).toBeCloseTo(run.boxes.meanIou, 6);
+    const { metrics } = JSON.parse(readFileSync(place.at("model/config.json"), "utf8"));
+    expect(metrics.elbo).toBeCloseTo(model.elbo, 6);
+    const log = readFileSync(place.at("run/metrics.jsonl"), "utf8").trim().split("\n");
+    const last = log.map((line) => JSON.parse(line)).findLast(({ kind }) => kind === "evaluation");
+    expect(last).toMatchObject({ images: 60, countAccuracyMap: run.countAccuracyMap });
+    // Another graph of the same functions.
+    expect(last.elbo).toBeCloseTo(run.elbo, 1);
+  });
+
+  it("writes a report with its pictures, which the noise's seed changes", async () => {
+    const stdout = await succeedHere("eval", "model", "--out", "evaluation/first", "--images", "30", "--seed", "1");
+    expect(stdout).toContain("Report: evaluation/first/report.md");
+    const names = ["confusion.png", "evaluation.json", "report.md", "scenes.png", "worst.png"];
+    expect(readdirSync(place.at("evaluation/first")).toSorted()).toEqual(names);
+    const record = JSON.parse(readFileSync(place.at("evaluation/first/evaluation.json"), "utf8"));
+    expect(record).toMatchObject({
+      dataset: "multi-strokes",
+      data: { testSize: 60, maxCount: 2 },
+      images: 30,
+      seed: 1,
+    });
+    expect(record.software).toHaveProperty("onnxruntime-node");
+    const report = readFileSync(place.at("evaluation/first/report.md"), "utf8");
+    expect(report).toContain(`| ELBO | ${record.elbo.toFixed(2)} ±`);
+    const other = JSON.parse(await succeedHere("eval", "model", "--json", "--images", "30", "--seed", "2"));
+    expect(other.elbo).not.toBe(record.elbo);
+    expect(other.boxes).toEqual(record.boxes);
   });
 
   it("measures the first so many images", async () => {
     expect(JSON.parse(await succeedHere("eval", "run", "--json", "--images", "7")).images).toBe(7);
   });
+
+  it("refuses what cannot be measured", async () => {
+    const usage = async (...args: string[]): Promise<string> => {
+      const { code, stderr } = await place.runHere(["eval", ...args]);
+      expect(code).toBe(2);
+      return stderr;
+    };
+    expect(await usage("run", "--iwae", "0")).toContain("It must be a whole number of at least 1");
+    expect(await usage("run", "--iwae-images", "10")).toContain("--iwae-images needs --iwae");
+    expect(await usage("run", "--device", "cuda")).toContain("a run is measured on the cpu");
+    expect(await fail("eval", "model", "--out", "large.png")).toContain("Cannot make the folder large.png");
+    expect(existsSync(place.at("model/report.md"))).toBe(false);
+  });
 });
 
 describe("eval on other images than the model's own", () => {
+  it("says so", async () => {
+    for (const path of ["run", "model"]) {
+      const stdout = await succeedHere("eval", path, "--test-size", "20", "--data-seed", "3", "--max-count", "2");
+      expect(stdout).toContain("Images of testSize 20; the model's own evaluation is on testSize 60.");
+      expect(stdout).toContain("Images of seed 3; the model's own evaluation is on seed 0.");
+      expect(stdout).not.toContain("maxCount");
+    }
+  });
+
+  it("says that an older model does not tell its own", async () => {
+    cpSync(place.at("model"), place.at("older"), { recursive: true });
+    const manifest = JSON.parse(readFileSync(place.at("older/config.json"), "utf8"));
+    delete manifest.training.heldOut;
+    writeFileSync(place.at("older/config.json"), JSON.stringify(manifest));
+    const stdout = await succeedHere("eval", "older", "--test-size", "20");
+    expect(stdout).toContain("does not say which images of multi-strokes");
+    expect(stdout).toContain("on 20 held-out images");
+  });
+
   it("takes a file of the user's", async () => {
     await succeedHere("data", "multi-strokes", "--train-size", "15", "--test-size", "5", "--npz", "other.npz");
     const other = ["--dataset", "npz", "--data", "other.npz", "--test-fraction", "0.5"];
     for (const path of ["run", "model"]) {
       const measured = JSON.parse(await succeedHere("eval", path, "--json", ...other));
       expect(measured).toMatchObject({ dataset: "npz", split: "test", images: 10 });
+      expect(measured.differences).toEqual(["Images of npz; the model's own evaluation is on multi-strokes."]);
     }
     const { code, stderr } = await place.runHere(["eval", "model", "--dataset", "npz"]);
     expect(code).toBe(2);
     expect(stderr).toContain("say where they are by --data");
   });
 
-  it("names a set without fresh images", async () => {
+  it("needs their counts, but not their boxes", async () => {
+    mkdirSync(place.at("counted"));
+    for (const name of ["dark.png", "square.png"]) {
+      const grey = PNG.sync.write(PNG.sync.read(readFileSync(place.at("images", name))), { colorType: 0 });
+      writeFileSync(place.at("counted", name), grey);
+    }
+    const args = ["eval", "model", "--dataset", "png-folder", "--data", "counted", "--test-fraction", "0.5"];
+    expect(await fail(...args)).toContain("counted has counts for 0 of its 2 images");
+    writeFileSync(place.at("counted/counts.csv"), "file,count\ndark.png,0\nsquare.png,1\n");
+    expect(await succeedHere(...args)).toContain("not measured (the true ones are not known)");
+  });
+
+  it("names a set without fresh images, and one of another size", async () => {
     expect(await fail("eval", "run", "--split", "fresh")).toContain("multi-strokes has no fresh images");
+    const sprites = ["--dataset", "multi-dsprites-64", "--test-size", "5"];
+    expect(await fail("eval", "run", ...sprites)).toContain("takes images of 50x50 with 1 channel(s)");
   });
 });
 

@@ -29,7 +29,7 @@ describe("train", () => {
       steps: 20,
       batchSize: 4,
       trainSize: 150,
-      model: { lstmSize: 4, encoderSize: 6, decoderSize: 200 },
+      model: { lstmSize: 4, encoderSize: 6, decoderSize: 400 },
     });
     expect(stdout).toContain("Warm-up of 2 steps instead of 200");
     expect(stdout).toContain("Evaluations on 60 images instead of 2000");

@@ -5,7 +5,7 @@ import { tiny, Workplace } from "./air-onnx.js";
 const place = new Workplace();
 afterAll(() => place[Symbol.dispose]());
 
-const commands = ["quickstart", "data", "train", "eval", "export", "infer", "sample", "doctor"];
+const commands = ["quickstart", "data", "train", "sweep", "eval", "report", "export", "infer", "sample", "doctor"];
 
 describe("help", () => {
   it("lists every command", async () => {

@@ -5,13 +5,12 @@
  * Every step is run with presence taken as 1. What the presence probabilities p_t say about the number of objects n is
  * read afterwards: q(n) = Π_{t≤n} p_t · (1 − p_{n+1}), and the scene of count n is the first n steps.
  */
-import type { Tensor } from "onnxruntime-common";
 import type { AirConfig } from "./config.js";
-import { countProbabilities, logCountPrior, mapCount } from "./count.js";
-import { evidenceLowerBound } from "./elbo.js";
-import { GraphRunner, type GraphSession } from "./graph-run.js";
+import { countProbabilities, logCountPrior, mapCount, sigmoid } from "./count.js";
+import { elboParts } from "./elbo.js";
 import { requireInteger } from "./integer-option.js";
 import { RandomStream } from "./random.js";
+import { EncodedImages, type InferenceSessions, type StepNoise, type StepOutputs } from "./recurrence.js";
 import type { Scene, SceneObject } from "./scene.js";
 import { boxFromZWhere, type ZWhere } from "./where.js";
 
@@ -25,17 +24,7 @@ export const EARLY_STOP_TOLERANCE = 1e-4;
 const LATENT_NOISE = 1001;
 const COUNT_DRAW = 1002;
 
-/** Inputs of the step graph that its `next_…` outputs feed; all zero before the first step. */
-const STATE = ["hidden", "cell", "z_where", "z_what", "canvas"] as const;
-
-const STEP_OUTPUTS = [
-  ...STATE.map((name) => `next_${name}`),
-  "presence_logit",
-  "kl_where",
-  "kl_what",
-  "log_likelihood",
-  "patch",
-];
+const STEP_OUTPUTS = ["presence_logit", "kl_where", "kl_what", "log_likelihood", "patch"];
 
 export interface InferenceOptions {
   /**
@@ -85,11 +74,10 @@ export interface StepReport {
   readonly logLikelihood: Float32Array;
 }
 
-type Step = Omit<StepReport, "glimpse">;
-
-export interface InferenceSessions {
-  readonly encoder: GraphSession;
-  readonly step: GraphSession;
+interface Step extends Omit<StepReport, "glimpse" | "kl"> {
+  /** `[B]`, nats. */
+  readonly klWhere: Float32Array;
+  readonly klWhat: Float32Array;
 }
 
 interface BatchOptions extends Pick<InferenceOptions, "onStep" | "signal"> {
@@ -145,16 +133,9 @@ async function inferBatch(
   const imageLength = config.channels * config.imageSize ** 2;
   const batch = images.length / imageLength;
   signal?.throwIfAborted();
-  const encoder = new GraphRunner(sessions.encoder, "encoder", config, batch);
-  const image = encoder.input("image", images);
-  const encoded = await encoder.run({ image }, ["image_gates", "log_likelihood"]);
-  await encoder.read(encoded, "image_gates", { firstImage });
-  const emptyLogLikelihood = await encoder.read(encoded, "log_likelihood", { firstImage });
-
-  const graph = new GraphRunner(sessions.step, "step", config, batch);
+  const encoded = await EncodedImages.encode(sessions, config, images, firstImage);
+  const trajectory = encoded.start();
   const outputs = onStep ? [...STEP_OUTPUTS, "glimpse"] : STEP_OUTPUTS;
-  let state = Object.fromEntries(STATE.map((name) => [name, graph.zeros(name)]));
-  let noise: Record<string, Tensor> = { eps_where: graph.zeros("eps_where"), eps_what: graph.zeros("eps_what") };
   /** R_t of every image. */
   const remaining = new Float64Array(batch).fill(1);
   /** A draw from q(n) is the number of steps whose R_t exceeds one uniform number, so it needs no later steps than those. */
@@ -165,11 +146,15 @@ async function inferBatch(
   while (steps.length < maxSteps) {
     signal?.throwIfAborted();
     const step = steps.length + 1;
-    if (mode === "sample") noise = drawNoise(graph, seed, step, config.zWhatSize, firstImage, batch);
-    const results = await graph.run({ image, image_gates: encoded.image_gates!, ...state, ...noise }, outputs);
-    const done = await readStep(graph, results, step, firstImage);
+    const noise = mode === "sample" ? drawNoise(seed, step, config.zWhatSize, firstImage, batch) : undefined;
+    const results = await trajectory.step(outputs, noise);
+    const done = await readStep(results, firstImage);
     steps.push(done);
-    if (onStep) await onStep({ ...done, glimpse: await graph.read(results, "glimpse", { firstImage, step }) });
+    if (onStep) {
+      const { klWhere, klWhat, ...report } = done;
+      const kl = Float64Array.from(klWhere, (where, i) => where + klWhat[i]!);
+      await onStep({ ...report, kl, glimpse: await results.read("glimpse") });
+    }
 
     let undecided = 0;
     for (let i = 0; i < batch; i++) {
@@ -179,7 +164,6 @@ async function inferBatch(
       if (drawnPresent || remaining[i]! >= EARLY_STOP_TOLERANCE) undecided++;
     }
     if (earlyStop && undecided === 0) break;
-    state = Object.fromEntries(STATE.map((name) => [name, results[`next_${name}`]!]));
   }
   signal?.throwIfAborted();
 
@@ -193,25 +177,19 @@ async function inferBatch(
       countProbabilities: [...q, ...new Array<number>(maxSteps - steps.length).fill(0)],
       objects: readObjects(steps.slice(0, count), i, config),
       reconstruction: count > 0 ? row(steps[count - 1]!.canvas, i, imageLength) : new Float32Array(imageLength),
-      elbo: evidenceLowerBound({
+      elbo: elboParts({
         countProbabilities: q,
         logCountPrior: logPrior,
-        logLikelihoods: [emptyLogLikelihood[i]!, ...steps.map(({ logLikelihood }) => logLikelihood[i]!)],
-        kls: steps.map(({ kl }) => kl[i]!),
-      }),
+        logLikelihoods: [encoded.emptyLogLikelihood[i]!, ...steps.map(({ logLikelihood }) => logLikelihood[i]!)],
+        klWhere: steps.map(({ klWhere }) => klWhere[i]!),
+        klWhat: steps.map(({ klWhat }) => klWhat[i]!),
+      }).elbo,
       steps: steps.length,
     };
   });
 }
 
-async function readStep(
-  graph: GraphRunner<"step">,
-  results: Readonly<Record<string, Tensor>>,
-  step: number,
-  firstImage: number,
-): Promise<Step> {
-  const read = (name: string): Promise<Float32Array> => graph.read(results, name, { firstImage, step });
-  const klWhat = await read("kl_what");
+async function readStep({ step, read }: StepOutputs, firstImage: number): Promise<Step> {
   return {
     step,
     firstImage,
@@ -220,7 +198,8 @@ async function readStep(
     zWhat: await read("next_z_what"),
     patch: await read("patch"),
     canvas: await read("next_canvas"),
-    kl: Float64Array.from(await read("kl_where"), (klWhere, i) => klWhere + klWhat[i]!),
+    klWhere: await read("kl_where"),
+    klWhat: await read("kl_what"),
     logLikelihood: await read("log_likelihood"),
   };
 }
@@ -230,14 +209,7 @@ function drawUniform(seed: number, firstImage: number, batch: number): Float64Ar
   return Float64Array.from({ length: batch }, (_, i) => new RandomStream(seed, COUNT_DRAW, firstImage + i).uniform());
 }
 
-function drawNoise(
-  graph: GraphRunner<"step">,
-  seed: number,
-  step: number,
-  zWhatSize: number,
-  firstImage: number,
-  batch: number,
-): Record<string, Tensor> {
+function drawNoise(seed: number, step: number, zWhatSize: number, firstImage: number, batch: number): StepNoise {
   const where = new Float32Array(batch * 3);
   const what = new Float32Array(batch * zWhatSize);
   for (let i = 0; i < batch; i++) {
@@ -245,7 +217,7 @@ function drawNoise(
     stream.fillNormal(where.subarray(3 * i, 3 * (i + 1)));
     stream.fillNormal(what.subarray(zWhatSize * i, zWhatSize * (i + 1)));
   }
-  return { eps_where: graph.input("eps_where", where), eps_what: graph.input("eps_what", what) };
+  return { where, what };
 }
 
 /** The objects that `steps` found in the batch's image `i`. */
@@ -268,8 +240,4 @@ function readObjects(steps: readonly Step[], i: number, config: AirConfig): Scen
 /** Row `i` of a `[B, length]` array, copied: a view would keep the whole batch in memory for one scene. */
 function row(data: Float32Array, i: number, length: number): Float32Array {
   return data.slice(i * length, (i + 1) * length);
-}
-
-function sigmoid(logit: number): number {
-  return 1 / (1 + Math.exp(-logit));
 }

@@ -42,6 +42,15 @@ export const airConfigSchema = z
     maxSteps: size.default(3),
     /** Dimensions Z of the appearance code z_what. */
     zWhatSize: size.default(50),
+    /** Side, in pixels, of the squares whose mean intensities the recurrent network sees of the image; divides imageSize. */
+    imagePooling: size.default(1),
+    /** Units of a hidden layer of ReLUs between those and the recurrent network; 0 for none. */
+    embeddingSize: z.int().nonnegative().default(0),
+    /**
+     * Read the glimpse from what is left to explain, image - canvas, and show that to the recurrent network too, beside
+     * the image.
+     */
+    seesResidual: z.boolean().default(false),
     /** Units H of the recurrent network. */
     lstmSize: size.default(256),
     /** Units of the hidden layer between the recurrent state and presence and where. */
@@ -72,6 +81,10 @@ export const airConfigSchema = z
   .refine((config) => config.objectSize <= config.imageSize, {
     message: "objectSize must not exceed imageSize",
     path: ["objectSize"],
+  })
+  .refine((config) => config.imageSize % config.imagePooling === 0, {
+    message: "imagePooling must divide imageSize",
+    path: ["imagePooling"],
   });
 
 export type AirConfig = z.output<typeof airConfigSchema>;

@@ -3,6 +3,7 @@
  * a sum over prefixes of one trajectory, without sampling presence.
  */
 
+/** What one trajectory says about one image, for every count n = 0..N. */
 export interface CountTerms {
   /** q(n | x) for the counts n = 0, 1, …, `[N + 1]`. */
   readonly countProbabilities: ArrayLike<number>;
@@ -10,18 +11,50 @@ export interface CountTerms {
   readonly logCountPrior: ArrayLike<number>;
   /** log p(x | c_n), where c_n is the canvas with the first n objects, `[N + 1]`, nats. */
   readonly logLikelihoods: ArrayLike<number>;
-  /** KL of step t's posterior of z_where and z_what from their prior, t = 1..N, `[N]`, nats. */
-  readonly kls: ArrayLike<number>;
+  /** KL of step t's posterior of z_where from its prior, t = 1..N, `[N]`, nats. */
+  readonly klWhere: ArrayLike<number>;
+  /** The same of z_what. */
+  readonly klWhat: ArrayLike<number>;
 }
 
-/** Σ_n q(n) [log p(x|c_n) − Σ_{t≤n} KL_t + log p(n) − log q(n)], in nats, where a count with q(n) = 0 adds nothing. */
-export function evidenceLowerBound({ countProbabilities, logCountPrior, logLikelihoods, kls }: CountTerms): number {
-  let bound = 0;
-  let kl = 0;
-  for (let n = 0; n < countProbabilities.length; n++) {
-    if (n > 0) kl += kls[n - 1]!;
-    const q = countProbabilities[n]!;
-    if (q > 0) bound += q * (logLikelihoods[n]! - kl + logCountPrior[n]! - Math.log(q));
+/** The bound and what it is made of, nats: `elbo = logLikelihood − klWhere − klWhat − klCount`. */
+export interface ElboParts {
+  readonly elbo: number;
+  /** Σ_n q(n) log p(x|c_n) */
+  readonly logLikelihood: number;
+  /** Σ_n q(n) Σ_{t≤n} KL_where,t */
+  readonly klWhere: number;
+  /** Σ_n q(n) Σ_{t≤n} KL_what,t */
+  readonly klWhat: number;
+  /** Σ_n q(n) [log q(n) − log p(n)] */
+  readonly klCount: number;
+}
+
+/** Σ_n q(n) [log p(x|c_n) − Σ_{t≤n} KL_t + log p(n) − log q(n)] by its parts. */
+export function elboParts(terms: CountTerms): ElboParts {
+  const q = terms.countProbabilities;
+  const logLikelihood = expected(q, (n) => terms.logLikelihoods[n]!);
+  const klWhere = expected(q, sumOfFirst(terms.klWhere));
+  const klWhat = expected(q, sumOfFirst(terms.klWhat));
+  const klCount = expected(q, (n) => Math.log(q[n]!) - terms.logCountPrior[n]!);
+  return { elbo: logLikelihood - klWhere - klWhat - klCount, logLikelihood, klWhere, klWhat, klCount };
+}
+
+/** Σ_n q(n) value(n), where a count with q(n) = 0 adds nothing, not even 0·∞. `value` is asked in the order of n. */
+function expected(q: ArrayLike<number>, value: (n: number) => number): number {
+  let sum = 0;
+  for (let n = 0; n < q.length; n++) {
+    const each = value(n);
+    if (q[n]! > 0) sum += q[n]! * each;
   }
-  return bound;
+  return sum;
+}
+
+/** n ↦ the sum of the first n values, for n = 0, 1, 2, … in this order. */
+function sumOfFirst(values: ArrayLike<number>): (n: number) => number {
+  let sum = 0;
+  return (n) => {
+    if (n > 0) sum += values[n - 1]!;
+    return sum;
+  };
 }

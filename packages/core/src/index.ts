@@ -1,14 +1,18 @@
 export * from "./attention-loop.js";
+export * from "./box-matching.js";
 export * from "./config.js";
 export * from "./count.js";
 export * from "./elbo.js";
+export * from "./evidence.js";
 export { GraphOutputError, type GraphSession } from "./graph-run.js";
 export * from "./graphs.js";
 export * from "./images.js";
+export * from "./importance-weights.js";
 export { requireInteger } from "./integer-option.js";
 export * from "./loaded-model.js";
 export * from "./manifest.js";
 export * from "./random.js";
+export type { InferenceSessions } from "./recurrence.js";
 export * from "./scene.js";
 export * from "./scene-drawing.js";
 export * from "./where.js";

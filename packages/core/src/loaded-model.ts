@@ -6,6 +6,7 @@
 import type { InferenceSession } from "onnxruntime-common";
 import { type InferenceOptions, inferScenes } from "./attention-loop.js";
 import type { AirConfig } from "./config.js";
+import { type EvidenceOptions, estimateEvidence, type ImageEvidence } from "./evidence.js";
 import type { GraphName } from "./graphs.js";
 import { type ImageInput, toImageBatch } from "./images.js";
 import type { Manifest } from "./manifest.js";
@@ -57,6 +58,23 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   infer(images: ImageInput, options: InferenceOptions = {}): Promise<Scene[]> {
     return this.#use(async () =>
       inferScenes(this.#sessions, this.config, toImageBatch(images, this.config, this.manifest.normalisation), options),
+    );
+  }
+
+  /**
+   * Bounds on log p(x) of every image, from sampled latents: the ELBO by its parts, and with `samples` the
+   * importance-weighted bound.
+   *
+   * @throws as {@link infer}
+   */
+  evidence(images: ImageInput, options: EvidenceOptions = {}): Promise<ImageEvidence[]> {
+    return this.#use(async () =>
+      estimateEvidence(
+        this.#sessions,
+        this.config,
+        toImageBatch(images, this.config, this.manifest.normalisation),
+        options,
+      ),
     );
   }
 

@@ -19,6 +19,17 @@ const fileSchema = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hexadecimal digits"),
 });
 
+/** Which images of its data set a model was measured on: the set's options, without those that it does not take. */
+const heldOutSchema = z.strictObject({
+  testSize: z.int().positive().optional(),
+  /** Of the images themselves, or of which of the user's are held out. */
+  seed: z.int().nonnegative().optional(),
+  imageSize: z.int().positive().optional(),
+  patchSize: z.int().positive().optional(),
+  maxCount: z.int().positive().optional(),
+  testFraction: z.number().gt(0).lt(1).optional(),
+});
+
 export const manifestSchema = z.strictObject({
   format: z.literal("air-onnx"),
   formatVersion: z.literal(MANIFEST_VERSION),
@@ -35,6 +46,8 @@ export const manifestSchema = z.strictObject({
   ),
   training: z.strictObject({
     dataset: z.string(),
+    /** Absent where it is not known. Where a user's own images were is never part of it. */
+    heldOut: heldOutSchema.optional(),
     seed: z.int().nonnegative(),
     steps: z.int().nonnegative(),
     /** Source revision of the code that trained it, if known. */

@@ -24,6 +24,13 @@ describe("parseManifest", () => {
     expect(manifest.files.step.path).toBe("onnx/step.onnx");
   });
 
+  it("reads which images the metrics are of, where that is known", () => {
+    expect(parseManifest(JSON.stringify(valid), "config.json").training.heldOut).toBeUndefined();
+    const heldOut = { testSize: 60, seed: 0, maxCount: 2, imageSize: 50 };
+    const text = JSON.stringify({ ...valid, training: { ...valid.training, heldOut } });
+    expect(parseManifest(text, "config.json").training.heldOut).toEqual(heldOut);
+  });
+
   it("says that text is not JSON, and of which file", () => {
     expect(() => parseManifest("{", "models/x/config.json")).toThrow(ConfigError);
     expect(() => parseManifest("{", "models/x/config.json")).toThrow(/models\/x\/config\.json is not JSON/);
@@ -37,6 +44,8 @@ describe("parseManifest", () => {
     [{ files: { encoder: file("encoder"), step: file("step") } }, "files.decoder"],
     [{ files: { ...valid.files, decoder: { ...file("d"), sha256: "ABC" } } }, "files.decoder.sha256"],
     [{ metrics: { elbo: "high" } }, "metrics.elbo"],
+    [{ training: { ...valid.training, heldOut: { testSize: 0 } } }, "training.heldOut.testSize"],
+    [{ training: { ...valid.training, heldOut: { path: "/home/me" } } }, "path"],
     [{ model: { imageSize: 0 } }, "model.imageSize"],
   ])("names what is wrong with %j", (change, named) => {
     const text = JSON.stringify({ ...valid, ...change });

@@ -18,7 +18,13 @@ const metricRows: readonly [key: string, label: string, write: (value: number) =
   ["images", "Held-out images", (value) => value.toLocaleString("en")],
   ["countAccuracyMap", "Count accuracy, most probable count", percent],
   ["countAccuracySampled", "Count accuracy, sampled count (expectation)", percent],
-  ["elbo", "ELBO, mean per image (nats)", (value) => value.toFixed(2)],
+  ["countAccuracyMean", "Count accuracy at the posterior means, as `infer` counts", percent],
+  ["elbo", "ELBO, mean per image (nats)", nats],
+  ["logLikelihood", "… log-likelihood", nats],
+  ["klWhere", "… minus KL of where", nats],
+  ["klWhat", "… minus KL of what", nats],
+  ["klCount", "… minus KL of the count", nats],
+  ["boxMeanIou", "Boxes, mean IoU with the true ones, 0 for each without a match", (value) => value.toFixed(3)],
 ];
 
 /** Markdown. */
@@ -75,4 +81,8 @@ await model.dispose();
 
 function percent(value: number): string {
   return `${(100 * value).toFixed(2)} %`;
+}
+
+function nats(value: number): string {
+  return value.toFixed(2);
 }

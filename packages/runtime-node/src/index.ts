@@ -3,6 +3,8 @@ export type {
   Box,
   DecodedScene,
   DecodeOptions,
+  EvidenceOptions,
+  ImageEvidence,
   ImageInput,
   InferenceOptions,
   Manifest,

@@ -70,7 +70,8 @@ export class Batches {
   /** Prior probability of one more object at update t = 1, 2, …. */
   presencePrior(update: number): number {
     const { model, presencePriorSchedule } = this.#config;
-    return presencePriorSchedule ? annealedProbability(update, presencePriorSchedule) : model.prior.presence;
+    const to = model.prior.presence;
+    return presencePriorSchedule ? annealedProbability(update, { ...presencePriorSchedule, to }) : to;
   }
 
   /** Images `start` to `start + count` of a stream, or of an endless sequence of epochs, each a random order of the set. */

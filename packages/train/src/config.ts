@@ -4,7 +4,7 @@
  *
  * A run is a function of this configuration: two runs with equal ones give equal parameters on one machine and thread.
  */
-import { airConfigSchema, parseWith } from "@air-onnx/core";
+import { type AirConfigInput, airConfigSchema, parseWith } from "@air-onnx/core";
 import { z } from "zod";
 import { type DatasetName, datasetNames, datasetSizes } from "./data/dataset.js";
 import { datasetConflicts, datasetSettings } from "./dataset-config.js";
@@ -16,7 +16,7 @@ const decayRate = z.number().gte(0).lt(1);
 
 const optimizerSchema = z.strictObject({
   /** Adam's step size at the end of the warm-up. */
-  learningRate: z.number().positive().default(1e-3),
+  learningRate: z.number().positive().default(2e-3),
   /** Adam's step size at the last step, reached along half a cosine. */
   finalLearningRate: z.number().nonnegative().default(1e-4),
   /** As `learningRate`, of the baseline of estimator nvil; it rises and falls in the same proportions. */
@@ -31,6 +31,8 @@ const optimizerSchema = z.strictObject({
 });
 
 const settings = {
+  /** Which sizes the model has where `model` does not say otherwise, see {@link architectures}. */
+  architecture: z.enum(["compact", "reference"]).default("compact"),
   model: airConfigSchema.prefault({}),
   /**
    * How the gradient of the ELBO is had: `marginal` sums over the object count exactly; `nvil`, the paper's, samples it
@@ -43,16 +45,17 @@ const settings = {
   threads: z.int().nonnegative().default(0),
   /** Of the initial parameters, the order of the images and the noise. */
   seed: seed.default(0),
-  steps: count.default(11_000),
+  steps: count.default(12_000),
   batchSize: count.default(64),
   /** Training steps inside one run of the traced graph. */
   stepsPerRun: count.default(20),
   optimizer: optimizerSchema.prefault({}),
   /**
-   * The prior probability of one more object during training, for the model's own: its log-odds move from those of `from`
-   * to those of `to` in a line over the first `steps` steps. Evaluation always takes model.prior.presence.
+   * The prior probability of one more object at the start of training: its log-odds move from there to those of
+   * model.prior.presence in a line over the first `steps` steps. Null for the model's own throughout. Evaluation always
+   * takes the model's own.
    */
-  presencePriorSchedule: z.strictObject({ from: probability, to: probability, steps: count }).optional(),
+  presencePriorSchedule: z.strictObject({ from: probability, steps: count }).nullable().default(null),
   /** Steps between evaluations on held-out images. */
   evaluateEvery: count.default(500),
   /** Held-out images of one evaluation. */
@@ -107,11 +110,37 @@ export const trainConfigSchema = z
 export type TrainConfig = z.output<typeof trainConfigSchema>;
 export type TrainConfigInput = z.input<typeof trainConfigSchema>;
 
+/**
+ * The sizes of the model's networks, by name:
+ *
+ * - `compact`, the default, sees the image through a small hidden layer, at half its resolution where that is a whole
+ *   number of pixels, and looks at what is left to explain. docs/ablation.md has what each of these brings.
+ * - `reference`: those of the reference implementation, which are the model configuration's own defaults. The recurrent
+ *   network sees every pixel.
+ */
+export const architectures: {
+  readonly [A in TrainConfig["architecture"]]: (imageSize: number) => AirConfigInput;
+} = {
+  compact: (imageSize) => ({
+    imagePooling: imageSize % 2 === 0 ? 2 : 1,
+    embeddingSize: 256,
+    seesResidual: true,
+    encoderSize: 400,
+    decoderSize: 400,
+  }),
+  reference: () => ({}),
+};
+
 /** What each data set changes in the schema's defaults. */
 export const trainPresets: {
   readonly [D in DatasetName]: Omit<Extract<TrainConfigInput, { dataset: D }>, "path">;
 } = {
-  "multi-mnist": { dataset: "multi-mnist", trainSize: datasetSizes["multi-mnist"].train },
+  "multi-mnist": {
+    dataset: "multi-mnist",
+    trainSize: datasetSizes["multi-mnist"].train,
+    // While patches are still blurred, a second window on one digit pays unless objects are dear.
+    presencePriorSchedule: { from: 1e-5, steps: 4000 },
+  },
   "multi-strokes": { dataset: "multi-strokes", trainSize: datasetSizes["multi-strokes"].train, steps: 3000 },
   // Windows of 64/s pixels: objects of 9 to 18 px, and positions uniform over the image, whose x and y grow with s.
   "multi-mnist-64": {
@@ -128,23 +157,29 @@ export const trainPresets: {
   "png-folder": { dataset: "png-folder" },
 };
 
-const datasetChoice = z.looseObject({
+const choices = z.looseObject({
   dataset: z.enum(datasetNames, { error: `must be one of ${datasetNames.join(", ")}` }),
+  architecture: settings.architecture,
   stream: z.unknown().optional(),
 });
 
+/** The side of the images, if the input has it in its place; whether it is valid is for the schema to say. */
+const imageSizeOf = z.looseObject({ model: z.looseObject({ imageSize: z.int() }) });
+
 /**
- * Fills what `input` leaves out, from the preset of its dataset and then from the defaults, and validates.
+ * Fills what `input` leaves out, from the preset of its dataset, its architecture and then the defaults, and validates.
  *
  * @throws {ConfigError} naming every offending key and what was expected of it.
  */
 export function parseTrainConfig(input: TrainConfigInput | unknown): TrainConfig {
   const what = "training configuration";
-  const { dataset, stream } = parseWith(datasetChoice, input, what);
+  const { dataset, architecture, stream } = parseWith(choices, input, what);
   const preset: Record<string, unknown> = { ...trainPresets[dataset] };
   // A stream has no size.
   if (stream === true) delete preset.trainSize;
-  return parseWith(trainConfigSchema, overlay(preset, input), what);
+  const given = overlay(preset, input);
+  const imageSize = imageSizeOf.safeParse(given).data?.model.imageSize ?? airConfigSchema.parse({}).imageSize;
+  return parseWith(trainConfigSchema, overlay({ model: architectures[architecture](imageSize) }, given), what);
 }
 
 /**

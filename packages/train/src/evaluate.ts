@@ -1,7 +1,7 @@
 /**
  * Measures parameters on images whose truth is known: the bound and its parts, and how often the count is right.
  */
-import { type AirConfig, logCountPrior, mapCount, RandomStream } from "@air-onnx/core";
+import { type AirConfig, elboParts, logCountPrior, mapCount, trajectoryNoise } from "@air-onnx/core";
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { BATCH, encodeGraph, trace } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
@@ -24,13 +24,11 @@ export interface Explanation {
 export interface EvaluateOptions {
   /** Evaluates the first so many images; default all. */
   readonly images?: number;
-  /** Of the noise; an image's noise does not depend on the batch it is in. Default 0. */
+  /** Of the noise, which is the first sample's of `estimateEvidence`. Default 0. */
   readonly seed?: number;
   readonly signal?: AbortSignal;
 }
 
-/** First part of the name of the random streams of evaluation; the second is the image's index. */
-const NOISE_STREAM = 0x6576616c;
 const BATCH_SIZE = 100;
 
 /** One traced evaluation, with the parameters as inputs, so that it serves a whole training run. */
@@ -49,14 +47,14 @@ export class Evaluator implements AsyncDisposable {
       (tensors) => {
         const { epsWhere, epsWhat, image } = tensors;
         const prior = tf.tensor1d(logCountPrior(config.prior.presence, config.maxSteps));
-        const { elbo, logCount, zWhere, canvases } = evaluateScenes(
+        const { logCount, logLikelihood, klWhere, klWhat, zWhere, canvases } = evaluateScenes(
           tensors,
           config,
           image!,
           { epsWhere: epsWhere!, epsWhat: epsWhat! },
           prior,
         );
-        return { elbo, logCount, zWhere, canvases };
+        return { logCount, logLikelihood, klWhere, klWhat, zWhere, canvases };
       },
       {
         inputs: {
@@ -77,17 +75,26 @@ export class Evaluator implements AsyncDisposable {
   /** Measures `parameters` on the first images of `scenes`. */
   async evaluate(parameters: Arrays, scenes: SceneSet, options: EvaluateOptions = {}): Promise<Evaluation> {
     const total = Math.min(options.images ?? scenes.size, scenes.size);
-    const counts = this.#config.maxSteps + 1;
-    const tally = new EvaluationTally(this.#config.maxSteps, scenes.maxObjects);
+    const { maxSteps, prior } = this.#config;
+    const counts = maxSteps + 1;
+    const tally = new EvaluationTally(prior.presence, maxSteps, scenes.maxObjects);
+    const logPrior = logCountPrior(prior.presence, maxSteps);
     for (let start = 0; start < total; start += BATCH_SIZE) {
       options.signal?.throwIfAborted();
       const size = Math.min(BATCH_SIZE, total - start);
       const outputs = await this.#run(parameters, scenes, start, size, options.seed ?? 0);
-      const bounds = outputs.elbo!.data as Float32Array;
-      const logCounts = outputs.logCount!.data as Float32Array;
+      const rows = (name: string, length: number, i: number): Float32Array =>
+        (outputs[name]!.data as Float32Array).subarray(i * length, (i + 1) * length);
       for (let i = 0; i < size; i++) {
-        const probabilities = logCounts.subarray(i * counts, (i + 1) * counts).map(Math.exp);
-        tally.add(scenes.counts[start + i]!, probabilities, bounds[i]!);
+        const countProbabilities = Float64Array.from(rows("logCount", counts, i), Math.exp);
+        const parts = elboParts({
+          countProbabilities,
+          logCountPrior: logPrior,
+          logLikelihoods: rows("logLikelihood", counts, i),
+          klWhere: rows("klWhere", maxSteps, i),
+          klWhat: rows("klWhat", maxSteps, i),
+        });
+        tally.add(scenes.counts[start + i]!, { ...parts, countProbabilities });
       }
     }
     return tally.result();
@@ -133,23 +140,15 @@ export class Evaluator implements AsyncDisposable {
       Array.from({ length: size }, (_, i) => start + i),
       images,
     );
-    const epsWhere = new Float32Array(maxSteps * size * 3);
-    const epsWhat = new Float32Array(maxSteps * size * zWhatSize);
-    for (let i = 0; i < size; i++) {
-      const stream = new RandomStream(seed, NOISE_STREAM, start + i);
-      for (let t = 0; t < maxSteps; t++) {
-        stream.fillNormal(epsWhere.subarray((t * size + i) * 3, (t * size + i + 1) * 3));
-        stream.fillNormal(epsWhat.subarray((t * size + i) * zWhatSize, (t * size + i + 1) * zWhatSize));
-      }
-    }
+    const noise = trajectoryNoise(this.#config, size, { seed, firstImage: start, sample: 0 });
     const shapes = parameterShapes(this.#config);
     return this.#session.run({
       ...Object.fromEntries(
         Object.entries(shapes).map(([name, shape]) => [name, new ort.Tensor("float32", parameters[name]!, shape)]),
       ),
       image: new ort.Tensor("float32", images, [size, channels, imageSize, imageSize]),
-      epsWhere: new ort.Tensor("float32", epsWhere, [maxSteps, size, 3]),
-      epsWhat: new ort.Tensor("float32", epsWhat, [maxSteps, size, zWhatSize]),
+      epsWhere: new ort.Tensor("float32", noise.where, [maxSteps, size, 3]),
+      epsWhat: new ort.Tensor("float32", noise.what, [maxSteps, size, zWhatSize]),
     });
   }
 }

@@ -1,57 +1,127 @@
 /**
  * What is measured on images whose truth is known, whoever inferred them: trained parameters or an exported model.
  */
-import { mapCount } from "@air-onnx/core";
+import { type ElboParts, fitPresencePrior, logCountPrior, mapCount } from "@air-onnx/core";
 
+/** Means over the images, per image; nats, shares of 1, or counts of images. */
 export interface Evaluation {
   /** Images measured. */
   readonly images: number;
-  /** Mean evidence lower bound per image, nats: one draw of the latents, KLs analytic, the count summed exactly. */
+  /** Evidence lower bound: one draw of the latents, KLs analytic, the count summed exactly. */
   readonly elbo: number;
+  /** Of `elbo`, over the images; 0 if there is but one. */
+  readonly elboStandardError: number;
+  /** The parts of `elbo`, which is this minus the KLs. */
+  readonly logLikelihood: number;
+  readonly klWhere: number;
+  readonly klWhat: number;
+  readonly klCount: number;
+  /** The presence prior that makes `elbo` largest over these images, and what `elbo` is then; nothing else changes. */
+  readonly presencePriorFitted: { readonly presence: number; readonly elbo: number };
   /** Share of images whose most probable count is right. */
   readonly countAccuracyMap: number;
   /** Expected share of right counts if each is drawn from q(n|x). */
   readonly countAccuracySampled: number;
+  /** The former two of the images with each true count, null where there is no such image. */
+  readonly countAccuracyMapByCount: readonly (number | null)[];
+  readonly countAccuracySampledByCount: readonly (number | null)[];
   /** `[true count][most probable count]`, images. */
   readonly confusion: readonly (readonly number[])[];
 }
 
+/** What an image is found to be. */
+export interface ImageMeasures extends ElboParts {
+  /** q(n|x), n = 0..T. */
+  readonly countProbabilities: ArrayLike<number>;
+}
+
+const partNames = ["logLikelihood", "klWhere", "klWhat", "klCount"] as const;
+
 /** Adds up an evaluation image by image. */
 export class EvaluationTally {
+  readonly #presencePrior: number;
   readonly #confusion: number[][];
-  #images = 0;
-  #elbo = 0;
-  #right = 0;
-  #expectedRight = 0;
+  readonly #expectedRight: number[];
+  readonly #elbo = new MeanTally();
+  readonly #parts = { logLikelihood: 0, klWhere: 0, klWhat: 0, klCount: 0 };
+  /** Σ q(n|x), n = 0..T. */
+  readonly #counts: number[];
 
   /**
+   * @param presencePrior the prior that the bounds are of
    * @param maxSteps most objects that the model finds
    * @param maxObjects most objects that an image has
    */
-  constructor(maxSteps: number, maxObjects: number) {
-    this.#confusion = Array.from({ length: Math.max(maxSteps, maxObjects) + 1 }, () =>
-      new Array<number>(maxSteps + 1).fill(0),
-    );
+  constructor(presencePrior: number, maxSteps: number, maxObjects: number) {
+    this.#presencePrior = presencePrior;
+    const rows = Math.max(maxSteps, maxObjects) + 1;
+    this.#confusion = Array.from({ length: rows }, () => new Array<number>(maxSteps + 1).fill(0));
+    this.#expectedRight = new Array<number>(rows).fill(0);
+    this.#counts = new Array<number>(maxSteps + 1).fill(0);
   }
 
-  /** @param probabilities q(n|x), n = 0..maxSteps */
-  add(trueCount: number, probabilities: ArrayLike<number>, elbo: number): void {
-    const count = mapCount(probabilities);
-    this.#images++;
-    this.#elbo += elbo;
-    this.#right += count === trueCount ? 1 : 0;
+  add(trueCount: number, measures: ImageMeasures): void {
+    const q = measures.countProbabilities;
+    this.#elbo.add(measures.elbo);
+    for (const name of partNames) this.#parts[name] += measures[name];
+    for (let n = 0; n < this.#counts.length; n++) this.#counts[n]! += q[n]!;
     // More objects than the model can find have no probability.
-    this.#expectedRight += probabilities[trueCount] ?? 0;
-    this.#confusion[trueCount]![count]!++;
+    this.#expectedRight[trueCount]! += q[trueCount] ?? 0;
+    this.#confusion[trueCount]![mapCount(q)]!++;
   }
 
   result(): Evaluation {
+    const { size: images, mean: elbo, standardError: elboStandardError } = this.#elbo;
+    const right = this.#confusion.map((row, truth) => row[truth] ?? 0);
+    const having = this.#confusion.map(sum);
+    const shares = (values: readonly number[]): (number | null)[] =>
+      values.map((value, truth) => (having[truth]! > 0 ? value / having[truth]! : null));
     return {
-      images: this.#images,
-      elbo: this.#elbo / this.#images,
-      countAccuracyMap: this.#right / this.#images,
-      countAccuracySampled: this.#expectedRight / this.#images,
+      images,
+      elbo,
+      elboStandardError,
+      logLikelihood: this.#parts.logLikelihood / images,
+      klWhere: this.#parts.klWhere / images,
+      klWhat: this.#parts.klWhat / images,
+      klCount: this.#parts.klCount / images,
+      presencePriorFitted: this.#fitPresencePrior(),
+      countAccuracyMap: sum(right) / images,
+      countAccuracySampled: sum(this.#expectedRight) / images,
+      countAccuracyMapByCount: shares(right),
+      countAccuracySampledByCount: shares(this.#expectedRight),
       confusion: this.#confusion,
     };
   }
+
+  #fitPresencePrior(): Evaluation["presencePriorFitted"] {
+    const { size, mean: elbo } = this.#elbo;
+    const q = this.#counts.map((total) => total / size);
+    const presence = fitPresencePrior(q);
+    const [own, fitted] = [this.#presencePrior, presence].map((p) => logCountPrior(p, q.length - 1));
+    const gain = q.reduce((total, share, n) => (share > 0 ? total + share * (fitted![n]! - own![n]!) : total), 0);
+    return { presence, elbo: elbo + gain };
+  }
+}
+
+/** Mean and its standard error, of values added one by one (Welford's method, which does not cancel). */
+export class MeanTally {
+  size = 0;
+  mean = 0;
+  #squares = 0;
+
+  add(value: number): void {
+    this.size++;
+    const before = value - this.mean;
+    this.mean += before / this.size;
+    this.#squares += before * (value - this.mean);
+  }
+
+  /** Of the mean; 0 for fewer than two values. */
+  get standardError(): number {
+    return this.size < 2 ? 0 : Math.sqrt(this.#squares / (this.size - 1) / this.size);
+  }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

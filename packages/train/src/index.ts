@@ -1,6 +1,12 @@
 export { FileError, reasonInWords, temporaryPath, writeFileAtomic } from "./atomic-file.js";
 export { Batches } from "./batches.js";
-export { describeConfigDifference, parseTrainConfig, type TrainConfig, type TrainConfigInput } from "./config.js";
+export {
+  architectures,
+  describeConfigDifference,
+  parseTrainConfig,
+  type TrainConfig,
+  type TrainConfigInput,
+} from "./config.js";
 export * from "./data/index.js";
 export { type DataPlaces, loadTrainingData } from "./dataset-config.js";
 export { createEngine, stepDefinition } from "./engine/create.js";
@@ -10,13 +16,16 @@ export { createGradientCheck, type GradientCheck, type GradientDifference } from
 export { createTracedEngine } from "./engine/traced.js";
 export { type EvaluateOptions, Evaluator, type Explanation } from "./evaluate.js";
 export { type Evaluation, EvaluationTally } from "./evaluation.js";
+export * from "./measurement/index.js";
 export { type GraphFunction, graphFunctions } from "./model/graphs.js";
 export { initialParameters, type ParameterValue, parameterShapes } from "./model/parameters.js";
 export type { Estimator } from "./objective/estimator.js";
 export { estimators } from "./objective/estimators.js";
 export { evaluateScenes } from "./objective/marginal.js";
 export * from "./pictures/index.js";
+export * from "./report/index.js";
 export * from "./run/index.js";
+export * from "./sweep/index.js";
 export {
   checkpointShapes,
   DivergedError,

@@ -13,11 +13,13 @@ import type { Evaluation } from "./evaluation.js";
 import { initialParameters } from "./model/parameters.js";
 import { trainedParameterShapes } from "./objective/estimator.js";
 import { estimators } from "./objective/estimators.js";
-import { encodePng, reconstructionSheet } from "./pictures/index.js";
+import { encodePng, type Picture, reconstructionSheet } from "./pictures/index.js";
 import {
+  EventFile,
   keepNewestCheckpoints,
   loadNewestCheckpoint,
   MetricsLog,
+  type MetricsRecord,
   type Notify,
   type RunFolder,
   saveCheckpoint,
@@ -101,6 +103,11 @@ export async function train(
   const start = await startingState(folder, log, options);
   let { step } = start;
   let lastCheckpoint = step > 0 ? step : undefined;
+  const events = await EventFile.begin(folder.tensorboard, step);
+  const record = (entry: MetricsRecord): void => {
+    log.append(entry);
+    events.record(entry);
+  };
 
   const batches = new Batches(config, dataset.train);
   await using engine = await createEngine(config, start.state);
@@ -131,7 +138,7 @@ export async function train(
     trainingSeconds += seconds;
 
     const means = Object.fromEntries(Object.entries(metrics).map(([name, values]) => [name, mean(values)]));
-    log.append({
+    record({
       step,
       kind: "train",
       ...means,
@@ -151,10 +158,12 @@ export async function train(
     if (last || step % config.evaluateEvery === 0) {
       const { parameters } = engine.state();
       evaluation = await evaluator.evaluate(parameters, dataset.test, last ? {} : { images: config.evaluateImages });
-      const { images, elbo, countAccuracyMap, countAccuracySampled } = evaluation;
-      log.append({ step, kind: "evaluation", images, elbo, countAccuracyMap, countAccuracySampled, trainingSeconds });
+      record({ step, kind: "evaluation", ...scalarsOf(evaluation), trainingSeconds });
       picture = folder.pictureFile(step);
-      await writeFileAtomic(picture, await drawPicture(evaluator, parameters, dataset.test));
+      const sheet = await drawPicture(evaluator, parameters, dataset.test);
+      const png = encodePng(sheet);
+      await writeFileAtomic(picture, png);
+      events.picture(step, "evaluation/reconstructions", { png, width: sheet.width, height: sheet.height });
       onEvent({ type: "evaluation", step, evaluation, picture });
     }
     if (last || step % config.checkpointEvery === 0) await checkpoint();
@@ -232,12 +241,18 @@ function refuseNonFinite(metrics: Arrays, done: number, lastCheckpoint: number |
   }
 }
 
+/** The numbers of an evaluation that make a curve. */
+function scalarsOf(evaluation: Evaluation): Record<string, number> {
+  const { images, elbo, logLikelihood, klWhere, klWhat, klCount, countAccuracyMap, countAccuracySampled } = evaluation;
+  return { images, elbo, logLikelihood, klWhere, klWhat, klCount, countAccuracyMap, countAccuracySampled };
+}
+
 function mean(values: Float32Array): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** A sheet of the first held-out images with what the model makes of them, as PNG. */
-async function drawPicture(evaluator: Evaluator, parameters: Arrays, scenes: SceneSet): Promise<Uint8Array> {
+/** A sheet of the first held-out images with what the model makes of them. */
+async function drawPicture(evaluator: Evaluator, parameters: Arrays, scenes: SceneSet): Promise<Picture> {
   const shown = Math.min(PICTURE.images, scenes.size);
   const explanations = await evaluator.explain(parameters, scenes, 0, shown);
   const sheet = explanations.map(({ count, zWhere, reconstruction }, index) => {
@@ -252,5 +267,5 @@ async function drawPicture(evaluator: Evaluator, parameters: Arrays, scenes: Sce
     };
   });
   const { imageSize, channels } = scenes;
-  return encodePng(reconstructionSheet(sheet, { imageSize, channels, scale: PICTURE.scale, columns: PICTURE.columns }));
+  return reconstructionSheet(sheet, { imageSize, channels, scale: PICTURE.scale, columns: PICTURE.columns });
 }

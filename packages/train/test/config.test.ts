@@ -27,7 +27,7 @@ describe("parseTrainConfig", () => {
       expect(config.batchSize).toBe(64);
       expect(config.model.maxSteps).toBe(3);
       expect(config.optimizer).toEqual({
-        learningRate: 1e-3,
+        learningRate: 2e-3,
         finalLearningRate: 1e-4,
         baselineLearningRate: 1e-2,
         warmupSteps: 200,
@@ -43,7 +43,32 @@ describe("parseTrainConfig", () => {
     const config = parseTrainConfig({ dataset: "multi-strokes", steps: 4000, optimizer: { clipNorm: 5 } });
     expect(config.steps).toBe(4000);
     expect(config.optimizer.clipNorm).toBe(5);
-    expect(config.optimizer.learningRate).toBe(1e-3);
+    expect(config.optimizer.learningRate).toBe(2e-3);
+  });
+
+  it("has sizes by name, which the model's own settings override", () => {
+    const sizes = (input: object): object => parseTrainConfig({ dataset: "multi-mnist", ...input }).model;
+    const compact = { imagePooling: 2, embeddingSize: 256, seesResidual: true, encoderSize: 400, decoderSize: 400 };
+    expect(sizes({})).toMatchObject(compact);
+    expect(sizes({ model: { encoderSize: 300 } })).toMatchObject({ ...compact, encoderSize: 300 });
+    expect(sizes({ architecture: "reference", model: { lstmSize: 64 } })).toMatchObject({
+      imagePooling: 1,
+      embeddingSize: 0,
+      seesResidual: false,
+      lstmSize: 64,
+      encoderSize: 200,
+      decoderSize: 200,
+    });
+    // Squares of two pixels would not fill the image.
+    expect(parseTrainConfig({ dataset: "npz", path: "x.npz", model: { imageSize: 51 } }).model.imagePooling).toBe(1);
+    expect(failure({ dataset: "multi-mnist", architecture: "huge" })).toContain("architecture");
+  });
+
+  it("takes null for a schedule that its dataset has and a run does not want", () => {
+    expect(parseTrainConfig({ dataset: "multi-mnist" }).presencePriorSchedule).not.toBeNull();
+    const without = parseTrainConfig({ dataset: "multi-mnist", presencePriorSchedule: null });
+    expect(without.presencePriorSchedule).toBeNull();
+    expect(parseTrainConfig(JSON.parse(JSON.stringify(without)))).toEqual(without);
   });
 
   it("reads back what it wrote as JSON", () => {
@@ -125,8 +150,8 @@ describe("parseTrainConfig", () => {
     [{ backend: "gpu" }, "backend: "],
     [{ seed: -1 }, "seed: "],
     [{ estimator: "reinforce" }, "estimator: "],
-    [{ presencePriorSchedule: { from: 0.5, to: 0, steps: 10 } }, "presencePriorSchedule.to: "],
-    [{ presencePriorSchedule: { from: 0.5 } }, "presencePriorSchedule.steps: "],
+    [{ presencePriorSchedule: { from: 0, steps: 10 } }, "presencePriorSchedule.from: "],
+    [{ presencePriorSchedule: { from: 0.5, steps: 0 } }, "presencePriorSchedule.steps: "],
     [{ optimizer: { learningRate: Number.NaN } }, "optimizer.learningRate: "],
     [{ threads: 1.5 }, "threads: "],
   ])("refuses %j and says why", (settings, message) => {
@@ -151,13 +176,13 @@ describe("describeConfigDifference", () => {
     const changed = parseTrainConfig({
       dataset: "multi-mnist",
       backend: "wasm",
-      optimizer: { learningRate: 2e-3 },
+      optimizer: { learningRate: 3e-3 },
       model: { prior: { whereMean: [4, 0, 0] } },
     });
     expect(describeConfigDifference(base, changed).sort()).toEqual([
       'backend: "onnxruntime" → "wasm"',
       "model.prior.whereMean: [3,0,0] → [4,0,0]",
-      "optimizer.learningRate: 0.001 → 0.002",
+      "optimizer.learningRate: 0.002 → 0.003",
     ]);
   });
 

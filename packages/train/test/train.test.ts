@@ -8,6 +8,7 @@ import { type Dataset, generateMultiStrokes, multiStrokes, streamScenes } from "
 import { decodePng } from "../src/pictures/index.js";
 import { createRunFolder, loadNewestCheckpoint, readMetrics, resumeRunFolder } from "../src/run/index.js";
 import { checkpointShapes, DivergedError, type TrainEvent, type TrainOptions, train } from "../src/train.js";
+import { readEvents } from "./run/event-reader.js";
 
 const base: TrainConfigInput = {
   dataset: "multi-strokes",
@@ -66,6 +67,19 @@ describe("a run", () => {
     expect(records.filter(({ kind }) => kind === "evaluation")).toMatchObject([
       { step: 20, images: 16 },
       { step: 40, images: 32 },
+    ]);
+    const [logged] = await Promise.all(
+      (await readdir(made.tensorboard)).map(async (name) => readEvents(await readFile(join(made.tensorboard, name)))),
+    );
+    const scalars = logged!.flatMap(({ step, scalars }) =>
+      "train/elbo" in scalars ? [[step, scalars["train/elbo"]]] : [],
+    );
+    expect(scalars).toEqual(
+      records.flatMap(({ step, kind, elbo }) => (kind === "train" ? [[step, Math.fround(Number(elbo))]] : [])),
+    );
+    expect(logged!.flatMap(({ step, images }) => Object.keys(images).map((tag) => [step, tag]))).toEqual([
+      [20, "evaluation/reconstructions"],
+      [40, "evaluation/reconstructions"],
     ]);
     for (const record of records.filter(({ kind }) => kind === "train")) expect(record.loss).toBe(-Number(record.elbo));
     expect((await newest(made))!.step).toBe(40);

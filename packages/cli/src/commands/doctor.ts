@@ -1,16 +1,14 @@
 /** `air-onnx doctor`: what of this machine the toolchain can use, by trying it. */
 import { constants, existsSync } from "node:fs";
 import { access } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { availableParallelism, cpus, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { DeviceStatus } from "@air-onnx/runtime-node";
 import type { EagerBackend } from "@air-onnx/train";
 import { Command } from "commander";
 import { eagerBackendChoices } from "../choices.js";
 import { addPlaceOptions, type DataPlaces } from "../dataset-options.js";
+import { describeMachine, type Machine, softwareVersions } from "../machine.js";
 import { print, printJson } from "../output.js";
-import { version } from "../version.js";
 
 /** Something that was tried: it works, or `reason` says why not. */
 interface Tried {
@@ -18,12 +16,8 @@ interface Tried {
   readonly reason?: string;
 }
 
-interface Diagnosis {
+interface Diagnosis extends Machine {
   readonly versions: Readonly<Record<string, string>>;
-  readonly platform: string;
-  readonly cores: number;
-  readonly processor: string;
-  readonly memoryGigabytes: number;
   readonly devices: readonly DeviceStatus[];
   readonly tfjsBackends: readonly ({ readonly backend: EagerBackend } & Tried)[];
   readonly cache: { readonly folder: string; readonly writable: boolean };
@@ -55,16 +49,8 @@ async function diagnose({ cacheDir, mnistDir }: DataPlaces): Promise<Diagnosis> 
   const { defaultCacheDir } = await import("@air-onnx/train");
   const folder = resolve(cacheDir || defaultCacheDir());
   return {
-    versions: {
-      "air-onnx": version(),
-      node: process.versions.node,
-      "onnxruntime-node": versionOf("onnxruntime-node", "@air-onnx/runtime-node"),
-      tfjs: versionOf("@tensorflow/tfjs", "@air-onnx/train"),
-    },
-    platform: `${process.platform} ${process.arch}`,
-    cores: availableParallelism(),
-    processor: cpus()[0]?.model.trim() ?? "unknown",
-    memoryGigabytes: Number((totalmem() / 2 ** 30).toFixed(1)),
+    versions: softwareVersions(),
+    ...describeMachine(),
     devices: await listDevices(),
     tfjsBackends: await tryBackends(),
     cache: { folder, writable: await isWritable(folder) },
@@ -104,13 +90,6 @@ async function isWritable(folder: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** The version of `dependency` that the package `user` gets. */
-function versionOf(dependency: string, user: string): string {
-  const entry = import.meta.resolve(user);
-  const manifest = createRequire(entry)(`${dependency}/package.json`) as { readonly version: string };
-  return manifest.version;
 }
 
 function describe(diagnosis: Diagnosis): string {

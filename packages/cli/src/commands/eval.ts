@@ -1,21 +1,19 @@
 /** `air-onnx eval`: measures a run's newest checkpoint, or an exported model, on held-out images. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { DatasetChoices, DatasetName, Evaluation, SceneSet } from "@air-onnx/train";
+import type { EvaluationRecord, MeasurableModel, MeasuredImage, SceneSet } from "@air-onnx/train";
 import { Command, Option } from "commander";
 import { deviceChoices, type heldOutSplitChoices } from "../choices.js";
 import {
   addHeldOutOptions,
-  choicesOf,
   type DataPlaces,
-  datasetNamed,
   type HeldOutFlags,
   heldOutChoices,
   loadHeldOut,
-  sideOf,
 } from "../dataset-options.js";
 import { UsageError } from "../failures.js";
-import { duration } from "../format.js";
+import { count, duration } from "../format.js";
+import { imagesToMeasure, type OwnImages } from "../measured-images.js";
 import { integer } from "../option-values.js";
 import { notice, print, printJson } from "../output.js";
 import { showProgress } from "../progress.js";
@@ -25,28 +23,45 @@ interface EvalFlags extends DataPlaces, HeldOutFlags {
   readonly dataset?: string;
   readonly split: (typeof heldOutSplitChoices)[number];
   readonly images?: number;
+  readonly seed: number;
+  readonly iwae?: number;
+  readonly iwaeImages?: number;
   readonly device: (typeof deviceChoices)[number];
   readonly picture?: string;
+  readonly out?: string;
   readonly json?: true;
 }
 
-/** What was measured, on what. */
-interface Measured {
-  /** Such as `Run runs/a at step 3000`. */
-  readonly what: string;
-  readonly dataset: string;
-  readonly evaluation: Evaluation;
-}
+/** Files in the folder of `--out`. */
+const files = {
+  record: "evaluation.json",
+  report: "report.md",
+  scenes: "scenes.png",
+  worst: "worst.png",
+  confusion: "confusion.png",
+} as const;
+
+/** Images of either kind in the picture of the worst. */
+const WORST_IMAGES = 12;
 
 export function evalCommand(): Command {
   const command = new Command("eval")
     .summary("measure a run or an exported model on held-out images")
     .description(
-      "Measures the newest checkpoint of a run folder, or an exported model as its users run it, on held-out images.",
+      "Measures the newest checkpoint of a run folder, or an exported model as its users run it, on held-out images: both by the same graphs, to the same numbers.",
     )
     .argument("<path>", "run folder, or folder of an exported model")
     .addOption(new Option("--images <n>", "only the first so many").argParser(integer(1)))
+    .addOption(new Option("--seed <n>", "of the noise").argParser(integer(0)).default(0))
+    .addOption(
+      new Option(
+        "--iwae <k>",
+        "also the importance-weighted bound on log p(x), by k draws an image; 100 take some 25 times as long as the rest",
+      ).argParser(integer(1)),
+    )
+    .addOption(new Option("--iwae-images <n>", "that bound on the first so many alone").argParser(integer(1)))
     .addOption(new Option("--device <name>", "of an exported model").choices(deviceChoices).default("cpu"))
+    .option("--out <folder>", "write a report with pictures, and all numbers as JSON")
     .option("--picture <file>", "write the first images as the model explains them as PNG")
     .option("--json", "print JSON");
   return addHeldOutOptions(command)
@@ -55,22 +70,109 @@ export function evalCommand(): Command {
       `
 Examples:
   $ air-onnx eval runs/multi-strokes-seed0
-  $ air-onnx eval runs/mnist --split fresh
-  $ air-onnx eval models/multi-strokes --picture scenes.png --json`,
+  $ air-onnx eval runs/mnist --split fresh --json
+  $ air-onnx eval models/multi-mnist --iwae 100 --iwae-images 1000 --out evaluation`,
     )
     .action(async (path: string, flags: EvalFlags) => {
+      if (flags.iwaeImages !== undefined && flags.iwae === undefined) {
+        throw new UsageError("--iwae-images needs --iwae");
+      }
       using stopping = listenForStop();
-      const began = performance.now();
-      const { what, dataset, evaluation } = isModelFolder(path)
-        ? await measureExported(path, flags, stopping.signal)
-        : await measureRun(path, flags, stopping.signal);
-      const seconds = (performance.now() - began) / 1000;
-      if (flags.json) return printJson({ path, what, dataset, split: flags.split, ...evaluation, seconds });
-      const { evaluationLines } = await import("../evaluation-table.js");
-      print(`${what}, dataset ${dataset}, ${flags.split} images, measured in ${duration(seconds)}`);
-      print(evaluationLines(evaluation));
-      if (flags.picture !== undefined) print(`Picture: ${flags.picture}`);
+      await evaluate(path, flags, stopping.signal);
     });
+}
+
+async function evaluate(path: string, flags: EvalFlags, signal: AbortSignal): Promise<void> {
+  const { explanationOf, explanationSheet, makeFolder, SHEET, writePicture } = await import("../scene-sheets.js");
+  const { measureModel, WorstImages } = await import("@air-onnx/train");
+  const { describeMachine, softwareVersions } = await import("../machine.js");
+  await using subject = isModelFolder(path) ? await openExported(path, flags, signal) : await openRun(path, flags);
+  const { model, what, own } = subject;
+  const { dataset, choices, differences } = imagesToMeasure(own, flags, path);
+  // Before the work, as what it would come to could not be written.
+  if (flags.out !== undefined) await makeFolder(flags.out);
+  const { split } = flags;
+  const quiet = flags.json === true;
+  const scenes = await loadHeldOut(dataset, choices, flags, { split, signal, quiet });
+
+  const began = performance.now();
+  const seconds = (): number => (performance.now() - began) / 1000;
+  const first: MeasuredImage[] = [];
+  const worst = new WorstImages(WORST_IMAGES);
+  const measure = async () => {
+    using progress = await showProgress({ label: "eval", quiet });
+    return await measureModel(model, scenes, {
+      images: flags.images,
+      seed: flags.seed,
+      importanceSamples: flags.iwae,
+      importanceImages: flags.iwaeImages,
+      signal,
+      onImage: (image) => {
+        if (first.length < SHEET.images) first.push(image);
+        worst.add(image);
+      },
+      onProgress: (done, total) => {
+        const left = duration((seconds() * (total - done)) / done);
+        progress.update(done, total, `${count(done)} of ${count(total)} trajectories, ${left} left`);
+      },
+    });
+  };
+  const measurement = await measure();
+  const record: EvaluationRecord = {
+    path,
+    what,
+    dataset,
+    split,
+    data: Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)),
+    differences,
+    ...measurement,
+    likelihood: model.config.likelihood,
+    presencePrior: model.config.prior.presence,
+    seconds: seconds(),
+    measuredAt: new Date().toISOString(),
+    software: softwareVersions(),
+    processor: describeMachine().processor,
+  };
+  const sheet = () =>
+    explanationSheet(
+      scenes,
+      first.map(({ scene }) => explanationOf(scene)),
+    );
+  if (flags.out !== undefined) {
+    await writePicture(join(flags.out, files.scenes), sheet());
+    await writeReport(flags.out, record, worst, scenes);
+  }
+  if (flags.picture !== undefined) await writePicture(flags.picture, sheet());
+  if (flags.json) return printJson(record);
+  const { measurementLines } = await import("../evaluation-table.js");
+  print(`${what}, dataset ${dataset}, ${split} images, measured in ${duration(record.seconds)}`);
+  for (const line of differences) print(line);
+  print(measurementLines(measurement));
+  if (flags.picture !== undefined) print(`Picture: ${flags.picture}`);
+  if (flags.out !== undefined) print(`Report: ${join(flags.out, files.report)}`);
+}
+
+/** Everything but the first images; the numbers last, so that a folder with them is complete. */
+async function writeReport(
+  folder: string,
+  record: EvaluationRecord,
+  worst: import("@air-onnx/train").WorstImages,
+  scenes: SceneSet,
+): Promise<void> {
+  const { confusionPicture, evaluationReport, worstSheet } = await import("@air-onnx/train");
+  const { writeInFolder, writePicture } = await import("../scene-sheets.js");
+  await writePicture(join(folder, files.worst), worstSheet(worst, scenes));
+  await writePicture(join(folder, files.confusion), confusionPicture(record.confusion));
+  await writeInFolder(join(folder, files.report), evaluationReport(record, files));
+  await writeInFolder(join(folder, files.record), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/** What is measured. */
+interface Subject extends AsyncDisposable {
+  readonly model: MeasurableModel;
+  /** Such as `Run runs/a at step 3000`. */
+  readonly what: string;
+  readonly own: OwnImages;
 }
 
 /** Both kinds of folder have a `config.json`; that of a model says so. */
@@ -84,54 +186,29 @@ function isModelFolder(path: string): boolean {
   }
 }
 
-async function measureRun(path: string, flags: EvalFlags, signal: AbortSignal): Promise<Measured> {
-  if (flags.device !== "cpu") throw new UsageError("--device is for exported models: a run is measured on the cpu");
-  const { boxFromZWhere } = await import("@air-onnx/core");
-  const { Evaluator } = await import("@air-onnx/train");
+async function openRun(path: string, { device }: EvalFlags): Promise<Subject> {
+  if (device !== "cpu") throw new UsageError("--device is for exported models: a run is measured on the cpu");
+  const { openCheckpoint } = await import("../checkpoint-model.js");
   const { openTrainedRun } = await import("../trained-run.js");
-  const { folder, checkpoint, parameters } = await openTrainedRun(path);
-  const name = flags.dataset === undefined ? folder.config.dataset : datasetNamed(flags.dataset, "--dataset");
-  const own =
-    name === folder.config.dataset ? heldOutChoices(folder.config) : sideOf(name, folder.config.model.imageSize);
-  const scenes = await loadScenes(name, own, flags, signal);
-  await using evaluator = await Evaluator.create(folder.config.model);
-  const evaluation = await evaluator.evaluate(parameters, scenes, {
-    signal,
-    ...(flags.images !== undefined && { images: flags.images }),
-  });
-  if (flags.picture !== undefined) {
-    const { explanationSheet, SHEET, writePicture } = await import("../scene-sheets.js");
-    const explained = await evaluator.explain(parameters, scenes, 0, Math.min(SHEET.images, evaluation.images));
-    const shown = explained.map(({ zWhere, ...rest }) => ({
-      ...rest,
-      boxes: zWhere.map((each) => boxFromZWhere(each, scenes.imageSize)),
-    }));
-    await writePicture(flags.picture, explanationSheet(scenes, shown));
-  }
-  return { what: `Run ${path} at step ${checkpoint.step}`, dataset: name, evaluation };
+  const run = await openTrainedRun(path);
+  const { config } = run.folder;
+  const model = await openCheckpoint(run);
+  return {
+    model,
+    what: `Run ${path} at step ${run.checkpoint.step}`,
+    own: { dataset: config.dataset, choices: heldOutChoices(config), imageSize: config.model.imageSize },
+    [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
+  };
 }
 
-async function measureExported(path: string, flags: EvalFlags, signal: AbortSignal): Promise<Measured> {
+async function openExported(path: string, { device }: EvalFlags, signal: AbortSignal): Promise<Subject> {
   const { AirModel } = await import("@air-onnx/runtime-node");
-  const { measureModel } = await import("../measure-model.js");
-  await using model = await AirModel.fromPretrained(path, { device: flags.device, onNotice: notice, signal });
-  const name = datasetNamed(flags.dataset ?? model.manifest.training.dataset, path);
-  const scenes = await loadScenes(name, sideOf(name, model.config.imageSize), flags, signal);
-  using progress = await showProgress({ label: "eval", quiet: flags.json === true });
-  const evaluation = await measureModel(model, scenes, {
-    images: flags.images,
-    signal,
-    onProgress: (done, total) => progress.update(done, total, `${done} of ${total} images`),
-  });
-  if (flags.picture !== undefined) {
-    const { drawModelScenes } = await import("../model-scenes.js");
-    await drawModelScenes(model, scenes, flags.picture, signal);
-  }
-  return { what: `Model ${model.manifest.name} on ${model.device}`, dataset: name, evaluation };
-}
-
-/** @param own choices, below those of the flags */
-function loadScenes(name: DatasetName, own: DatasetChoices, flags: EvalFlags, signal: AbortSignal): Promise<SceneSet> {
-  const { split, json } = flags;
-  return loadHeldOut(name, { ...own, ...choicesOf(flags) }, flags, { split, signal, quiet: json === true });
+  const model = await AirModel.fromPretrained(path, { device, onNotice: notice, signal });
+  const { name, training } = model.manifest;
+  return {
+    model,
+    what: `Model ${name} on ${model.device}`,
+    own: { dataset: training.dataset, choices: training.heldOut, imageSize: model.config.imageSize },
+    [Symbol.asyncDispose]: () => model.dispose(),
+  };
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AirConfig } from "@air-onnx/core";
 import type { CardDetails, ParityReport } from "@air-onnx/export";
-import type { EagerBackend, Evaluation, SceneSet, StateTensors } from "@air-onnx/train";
+import type { EagerBackend, Evaluation, Measurement, SceneSet, StateTensors } from "@air-onnx/train";
 import { Command, Option } from "commander";
 import { eagerBackendChoices } from "../choices.js";
 import { addPlaceOptions, type DataPlaces, heldOutChoices, loadHeldOut } from "../dataset-options.js";
@@ -16,6 +16,7 @@ import { print } from "../output.js";
 import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
 import { commandFor } from "../train-settings.js";
+import type { TrainedRun } from "../trained-run.js";
 
 export interface ExportFlags extends DataPlaces {
   readonly out?: string;
@@ -80,18 +81,16 @@ export async function exportAndCheck(
   signal: AbortSignal,
 ): Promise<{ readonly directory: string; readonly scenes: SceneSet; readonly evaluation: Evaluation }> {
   const { exportModel } = await import("@air-onnx/export");
-  const { Evaluator } = await import("@air-onnx/train");
   const { openTrainedRun, trainingMinutes } = await import("../trained-run.js");
   const run = await openTrainedRun(path);
   const { config } = run.folder;
   const name = flags.name ?? config.dataset;
   const directory = flags.out ?? join("models", name);
-  const scenes = await loadHeldOut(config.dataset, heldOutChoices(config), flags, { signal });
-  const evaluation = await (async () => {
-    await using evaluator = await Evaluator.create(config.model);
-    return await evaluator.evaluate(run.parameters, scenes, { signal });
-  })();
-  const { images, elbo, countAccuracyMap, countAccuracySampled } = evaluation;
+  const choices = heldOutChoices(config);
+  const scenes = await loadHeldOut(config.dataset, choices, flags, { signal });
+  // Where a user's own images are is of no use to others.
+  const { path: _, ...heldOut } = choices;
+  const evaluation = await measure(run, scenes, signal);
   const minutes = await trainingMinutes(run);
   const card = {
     command: await commandFor(config),
@@ -114,12 +113,41 @@ export async function exportAndCheck(
       name,
       config: config.model,
       parameters: run.tensors,
-      training: { dataset: config.dataset, seed: config.seed, steps: run.checkpoint.step, commit: revision() },
-      metrics: { images, elbo, countAccuracyMap, countAccuracySampled },
+      training: {
+        dataset: config.dataset,
+        heldOut,
+        seed: config.seed,
+        steps: run.checkpoint.step,
+        commit: revision(),
+      },
+      metrics: metricsOf(evaluation),
     },
     { overwrite: flags.overwrite === true, card, verify },
   );
   return { directory, scenes, evaluation };
+}
+
+async function measure(run: TrainedRun, scenes: SceneSet, signal: AbortSignal): Promise<Measurement> {
+  const { measureModel } = await import("@air-onnx/train");
+  const { openCheckpoint } = await import("../checkpoint-model.js");
+  await using model = await openCheckpoint(run);
+  using progress = await showProgress({ label: "eval" });
+  return await measureModel(model, scenes, {
+    signal,
+    onProgress: (done, total) => progress.update(done, total, `${count(done)} of ${count(total)} trajectories`),
+  });
+}
+
+/** The numbers that a model is shipped with. */
+function metricsOf({ boxes, ...measurement }: Measurement): Record<string, number> {
+  const { images, elbo, logLikelihood, klWhere, klWhat, klCount } = measurement;
+  const { countAccuracyMap, countAccuracySampled, countAccuracyMean } = measurement;
+  const iou = boxes?.meanIou ?? undefined;
+  return {
+    ...{ images, elbo, logLikelihood, klWhere, klWhat, klCount },
+    ...{ countAccuracyMap, countAccuracySampled, countAccuracyMean },
+    ...(iou !== undefined && { boxMeanIou: iou }),
+  };
 }
 
 async function compare(

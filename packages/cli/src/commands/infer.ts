@@ -17,7 +17,11 @@ interface InferFlags {
   readonly latents?: true;
   readonly json?: string;
   readonly out?: string;
+  readonly stepsPicture?: string;
 }
+
+/** Images in one picture of steps. */
+const STEPS_PICTURE_IMAGES = 24;
 
 export function inferCommand(): Command {
   return new Command("infer")
@@ -26,6 +30,10 @@ export function inferCommand(): Command {
     .argument("<model folder>", "an exported model")
     .argument("<images...>", "PNG files, or folders of them")
     .option("--out <folder>", "write each image with boxes beside its reconstruction as PNG")
+    .option(
+      "--steps-picture <file>",
+      `write what each step looked at and drew, of the first ${STEPS_PICTURE_IMAGES} images, as one PNG`,
+    )
     .option("--json <file>", "write the JSON there instead of to standard output")
     .option("--latents", "put z_what of each object into the JSON")
     .addOption(new Option("--device <name>", "where to run").choices(deviceChoices).default("cpu"))
@@ -36,7 +44,8 @@ export function inferCommand(): Command {
       `
 Examples:
   $ air-onnx infer models/multi-strokes digits.png
-  $ air-onnx infer models/multi-strokes photos/ --out annotated --json scenes.json`,
+  $ air-onnx infer models/multi-strokes photos/ --out annotated --json scenes.json
+  $ air-onnx infer models/multi-strokes digits.png --steps-picture steps.png`,
     )
     .action(async (path: string, images: string[], flags: InferFlags) => {
       if (flags.seed !== undefined && flags.mode !== "sample") throw new UsageError("--seed needs --mode sample");
@@ -48,11 +57,15 @@ Examples:
       const batch = await readImages(files, model);
       const scenes = await model.infer(batch, { mode: flags.mode, seed: flags.seed, signal });
       if (flags.out !== undefined) await drawScenes(flags.out, files, batch, scenes, model.config);
+      if (flags.stepsPicture !== undefined)
+        await drawSteps(flags.stepsPicture, batch, files.length, model, flags, signal);
       const described = scenes.map((scene, i) => describe(files[i]!, scene, flags.latents === true));
       if (flags.json === undefined) return printJson(described);
       const { writeInFolder } = await import("../scene-sheets.js");
       await writeInFolder(flags.json, `${JSON.stringify(described, null, 2)}\n`);
-      print(`${files.length} images: ${flags.json}${flags.out === undefined ? "" : `, pictures in ${flags.out}`}`);
+      const pictures = flags.out === undefined ? "" : `, pictures in ${flags.out}`;
+      const steps = flags.stepsPicture === undefined ? "" : `, steps in ${flags.stepsPicture}`;
+      print(`${files.length} images: ${flags.json}${pictures}${steps}`);
     });
 }
 
@@ -115,6 +128,24 @@ async function drawScenes(
     const image = batch.subarray(i * length, (i + 1) * length);
     await writePicture(join(folder, names[i]!), sideBySide(image, reconstruction, boxes, config));
   }
+}
+
+async function drawSteps(
+  file: string,
+  batch: Float32Array,
+  size: number,
+  model: AirModel,
+  { mode, seed }: InferFlags,
+  signal: AbortSignal,
+): Promise<void> {
+  const { attentionSheet } = await import("@air-onnx/train");
+  const { attendTo } = await import("../attention-pictures.js");
+  const { writePicture } = await import("../scene-sheets.js");
+  const shown = batch.subarray(0, (batch.length / size) * Math.min(size, STEPS_PICTURE_IMAGES));
+  // What is drawn for an image depends on the seed and its place alone, so these are the scenes of the whole call.
+  const attended = await attendTo(model, shown, { mode, seed, signal });
+  await writePicture(file, attentionSheet(attended, { ...model.config, scale: 3 }));
+  if (size > STEPS_PICTURE_IMAGES) notice(`${file} shows the first ${STEPS_PICTURE_IMAGES} of ${size} images`);
 }
 
 /** A file name for each image: its own, numbered where two images from different folders share it. */

@@ -75,7 +75,7 @@ async function quickstart({ out, seed, threads, ...places }: QuickstartFlags, si
 
   stage("Finding objects in held-out images by the exported model");
   const { AirModel } = await import("@air-onnx/runtime-node");
-  const { measureModel } = await import("../measure-model.js");
+  const { measureModel } = await import("@air-onnx/train");
   const { evaluationLines } = await import("../evaluation-table.js");
   const { drawModelScenes } = await import("../model-scenes.js");
   await using model = await AirModel.fromPretrained(directory, { signal });

@@ -139,7 +139,12 @@ async function resume(
   return { path, result: await trainAndReport(run, dataset, { signal, resume: true, label: "train" }) };
 }
 
-async function refuseOtherSettings(path: string, saved: TrainConfig, settings: readonly Setting[]): Promise<void> {
+/** @throws {UsageError} showing every given setting that is not as in `saved`, the configuration of `path` */
+export async function refuseOtherSettings(
+  path: string,
+  saved: TrainConfig,
+  settings: readonly Setting[],
+): Promise<void> {
   const { describeConfigDifference } = await import("@air-onnx/train");
   const dataset = settings.findLast(({ key }) => key === "dataset")?.value ?? saved.dataset;
   const differences =

@@ -7,6 +7,7 @@
 import type { AirConfig } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { attend, write } from "./attention.js";
+import { constant } from "./constant.js";
 import { klFromStandardNormal, stdFromRaw } from "./distributions.js";
 import { drawOn, logLikelihood } from "./likelihood.js";
 import { type Parameters, parameter } from "./parameters.js";
@@ -61,10 +62,32 @@ export interface StepInference {
  * @param network of whose parameters `network`.image_kernel is one
  * @returns [B, 4H]
  */
-export function imageGates(p: Parameters, image: tf.Tensor, network = "lstm"): tf.Tensor {
-  const kernel = parameter(p, `${network}.image_kernel`);
-  const pixels = tf.reshape(image, [image.shape[0]!, kernel.shape[0]!]);
-  return tf.add(tf.matMul(pixels, kernel), parameter(p, `${network}.bias`));
+export function imageGates(p: Parameters, config: AirConfig, image: tf.Tensor, network = "lstm"): tf.Tensor {
+  return dense(
+    embed(p, config, image, network),
+    parameter(p, `${network}.image_kernel`),
+    parameter(p, `${network}.bias`),
+  );
+}
+
+/** An image [B, C, S, S] as a recurrent network sees it: [B, E]. */
+function embed(
+  p: Parameters,
+  { imagePooling, embeddingSize }: AirConfig,
+  image: tf.Tensor,
+  network: string,
+): tf.Tensor {
+  const [batch, channels, size] = image.shape as [number, number, number, number];
+  const pixels = tf.reshape(pool(image, imagePooling), [batch, channels * (size / imagePooling) ** 2]);
+  if (embeddingSize === 0) return pixels;
+  return tf.relu(dense(pixels, parameter(p, `${network}.embedding_kernel`), parameter(p, `${network}.embedding_bias`)));
+}
+
+/** The means of squares of `side` pixels, [B, C, S, S] → [B·C, S / side, S / side, 1]. */
+function pool(image: tf.Tensor, side: number): tf.Tensor {
+  if (side === 1) return image;
+  const [batch, channels, size] = image.shape as [number, number, number, number];
+  return tf.avgPool(tf.reshape(image, [batch * channels, size, size, 1]) as tf.Tensor4D, side, side, "valid");
 }
 
 /**
@@ -108,6 +131,7 @@ export function lstmStep(
  * @param image [B, C, S, S]
  * @param gatesOfImage [B, 4H], see {@link imageGates}
  * @param previous undefined at the first step
+ * @param canvas of the objects so far, [B, C, S, S]; undefined at the first step
  */
 export function inferStep(
   p: Parameters,
@@ -115,11 +139,19 @@ export function inferStep(
   image: tf.Tensor,
   gatesOfImage: tf.Tensor,
   previous: StepState | undefined,
+  canvas: tf.Tensor | undefined,
   noise: StepNoise,
 ): StepInference {
-  const { hidden, cell } = lstmStep(p, gatesOfImage, previous);
+  let gates = gatesOfImage;
+  let subject = image;
+  if (config.seesResidual) {
+    // An observation like the image: what earlier steps draw is not trained by how it looks to later ones.
+    if (canvas !== undefined) subject = constant(() => tf.sub(image, canvas));
+    gates = tf.add(gates, tf.matMul(embed(p, config, subject, "lstm"), parameter(p, "lstm.residual_kernel")));
+  }
+  const { hidden, cell } = lstmStep(p, gates, previous);
   const { presenceLogit, zWhere } = predict(p, config, hidden, noise.epsWhere);
-  const glimpse = attend(image, zWhere.sample, config.objectSize);
+  const glimpse = attend(subject, zWhere.sample, config.objectSize);
   const zWhat = encode(p, config, glimpse, noise.epsWhat);
   return { hidden, cell, presenceLogit, zWhere, zWhat, glimpse };
 }
@@ -197,31 +229,25 @@ export function inferTrajectory(
   noise: { readonly epsWhere: tf.Tensor; readonly epsWhat: tf.Tensor },
 ): Trajectory {
   const batch = image.shape[0]!;
-  const gatesOfImage = imageGates(p, image);
+  const gatesOfImage = imageGates(p, config, image);
   const epsWhere = tf.unstack(noise.epsWhere, 0);
   const epsWhat = tf.unstack(noise.epsWhat, 0);
   const present = tf.ones([batch, 1]);
 
   const steps: StepInference[] = [];
+  const patches: tf.Tensor[] = [];
+  const canvases: tf.Tensor[] = [];
   let previous: StepState | undefined;
   for (let t = 0; t < config.maxSteps; t++) {
     const stepNoise = { epsWhere: epsWhere[t]!, epsWhat: epsWhat[t]! };
-    const step = inferStep(p, config, image, gatesOfImage, previous, stepNoise);
-    steps.push(step);
+    const step = inferStep(p, config, image, gatesOfImage, previous, canvases[t - 1], stepNoise);
     const { hidden, cell, zWhere, zWhat } = step;
-    previous = { hidden, cell, zWhere: zWhere.sample, zWhat: zWhat.sample, presence: present };
-  }
-
-  // No step sees what an earlier one drew, so all patches are decoded in one product.
-  const zWhat = tf.concat(
-    steps.map((step) => step.zWhat.sample),
-    0,
-  );
-  const patches = splitSteps(decode(p, config, zWhat), config.maxSteps);
-  const canvases: tf.Tensor[] = [];
-  for (const [t, step] of steps.entries()) {
-    const layer = write(patches[t]!, step.zWhere.sample, config.imageSize);
+    const patch = decode(p, config, zWhat.sample);
+    const layer = write(patch, zWhere.sample, config.imageSize);
+    steps.push(step);
+    patches.push(patch);
     canvases.push(t === 0 ? layer : drawOn(config, canvases[t - 1]!, layer));
+    previous = { hidden, cell, zWhere: zWhere.sample, zWhat: zWhat.sample, presence: present };
   }
   return {
     steps,
@@ -232,11 +258,6 @@ export function inferTrajectory(
     klWhere: tf.stack(steps.map((step) => step.zWhere.kl)),
     klWhat: tf.stack(steps.map((step) => step.zWhat.kl)),
   };
-}
-
-/** [T·B, ...] → T tensors [B, ...]. TensorFlow.js fails to differentiate a split into one part. */
-function splitSteps(stacked: tf.Tensor, steps: number): tf.Tensor[] {
-  return steps === 1 ? [stacked] : tf.split(stacked, steps, 0);
 }
 
 /** A draw from N(mean, std²) by the reparameterisation trick. */

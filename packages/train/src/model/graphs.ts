@@ -18,7 +18,7 @@ export function graphFunctions(p: Parameters, config: AirConfig): Record<GraphNa
   return {
     encoder(inputs) {
       const image = input(inputs, "image");
-      return { image_gates: imageGates(p, image), log_likelihood: logLikelihood(config, image, undefined) };
+      return { image_gates: imageGates(p, config, image), log_likelihood: logLikelihood(config, image, undefined) };
     },
 
     step(inputs) {
@@ -31,9 +31,10 @@ export function graphFunctions(p: Parameters, config: AirConfig): Record<GraphNa
         presence: tf.ones([image.shape[0]!, 1]),
       };
       const noise = { epsWhere: input(inputs, "eps_where"), epsWhat: input(inputs, "eps_what") };
-      const step = inferStep(p, config, image, input(inputs, "image_gates"), previous, noise);
+      const before = input(inputs, "canvas");
+      const step = inferStep(p, config, image, input(inputs, "image_gates"), previous, before, noise);
       const patch = decode(p, config, step.zWhat.sample);
-      const canvas = drawOn(config, input(inputs, "canvas"), write(patch, step.zWhere.sample, config.imageSize));
+      const canvas = drawOn(config, before, write(patch, step.zWhere.sample, config.imageSize));
       return {
         next_hidden: step.hidden,
         next_cell: step.cell,

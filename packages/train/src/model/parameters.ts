@@ -21,7 +21,8 @@ export const INITIAL_PARAMETERS_STREAM = 0x696e6974;
  * The shape of every parameter. Kernels are [in, out]. Letters as in `graphSignatures`.
  *
  * The recurrent network's gates lie side by side in the order input, forget, cell, output; `lstm.latent_kernel` takes
- * the previous step's (z_where, z_what, z_pres). The predictor's outputs are the presence logit, the means of z_where
+ * the previous step's (z_where, z_what, z_pres), `lstm.image_kernel` the embedded image and `lstm.residual_kernel` the
+ * residual, embedded likewise. The predictor's outputs are the presence logit, the means of z_where
  * and its raw standard deviations; the encoder's the means of z_what and its raw standard deviations.
  */
 export function parameterShapes(config: AirConfig): Record<string, number[]> {
@@ -29,6 +30,7 @@ export function parameterShapes(config: AirConfig): Record<string, number[]> {
   const { lstmSize, zWhatSize } = config;
   return {
     ...lstmShapes("lstm", config),
+    ...(config.seesResidual ? { "lstm.residual_kernel": [embeddingWidth(config), 4 * lstmSize] } : {}),
     ...mlpShapes("predictor", lstmSize, config.predictorSize, 1 + 3 + 3),
     ...mlpShapes("encoder", patch, config.encoderSize, 2 * zWhatSize),
     ...mlpShapes("decoder", zWhatSize, config.decoderSize, patch),
@@ -36,14 +38,30 @@ export function parameterShapes(config: AirConfig): Record<string, number[]> {
 }
 
 /** A recurrent network over (image, z_where, z_what, z_pres). */
-function lstmShapes(name: string, { channels, imageSize, zWhatSize, lstmSize }: AirConfig): Record<string, number[]> {
-  const gates = 4 * lstmSize;
+function lstmShapes(name: string, config: AirConfig): Record<string, number[]> {
+  const gates = 4 * config.lstmSize;
+  const { embeddingSize } = config;
   return {
-    [`${name}.image_kernel`]: [channels * imageSize ** 2, gates],
-    [`${name}.latent_kernel`]: [3 + zWhatSize + 1, gates],
-    [`${name}.recurrent_kernel`]: [lstmSize, gates],
+    ...(embeddingSize > 0
+      ? {
+          [`${name}.embedding_kernel`]: [pooledPixels(config), embeddingSize],
+          [`${name}.embedding_bias`]: [embeddingSize],
+        }
+      : {}),
+    [`${name}.image_kernel`]: [embeddingWidth(config), gates],
+    [`${name}.latent_kernel`]: [3 + config.zWhatSize + 1, gates],
+    [`${name}.recurrent_kernel`]: [config.lstmSize, gates],
     [`${name}.bias`]: [gates],
   };
+}
+
+/** Numbers in which a recurrent network sees an image. */
+function embeddingWidth(config: AirConfig): number {
+  return config.embeddingSize > 0 ? config.embeddingSize : pooledPixels(config);
+}
+
+function pooledPixels({ channels, imageSize, imagePooling }: AirConfig): number {
+  return channels * (imageSize / imagePooling) ** 2;
 }
 
 /** A perceptron with one hidden layer. */
@@ -91,7 +109,7 @@ export function initialParameters(
 }
 
 function fanIn(name: string, shapes: Record<string, number[]>, config: AirConfig): number {
-  if (/(^|\.)lstm\.\w+$/.test(name)) return config.lstmSize;
+  if (/(^|\.)lstm\.(?!embedding)\w+$/.test(name)) return config.lstmSize;
   return shapes[name.replace(/_bias$/, "_kernel")]![0]!;
 }
 

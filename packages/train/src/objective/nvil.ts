@@ -6,8 +6,10 @@
  * Presence is 1…1 0…0, and after the first 0 nothing counts. So the trajectory with presence fed as 1 holds the sampled
  * one as its first steps, and all that follows them is masked.
  */
+import type { AirConfig } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { imageGates, inferTrajectory, lstmStep, mlp, type StepState, type Trajectory } from "../model/air.js";
+import { constant } from "../model/constant.js";
 import { logSigmoid } from "../model/distributions.js";
 import { baselineShapes, type Parameters } from "../model/parameters.js";
 import { type Estimator, type Loss, noiseTensor } from "./estimator.js";
@@ -31,7 +33,7 @@ export const nvil: Estimator = {
       epsWhat: noiseTensor(noise, "epsWhat"),
     });
     const terms = sampledTerms(trajectory, noiseTensor(noise, "uPresence"), schedules.logCountPrior);
-    const { score, baselineLoss } = scoreTerms(terms, baselineValues(p, image, trajectory));
+    const { score, baselineLoss } = scoreTerms(terms, baselineValues(p, config, image, trajectory));
     const elbo = mean(terms.elbo);
     const modelLoss = tf.sub(mean(score), elbo) as tf.Scalar;
     return {
@@ -148,10 +150,10 @@ export function scoreTerms(terms: SampledTerms, baseline: tf.Tensor): ScoreTerms
  * @param image [B, C, S, S]
  * @returns [T, B]
  */
-export function baselineValues(p: Parameters, image: tf.Tensor, { steps }: Trajectory): tf.Tensor {
+export function baselineValues(p: Parameters, config: AirConfig, image: tf.Tensor, { steps }: Trajectory): tf.Tensor {
   const network = `${BASELINE}.lstm`;
   const batch = image.shape[0]!;
-  const gates = imageGates(p, image, network);
+  const gates = imageGates(p, config, image, network);
   const present = tf.ones([batch, 1]);
   const values: tf.Tensor[] = [];
   let previous: StepState | undefined;
@@ -186,11 +188,6 @@ function stepPrior(logCount: tf.Tensor): { logPresent: tf.Tensor; logAbsent: tf.
   const perStep = (logJoint: (t: number) => tf.Tensor): tf.Tensor =>
     tf.stack(Array.from({ length: steps }, (_, t) => tf.sub(logJoint(t), atLeast[t]!)));
   return { logPresent: perStep((t) => atLeast[t + 1]!), logAbsent: perStep((t) => counts[t]!) };
-}
-
-/** The value of `compute` with no gradient through it. */
-function constant(compute: () => tf.Tensor): tf.Tensor {
-  return tf.customGrad(() => ({ value: tf.clone(compute()), gradFunc: () => [] }))();
 }
 
 function mean(values: tf.Tensor): tf.Scalar {

@@ -37,7 +37,8 @@ export const stepColours: readonly Colour[] = [
   [240, 228, 66],
 ];
 
-const colours = {
+/** Of everything on a sheet but the images. */
+export const sheetColours = {
   background: [24, 26, 31],
   border: [52, 56, 65],
   caption: [139, 146, 158],
@@ -71,18 +72,18 @@ export function reconstructionSheet(scenes: readonly Scene[], form: SceneForm & 
   const picture = new Picture(
     2 * margin + gutter + columns * side + (columns - 1) * spacing,
     2 * margin + rows * cellHeight + (rows - 1) * rowSpacing,
-    colours.background,
+    sheetColours.background,
   );
   for (let row = 0; row < rows; row++) {
     const top = margin + row * (cellHeight + rowSpacing);
     const middle = (side - labelHeight) / 2;
-    picture.drawText(captions.image, margin, Math.round(top + middle), textScale, colours.caption);
+    picture.drawText(captions.image, margin, Math.round(top + middle), textScale, sheetColours.caption);
     picture.drawText(
       captions.reconstruction,
       margin,
       Math.round(top + side + gap + middle),
       textScale,
-      colours.caption,
+      sheetColours.caption,
     );
   }
   scenes.forEach((scene, index) => {
@@ -91,7 +92,7 @@ export function reconstructionSheet(scenes: readonly Scene[], form: SceneForm & 
     drawAnnotated(picture, scene.image, scene.boxes, form, x, y);
     drawAnnotated(picture, scene.reconstruction, scene.boxes, form, x, y + side + gap);
     const { count, trueCount = count } = scene;
-    const colour = count === trueCount ? colours.label : colours.wrong;
+    const colour = count === trueCount ? sheetColours.label : sheetColours.wrong;
     picture.drawText(countLabel(count, trueCount), x, y + 2 * side + gap + 3 * scale, textScale, colour);
   });
   return picture;
@@ -104,12 +105,13 @@ export function reconstructionSheet(scenes: readonly Scene[], form: SceneForm & 
  */
 export function annotatedPicture(image: Float32Array, boxes: readonly Box[], form: SceneForm): Picture {
   const side = form.imageSize * form.scale;
-  const picture = new Picture(side, side, colours.background);
+  const picture = new Picture(side, side, sheetColours.background);
   drawAnnotated(picture, image, boxes, form, 0, 0);
   return picture;
 }
 
-function countLabel(count: number, trueCount: number): string {
+/** What a sheet says of a count. */
+export function countLabel(count: number, trueCount: number): string {
   return count === trueCount ? `${count}` : `${count} (true ${trueCount})`;
 }
 
@@ -123,7 +125,7 @@ function drawAnnotated(
 ): void {
   const image: ModelImage = { data, size: imageSize, channels };
   const side = imageSize * scale;
-  picture.fillRectangle(x - 1, y - 1, side + 2, side + 2, colours.border);
+  picture.fillRectangle(x - 1, y - 1, side + 2, side + 2, sheetColours.border);
   picture.drawImage(image, x, y, scale);
   boxes.forEach((box, step) => {
     const colour = stepColours[step % stepColours.length]!;

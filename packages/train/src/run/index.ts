@@ -2,3 +2,5 @@ export * from "./checkpoint.js";
 export type { FileLock, Notify } from "./lock.js";
 export * from "./metrics-log.js";
 export * from "./run-folder.js";
+export * from "./tensorboard.js";
+export * from "./training-time.js";

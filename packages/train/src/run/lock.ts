@@ -2,7 +2,7 @@
  * A lock file that lets one process at a time write into a folder. It names its holder, so that what a killed process
  * left behind is recognised and taken over.
  */
-import { readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { FileError, reasonInWords } from "../atomic-file.js";
 
@@ -75,11 +75,20 @@ function takeOver(path: string, own: string, notify: Notify): void {
 
 /** False if the file exists. */
 function createExclusively(path: string, text: string): boolean {
+  let isMade = false;
   try {
-    writeFileSync(path, text, { flag: "wx" });
+    const file = openSync(path, "wx");
+    isMade = true;
+    try {
+      writeFileSync(file, text);
+    } finally {
+      closeSync(file);
+    }
     return true;
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") return false;
+    // A full disk has room for the name but not for the holder: nobody could take such a lock over.
+    if (isMade) unlinkSync(path);
     throw new FileError(`Cannot write ${path}: ${reasonInWords(cause)}`, path, { cause });
   }
 }

@@ -5,6 +5,7 @@
  *     metrics.jsonl                          one line per report, see metrics-log.ts
  *     checkpoints/step-00001000.safetensors  and .json, see checkpoint.ts
  *     pictures/step-00001000.png             reconstructions at each evaluation
+ *     tensorboard/                           event files, see tensorboard.ts
  *     lock                                   while a process trains
  *
  * Training holds the lock; reading needs none.
@@ -25,6 +26,7 @@ export class RunFolder {
   readonly metricsFile: string;
   readonly checkpoints: string;
   readonly pictures: string;
+  readonly tensorboard: string;
   readonly lockFile: string;
 
   constructor(
@@ -35,6 +37,7 @@ export class RunFolder {
     this.metricsFile = join(path, "metrics.jsonl");
     this.checkpoints = join(path, "checkpoints");
     this.pictures = join(path, "pictures");
+    this.tensorboard = join(path, "tensorboard");
     this.lockFile = join(path, LOCK_FILE);
   }
 

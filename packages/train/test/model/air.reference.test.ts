@@ -22,13 +22,16 @@ describe.each(forwardReferences)("one forward pass of the reference implementati
       tf.unstack(tensor(reference.inputs[name])),
     );
 
-    const gates = imageGates(p, image);
+    const gates = imageGates(p, config, image);
     let previous: StepState | undefined;
     let presenceBefore: tf.Tensor = tf.ones([batch]);
     let canvas: tf.Tensor = tf.zeros(image.shape);
     let kl: tf.Tensor = tf.zeros([batch]);
     for (const [t, recorded] of reference.steps.entries()) {
-      const step = inferStep(p, config, image, gates, previous, { epsWhere: epsWhere![t]!, epsWhat: epsWhat![t]! });
+      const step = inferStep(p, config, image, gates, previous, canvas, {
+        epsWhere: epsWhere![t]!,
+        epsWhat: epsWhat![t]!,
+      });
       const drawn = tf.cast(tf.less(uniform![t]!, tf.sigmoid(step.presenceLogit)), "float32");
       const presence = tf.mul(presenceBefore, drawn);
       const patch = decode(p, config, step.zWhat.sample);

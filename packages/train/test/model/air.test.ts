@@ -10,13 +10,16 @@ import { normal, tinyConfig, tinyParameters, uniform } from "./tiny.js";
 tf.enableProdMode();
 beforeAll(() => tf.setBackend("cpu"));
 
-describe.each<[number, NonNullable<AirConfigInput["likelihood"]>]>([
-  [1, { type: "gaussian" }],
-  [3, { type: "gaussian" }],
-  [1, { type: "bernoulli" }],
-  [3, { type: "bernoulli", canvas: "clamp", pixelNoise: 0 }],
-])("with %i channels and likelihood %j", (channels, likelihood) => {
-  const config = tinyConfig({ channels, likelihood });
+describe.each<AirConfigInput>([
+  {},
+  { channels: 3 },
+  { likelihood: { type: "bernoulli" } },
+  { channels: 3, likelihood: { type: "bernoulli", canvas: "clamp", pixelNoise: 0 } },
+  { seesResidual: true },
+  { channels: 3, imagePooling: 3, embeddingSize: 5, seesResidual: true },
+])("with %j", (overrides) => {
+  const config = tinyConfig(overrides);
+  const { channels } = config;
   const batch = 2;
   const image = [batch, channels, config.imageSize, config.imageSize];
 
@@ -101,7 +104,7 @@ describe.each<[number, NonNullable<AirConfigInput["likelihood"]>]>([
 it("the first step equals a step from zeros with presence 1", () => {
   const config = tinyConfig();
   const p = tinyParameters(config, 3);
-  const gates = imageGates(p, uniform([2, 1, 9, 9], 1));
+  const gates = imageGates(p, config, uniform([2, 1, 9, 9], 1));
   const zeros = (size: number): tf.Tensor => tf.zeros([2, size]);
   const fromZeros = lstmStep(p, gates, {
     hidden: zeros(config.lstmSize),
@@ -113,6 +116,31 @@ it("the first step equals a step from zeros with presence 1", () => {
   const first = lstmStep(p, gates, undefined);
   expectClose(first.hidden, fromZeros.hidden, 1e-6, "hidden");
   expectClose(first.cell, fromZeros.cell, 1e-6, "cell");
+});
+
+it("the recurrent network sees the means of squares of pixels, of each channel by itself", () => {
+  const config = tinyConfig({ channels: 2, imagePooling: 3 });
+  const kernel = tf.tidy(() => tf.eye(2 * 3 * 3, 4 * config.lstmSize));
+  const p = { ...tinyParameters(config, 1), "lstm.image_kernel": kernel, "lstm.bias": tf.zeros([4 * config.lstmSize]) };
+  const image = uniform([1, 2, 9, 9], 2);
+  const gates = imageGates(p, config, image);
+  const square = tf.mean(tf.slice(image, [0, 1, 3, 6], [1, 1, 3, 3])).dataSync()[0]!;
+  // Channel 1, second row and third column of squares.
+  expect(gates.dataSync()[9 + 3 + 2]).toBeCloseTo(square, 6);
+});
+
+it("what is left to explain is an observation: later steps do not train what earlier ones draw", () => {
+  const config = tinyConfig({ seesResidual: true, maxSteps: 2 });
+  const p = tinyParameters(config, 5);
+  const image = uniform([2, 1, 9, 9], 6);
+  const noise = { epsWhere: tf.zeros([2, 2, 3]), epsWhat: tf.zeros([2, 2, config.zWhatSize]) };
+  const secondGlimpse = (bias: tf.Tensor): tf.Tensor =>
+    tf.sum(inferTrajectory({ ...p, "decoder.output_bias": bias }, config, image, noise).steps[1]!.glimpse);
+  const bias = p["decoder.output_bias"]!;
+  const brighter = secondGlimpse(tf.add(bias, 3)).dataSync()[0]!;
+  expect(brighter).toBeLessThan(secondGlimpse(bias).dataSync()[0]! - 0.1);
+  const slope = tf.grad((b: tf.Tensor) => tf.add(secondGlimpse(b), tf.mul(tf.sum(b), 0)))(bias);
+  expect(Math.max(...slope.dataSync().map(Math.abs))).toBe(0);
 });
 
 it("an untrained model looks near the prior's window and draws nearly black patches", () => {

@@ -10,7 +10,7 @@ it("the default model has 3.28 million parameters", () => {
 });
 
 it("first values depend on the seed alone and fill ±1/√(inputs) evenly", () => {
-  const config = tinyConfig();
+  const config = tinyConfig({ imagePooling: 3, embeddingSize: 12, seesResidual: true });
   const values = initialParameters(config, 7);
   expect(initialParameters(config, 7)).toEqual(values);
   expect(initialParameters(config, 8)).not.toEqual(values);
@@ -19,6 +19,7 @@ it("first values depend on the seed alone and fill ±1/√(inputs) evenly", () =
   const ranges = {
     "lstm.image_kernel": config.lstmSize,
     "lstm.bias": config.lstmSize,
+    "lstm.embedding_kernel": (config.imageSize / 3) ** 2,
     "encoder.hidden_kernel": config.objectSize ** 2,
     "decoder.output_bias": config.decoderSize,
   };

@@ -73,7 +73,7 @@ describe.each(forwardReferences)("one pass of %s", (file) => {
     expectClose(terms.logLikelihood, output("log_likelihood"), TOLERANCE, "log_likelihood");
     expectClose(terms.elbo, output("elbo"), TOLERANCE, "elbo");
 
-    const score = scoreTerms(terms, baselineValues(p, image, trajectory));
+    const score = scoreTerms(terms, baselineValues(p, config, image, trajectory));
     expectClose(tf.transpose(score.value), output("baseline_value"), TOLERANCE, "baseline_value");
     expectClose(tf.transpose(score.target), output("baseline_target"), TOLERANCE, "baseline_target");
     expectClose(score.score, output("reinforce"), TOLERANCE, "reinforce");

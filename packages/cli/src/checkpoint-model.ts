@@ -1,0 +1,55 @@
+/** A run's newest checkpoint as a model that infers and imagines, by the graphs that its export would have. */
+import {
+  type AirConfig,
+  type DecodedScene,
+  decodeScenes,
+  estimateEvidence,
+  type GraphName,
+  graphNames,
+  type InferenceOptions,
+  inferScenes,
+  type SampleOptions,
+  type Scene,
+  samplePrior,
+} from "@air-onnx/core";
+import { encodeGraphs } from "@air-onnx/export";
+import { InferenceSession } from "@air-onnx/runtime-node/onnxruntime";
+import type { MeasurableModel } from "@air-onnx/train";
+import type { TrainedRun } from "./trained-run.js";
+
+/** What infers scenes and imagines some: a checkpoint, or an exported model. */
+export interface SceneModel {
+  readonly config: AirConfig;
+  infer(images: Float32Array, options?: InferenceOptions): Promise<Scene[]>;
+  sample(n: number, options?: SampleOptions): Promise<DecodedScene[]>;
+}
+
+/** It can be measured, too. */
+export interface CheckpointModel extends SceneModel, Pick<MeasurableModel, "evidence">, AsyncDisposable {}
+
+/** Opens the graphs of `run`, which are not compared with anything as those of an export are. */
+export async function openCheckpoint({ folder, tensors }: TrainedRun): Promise<CheckpointModel> {
+  const config = folder.config.model;
+  const graphs = encodeGraphs(config, tensors);
+  const sessions: Partial<Record<GraphName, InferenceSession>> = {};
+  const release = async (): Promise<void> => {
+    await Promise.all(Object.values(sessions).map((session) => session.release()));
+  };
+  try {
+    for (const name of graphNames) {
+      sessions[name] = await InferenceSession.create(graphs[name], { executionProviders: ["cpu"] });
+    }
+  } catch (cause) {
+    await release();
+    throw cause;
+  }
+  const { encoder, step, decoder } = sessions as Record<GraphName, InferenceSession>;
+  return {
+    config,
+    infer: (images, options) => inferScenes({ encoder, step }, config, images, options),
+    evidence: (images, options) => estimateEvidence({ encoder, step }, config, images, options),
+    sample: (n, { seed = 0, count, ...options } = {}) =>
+      decodeScenes(decoder, config, samplePrior(config, n, seed, count), options),
+    [Symbol.asyncDispose]: release,
+  };
+}

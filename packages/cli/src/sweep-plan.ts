@@ -1,0 +1,81 @@
+/** What a sweep is asked for on the command line: which seeds, how many at once, and what counts as a success. */
+import { availableParallelism } from "node:os";
+import type { SweepPlan, TrainConfig } from "@air-onnx/train";
+import { InvalidArgumentError } from "commander";
+import { UsageError } from "./failures.js";
+import { count } from "./format.js";
+import { commandFor } from "./train-settings.js";
+
+export const sweepDefaults = { seeds: 10, successAccuracy: 0.9 } as const;
+/** More would be a slip of the finger. */
+const MOST_SEEDS = 10_000;
+
+/** The command that trains such a sweep, whatever file its settings came from. */
+export async function sweepCommandFor(
+  config: TrainConfig,
+  seeds: readonly number[],
+  successAccuracy: number,
+): Promise<string> {
+  const isFirst = seeds.every((seed, index) => seed === index);
+  const own = [
+    ...["--seeds", isFirst ? String(seeds.length) : `${seeds.join(",")}${seeds.length === 1 ? "," : ""}`],
+    ...(successAccuracy === sweepDefaults.successAccuracy ? [] : ["--success-accuracy", String(successAccuracy)]),
+  ];
+  const training = await commandFor({ ...config, seed: 0 });
+  return training.replace("air-onnx train", `air-onnx sweep ${own.join(" ")}`);
+}
+
+/** `10` is 0 to 9; `3,5,8` are these, and `3,` is 3 alone. */
+export function parseSeeds(text: string): number[] {
+  const numbers = text.replace(/,$/, "").split(",");
+  const seeds = numbers.map(Number);
+  const isList = text.includes(",");
+  const isValid =
+    numbers.every((number) => /^\d{1,9}$/.test(number)) &&
+    (isList ? new Set(seeds).size === seeds.length : seeds[0]! >= 1 && seeds[0]! <= MOST_SEEDS);
+  if (isValid) return isList ? seeds : firstSeeds(seeds[0]!);
+  throw new InvalidArgumentError(
+    `It must be how many seeds, from 1 to ${count(MOST_SEEDS)}, or which, each once, such as 3,5,8 (one alone: 3,).`,
+  );
+}
+
+export function firstSeeds(many: number): number[] {
+  return Array.from({ length: many }, (_, seed) => seed);
+}
+
+/** How many seeds to train at once, and the threads of each. */
+export function shareCores(
+  jobs: number | undefined,
+  threads: number,
+  seeds: number,
+): { readonly jobs: number; readonly threads: number } {
+  if (threads > 0) return { jobs: Math.min(seeds, jobs ?? jobsFor(threads)), threads };
+  const atOnce = Math.min(seeds, jobs ?? jobsFor(1));
+  return { jobs: atOnce, threads: atOnce > 1 ? 1 : 0 };
+}
+
+/** @param threads of each; 0: as many as there are */
+export function jobsFor(threads: number): number {
+  return threads === 0 ? 1 : Math.max(1, Math.floor(availableParallelism() / threads));
+}
+
+/** @throws {UsageError} showing what is given and not as in `plan`, that of the sweep in `path` */
+export function refuseOtherPlan(
+  path: string,
+  plan: SweepPlan,
+  { seeds, successAccuracy }: Partial<Pick<SweepPlan, "seeds" | "successAccuracy">>,
+): void {
+  const differences = [
+    ...difference("seeds", plan.seeds.join(","), seeds?.join(",")),
+    ...difference("success accuracy", plan.successAccuracy, successAccuracy),
+  ];
+  if (differences.length === 0) return;
+  throw new UsageError(
+    `${path} goes on as it was started; these differ:\n${differences.join("\n")}\n` +
+      "Leave them out, or start another sweep by --out.",
+  );
+}
+
+function difference<Value>(name: string, saved: Value, given: Value | undefined): string[] {
+  return given === undefined || given === saved ? [] : [`  ${name}: ${saved} → ${given}`];
+}

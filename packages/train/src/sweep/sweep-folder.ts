@@ -1,0 +1,219 @@
+/**
+ * The folder of one sweep: one configuration trained with many seeds.
+ *
+ *     sweep.json     all of its numbers, and what it was asked for; see sweep-record.ts
+ *     table.md       the same for people
+ *     settings.json  the training configuration of every seed, without the seed
+ *     seed-0         a run folder for each seed, see run-folder.ts
+ *     lock           while a process trains
+ *
+ * `sweep.json` and `table.md` are written anew whenever a seed starts or ends.
+ */
+import { readFileSync } from "node:fs";
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { parseWith } from "@air-onnx/core";
+import type { z } from "zod";
+import { FileError, reasonInWords, removeStaleTemporaries, writeFileAtomic } from "../atomic-file.js";
+import { parseTrainConfig } from "../config.js";
+import { type FileLock, type Notify, takeLock } from "../run/lock.js";
+import { RunFolder } from "../run/run-folder.js";
+import { type SweepSummary, summarize } from "./summary.js";
+import { type SeedRecord, SWEEP_FORMAT, type SweepPlan, type SweepSession, sweepSchema } from "./sweep-record.js";
+import { sweepTable } from "./sweep-table.js";
+
+const SWEEP_FILE = "sweep.json";
+const LOCK_FILE = "lock";
+
+/** The state of a sweep, and where it is kept. */
+export class SweepFolder {
+  readonly tableFile: string;
+  readonly sweepFile: string;
+  readonly settingsFile: string;
+  readonly #seeds: Map<number, SeedRecord>;
+  readonly #sessions: SweepSession[];
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(
+    readonly path: string,
+    readonly plan: SweepPlan,
+    private readonly createdAt: string,
+    seeds: readonly SeedRecord[],
+    sessions: readonly SweepSession[],
+  ) {
+    this.sweepFile = join(path, SWEEP_FILE);
+    this.tableFile = join(path, "table.md");
+    this.settingsFile = join(path, "settings.json");
+    this.#seeds = new Map(seeds.map((seed) => [seed.seed, seed]));
+    this.#sessions = [...sessions];
+  }
+
+  /** In the order that was asked for. */
+  get seeds(): readonly SeedRecord[] {
+    return [...this.#seeds.values()];
+  }
+
+  get summary(): SweepSummary {
+    return summarize(this.seeds, this.plan.successAccuracy);
+  }
+
+  runOf(seed: number): RunFolder {
+    return new RunFolder(join(this.path, `seed-${seed}`), { ...this.plan.config, seed });
+  }
+
+  /** The seeds and what follows from them, as Markdown. */
+  table(): string {
+    return sweepTable(this.plan, this.seeds, this.#sessions);
+  }
+
+  addSession(session: SweepSession): void {
+    this.#sessions.push(session);
+  }
+
+  record(seed: SeedRecord): void {
+    if (!this.#seeds.has(seed.seed)) throw new RangeError(`Seed ${seed.seed} is none of the sweep's`);
+    this.#seeds.set(seed.seed, seed);
+  }
+
+  /**
+   * Writes the files as things stand. Calls that overlap write one after the other, the last one the newest state.
+   *
+   * @throws {FileError} if they cannot be written; the old ones are then untouched
+   */
+  save(): Promise<void> {
+    const saved = this.#writing.then(() => this.#write());
+    this.#writing = saved.catch(() => {});
+    return saved;
+  }
+
+  async #write(): Promise<void> {
+    const { command, successAccuracy, config } = this.plan;
+    const { seed: _, ...shared } = config;
+    const json: z.input<typeof sweepSchema> = {
+      ...SWEEP_FORMAT,
+      command,
+      createdAt: this.createdAt,
+      updatedAt: new Date().toISOString(),
+      config: shared,
+      successAccuracy,
+      sessions: this.#sessions,
+      seeds: [...this.seeds],
+      summary: this.summary,
+    };
+    await writeFileAtomic(this.sweepFile, `${JSON.stringify(json, null, 2)}\n`);
+    await writeFileAtomic(this.tableFile, this.table());
+  }
+
+  /** The file that each seed is trained from. */
+  async writeSettings(): Promise<void> {
+    const { seed: _, ...shared } = this.plan.config;
+    await writeFileAtomic(this.settingsFile, `${JSON.stringify(shared, null, 2)}\n`);
+  }
+}
+
+/** A sweep that this process alone may write to, until the lock is released. */
+export interface LockedSweep {
+  readonly sweep: SweepFolder;
+  readonly lock: FileLock;
+}
+
+/**
+ * Makes the folder `path`, with the folders above it, for a new sweep.
+ *
+ * @throws {FileError} if it holds anything already, is locked, or cannot be written
+ */
+export async function createSweep(
+  path: string,
+  plan: SweepPlan,
+  session: SweepSession,
+  notify: Notify,
+): Promise<LockedSweep> {
+  try {
+    await mkdir(path, { recursive: true });
+    await refuseUnlessEmpty(path);
+  } catch (cause) {
+    if (cause instanceof FileError) throw cause;
+    const isFile = cause instanceof Error && "code" in cause && cause.code === "EEXIST";
+    const reason = isFile ? "it is a file" : reasonInWords(cause);
+    throw new FileError(`Cannot create sweep folder ${path}: ${reason}. Choose another --out.`, path, { cause });
+  }
+  const lock = takeLock(join(path, LOCK_FILE), notify);
+  try {
+    // Again, now that no other process can be filling it.
+    await refuseUnlessEmpty(path);
+    const seeds = plan.seeds.map((seed): SeedRecord => ({ seed, status: "waiting", earlierFailures: [] }));
+    const sweep = new SweepFolder(path, plan, session.startedAt, seeds, [session]);
+    await sweep.writeSettings();
+    // Last: a folder is a sweep when it has this.
+    await sweep.save();
+    return { sweep, lock };
+  } catch (cause) {
+    lock.release();
+    throw cause;
+  }
+}
+
+/**
+ * Reads a sweep. Another process may be training into it.
+ *
+ * @throws {FileError} if `path` holds no sweep
+ * @throws {ConfigError} if its `sweep.json` or the configuration in it is not valid
+ */
+export function openSweep(path: string): SweepFolder {
+  const file = join(path, SWEEP_FILE);
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new FileError(`${path} is not a sweep's folder: cannot read ${SWEEP_FILE}: ${reasonInWords(cause)}`, path, {
+      cause,
+    });
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new FileError(`${file} is not JSON: ${reasonInWords(cause)}`, file, { cause });
+  }
+  const { command, successAccuracy, createdAt, seeds, sessions, config } = parseWith(sweepSchema, json, file);
+  const plan: SweepPlan = {
+    config: parseTrainConfig(config),
+    command,
+    seeds: seeds.map(({ seed }) => seed),
+    successAccuracy,
+  };
+  return new SweepFolder(path, plan, createdAt, seeds, sessions);
+}
+
+/**
+ * Opens a sweep to go on with it, and deletes what killed processes left half-written.
+ *
+ * @throws {FileError} if `path` holds no sweep, or another process is training into it
+ * @throws {ConfigError} if its `sweep.json` or the configuration in it is not valid
+ */
+export async function resumeSweep(path: string, notify: Notify): Promise<LockedSweep> {
+  // Before the lock, so that a folder of something else is left as it is; and after, when it does not change any more.
+  openSweep(path);
+  const lock = takeLock(join(path, LOCK_FILE), notify);
+  try {
+    for (const name of await removeStaleTemporaries(path)) {
+      notify(`Deleted a half-written file: ${join(path, name)}`);
+    }
+    const sweep = openSweep(path);
+    await sweep.writeSettings();
+    return { sweep, lock };
+  } catch (cause) {
+    lock.release();
+    throw cause;
+  }
+}
+
+async function refuseUnlessEmpty(path: string): Promise<void> {
+  const names = (await readdir(path)).filter((name) => name !== LOCK_FILE);
+  if (names.includes(SWEEP_FILE)) {
+    throw new FileError(`${path} holds a sweep already: go on with it by --resume, or choose another --out.`, path);
+  }
+  if (names.length > 0) {
+    throw new FileError(`${path} is not empty and not a sweep (it holds ${names[0]}): choose another --out.`, path);
+  }
+}

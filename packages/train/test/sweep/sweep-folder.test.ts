@@ -1,0 +1,173 @@
+import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { parseTrainConfig } from "../../src/config.js";
+import {
+  createSweep,
+  openSweep,
+  resumeSweep,
+  type SeedRecord,
+  type SweepFolder,
+  type SweepPlan,
+  type SweepSession,
+} from "../../src/sweep/index.js";
+import { useTemporaryFolder } from "../run/temporary-folder.js";
+
+const at = useTemporaryFolder();
+
+const plan: SweepPlan = {
+  config: parseTrainConfig({ dataset: "multi-mnist", steps: 1000 }),
+  command: "air-onnx sweep --seeds 5 --dataset multi-mnist",
+  seeds: [0, 1, 2, 3, 4],
+  successAccuracy: 0.9,
+};
+const session: SweepSession = {
+  startedAt: "2026-05-04T12:00:00.000Z",
+  jobs: 2,
+  versions: { "air-onnx": "1.2.3" },
+  machine: { platform: "linux x64", processor: "Abacus", cores: 4, memoryGigabytes: 8 },
+};
+const notify = (): void => {};
+const endedAt = "2026-05-04T13:00:00.000Z";
+
+function finished(seed: number, map: number, sampled: number, elbo: number, trainingMinutes: number): SeedRecord {
+  const evaluation = { images: 10_000, countAccuracyMap: map, countAccuracySampled: sampled, elbo, boxIou: 0.5 };
+  return { seed, status: "finished", step: 1000, evaluation, trainingMinutes, endedAt, earlierFailures: [] };
+}
+
+function failed(seed: number, step: number, failure: string): SeedRecord {
+  return { seed, status: "failed", step, failure, endedAt, earlierFailures: [] };
+}
+
+async function sweepOf(...seeds: readonly SeedRecord[]): Promise<SweepFolder> {
+  const { sweep, lock } = await createSweep(at("sweep"), plan, session, notify);
+  for (const seed of seeds) sweep.record(seed);
+  await sweep.save();
+  lock.release();
+  return sweep;
+}
+
+/** The cells of the table's row with that first cell. */
+function row({ tableFile }: SweepFolder, name: string | number): string[] {
+  const line = readFileSync(tableFile, "utf8")
+    .split("\n")
+    .find((each) => each.startsWith(`| ${name} `));
+  return line!
+    .slice(2, -2)
+    .split(/(?<!\\)\|/)
+    .map((cell) => cell.trim());
+}
+
+describe("the table", () => {
+  it("has every seed, whatever became of it, and its numbers over all that finished, good or bad", async () => {
+    const sweep = await sweepOf(
+      finished(0, 0.98, 0.97, 620, 10),
+      finished(1, 0.4, 0.37, 500, 14),
+      failed(2, 340, "no space | left\nsecond line"),
+      { seed: 3, status: "stopped", step: 20, earlierFailures: ["killed by SIGKILL"] },
+    );
+    expect(row(sweep, 0)).toEqual(["0", "1,000", "97.00", "98.00", "620.00", "10.0", "finished"]);
+    expect(row(sweep, 1)).toEqual(["1", "1,000", "37.00", "40.00", "500.00", "14.0", "finished"]);
+    expect(row(sweep, 2)).toEqual(["2", "340 of 1,000", "–", "–", "–", "–", "failed: no space \\| left"]);
+    expect(row(sweep, 3).at(-1)).toBe("stopped; try 1 failed: killed by SIGKILL");
+    expect(row(sweep, 4)).toEqual(["4", "0 of 1,000", "–", "–", "–", "–", "waiting"]);
+    const of = "of the 2 finished seeds out of 5";
+    // By hand: 0.97 and 0.37 are 0.3 from their mean, and √(2 · 0.3²) = 0.4243.
+    expect(row(sweep, "mean ± std")).toEqual([
+      ...["mean ± std", "", "67.00 ± 42.43", "69.00 ± 41.01", "560.00 ± 84.85", "12.0 ± 2.8", of],
+    ]);
+    expect(row(sweep, "worst")).toEqual(["worst", "", "37.00", "40.00", "500.00", "14.0", of]);
+    const text = readFileSync(sweep.tableFile, "utf8");
+    expect(text).toContain("**1 of 5 seeds succeeded**: they finished with a MAP count accuracy of at least 90.00 %.");
+    expect(text).toContain("Finished below that: seed 1.");
+    expect(text).toContain("Failed: seed 2.");
+    expect(text).toContain("Not finished yet: seed 3, 4.");
+    expect(text).toContain("all 10,000 held-out images");
+    expect(text).toContain(plan.command);
+    expect(text).toContain("Abacus, 4 cores");
+  });
+
+  it("counts a seed that reaches the mark exactly as a success, and says when all seeds are in", async () => {
+    const seeds = [0.9, 0.95, 0.95, 0.95, 0.95].map((map, seed) => finished(seed, map, map, 600, 1));
+    const sweep = await sweepOf(...seeds);
+    expect(sweep.summary).toMatchObject({ succeeded: [0, 1, 2, 3, 4], successRate: 1, failed: [], open: [] });
+    expect(row(sweep, "worst").at(-1)).toBe("all 5 seeds");
+    expect(readFileSync(sweep.tableFile, "utf8")).not.toMatch(/^(Finished below|Failed|Not finished)/m);
+  });
+
+  it("has no spread of a single seed, and no numbers of none", async () => {
+    const sweep = await sweepOf(finished(1, 0.98, 0.97, 620, 10));
+    expect(row(sweep, "mean ± std").slice(2, 4)).toEqual(["97.00", "98.00"]);
+    expect(sweep.summary.spread!.elbo).toEqual({ mean: 620, standardDeviation: undefined, worst: 620 });
+    sweep.record(failed(1, 0, "diverged"));
+    await sweep.save();
+    expect(row(sweep, "mean ± std").slice(2, 4)).toEqual(["–", "–"]);
+  });
+});
+
+describe("sweep.json", () => {
+  it("brings everything back, and every number of a seed", async () => {
+    const seeds = [finished(0, 0.98, 0.97, 620, 10), failed(1, 340, "diverged")];
+    const sweep = await sweepOf(...seeds);
+    const read = openSweep(at("sweep"));
+    expect(read.plan).toEqual(plan);
+    expect(read.seeds.slice(0, 2)).toEqual(seeds);
+    expect(read.table()).toBe(sweep.table());
+    const json = JSON.parse(readFileSync(sweep.sweepFile, "utf8"));
+    expect(json.seeds[0].evaluation.boxIou).toBe(0.5);
+    expect(json.summary).toMatchObject({ succeeded: [0], failed: [1], successRate: 0.2 });
+    expect(json.config).not.toHaveProperty("seed");
+  });
+
+  it("is named when it is not JSON, or not a sweep", async () => {
+    expect(() => openSweep(at("sweep"))).toThrow(/sweep is not a sweep's folder: cannot read sweep\.json: .*ENOENT/);
+    const { sweepFile } = await sweepOf();
+    const json = JSON.parse(readFileSync(sweepFile, "utf8"));
+    writeFileSync(sweepFile, JSON.stringify({ ...json, seeds: [{ seed: 0, status: "perfect" }] }));
+    expect(() => openSweep(at("sweep"))).toThrow(/sweep\.json[\s\S]*seeds/);
+    writeFileSync(sweepFile, "{");
+    expect(() => openSweep(at("sweep"))).toThrow(/sweep\.json is not JSON/);
+  });
+
+  it("holds the newest state after saves that overlap", async () => {
+    const { sweep, lock } = await createSweep(at("sweep"), plan, session, notify);
+    const saves = plan.seeds.map((seed) => {
+      sweep.record(failed(seed, seed, "diverged"));
+      return sweep.save();
+    });
+    await Promise.all(saves);
+    expect(openSweep(at("sweep")).summary.failed).toEqual([0, 1, 2, 3, 4]);
+    lock.release();
+  });
+
+  it("is whole again once what kept it from being written is gone", async () => {
+    const { sweep, lock } = await createSweep(at("sweep"), plan, session, notify);
+    rmSync(sweep.tableFile);
+    mkdirSync(sweep.tableFile);
+    sweep.record(failed(0, 0, "diverged"));
+    await expect(sweep.save()).rejects.toThrow(/Cannot write .*table\.md/);
+    rmdirSync(sweep.tableFile);
+    await sweep.save();
+    expect(row(sweep, 0).at(-1)).toBe("failed: diverged");
+    lock.release();
+  });
+});
+
+describe("the folder", () => {
+  it("is for one sweep, and for one process at a time", async () => {
+    const { lock } = await createSweep(at("sweep"), plan, session, notify);
+    await expect(createSweep(at("sweep"), plan, session, notify)).rejects.toThrow(
+      "holds a sweep already: go on with it by --resume",
+    );
+    await expect(resumeSweep(at("sweep"), notify)).rejects.toThrow(/lock is held by process/);
+    lock.release();
+    const resumed = await resumeSweep(at("sweep"), notify);
+    resumed.lock.release();
+  });
+
+  it("is not taken from anything else", async () => {
+    writeFileSync(at("thesis.txt"), "");
+    await expect(createSweep(at(), plan, session, notify)).rejects.toThrow("not a sweep (it holds thesis.txt)");
+    await expect(createSweep(at("thesis.txt"), plan, session, notify)).rejects.toThrow("it is a file");
+    await expect(resumeSweep(at(), notify)).rejects.toThrow("is not a sweep's folder");
+  });
+});
