@@ -2,6 +2,7 @@
  * The names that flags accept. The packages that define them take a second to load, which `--help` must not; the types
  * make each list complete.
  */
+import type { WeightType } from "@air-onnx/export";
 import type { Device } from "@air-onnx/runtime-node";
 import type { DatasetName, EagerBackend, Split, TrainConfig } from "@air-onnx/train";
 
@@ -23,5 +24,6 @@ export const architectureChoices = namesOf<TrainConfig["architecture"]>({ compac
 export const estimatorChoices = namesOf<TrainConfig["estimator"]>({ marginal: true, nvil: true });
 export const backendChoices = namesOf<TrainConfig["backend"]>({ onnxruntime: true, cpu: true, wasm: true });
 export const eagerBackendChoices = namesOf<EagerBackend>({ wasm: true, cpu: true });
+export const weightChoices = namesOf<WeightType>({ float32: true, float16: true });
 export const deviceChoices = namesOf<Device | "auto">({ cpu: true, cuda: true, webgpu: true, auto: true });
 export const modeChoices = ["mean", "sample"] as const;

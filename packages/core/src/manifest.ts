@@ -38,6 +38,8 @@ export const manifestSchema = z.strictObject({
   /** How a user's pixels become the graph's input: value / scale. Images of 8-bit integers have scale 255. */
   normalisation: z.strictObject({ scale: z.number().positive() }),
   opset: z.int().positive(),
+  /** What the graphs store their weights as; they compute in float32 all the same. */
+  weights: z.enum(["float32", "float16"]).default("float32"),
   files: z.strictObject(
     Object.fromEntries(graphNames.map((name) => [name, fileSchema])) as Record<
       (typeof graphNames)[number],

@@ -14,7 +14,7 @@ import {
   manifestSchema,
   parseWith,
 } from "@air-onnx/core";
-import { OPSET } from "@air-onnx/tracer";
+import { OPSET, roundToFloat16, type WeightType } from "@air-onnx/tracer";
 import { FileError, reasonInWords, type StateTensors, temporaryPath } from "@air-onnx/train";
 import { encodeGraphs } from "./graphs.js";
 import { type CardDetails, modelCard } from "./model-card.js";
@@ -33,6 +33,8 @@ export interface TrainedModel {
 export interface ExportOptions {
   /** Replace a model that is there already. Default false. */
   readonly overwrite?: boolean;
+  /** What the graphs store weights as, `float32` by default; see {@link roundWeights}. */
+  readonly weights?: WeightType;
   /** For the model card. */
   readonly card?: CardDetails;
   /**
@@ -55,7 +57,7 @@ const PIXEL_SCALE = 255;
 export async function exportModel(
   directory: string,
   model: TrainedModel,
-  { overwrite = false, card = {}, verify }: ExportOptions = {},
+  { overwrite = false, weights = "float32", card = {}, verify }: ExportOptions = {},
 ): Promise<Manifest> {
   const replaces = await exists(directory);
   if (replaces && !overwrite) {
@@ -64,7 +66,7 @@ export async function exportModel(
       directory,
     );
   }
-  const graphs = encodeGraphs(model.config, model.parameters);
+  const graphs = encodeGraphs(model.config, model.parameters, weights);
   const manifest = parseWith(
     manifestSchema,
     {
@@ -74,6 +76,7 @@ export async function exportModel(
       model: model.config,
       normalisation: { scale: PIXEL_SCALE },
       opset: OPSET,
+      weights,
       files: Object.fromEntries(graphNames.map((name) => [name, fileEntry(name, graphs[name])])),
       training: { ...model.training, exportedAt: new Date().toISOString() },
       metrics: model.metrics,
@@ -111,6 +114,18 @@ export async function exportModel(
   }
   await rm(replaced, { recursive: true, force: true });
   return manifest;
+}
+
+/**
+ * What an export with these weights computes with: what is measured of it, and compared with it, should use them.
+ *
+ * @throws {RangeError} if a parameter is beyond what `weights` can hold
+ */
+export function roundWeights(parameters: StateTensors, weights: WeightType): StateTensors {
+  if (weights === "float32") return parameters;
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, { shape, data }]) => [name, { shape, data: roundToFloat16(data) }]),
+  );
 }
 
 function fileEntry(name: GraphName, bytes: Uint8Array): Manifest["files"][GraphName] {

@@ -2,7 +2,7 @@
  * The encoder, step and decoder of a trained model as ONNX graphs, traced from the functions that training runs.
  */
 import { type AirConfig, type GraphName, graphNames, graphSignatures } from "@air-onnx/core";
-import { BATCH, encodeGraph, type InputSpec, type TracedGraph, trace } from "@air-onnx/tracer";
+import { BATCH, encodeGraph, type InputSpec, type TracedGraph, trace, type WeightType } from "@air-onnx/tracer";
 import { graphFunctions, type StateTensors } from "@air-onnx/train";
 
 /** Traces one graph with the parameters as its initializers and a symbolic batch. */
@@ -17,12 +17,17 @@ export function traceGraph(name: GraphName, config: AirConfig, parameters: State
 }
 
 /** All graphs of the model, serialised. */
-export function encodeGraphs(config: AirConfig, parameters: StateTensors): Record<GraphName, Uint8Array> {
+export function encodeGraphs(
+  config: AirConfig,
+  parameters: StateTensors,
+  weights: WeightType = "float32",
+): Record<GraphName, Uint8Array> {
   return Object.fromEntries(
     graphNames.map((name) => [
       name,
       encodeGraph(traceGraph(name, config, parameters), {
         name,
+        weights,
         description: `The ${name} of an Attend-Infer-Repeat model; see config.json beside it.`,
       }),
     ]),

@@ -39,7 +39,7 @@ export function modelCard(manifest: Manifest, details: CardDetails): string {
     details.command && `- Command: \`${details.command}\``,
     (details.hardware || details.trainingMinutes !== undefined) &&
       `- ${[details.hardware, details.trainingMinutes !== undefined && `${details.trainingMinutes.toFixed(1)} minutes of training`].filter(Boolean).join(", ")}.`,
-    `- Exported ${training.exportedAt.slice(0, 10)}${training.commit ? ` from revision ${training.commit.slice(0, 12)}` : ""}, ONNX opset ${manifest.opset}, ${megabytes.toFixed(1)} MB.`,
+    `- Exported ${training.exportedAt.slice(0, 10)}${training.commit ? ` from revision ${training.commit.slice(0, 12)}` : ""}, ONNX opset ${manifest.opset}, weights stored as ${manifest.weights}, ${megabytes.toFixed(1)} MB.`,
     details.parity && `- ${details.parity}`,
   ].filter((line) => line !== undefined && line !== false && line !== "");
   const colour = model.channels === 1 ? "grey" : `${model.channels}-channel`;

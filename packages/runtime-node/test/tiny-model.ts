@@ -157,6 +157,7 @@ export async function writeTinyModel(change: Partial<Record<GraphName, Graph>> =
     model: tinyConfig,
     normalisation: { scale: 255 },
     opset: 17,
+    weights: "float32",
     files: files as Manifest["files"],
     training: { dataset: "none", seed: 0, steps: 0, commit: null, exportedAt: "2026-01-01T00:00:00.000Z" },
     metrics: {},

@@ -1,4 +1,6 @@
 export { TRACING_BACKEND, TracedValueError, UnsupportedKernelError } from "./backend.js";
+export { roundToFloat16 } from "./encode/float16.js";
+export type { WeightType } from "./encode/graph-encoder.js";
 export { encodeLoop, initialState, type LoopSpec, STEPS, stacked } from "./encode/loop.js";
 export { type EncodeOptions, encodeGraph, OPSET } from "./encode/model.js";
 export { float, type Graph, int, ints, type Node, text, type Value } from "./graph/ir.js";

@@ -4,10 +4,10 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AirConfig } from "@air-onnx/core";
-import type { CardDetails, ParityReport } from "@air-onnx/export";
+import type { CardDetails, ParityReport, WeightType } from "@air-onnx/export";
 import type { EagerBackend, Evaluation, Measurement, SceneSet, StateTensors } from "@air-onnx/train";
 import { Command, Option } from "commander";
-import { eagerBackendChoices } from "../choices.js";
+import { eagerBackendChoices, weightChoices } from "../choices.js";
 import { addPlaceOptions, type DataPlaces, heldOutChoices, loadHeldOut } from "../dataset-options.js";
 import { CommandError } from "../failures.js";
 import { count, table } from "../format.js";
@@ -25,9 +25,10 @@ export interface ExportFlags extends DataPlaces {
   readonly images: number;
   readonly tolerance: number;
   readonly backend: EagerBackend;
+  readonly weights: WeightType;
 }
 
-export const exportDefaults = { images: 1000, tolerance: 1e-4, backend: "wasm" } as const;
+export const exportDefaults = { images: 1000, tolerance: 1e-4, backend: "wasm", weights: "float32" } as const;
 
 export function exportCommand(): Command {
   const command = new Command("export")
@@ -39,6 +40,11 @@ export function exportCommand(): Command {
     .option("--out <folder>", "model folder (default: models/NAME)")
     .option("--name <name>", "what users call the model (default: the data set's name)")
     .option("--overwrite", "replace a model folder that exists")
+    .addOption(
+      new Option("--weights <type>", "what to store weights as; float16 halves the files")
+        .choices(weightChoices)
+        .default(exportDefaults.weights),
+    )
     .addOption(
       new Option("--images <n>", "held-out images to compare on").argParser(integer(1)).default(exportDefaults.images),
     )
@@ -80,9 +86,11 @@ export async function exportAndCheck(
   flags: ExportFlags,
   signal: AbortSignal,
 ): Promise<{ readonly directory: string; readonly scenes: SceneSet; readonly evaluation: Evaluation }> {
-  const { exportModel } = await import("@air-onnx/export");
+  const { exportModel, roundWeights } = await import("@air-onnx/export");
   const { openTrainedRun, trainingMinutes } = await import("../trained-run.js");
-  const run = await openTrainedRun(path);
+  const trained = await openTrainedRun(path);
+  // The weights as they will be stored: what is measured and compared is what users get.
+  const run = { ...trained, tensors: roundWeights(trained.tensors, flags.weights) };
   const { config } = run.folder;
   const name = flags.name ?? config.dataset;
   const directory = flags.out ?? join("models", name);
@@ -122,7 +130,7 @@ export async function exportAndCheck(
       },
       metrics: metricsOf(evaluation),
     },
-    { overwrite: flags.overwrite === true, card, verify },
+    { overwrite: flags.overwrite === true, weights: flags.weights, card, verify },
   );
   return { directory, scenes, evaluation };
 }

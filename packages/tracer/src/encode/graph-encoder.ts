@@ -11,13 +11,24 @@ import {
   constantTensor,
   dimensionName,
   encodeAttribute,
+  float16Tensor,
   int64Tensor,
   tensorInfo,
 } from "./protos.js";
 
+/** What named weights are stored as. */
+export type WeightType = "float32" | "float16";
+
+export interface GraphEncoderOptions {
+  /** Names that the graph around this one uses. */
+  readonly reserved?: readonly string[];
+  readonly weights?: WeightType | undefined;
+}
+
 /** Names the values of one graph and collects its initializers. */
 export class GraphEncoder {
   readonly #traced: TracedGraph;
+  readonly #weights: WeightType;
   readonly #names = new Map<Value, string>();
   readonly #nodes: NodeProto[] = [];
   readonly #initializers: TensorProto[] = [];
@@ -25,9 +36,9 @@ export class GraphEncoder {
   readonly #taken = new Set<string>();
   readonly #counts = new Map<string, number>();
 
-  /** @param reserved names that the graph around this one uses */
-  constructor(traced: TracedGraph, reserved: readonly string[] = []) {
+  constructor(traced: TracedGraph, { reserved = [], weights = "float32" }: GraphEncoderOptions = {}) {
     this.#traced = traced;
+    this.#weights = weights;
     for (const name of Object.keys(traced.inputs)) this.#taken.add(name);
     for (const name of Object.keys(traced.graph.outputs)) this.#taken.add(name);
     for (const name of reserved) this.#taken.add(name);
@@ -87,8 +98,20 @@ export class GraphEncoder {
     const symbolic = this.#traced.batch.constants.get(value);
     if (symbolic) return this.#symbolicConstant(value, symbolic);
     const name = this.fresh(value.name ?? "constant");
-    this.#initializers.push(constantTensor(name, value));
+    const isWeight = value.name !== undefined && value.dtype === "float32";
+    if (isWeight && this.#weights === "float16") this.#storeAsHalf(name, value);
+    else this.#initializers.push(constantTensor(name, value));
     return name;
+  }
+
+  /** Everything that comes later in the graph sees `name` as float32. */
+  #storeAsHalf(name: string, value: ConstantValue): void {
+    const half = this.fresh(`${name}_float16`);
+    this.#initializers.push(float16Tensor(half, value));
+    this.#nodes.push({
+      ...bareNode("Cast", [half], [name]),
+      attribute: [encodeAttribute("to", { type: "int", value: tensorDataType.float32 })],
+    });
   }
 
   /** A Reshape's target needs no arithmetic if one dimension alone depends on the batch: -1 means "the rest". */

@@ -47,7 +47,7 @@ export function encodeLoop(traced: TracedGraph, spec: LoopSpec, options: EncodeO
   const outerNames = [...stateInputs.map(initialState), ...spec.perStep.map(stacked)];
   const clash = outerNames.find((name) => name in inputs || name in outputs);
   if (clash !== undefined) throw new Error(`The step calls a tensor ${clash}, a name that the loop needs`);
-  const encoder = new GraphEncoder(traced, outerNames);
+  const encoder = new GraphEncoder(traced, { reserved: outerNames });
   const body = encoder.graph("step");
   const iteration = encoder.fresh("iteration");
   const condition = encoder.fresh("condition");

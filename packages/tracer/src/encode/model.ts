@@ -3,7 +3,7 @@
  */
 import { encodeModel, type GraphProto } from "../onnx/schema.js";
 import type { TracedGraph } from "../trace.js";
-import { GraphEncoder } from "./graph-encoder.js";
+import { GraphEncoder, type WeightType } from "./graph-encoder.js";
 
 /** Old enough that today's tools read it: opset 21 came with IR 10 (ONNX 1.16). */
 export const OPSET = 21;
@@ -14,13 +14,22 @@ export interface EncodeOptions {
   readonly name?: string;
   /** A sentence for the model's doc_string. */
   readonly description?: string;
+  /**
+   * How named weights are stored, `float32` by default. `float16` halves the file: each is rounded to the nearest half, and
+   * a Cast, which onnxruntime does once when it loads, makes it float32 again. Everything is computed in float32.
+   */
+  readonly weights?: WeightType;
   /** Key-value pairs of the model's metadata. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** The traced function as a serialised ModelProto. Its inputs and outputs keep their names. */
+/**
+ * The traced function as a serialised ModelProto. Its inputs and outputs keep their names.
+ *
+ * @throws {RangeError} if a weight is to be stored as float16 and is not finite, or beyond 65,504
+ */
 export function encodeGraph(traced: TracedGraph, options: EncodeOptions = {}): Uint8Array {
-  return serialise(new GraphEncoder(traced).graph(options.name ?? "traced"), options);
+  return serialise(new GraphEncoder(traced, { weights: options.weights }).graph(options.name ?? "traced"), options);
 }
 
 /** Wraps a finished graph. */

@@ -13,6 +13,10 @@ import {
   type ValueInfoProto,
 } from "../onnx/schema.js";
 import { BATCH, type InputSpec } from "../trace.js";
+import { toFloat16 } from "./float16.js";
+
+/** TensorProto.DataType of a stored half; no value of a traced graph has it. */
+const FLOAT16 = 10;
 
 export function dimensionName(dim: BatchNumber): number | string {
   if (typeof dim === "number") return dim;
@@ -63,6 +67,16 @@ export function constantTensor(name: string, { dtype, shape, data }: ConstantVal
     dataType: tensorDataType[dtype],
     rawData: bytesOf(data as Float32Array | Int32Array | Uint8Array),
   };
+}
+
+/** @throws {RangeError} naming the weight, if a value is not finite, or beyond the halves */
+export function float16Tensor(name: string, { shape, data, name: weight = name }: ConstantValue): TensorProto {
+  try {
+    return { name, dims: [...shape], dataType: FLOAT16, rawData: bytesOf(toFloat16(data as Float32Array)) };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new RangeError(`The weight ${weight} cannot be stored as float16: ${reason}`, { cause });
+  }
 }
 
 export function int64Tensor(name: string, shape: readonly number[], values: readonly number[]): TensorProto {
