@@ -24,7 +24,18 @@ export const EARLY_STOP_TOLERANCE = 1e-4;
 const LATENT_NOISE = 1001;
 const COUNT_DRAW = 1002;
 
-const STEP_OUTPUTS = ["presence_logit", "kl_where", "kl_what", "log_likelihood", "patch"];
+const STEP_OUTPUTS = ["presence_logit", "kl_where", "kl_what", "log_likelihood", "patch"] as const;
+/** What is read of each step, beside the glimpse. */
+const READ = [
+  "presence_logit",
+  "next_z_where",
+  "next_z_what",
+  "patch",
+  "next_canvas",
+  "kl_where",
+  "kl_what",
+  "log_likelihood",
+] as const;
 
 export interface InferenceOptions {
   /**
@@ -143,27 +154,32 @@ async function inferBatch(
   const drawnCounts = new Uint32Array(batch);
 
   const steps: Step[] = [];
-  while (steps.length < maxSteps) {
-    signal?.throwIfAborted();
-    const step = steps.length + 1;
-    const noise = mode === "sample" ? drawNoise(seed, step, config.zWhatSize, firstImage, batch) : undefined;
-    const results = await trajectory.step(outputs, noise);
-    const done = await readStep(results, firstImage);
-    steps.push(done);
-    if (onStep) {
-      const { klWhere, klWhat, ...report } = done;
-      const kl = Float64Array.from(klWhere, (where, i) => where + klWhat[i]!);
-      await onStep({ ...report, kl, glimpse: await results.read("glimpse") });
-    }
+  try {
+    while (steps.length < maxSteps) {
+      signal?.throwIfAborted();
+      const step = steps.length + 1;
+      const noise = mode === "sample" ? drawNoise(seed, step, config.zWhatSize, firstImage, batch) : undefined;
+      const results = await trajectory.step(outputs, noise);
+      const done = await readStep(results, firstImage);
+      steps.push(done);
+      if (onStep) {
+        const { klWhere, klWhat, ...report } = done;
+        const kl = Float64Array.from(klWhere, (where, i) => where + klWhat[i]!);
+        await onStep({ ...report, kl, glimpse: await results.read("glimpse") });
+      }
 
-    let undecided = 0;
-    for (let i = 0; i < batch; i++) {
-      remaining[i]! *= done.presence[i]!;
-      const drawnPresent = countDraws !== undefined && countDraws[i]! < remaining[i]!;
-      if (drawnPresent) drawnCounts[i] = step;
-      if (drawnPresent || remaining[i]! >= EARLY_STOP_TOLERANCE) undecided++;
+      let undecided = 0;
+      for (let i = 0; i < batch; i++) {
+        remaining[i]! *= done.presence[i]!;
+        const drawnPresent = countDraws !== undefined && countDraws[i]! < remaining[i]!;
+        if (drawnPresent) drawnCounts[i] = step;
+        if (drawnPresent || remaining[i]! >= EARLY_STOP_TOLERANCE) undecided++;
+      }
+      if (earlyStop && undecided === 0) break;
     }
-    if (earlyStop && undecided === 0) break;
+  } finally {
+    trajectory.dispose();
+    encoded.dispose();
   }
   signal?.throwIfAborted();
 
@@ -189,18 +205,19 @@ async function inferBatch(
   });
 }
 
-async function readStep({ step, read }: StepOutputs, firstImage: number): Promise<Step> {
+async function readStep({ step, readAll }: StepOutputs, firstImage: number): Promise<Step> {
+  const values = await readAll(READ);
   return {
     step,
     firstImage,
-    presence: Float64Array.from(await read("presence_logit"), sigmoid),
-    zWhere: await read("next_z_where"),
-    zWhat: await read("next_z_what"),
-    patch: await read("patch"),
-    canvas: await read("next_canvas"),
-    klWhere: await read("kl_where"),
-    klWhat: await read("kl_what"),
-    logLikelihood: await read("log_likelihood"),
+    presence: Float64Array.from(values.presence_logit, sigmoid),
+    zWhere: values.next_z_where,
+    zWhat: values.next_z_what,
+    patch: values.patch,
+    canvas: values.next_canvas,
+    klWhere: values.kl_where,
+    klWhat: values.kl_what,
+    logLikelihood: values.log_likelihood,
   };
 }
 

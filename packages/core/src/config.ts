@@ -42,15 +42,15 @@ export const airConfigSchema = z
     maxSteps: size.default(3),
     /** Dimensions Z of the appearance code z_what. */
     zWhatSize: size.default(50),
-    /** Side, in pixels, of the squares whose mean intensities the recurrent network sees of the image; divides imageSize. */
+    /** Side, in pixels, of the squares whose mean intensities the recurrent network sees; divides imageSize. */
     imagePooling: size.default(1),
     /** Units of a hidden layer of ReLUs between those and the recurrent network; 0 for none. */
     embeddingSize: z.int().nonnegative().default(0),
     /**
-     * Read the glimpse from what is left to explain, image - canvas, and show that to the recurrent network too, beside
-     * the image.
+     * What of the image the recurrent network sees: `image`: all of it, at every step; `remainder`: the image less the
+     * canvas so far, what is left to explain.
      */
-    seesResidual: z.boolean().default(false),
+    recurrentInput: z.enum(["image", "remainder"]).default("image"),
     /** Units H of the recurrent network. */
     lstmSize: size.default(256),
     /** Units of the hidden layer between the recurrent state and presence and where. */
@@ -66,7 +66,10 @@ export const airConfigSchema = z
       .strictObject({
         /** Probability that one more object is present, per step. */
         presence: z.number().gt(0).lt(1).default(0.01),
-        /** Mean and standard deviation of z_where = (s, x, y). */
+        /**
+         * Mean and standard deviation of z_where = (s, x, y); under whereParameterisation `bounded`, of the unbounded
+         * numbers behind it, where standard normals make sides and centres nearly uniform.
+         */
         whereMean: triple.default([3, 0, 0]),
         whereStd: positiveTriple.default([0.2, 1, 1]),
       })
@@ -74,9 +77,13 @@ export const airConfigSchema = z
     /**
      * How the network's output becomes the posterior of z_where:
      * `prior-offset`: mean = prior mean + raw, std = prior std · softplus(raw);
-     * `absolute`: mean = raw, std = softplus(raw), the form of the reference implementation.
+     * `absolute`: mean = raw, std = softplus(raw), the form of the reference implementation;
+     * `bounded`: as prior-offset, but of three unbounded numbers; `zWhereFromLatent` makes of them a window with a side of
+     * `windowSide` and its centre in the image.
      */
-    whereParameterisation: z.enum(["prior-offset", "absolute"]).default("prior-offset"),
+    whereParameterisation: z.enum(["prior-offset", "absolute", "bounded"]).default("prior-offset"),
+    /** Least and greatest side of windows under whereParameterisation `bounded`, pixels. */
+    windowSide: z.tuple([z.number().positive(), z.number().positive()]).optional(),
   })
   .refine((config) => config.objectSize <= config.imageSize, {
     message: "objectSize must not exceed imageSize",
@@ -85,6 +92,14 @@ export const airConfigSchema = z
   .refine((config) => config.imageSize % config.imagePooling === 0, {
     message: "imagePooling must divide imageSize",
     path: ["imagePooling"],
+  })
+  .refine(({ windowSide }) => windowSide === undefined || windowSide[0] < windowSide[1], {
+    message: "must be two sides, the smaller first",
+    path: ["windowSide"],
+  })
+  .refine((config) => (config.whereParameterisation === "bounded") === (config.windowSide !== undefined), {
+    message: "must be given if whereParameterisation is bounded, and only then",
+    path: ["windowSide"],
   });
 
 export type AirConfig = z.output<typeof airConfigSchema>;

@@ -14,22 +14,22 @@ import {
 } from "./importance-weights.js";
 import { requireInteger } from "./integer-option.js";
 import { RandomStream } from "./random.js";
-import { EncodedImages, type InferenceSessions, type StepOutputs, type Trajectory } from "./recurrence.js";
+import { EncodedImages, type InferenceSessions, type Trajectory } from "./recurrence.js";
 
 /** Streams of a seed that evaluation draws from. */
 const NOISE = 0x6576616c;
 const COUNT = 0x6576636e;
 
 const OUTPUTS = [
-  "presence_logit",
-  "kl_where",
-  "kl_what",
-  "log_likelihood",
   "z_where_mean",
   "z_where_std",
   "z_what_mean",
   "z_what_std",
-];
+  "presence_logit",
+  "kl_where",
+  "kl_what",
+  "log_likelihood",
+] as const;
 
 export interface EvidenceOptions {
   /** Trajectories K of each image, 1 by default. The first is the same whatever K is. */
@@ -89,12 +89,16 @@ export async function estimateEvidence(
     signal?.throwIfAborted();
     const encoded = await EncodedImages.encode(sessions, config, batch, place.firstImage);
     const trajectories: SampledStep[][] = [];
-    for (let sample = 0; sample < samples; sample++) {
-      signal?.throwIfAborted();
-      trajectories.push(
-        await sampleSteps(encoded.start(), config, trajectoryNoise(config, size, { ...place, sample })),
-      );
-      onProgress?.(start * samples + trajectories.length * size);
+    try {
+      for (let sample = 0; sample < samples; sample++) {
+        signal?.throwIfAborted();
+        trajectories.push(
+          await sampleSteps(encoded.start(), config, trajectoryNoise(config, size, { ...place, sample })),
+        );
+        onProgress?.(start * samples + trajectories.length * size);
+      }
+    } finally {
+      encoded.dispose();
     }
     for (let i = 0; i < size; i++) {
       const terms = trajectories.map((steps) => termsOf(steps, i, encoded.emptyLogLikelihood[i]!, config));
@@ -166,27 +170,28 @@ async function sampleSteps(trajectory: Trajectory, config: AirConfig, noise: Tra
   const wherePrior = { mean: prior.whereMean, std: prior.whereStd };
   const whatPrior = { mean: new Float32Array(config.zWhatSize), std: new Float32Array(config.zWhatSize).fill(1) };
   const steps: SampledStep[] = [];
-  for (let t = 0; t < maxSteps; t++) {
-    const eps = {
-      where: noise.where.subarray((t * noise.where.length) / maxSteps, ((t + 1) * noise.where.length) / maxSteps),
-      what: noise.what.subarray((t * noise.what.length) / maxSteps, ((t + 1) * noise.what.length) / maxSteps),
-    };
-    const outputs = await trajectory.step(OUTPUTS, eps);
-    const where = normalLogRatios(await drawsOf(outputs, "z_where", eps.where), wherePrior);
-    const what = normalLogRatios(await drawsOf(outputs, "z_what", eps.what), whatPrior);
-    steps.push({
-      presence: Float64Array.from(await outputs.read("presence_logit"), sigmoid),
-      klWhere: await outputs.read("kl_where"),
-      klWhat: await outputs.read("kl_what"),
-      logLikelihood: await outputs.read("log_likelihood"),
-      logRatio: where.map((ratio, i) => ratio + what[i]!),
-    });
+  try {
+    for (let t = 0; t < maxSteps; t++) {
+      const eps = {
+        where: noise.where.subarray((t * noise.where.length) / maxSteps, ((t + 1) * noise.where.length) / maxSteps),
+        what: noise.what.subarray((t * noise.what.length) / maxSteps, ((t + 1) * noise.what.length) / maxSteps),
+      };
+      const values = await (await trajectory.step(OUTPUTS, eps)).readAll(OUTPUTS);
+      const where = { mean: values.z_where_mean, std: values.z_where_std, eps: eps.where };
+      const what = { mean: values.z_what_mean, std: values.z_what_std, eps: eps.what };
+      const whatRatios = normalLogRatios(what, whatPrior);
+      steps.push({
+        presence: Float64Array.from(values.presence_logit, sigmoid),
+        klWhere: values.kl_where,
+        klWhat: values.kl_what,
+        logLikelihood: values.log_likelihood,
+        logRatio: normalLogRatios(where, wherePrior).map((ratio, i) => ratio + whatRatios[i]!),
+      });
+    }
+  } finally {
+    trajectory.dispose();
   }
   return steps;
-}
-
-async function drawsOf({ read }: StepOutputs, latent: "z_where" | "z_what", eps: Float32Array) {
-  return { mean: await read(`${latent}_mean`), std: await read(`${latent}_std`), eps };
 }
 
 /** Standard normal noise of all steps over a batch. */

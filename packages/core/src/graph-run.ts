@@ -9,6 +9,28 @@ import { type GraphName, type GraphSignature, graphSignatures } from "./graphs.j
 /** The part of an onnxruntime session that inference needs; `InferenceSession` of Node and web is one. */
 export interface GraphSession {
   run(feeds: InferenceSession.FeedsType, outputs: readonly string[]): Promise<InferenceSession.ReturnType>;
+  /**
+   * Copies to the device a tensor that several runs will be fed; its `dispose` frees the copy. Absent where a run reads
+   * the CPU's memory as it is.
+   */
+  resident?(tensor: Tensor): Tensor;
+}
+
+/** Tensors by the names of the outputs that they are. */
+export type GraphResults = Readonly<Record<string, Tensor>>;
+
+/**
+ * A second handle on a result, to be fed to another run: reading a result that is on a GPU turns the first handle into
+ * a tensor of the CPU, which that run would upload again. It is valid until the results are disposed of.
+ */
+export function feedable(result: Tensor): Tensor {
+  if (result.location !== "gpu-buffer") return result;
+  return Tensor.fromGpuBuffer(result.gpuBuffer, { dataType: "float32", dims: result.dims });
+}
+
+/** Frees what tensors hold outside of JavaScript's memory; they cannot be read or fed afterwards. */
+export function disposeTensors(tensors: GraphResults): void {
+  for (const tensor of Object.values(tensors)) tensor.dispose();
 }
 
 /** An ONNX graph returned something that its contract excludes: a missing output, a wrong size, NaN or infinity. */
@@ -41,16 +63,18 @@ export class GraphRunner<Name extends GraphName> {
     return this.input(name, new Float32Array(this.#batch * size));
   }
 
-  /** Runs the graph for the `outputs` alone; the tensors may be fed to another run as they are. */
-  async run(
-    feeds: Readonly<Record<string, Tensor>>,
-    outputs: readonly string[],
-  ): Promise<Readonly<Record<string, Tensor>>> {
+  /** The same where many runs will read it: on the graph's device. To be disposed of. */
+  resident(tensor: Tensor): Tensor {
+    return this.#session.resident?.(tensor) ?? tensor;
+  }
+
+  /** Runs the graph for the `outputs` alone; {@link feedable} makes one the input of another run. To be disposed of. */
+  async run(feeds: Readonly<Record<string, Tensor>>, outputs: readonly string[]): Promise<GraphResults> {
     const results = await this.#session.run(feeds, outputs);
     for (const name of outputs) {
       if (!(name in results)) throw new GraphOutputError(`The ${this.#name} graph did not return its output "${name}"`);
     }
-    return results as Readonly<Record<string, Tensor>>;
+    return results as GraphResults;
   }
 
   /**
@@ -61,7 +85,7 @@ export class GraphRunner<Name extends GraphName> {
    *   right number
    */
   async read(
-    results: Readonly<Record<string, Tensor>>,
+    results: GraphResults,
     name: string,
     { firstImage = 0, step }: { firstImage?: number; step?: number } = {},
   ): Promise<Float32Array> {
@@ -83,6 +107,22 @@ export class GraphRunner<Name extends GraphName> {
       );
     }
     return data;
+  }
+
+  /**
+   * The values of several outputs, read at a time: on a GPU they share one wait.
+   *
+   * @throws as {@link read}, for the first of `names` that is not as it should be
+   */
+  async readAll<Output extends string>(
+    results: GraphResults,
+    names: readonly Output[],
+    place: { firstImage?: number; step?: number } = {},
+  ): Promise<Readonly<Record<Output, Float32Array>>> {
+    const reads = names.map(async (name) => [name, await this.read(results, name, place)] as const);
+    // A tensor cannot be disposed of while it is read: even a failure waits for all.
+    await Promise.allSettled(reads);
+    return Object.fromEntries(await Promise.all(reads)) as Record<Output, Float32Array>;
   }
 }
 

@@ -22,22 +22,31 @@ export type GraphSignature = {
   readonly outputs: Readonly<Record<string, readonly number[]>>;
 };
 
+/**
+ * Width of `image_gates`. If the recurrent network sees what the canvas leaves of the image through a hidden layer, they
+ * are what that layer's ReLUs get of the image: as far as its part can be computed before there is a canvas.
+ */
+function imageGatesSize({ recurrentInput, embeddingSize, lstmSize }: AirConfig): number {
+  return recurrentInput === "remainder" && embeddingSize > 0 ? embeddingSize : 4 * lstmSize;
+}
+
 /** Shapes of every input and output without the leading batch dimension; `[]` is one number per image. */
 export function graphSignatures(config: AirConfig) {
   const image = [config.channels, config.imageSize, config.imageSize];
   const patch = [config.channels, config.objectSize, config.objectSize];
   const hidden = [config.lstmSize];
+  const imageGates = [imageGatesSize(config)];
   const what = [config.zWhatSize];
   const where = [3];
   return {
     encoder: {
       inputs: { image },
-      outputs: { image_gates: [4 * config.lstmSize], log_likelihood: [] },
+      outputs: { image_gates: imageGates, log_likelihood: [] },
     },
     step: {
       inputs: {
         image,
-        image_gates: [4 * config.lstmSize],
+        image_gates: imageGates,
         hidden,
         cell: hidden,
         z_where: where,
@@ -54,6 +63,11 @@ export function graphSignatures(config: AirConfig) {
         next_canvas: image,
         /** Log-odds that this step's object is present, given that all before it are. */
         presence_logit: [],
+        /**
+         * Of the normal that z_where is drawn from as mean + std · eps_where. Under whereParameterisation `bounded` that
+         * is the normal of the unbounded numbers that z_where is made of (`zWhereFromLatent`), as is the prior, so that
+         * log q/p is the same sum of normal densities under each.
+         */
         z_where_mean: where,
         z_where_std: where,
         z_what_mean: what,

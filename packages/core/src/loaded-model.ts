@@ -7,13 +7,14 @@ import type { InferenceSession } from "onnxruntime-common";
 import { type InferenceOptions, inferScenes } from "./attention-loop.js";
 import type { AirConfig } from "./config.js";
 import { type EvidenceOptions, estimateEvidence, type ImageEvidence } from "./evidence.js";
+import type { GraphSession } from "./graph-run.js";
 import type { GraphName } from "./graphs.js";
 import { type ImageInput, toImageBatch } from "./images.js";
 import type { Manifest } from "./manifest.js";
 import type { DecodedScene, Scene, SceneLatents } from "./scene.js";
 import { type DecodeOptions, decodeScenes, samplePrior } from "./scene-drawing.js";
 
-export type ModelSessions = Readonly<Record<GraphName, InferenceSession>>;
+export type ModelSessions = Readonly<Record<GraphName, GraphSession & Pick<InferenceSession, "release">>>;
 
 export interface SampleOptions extends DecodeOptions {
   /** Scene i depends on (seed, i) only; 0 by default. */

@@ -3,11 +3,11 @@
  */
 
 import type { AirConfig } from "./config.js";
-import { GraphRunner, type GraphSession } from "./graph-run.js";
+import { disposeTensors, feedable, type GraphResults, GraphRunner, type GraphSession } from "./graph-run.js";
 import { requireInteger } from "./integer-option.js";
 import { RandomStream } from "./random.js";
 import type { DecodedScene, SceneLatents, SceneObject } from "./scene.js";
-import { boxFromZWhere, type ZWhere } from "./where.js";
+import { boxFromZWhere, zWhereFromLatent } from "./where.js";
 
 /** Streams of a seed that sampling draws from. */
 const PRIOR_COUNT = 1003;
@@ -58,43 +58,51 @@ async function decodeBatch(
   const objects: SceneObject[][] = scenes.map(() => []);
   let canvas = graph.zeros("canvas");
   let canvasValues: Float32Array = new Float32Array(batch * imageLength);
+  /** Of the slot before: what the canvas is a handle on. */
+  let held: GraphResults = {};
   const slots = Math.max(...scenes.map((scene) => scene.objects.length));
-  for (let slot = 0; slot < slots; slot++) {
-    signal?.throwIfAborted();
-    const zWhere = new Float32Array(batch * 3);
-    const zWhat = new Float32Array(batch * zWhatSize);
-    const presence = new Float32Array(batch);
-    scenes.forEach((scene, i) => {
-      const object = scene.objects[slot];
-      // A scene without an object in this slot still goes through the graph, absent, with a window that exists.
-      zWhere.set(object?.zWhere ?? config.prior.whereMean, 3 * i);
-      if (!object) return;
-      zWhat.set(object.zWhat, zWhatSize * i);
-      presence[i] = 1;
-    });
-    const results = await graph.run(
-      {
-        z_where: graph.input("z_where", zWhere),
-        z_what: graph.input("z_what", zWhat),
-        presence: graph.input("presence", presence),
-        canvas,
-      },
-      ["patch", "next_canvas"],
-    );
-    canvas = results.next_canvas!;
-    canvasValues = await graph.read(results, "next_canvas", { firstImage });
-    const patches = await graph.read(results, "patch", { firstImage });
-    scenes.forEach((scene, i) => {
-      const object = scene.objects[slot];
-      if (!object) return;
-      objects[i]!.push({
-        presence: 1,
-        box: boxFromZWhere(object.zWhere, imageSize),
-        zWhere: object.zWhere,
-        zWhat: zWhat.slice(zWhatSize * i, zWhatSize * (i + 1)),
-        patch: patches.slice(patchLength * i, patchLength * (i + 1)),
+  try {
+    for (let slot = 0; slot < slots; slot++) {
+      signal?.throwIfAborted();
+      const zWhere = new Float32Array(batch * 3);
+      const zWhat = new Float32Array(batch * zWhatSize);
+      const presence = new Float32Array(batch);
+      scenes.forEach((scene, i) => {
+        const object = scene.objects[slot];
+        // A scene without an object in this slot still goes through the graph, absent, with a window that exists.
+        zWhere.set(object?.zWhere ?? zWhereFromLatent(config, config.prior.whereMean), 3 * i);
+        if (!object) return;
+        zWhat.set(object.zWhat, zWhatSize * i);
+        presence[i] = 1;
       });
-    });
+      const results = await graph.run(
+        {
+          z_where: graph.input("z_where", zWhere),
+          z_what: graph.input("z_what", zWhat),
+          presence: graph.input("presence", presence),
+          canvas,
+        },
+        ["patch", "next_canvas"],
+      );
+      disposeTensors(held);
+      held = results;
+      canvas = feedable(results.next_canvas!);
+      const { next_canvas, patch } = await graph.readAll(results, ["next_canvas", "patch"], { firstImage });
+      canvasValues = next_canvas;
+      scenes.forEach((scene, i) => {
+        const object = scene.objects[slot];
+        if (!object) return;
+        objects[i]!.push({
+          presence: 1,
+          box: boxFromZWhere(object.zWhere, imageSize),
+          zWhere: object.zWhere,
+          zWhat: zWhat.slice(zWhatSize * i, zWhatSize * (i + 1)),
+          patch: patch.slice(patchLength * i, patchLength * (i + 1)),
+        });
+      });
+    }
+  } finally {
+    disposeTensors(held);
   }
   return scenes.map((_, i) => ({
     count: objects[i]!.length,
@@ -118,7 +126,7 @@ export function samplePrior(config: AirConfig, n: number, seed: number, count?: 
     objects: Array.from({ length: count ?? drawCount(config, seed, scene) }, (_, slot) => {
       const stream = new RandomStream(seed, PRIOR_LATENTS, scene, slot);
       const where = (axis: 0 | 1 | 2): number => whereMean[axis] + whereStd[axis] * stream.normal();
-      const zWhere: ZWhere = [where(0), where(1), where(2)];
+      const zWhere = zWhereFromLatent(config, [where(0), where(1), where(2)]);
       return { zWhere, zWhat: stream.fillNormal(new Float32Array(config.zWhatSize)) };
     }),
   }));

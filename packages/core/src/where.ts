@@ -5,6 +5,8 @@
  * larger `s` is a smaller window: it is S/s pixels wide, centred on S/2·(1 - x/s), S/2·(1 - y/s).
  */
 
+import type { AirConfig } from "./config.js";
+
 /** An axis-aligned box in pixels of the image; `max` edges are exclusive; it may reach over the image's border. */
 export interface Box {
   readonly xmin: number;
@@ -31,6 +33,28 @@ export function zWhereFromBox(box: Box, imageSize: number): ZWhere {
   const s = imageSize / side;
   const offset = (centre: number): number => s * (1 - (2 * centre) / imageSize);
   return [s, offset((box.xmin + box.xmax) / 2), offset((box.ymin + box.ymax) / 2)];
+}
+
+/**
+ * Numbers under the standard normal become nearly uniform ones in (-1, 1) by x ↦ tanh(this · x): the logistic function
+ * that comes closest to the normal distribution's.
+ */
+export const UNIFORM_FROM_NORMAL = 0.851;
+
+/**
+ * z_where of the three numbers that the model has a prior and a posterior of. They are z_where itself, but under
+ * whereParameterisation `bounded` the side and the centre of the window by {@link UNIFORM_FROM_NORMAL}: the side between
+ * the bounds of `windowSide`, the centre between the edges of the image.
+ */
+export function zWhereFromLatent(
+  { whereParameterisation, windowSide, imageSize }: AirConfig,
+  latent: readonly [number, number, number],
+): ZWhere {
+  if (whereParameterisation !== "bounded" || windowSide === undefined) return latent;
+  const [size, x, y] = latent.map((value) => Math.tanh(UNIFORM_FROM_NORMAL * value)) as [number, number, number];
+  const [least, most] = windowSide;
+  const s = imageSize / ((most + least) / 2 + (size * (most - least)) / 2);
+  return [s, s * x, s * y];
 }
 
 /** Intersection over union of two boxes, in [0, 1]. */

@@ -11,7 +11,7 @@ describe("parseAirConfig", () => {
       zWhatSize: 50,
       imagePooling: 1,
       embeddingSize: 0,
-      seesResidual: false,
+      recurrentInput: "image",
       lstmSize: 256,
       predictorSize: 200,
       encoderSize: 200,
@@ -54,6 +54,9 @@ describe("parseAirConfig", () => {
     [{ likelihood: { type: "bernoulli", pixelNoise: 0.5 } }, "likelihood.pixelNoise"],
     [{ likelihood: { type: "bernoulli", canvas: "sum" } }, "likelihood.canvas"],
     [{ decoderBias: Number.NaN }, "decoderBias"],
+    [{ whereParameterisation: "bounded" }, "windowSide: must be given if whereParameterisation is bounded"],
+    [{ windowSide: [8, 20] }, "windowSide: must be given if whereParameterisation is bounded, and only then"],
+    [{ whereParameterisation: "bounded", windowSide: [20, 8] }, "windowSide: must be two sides, the smaller first"],
     ["text", "top level"],
     [null, "top level"],
   ])("names what is wrong in %j", (input, named) => {

@@ -3,6 +3,7 @@ import { inferScenes } from "../src/attention-loop.js";
 import { parseAirConfig } from "../src/config.js";
 import type { ObjectLatents } from "../src/scene.js";
 import { decodeScenes, samplePrior } from "../src/scene-drawing.js";
+import { boxFromZWhere } from "../src/where.js";
 import { toyBatch, toyConfig, toyImage, toySessions } from "./toy-model.js";
 
 describe("decodeScenes", () => {
@@ -73,6 +74,21 @@ describe("samplePrior", () => {
       );
       expect(Math.abs(values.reduce((a, b) => a + b) / values.length)).toBeLessThan(0.08);
       expect(Math.abs(values.reduce((s, v) => s + v * v, 0) / values.length - 1)).toBeLessThan(0.12);
+    }
+  });
+
+  it("draws windows within the bounds of a model that has them", () => {
+    const config = parseAirConfig({
+      imageSize: 64,
+      whereParameterisation: "bounded",
+      windowSide: [8, 20],
+      prior: { whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
+    });
+    for (const { objects } of samplePrior(config, 200, 0, 1)) {
+      const { xmin, xmax } = boxFromZWhere(objects[0]!.zWhere, 64);
+      expect(xmax - xmin).toBeGreaterThan(8);
+      expect(xmax - xmin).toBeLessThan(20);
+      expect(Math.abs((xmin + xmax) / 2 - 32)).toBeLessThan(32);
     }
   });
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { boxFromZWhere, intersectionOverUnion, type ZWhere, zWhereFromBox } from "../src/where.js";
+import { parseAirConfig } from "../src/config.js";
+import { RandomStream } from "../src/random.js";
+import { boxFromZWhere, intersectionOverUnion, type ZWhere, zWhereFromBox, zWhereFromLatent } from "../src/where.js";
 
 describe("boxFromZWhere", () => {
   it.each<[ZWhere, number, number[]]>([
@@ -29,6 +31,50 @@ describe("boxFromZWhere", () => {
     zWhereFromBox(boxFromZWhere(zWhere, 64), 64).forEach((value, i) => {
       expect(value).toBeCloseTo(zWhere[i]!, 12);
     });
+  });
+});
+
+describe("zWhereFromLatent", () => {
+  const bounded = parseAirConfig({
+    imageSize: 64,
+    whereParameterisation: "bounded",
+    windowSide: [8, 20],
+    prior: { whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
+  });
+  const window = (latent: [number, number, number]) => {
+    const { xmin, ymin, xmax, ymax } = boxFromZWhere(zWhereFromLatent(bounded, latent), 64);
+    return { side: xmax - xmin, x: (xmin + xmax) / 2, y: (ymin + ymax) / 2 };
+  };
+
+  it("is the latent itself where windows are not bounded", () => {
+    expect(zWhereFromLatent(parseAirConfig({}), [3.1, -1, 0.4])).toEqual([3.1, -1, 0.4]);
+  });
+
+  it("of zeros is the window of middle size in the middle", () => {
+    expect(window([0, 0, 0])).toEqual({ side: 14, x: 32, y: 32 });
+  });
+
+  it("keeps sides within the bounds and centres in the image, however far out the latent", () => {
+    for (const extreme of [-50, 50]) {
+      const { side, x, y } = window([extreme, extreme, -extreme]);
+      expect(side).toBeCloseTo(extreme < 0 ? 8 : 20, 6);
+      expect([x, y].map(Math.round).toSorted()).toEqual([0, 64]);
+    }
+  });
+
+  it("makes standard normals nearly uniform", () => {
+    const n = 4000;
+    const normals = new RandomStream(0).fillNormal(new Float32Array(3 * n));
+    const windows = Array.from({ length: n }, (_, i) =>
+      window([normals[3 * i]!, normals[3 * i + 1]!, normals[3 * i + 2]!]),
+    );
+    for (let tenth = 1; tenth < 10; tenth++) {
+      const below = (test: (window: { side: number; x: number; y: number }) => boolean) =>
+        windows.filter(test).length / n;
+      expect(Math.abs(below(({ side }) => side < 8 + 1.2 * tenth) - tenth / 10)).toBeLessThan(0.03);
+      expect(Math.abs(below(({ x }) => x < 6.4 * tenth) - tenth / 10)).toBeLessThan(0.03);
+      expect(Math.abs(below(({ y }) => y < 6.4 * tenth) - tenth / 10)).toBeLessThan(0.03);
+    }
   });
 });
 

@@ -56,6 +56,11 @@ const settings = {
    * takes the model's own.
    */
   presencePriorSchedule: z.strictObject({ from: probability, steps: count }).nullable().default(null),
+  /**
+   * Shares of the steps in which the model may find at most 1 object, at most 2, …; in what is left, all of
+   * `model.maxSteps`. See curriculum.ts.
+   */
+  curriculum: z.array(z.number().gt(0).lt(1)).default([]),
   /** Steps between evaluations on held-out images. */
   evaluateEvery: count.default(500),
   /** Held-out images of one evaluation. */
@@ -84,6 +89,13 @@ export const trainConfigSchema = z
         const multiple = Math.max(1, Math.round(value / stepsPerRun)) * stepsPerRun;
         reject(key, `must be a multiple of stepsPerRun (${stepsPerRun}), such as ${multiple}; got ${value}`);
       }
+    }
+    const { curriculum } = config;
+    if (curriculum.length > 0 && curriculum.length >= model.maxSteps) {
+      reject("curriculum", `must have fewer stages than model.maxSteps (${model.maxSteps}), got ${curriculum.length}`);
+    }
+    if (curriculum.reduce((sum, share) => sum + share, 0) >= 1) {
+      reject("curriculum", "must leave some steps to the whole model: the sum of the shares must be below 1");
     }
     if (optimizer.warmupSteps > steps) {
       reject("optimizer.warmupSteps", `must not exceed steps (${steps}), got ${optimizer.warmupSteps}`);
@@ -124,12 +136,22 @@ export const architectures: {
   compact: (imageSize) => ({
     imagePooling: imageSize % 2 === 0 ? 2 : 1,
     embeddingSize: 256,
-    seesResidual: true,
+    recurrentInput: "remainder",
     encoderSize: 400,
     decoderSize: 400,
   }),
   reference: () => ({}),
 };
+
+/**
+ * Objects of 9 to 18 pixels, anywhere in the image. A window that cannot grow cannot cover two of them. Presence is probable
+ * at first (see the presets), so that the first window goes on looking until it has learned to find something.
+ */
+const smallWindows = {
+  whereParameterisation: "bounded",
+  windowSide: [8, 20],
+  prior: { whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
+} as const satisfies AirConfigInput;
 
 /** What each data set changes in the schema's defaults. */
 export const trainPresets: {
@@ -142,16 +164,21 @@ export const trainPresets: {
     presencePriorSchedule: { from: 1e-5, steps: 4000 },
   },
   "multi-strokes": { dataset: "multi-strokes", trainSize: datasetSizes["multi-strokes"].train, steps: 3000 },
-  // Windows of 64/s pixels: objects of 9 to 18 px, and positions uniform over the image, whose x and y grow with s.
   "multi-mnist-64": {
     dataset: "multi-mnist-64",
     trainSize: datasetSizes["multi-mnist-64"].train,
-    model: { imageSize: 64, objectSize: 18, prior: { whereMean: [4.5, 0, 0], whereStd: [0.5, 1.9, 1.9] } },
+    model: { imageSize: 64, objectSize: 18, imagePooling: 4, ...smallWindows },
+    steps: 4000,
+    curriculum: [0.15, 0.4],
+    presencePriorSchedule: { from: 0.9999, steps: 500 },
   },
   "multi-dsprites-64": {
     dataset: "multi-dsprites-64",
     trainSize: datasetSizes["multi-dsprites-64"].train,
-    model: { imageSize: 64, channels: 3, objectSize: 18, prior: { whereMean: [4.5, 0, 0], whereStd: [1, 2, 2] } },
+    model: { imageSize: 64, channels: 3, objectSize: 18, imagePooling: 4, ...smallWindows },
+    steps: 7000,
+    curriculum: [0.1, 0.4],
+    presencePriorSchedule: { from: 0.9, steps: 400 },
   },
   npz: { dataset: "npz" },
   "png-folder": { dataset: "png-folder" },

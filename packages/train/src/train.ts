@@ -5,6 +5,7 @@ import { boxFromZWhere } from "@air-onnx/core";
 import { writeFileAtomic } from "./atomic-file.js";
 import { Batches } from "./batches.js";
 import type { TrainConfig } from "./config.js";
+import { stageAt } from "./curriculum.js";
 import { fillBatch, pixelsPerImage, type SceneSet, type TrainingData } from "./data/scene-set.js";
 import { createEngine } from "./engine/create.js";
 import { type Arrays, type EngineState, initialState } from "./engine/engine.js";
@@ -109,71 +110,77 @@ export async function train(
     events.record(entry);
   };
 
-  const batches = new Batches(config, dataset.train);
-  await using engine = await createEngine(config, start.state);
-  await using evaluator = await Evaluator.create(config.model, { threads: config.threads });
   const parameterCount = Object.values(start.state.parameters).reduce((sum, data) => sum + data.length, 0);
-  onEvent({ type: "start", engine: engine.name, step, parameters: parameterCount });
-
+  let { state } = start;
+  let started = false;
   let trainingSeconds = 0;
   let stepsHere = 0;
   let evaluation: Evaluation | undefined;
   let picture: string | undefined;
 
-  const checkpoint = async (): Promise<void> => {
-    const file = await saveCheckpoint(folder, { step, ...checkpointTensors(config, engine.state()) });
+  const checkpoint = async (state: EngineState): Promise<void> => {
+    const file = await saveCheckpoint(folder, { step, ...checkpointTensors(config, state) });
     await keepNewestCheckpoints(folder, KEPT_CHECKPOINTS);
     lastCheckpoint = step;
     onEvent({ type: "checkpoint", step, file });
   };
 
-  while (step < config.steps && !signal?.aborted) {
-    const inputs = batches.next(step, Math.min(config.stepsPerRun, config.steps - step));
-    const began = performance.now();
-    const metrics = await engine.run(inputs);
-    const seconds = (performance.now() - began) / 1000;
-    refuseNonFinite(metrics, step, lastCheckpoint);
-    step += inputs.steps;
-    stepsHere += inputs.steps;
-    trainingSeconds += seconds;
+  do {
+    const stage = stageAt(config, step);
+    const batches = new Batches(stage.config, dataset.train);
+    await using engine = await createEngine(stage.config, state);
+    await using evaluator = await Evaluator.create(stage.config.model, { threads: config.threads });
+    if (!started) onEvent({ type: "start", engine: engine.name, step, parameters: parameterCount });
+    started = true;
+    while (step < stage.end && !signal?.aborted) {
+      const inputs = batches.next(step, Math.min(config.stepsPerRun, stage.end - step));
+      const began = performance.now();
+      const metrics = await engine.run(inputs);
+      const seconds = (performance.now() - began) / 1000;
+      refuseNonFinite(metrics, step, lastCheckpoint);
+      step += inputs.steps;
+      stepsHere += inputs.steps;
+      trainingSeconds += seconds;
 
-    const means = Object.fromEntries(Object.entries(metrics).map(([name, values]) => [name, mean(values)]));
-    record({
-      step,
-      kind: "train",
-      ...means,
-      learningRate: batches.learningRate(step),
-      millisecondsPerStep: (seconds * 1000) / inputs.steps,
-    });
-    onEvent({
-      type: "progress",
-      step,
-      steps: config.steps,
-      metrics: means,
-      stepsPerSecond: inputs.steps / seconds,
-      secondsLeft: ((config.steps - step) * trainingSeconds) / stepsHere,
-    });
+      const means = Object.fromEntries(Object.entries(metrics).map(([name, values]) => [name, mean(values)]));
+      record({
+        step,
+        kind: "train",
+        ...means,
+        learningRate: batches.learningRate(step),
+        millisecondsPerStep: (seconds * 1000) / inputs.steps,
+      });
+      onEvent({
+        type: "progress",
+        step,
+        steps: config.steps,
+        metrics: means,
+        stepsPerSecond: inputs.steps / seconds,
+        secondsLeft: ((config.steps - step) * trainingSeconds) / stepsHere,
+      });
 
-    const last = step === config.steps;
-    if (last || step % config.evaluateEvery === 0) {
-      const { parameters } = engine.state();
-      evaluation = await evaluator.evaluate(parameters, dataset.test, last ? {} : { images: config.evaluateImages });
-      record({ step, kind: "evaluation", ...scalarsOf(evaluation), trainingSeconds });
-      picture = folder.pictureFile(step);
-      const sheet = await drawPicture(evaluator, parameters, dataset.test);
-      const png = encodePng(sheet);
-      await writeFileAtomic(picture, png);
-      events.picture(step, "evaluation/reconstructions", { png, width: sheet.width, height: sheet.height });
-      onEvent({ type: "evaluation", step, evaluation, picture });
+      const last = step === config.steps;
+      if (last || step % config.evaluateEvery === 0) {
+        const { parameters } = engine.state();
+        evaluation = await evaluator.evaluate(parameters, dataset.test, last ? {} : { images: config.evaluateImages });
+        record({ step, kind: "evaluation", ...scalarsOf(evaluation), trainingSeconds });
+        picture = folder.pictureFile(step);
+        const sheet = await drawPicture(evaluator, parameters, dataset.test);
+        const png = encodePng(sheet);
+        await writeFileAtomic(picture, png);
+        events.picture(step, "evaluation/reconstructions", { png, width: sheet.width, height: sheet.height });
+        onEvent({ type: "evaluation", step, evaluation, picture });
+      }
+      if (last || step % config.checkpointEvery === 0) await checkpoint(engine.state());
+      // Lets signals and the user's interface have their turn: onnxruntime blocks the thread while it runs.
+      await new Promise((resolve) => setImmediate(resolve));
     }
-    if (last || step % config.checkpointEvery === 0) await checkpoint();
-    // Lets signals and the user's interface have their turn: onnxruntime blocks the thread while it runs.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+    state = engine.state();
+    // A run that was complete already.
+    if (step === config.steps) evaluation ??= await evaluator.evaluate(state.parameters, dataset.test);
+  } while (step < config.steps && !signal?.aborted);
   const finished = step === config.steps;
-  // A run that was complete already.
-  if (finished) evaluation ??= await evaluator.evaluate(engine.state().parameters, dataset.test);
-  if (!finished && lastCheckpoint !== step) await checkpoint();
+  if (!finished && lastCheckpoint !== step) await checkpoint(state);
   return { step, finished, evaluation: finished ? evaluation : undefined, trainingSeconds, picture };
 }
 

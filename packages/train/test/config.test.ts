@@ -48,13 +48,19 @@ describe("parseTrainConfig", () => {
 
   it("has sizes by name, which the model's own settings override", () => {
     const sizes = (input: object): object => parseTrainConfig({ dataset: "multi-mnist", ...input }).model;
-    const compact = { imagePooling: 2, embeddingSize: 256, seesResidual: true, encoderSize: 400, decoderSize: 400 };
+    const compact = {
+      imagePooling: 2,
+      embeddingSize: 256,
+      recurrentInput: "remainder",
+      encoderSize: 400,
+      decoderSize: 400,
+    };
     expect(sizes({})).toMatchObject(compact);
     expect(sizes({ model: { encoderSize: 300 } })).toMatchObject({ ...compact, encoderSize: 300 });
     expect(sizes({ architecture: "reference", model: { lstmSize: 64 } })).toMatchObject({
       imagePooling: 1,
       embeddingSize: 0,
-      seesResidual: false,
+      recurrentInput: "image",
       lstmSize: 64,
       encoderSize: 200,
       decoderSize: 200,
@@ -152,6 +158,9 @@ describe("parseTrainConfig", () => {
     [{ estimator: "reinforce" }, "estimator: "],
     [{ presencePriorSchedule: { from: 0, steps: 10 } }, "presencePriorSchedule.from: "],
     [{ presencePriorSchedule: { from: 0.5, steps: 0 } }, "presencePriorSchedule.steps: "],
+    [{ curriculum: [0.1, 0.1, 0.1] }, "curriculum: must have fewer stages than model.maxSteps (3), got 3"],
+    [{ curriculum: [0.6, 0.5] }, "curriculum: must leave some steps to the whole model"],
+    [{ curriculum: [0] }, "curriculum.0: "],
     [{ optimizer: { learningRate: Number.NaN } }, "optimizer.learningRate: "],
     [{ threads: 1.5 }, "threads: "],
   ])("refuses %j and says why", (settings, message) => {

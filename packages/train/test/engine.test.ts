@@ -1,7 +1,7 @@
 /**
  * The traced engine against eager tfjs, from shared states of a real run, and against itself in chunks of another size.
  */
-import { logCountPrior, parseAirConfig } from "@air-onnx/core";
+import { logCountPrior } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Batches } from "../src/batches.js";

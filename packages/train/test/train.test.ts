@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseTrainConfig, type TrainConfigInput } from "../src/config.js";
 import { type Dataset, generateMultiStrokes, multiStrokes, streamScenes } from "../src/data/index.js";
+import { initialParameters } from "../src/model/parameters.js";
 import { decodePng } from "../src/pictures/index.js";
 import { createRunFolder, loadNewestCheckpoint, readMetrics, resumeRunFolder } from "../src/run/index.js";
 import { checkpointShapes, DivergedError, type TrainEvent, type TrainOptions, train } from "../src/train.js";
@@ -88,21 +89,26 @@ describe("a run", () => {
     expect(confusion).toBe(32);
   });
 
-  it.each(["marginal", "nvil"] as const)(
-    "that was stopped and resumed is bit for bit the one that was not, %s",
-    async (estimator) => {
-      const straight = await run(`straight-${estimator}`, { estimator });
+  it.each([
+    ["marginal", []],
+    ["nvil", []],
+    ["marginal", [0.25, 0.375]],
+  ] as const)(
+    "that was stopped and resumed is bit for bit the one that was not, %s, curriculum %j",
+    async (estimator, curriculum) => {
+      const name = `${estimator}-${curriculum.join("-")}`;
+      const straight = await run(`straight-${name}`, { estimator, curriculum });
       const stop = new AbortController();
       const stopped = await run(
-        `stopped-${estimator}`,
-        { estimator },
+        `stopped-${name}`,
+        { estimator, curriculum },
         {
           signal: stop.signal,
           onEvent: (event) => event.type === "progress" && event.step === 25 && stop.abort(),
         },
       );
       expect(stopped.result).toMatchObject({ step: 25, finished: false });
-      const resumed = await run(`stopped-${estimator}`, {}, { resume: true });
+      const resumed = await run(`stopped-${name}`, {}, { resume: true });
       expect(resumed.result.finished).toBe(true);
       const [one, other] = [await newest(straight.folder), await newest(resumed.folder)];
       for (const part of ["parameters", "firstMoment", "secondMoment"] as const)
@@ -113,6 +119,24 @@ describe("a run", () => {
       expect(resumed.result.evaluation).toEqual(straight.result.evaluation);
     },
   );
+
+  it("with a curriculum begins with one object, so that nothing recurs", async () => {
+    const kernels = await Promise.all(
+      [[], [0.5]].map(async (curriculum) => {
+        const stop = new AbortController();
+        const onEvent = (event: TrainEvent): void => {
+          if (event.type === "progress" && event.step === 20) stop.abort();
+        };
+        const options = { signal: stop.signal, onEvent };
+        const { folder: made } = await run(`recurs-${curriculum.length}`, { curriculum }, options);
+        return (await newest(made))!.parameters["lstm.recurrent_kernel"]!.data;
+      }),
+    );
+    const config = parseTrainConfig(base);
+    const first = initialParameters(config.model, config.seed)["lstm.recurrent_kernel"]!.data;
+    expect(kernels[0]).not.toEqual(first);
+    expect(kernels[1]).toEqual(first);
+  });
 
   it("is another one with another seed", async () => {
     const [one, other] = [await run("seed-0", { steps: 10 }), await run("seed-1", { steps: 10, seed: 1 })];

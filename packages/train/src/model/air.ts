@@ -4,10 +4,9 @@
  *
  * Letters: B batch, C channels, S image side, O object side, T steps, H LSTM units, Z size of z_what.
  */
-import type { AirConfig } from "@air-onnx/core";
+import { type AirConfig, UNIFORM_FROM_NORMAL } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { attend, write } from "./attention.js";
-import { constant } from "./constant.js";
 import { klFromStandardNormal, stdFromRaw } from "./distributions.js";
 import { drawOn, logLikelihood } from "./likelihood.js";
 import { type Parameters, parameter } from "./parameters.js";
@@ -16,6 +15,7 @@ import { type Parameters, parameter } from "./parameters.js";
 export interface Posterior {
   readonly mean: tf.Tensor;
   readonly std: tf.Tensor;
+  /** mean + std · noise; of z_where under whereParameterisation `bounded`, the window made of that. */
   readonly sample: tf.Tensor;
   /** KL from the prior, [B], nats. */
   readonly kl: tf.Tensor;
@@ -56,44 +56,76 @@ export interface StepInference {
 }
 
 /**
- * The part of the recurrent network's gates that depends on the image alone, the same at every step.
+ * The image's part of the recurrent network's gates, the same at every step; or, if a canvas is to be taken off the image
+ * in front of a hidden layer of ReLUs, the image's part of what these get.
+ *
+ * @param image [B, C, S, S]
+ * @returns [B, 4H] or [B, embeddingSize]
+ */
+export function imageGates(p: Parameters, config: AirConfig, image: tf.Tensor): tf.Tensor {
+  if (config.recurrentInput === "image" || config.embeddingSize === 0) return gatesOfWhole(p, config, image, "lstm");
+  return dense(pooledPixels(config, image), parameter(p, "lstm.embedding_kernel"), parameter(p, "lstm.embedding_bias"));
+}
+
+/**
+ * The gates of a whole image, without those of the latents and the state.
  *
  * @param image [B, C, S, S]
  * @param network of whose parameters `network`.image_kernel is one
  * @returns [B, 4H]
  */
-export function imageGates(p: Parameters, config: AirConfig, image: tf.Tensor, network = "lstm"): tf.Tensor {
-  return dense(
-    embed(p, config, image, network),
-    parameter(p, `${network}.image_kernel`),
-    parameter(p, `${network}.bias`),
-  );
+export function gatesOfWhole(p: Parameters, config: AirConfig, image: tf.Tensor, network: string): tf.Tensor {
+  const pixels = pooledPixels(config, image);
+  const embedding =
+    config.embeddingSize === 0
+      ? pixels
+      : tf.relu(dense(pixels, parameter(p, `${network}.embedding_kernel`), parameter(p, `${network}.embedding_bias`)));
+  return dense(embedding, parameter(p, `${network}.image_kernel`), parameter(p, `${network}.bias`));
 }
 
-/** An image [B, C, S, S] as a recurrent network sees it: [B, E]. */
-function embed(
+/**
+ * The gates of one step: of the whole image, or of what the canvas leaves of it. The first layer is linear, so the canvas
+ * is taken off behind it.
+ *
+ * @param gatesOfImage see {@link imageGates}
+ * @param canvas what the steps before drew, [B, C, S, S]; undefined if nothing
+ * @returns [B, 4H]
+ */
+function stepGates(
   p: Parameters,
-  { imagePooling, embeddingSize }: AirConfig,
-  image: tf.Tensor,
-  network: string,
+  config: AirConfig,
+  gatesOfImage: tf.Tensor,
+  canvas: tf.Tensor | undefined,
 ): tf.Tensor {
-  const [batch, channels, size] = image.shape as [number, number, number, number];
-  const pixels = tf.reshape(pool(image, imagePooling), [batch, channels * (size / imagePooling) ** 2]);
-  if (embeddingSize === 0) return pixels;
-  return tf.relu(dense(pixels, parameter(p, `${network}.embedding_kernel`), parameter(p, `${network}.embedding_bias`)));
+  if (config.recurrentInput === "image") return gatesOfImage;
+  const isEmbedded = config.embeddingSize > 0;
+  const firstKernel = parameter(p, isEmbedded ? "lstm.embedding_kernel" : "lstm.image_kernel");
+  const remainder =
+    canvas === undefined ? gatesOfImage : tf.sub(gatesOfImage, tf.matMul(pooledPixels(config, canvas), firstKernel));
+  return isEmbedded
+    ? dense(tf.relu(remainder), parameter(p, "lstm.image_kernel"), parameter(p, "lstm.bias"))
+    : remainder;
 }
 
-/** The means of squares of `side` pixels, [B, C, S, S] → [B·C, S / side, S / side, 1]. */
-function pool(image: tf.Tensor, side: number): tf.Tensor {
-  if (side === 1) return image;
+/**
+ * The means of squares of `imagePooling` pixels, times their side: so independent pixels keep their variance, and the first
+ * layer the size of its slopes.
+ *
+ * @param image [B, C, S, S]
+ * @returns [B, C · (S / imagePooling)²]
+ */
+function pooledPixels({ imagePooling: side }: AirConfig, image: tf.Tensor): tf.Tensor {
   const [batch, channels, size] = image.shape as [number, number, number, number];
-  return tf.avgPool(tf.reshape(image, [batch * channels, size, size, 1]) as tf.Tensor4D, side, side, "valid");
+  const pixels = [batch, channels * (size / side) ** 2];
+  if (side === 1) return tf.reshape(image, pixels);
+  const planes = tf.reshape(image, [batch * channels, size, size, 1]) as tf.Tensor4D;
+  return tf.mul(tf.reshape(tf.avgPool(planes, side, side, "valid"), pixels), side);
 }
 
 /**
  * One step of the recurrent network.
  *
- * @param gatesOfImage [B, 4H], see {@link imageGates}
+ * @param gatesOfImage [B, 4H], see {@link stepGates}
  * @param previous undefined at the first step, which starts from zeros and presence 1
  * @param network of whose parameters `network`.latent_kernel is one
  */
@@ -129,7 +161,7 @@ export function lstmStep(
  * One inference step: recur → predict presence and where → attend → encode what.
  *
  * @param image [B, C, S, S]
- * @param gatesOfImage [B, 4H], see {@link imageGates}
+ * @param gatesOfImage see {@link imageGates}
  * @param previous undefined at the first step
  * @param canvas of the objects so far, [B, C, S, S]; undefined at the first step
  */
@@ -142,16 +174,9 @@ export function inferStep(
   canvas: tf.Tensor | undefined,
   noise: StepNoise,
 ): StepInference {
-  let gates = gatesOfImage;
-  let subject = image;
-  if (config.seesResidual) {
-    // An observation like the image: what earlier steps draw is not trained by how it looks to later ones.
-    if (canvas !== undefined) subject = constant(() => tf.sub(image, canvas));
-    gates = tf.add(gates, tf.matMul(embed(p, config, subject, "lstm"), parameter(p, "lstm.residual_kernel")));
-  }
-  const { hidden, cell } = lstmStep(p, gates, previous);
+  const { hidden, cell } = lstmStep(p, stepGates(p, config, gatesOfImage, canvas), previous);
   const { presenceLogit, zWhere } = predict(p, config, hidden, noise.epsWhere);
-  const glimpse = attend(subject, zWhere.sample, config.objectSize);
+  const glimpse = attend(image, zWhere.sample, config.objectSize);
   const zWhat = encode(p, config, glimpse, noise.epsWhat);
   return { hidden, cell, presenceLogit, zWhere, zWhat, glimpse };
 }
@@ -167,15 +192,29 @@ function predict(
   const priorMean = tf.tensor1d(config.prior.whereMean);
   const priorStd = tf.tensor1d(config.prior.whereStd);
   const softStd = stdFromRaw(rawStd!);
-  const offset = config.whereParameterisation === "prior-offset";
+  const offset = config.whereParameterisation !== "absolute";
   const mean = offset ? tf.add(rawMean!, priorMean) : rawMean!;
   const std = offset ? tf.mul(softStd, priorStd) : softStd;
   const standardMean = tf.div(offset ? rawMean! : tf.sub(rawMean!, priorMean), priorStd);
   const standardStd = offset ? softStd : tf.div(softStd, priorStd);
   return {
     presenceLogit: tf.reshape(presence!, [presence!.shape[0]!]),
-    zWhere: { mean, std, sample: draw(mean, std, eps), kl: klFromStandardNormal(standardMean, standardStd) },
+    zWhere: {
+      mean,
+      std,
+      sample: zWhereOf(config, draw(mean, std, eps)),
+      kl: klFromStandardNormal(standardMean, standardStd),
+    },
   };
+}
+
+/** `zWhereFromLatent` of @air-onnx/core, [B, 3] → [B, 3]. */
+export function zWhereOf({ windowSide, imageSize }: AirConfig, latent: tf.Tensor): tf.Tensor {
+  if (windowSide === undefined) return latent;
+  const [size, centre] = tf.split(tf.tanh(tf.mul(latent, UNIFORM_FROM_NORMAL)), [1, 2], 1);
+  const [least, most] = windowSide;
+  const s = tf.div(imageSize, tf.add(tf.mul(size!, (most - least) / 2), (most + least) / 2));
+  return tf.concat([s, tf.mul(s, centre!)], 1);
 }
 
 /** What a glimpse [B, C, O, O] shows. */

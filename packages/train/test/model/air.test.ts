@@ -1,11 +1,11 @@
-import { type AirConfigInput, graphNames, graphSignatures } from "@air-onnx/core";
+import { type AirConfigInput, boxFromZWhere, graphNames, graphSignatures, zWhereFromLatent } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { imageGates, inferTrajectory, lstmStep } from "../../src/model/air.js";
+import { imageGates, inferStep, inferTrajectory, lstmStep, zWhereOf } from "../../src/model/air.js";
 import { graphFunctions } from "../../src/model/graphs.js";
 import { logLikelihood } from "../../src/model/likelihood.js";
 import { expectClose } from "./close.js";
-import { normal, tinyConfig, tinyParameters, uniform } from "./tiny.js";
+import { boundedWindows, normal, tinyConfig, tinyParameters, uniform } from "./tiny.js";
 
 tf.enableProdMode();
 beforeAll(() => tf.setBackend("cpu"));
@@ -15,8 +15,9 @@ describe.each<AirConfigInput>([
   { channels: 3 },
   { likelihood: { type: "bernoulli" } },
   { channels: 3, likelihood: { type: "bernoulli", canvas: "clamp", pixelNoise: 0 } },
-  { seesResidual: true },
-  { channels: 3, imagePooling: 3, embeddingSize: 5, seesResidual: true },
+  { recurrentInput: "remainder" },
+  { channels: 3, imagePooling: 3, embeddingSize: 5, recurrentInput: "remainder" },
+  boundedWindows,
 ])("with %j", (overrides) => {
   const config = tinyConfig(overrides);
   const { channels } = config;
@@ -124,23 +125,26 @@ it("the recurrent network sees the means of squares of pixels, of each channel b
   const p = { ...tinyParameters(config, 1), "lstm.image_kernel": kernel, "lstm.bias": tf.zeros([4 * config.lstmSize]) };
   const image = uniform([1, 2, 9, 9], 2);
   const gates = imageGates(p, config, image);
-  const square = tf.mean(tf.slice(image, [0, 1, 3, 6], [1, 1, 3, 3])).dataSync()[0]!;
+  // Times 3, so that its spread is a pixel's.
+  const square = 3 * tf.mean(tf.slice(image, [0, 1, 3, 6], [1, 1, 3, 3])).dataSync()[0]!;
   // Channel 1, second row and third column of squares.
   expect(gates.dataSync()[9 + 3 + 2]).toBeCloseTo(square, 6);
 });
 
-it("what is left to explain is an observation: later steps do not train what earlier ones draw", () => {
-  const config = tinyConfig({ seesResidual: true, maxSteps: 2 });
-  const p = tinyParameters(config, 5);
-  const image = uniform([2, 1, 9, 9], 6);
-  const noise = { epsWhere: tf.zeros([2, 2, 3]), epsWhat: tf.zeros([2, 2, config.zWhatSize]) };
-  const secondGlimpse = (bias: tf.Tensor): tf.Tensor =>
-    tf.sum(inferTrajectory({ ...p, "decoder.output_bias": bias }, config, image, noise).steps[1]!.glimpse);
-  const bias = p["decoder.output_bias"]!;
-  const brighter = secondGlimpse(tf.add(bias, 3)).dataSync()[0]!;
-  expect(brighter).toBeLessThan(secondGlimpse(bias).dataSync()[0]! - 0.1);
-  const slope = tf.grad((b: tf.Tensor) => tf.add(secondGlimpse(b), tf.mul(tf.sum(b), 0)))(bias);
-  expect(Math.max(...slope.dataSync().map(Math.abs))).toBe(0);
+it("the recurrent network sees what the canvas leaves of the image: nothing, of what is all drawn", () => {
+  for (const sizes of [{}, { imagePooling: 3, embeddingSize: 5 }]) {
+    const config = tinyConfig({ ...sizes, recurrentInput: "remainder" });
+    const p = tinyParameters(config, 5);
+    const image = uniform([2, 1, 9, 9], 6);
+    const noise = { epsWhere: tf.zeros([2, 3]), epsWhat: tf.zeros([2, config.zWhatSize]) };
+    const hidden = (x: tf.Tensor, canvas: tf.Tensor | undefined): tf.Tensor =>
+      inferStep(p, config, x, imageGates(p, config, x), undefined, canvas, noise).hidden;
+    const black = tf.zerosLike(image);
+    expectClose(hidden(image, image), hidden(black, undefined), 1e-6, "all drawn");
+    expectClose(hidden(image, black), hidden(image, undefined), 1e-6, "nothing drawn");
+    const half = tf.mul(image, 0.5);
+    expectClose(hidden(image, half), hidden(half, undefined), 1e-6, "half drawn");
+  }
 });
 
 it("an untrained model looks near the prior's window and draws nearly black patches", () => {
@@ -150,6 +154,28 @@ it("an untrained model looks near the prior's window and draws nearly black patc
   const { steps, patches } = inferTrajectory(p, config, uniform([4, 1, 9, 9], 1), noise);
   for (const scale of tf.split(steps[0]!.zWhere.mean, 3, 1)[0]!.dataSync()) expect(Math.abs(scale - 3)).toBeLessThan(1);
   expect(tf.mean(patches[0]!).dataSync()[0]).toBeLessThan(0.2);
+});
+
+it("an untrained model with bounded windows looks at the middle, through a window of middle size", () => {
+  const config = tinyConfig(boundedWindows);
+  const noise = { epsWhere: tf.zeros([3, 4, 3]), epsWhat: tf.zeros([3, 4, config.zWhatSize]) };
+  const { steps } = inferTrajectory(tinyParameters(config, 4), config, uniform([4, 1, 9, 9], 1), noise);
+  for (const zWhere of steps[0]!.zWhere.sample.arraySync() as [number, number, number][]) {
+    const { xmin, xmax, ymin, ymax } = boxFromZWhere(zWhere, config.imageSize);
+    expect(Math.abs(xmax - xmin - 5.5)).toBeLessThan(1.5);
+    expect(Math.abs((xmin + xmax) / 2 - 4.5)).toBeLessThan(2);
+    expect(Math.abs((ymin + ymax) / 2 - 4.5)).toBeLessThan(2);
+  }
+});
+
+it("the window of a latent is the one that everyone else makes of it", () => {
+  for (const config of [tinyConfig(), tinyConfig(boundedWindows)]) {
+    const latents = normal([5, 3], 1);
+    const expected = (latents.arraySync() as [number, number, number][]).map((each) => [
+      ...zWhereFromLatent(config, each),
+    ]);
+    expectClose(zWhereOf(config, latents), tf.tensor2d(expected), 1e-6, "z_where");
+  }
 });
 
 it("a perfect canvas has the highest likelihood", () => {

@@ -10,7 +10,7 @@ it("the default model has 3.28 million parameters", () => {
 });
 
 it("first values depend on the seed alone and fill ±1/√(inputs) evenly", () => {
-  const config = tinyConfig({ imagePooling: 3, embeddingSize: 12, seesResidual: true });
+  const config = tinyConfig({ imagePooling: 3, embeddingSize: 12 });
   const values = initialParameters(config, 7);
   expect(initialParameters(config, 7)).toEqual(values);
   expect(initialParameters(config, 8)).not.toEqual(values);

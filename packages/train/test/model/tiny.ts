@@ -19,6 +19,13 @@ export function tinyConfig(overrides: AirConfigInput = {}): AirConfig {
   });
 }
 
+/** Windows of 3 to 8 of the 9 pixels. */
+export const boundedWindows: AirConfigInput = {
+  whereParameterisation: "bounded",
+  windowSide: [3, 8],
+  prior: { whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
+};
+
 export function tinyParameters(config: AirConfig, seed: number): Record<string, tf.Tensor> {
   return Object.fromEntries(
     Object.entries(initialParameters(config, seed)).map(([name, { shape, data }]) => [name, tf.tensor(data, shape)]),

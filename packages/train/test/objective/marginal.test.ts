@@ -5,7 +5,7 @@ import { inferTrajectory } from "../../src/model/air.js";
 import { type Parameters, parameterShapes } from "../../src/model/parameters.js";
 import { evaluateScenes, logCountPosterior, marginal } from "../../src/objective/marginal.js";
 import { expectGradients } from "../model/finite-differences.js";
-import { normal, tinyConfig, tinyParameters, uniform } from "../model/tiny.js";
+import { boundedWindows, normal, tinyConfig, tinyParameters, uniform } from "../model/tiny.js";
 
 tf.enableProdMode();
 beforeAll(() => tf.setBackend("cpu"));
@@ -66,9 +66,15 @@ describe("the marginal bound", () => {
   const unnormalised = { type: "gaussian", std: 1 / Math.sqrt(2 * Math.PI) } as const;
   it.each<AirConfigInput>([
     { likelihood: unnormalised },
-    { likelihood: { type: "bernoulli", pixelNoise: 0.05 }, imagePooling: 3, embeddingSize: 16 },
+    {
+      likelihood: { type: "bernoulli", pixelNoise: 0.05 },
+      imagePooling: 3,
+      embeddingSize: 16,
+      recurrentInput: "remainder",
+    },
     { likelihood: { type: "bernoulli", pixelNoise: 0.05 } },
     { likelihood: { type: "bernoulli", pixelNoise: 0.05, canvas: "clamp" } },
+    { likelihood: unnormalised, ...boundedWindows },
   ])("has the gradient that finite differences give, in every parameter, %j", (overrides) => {
     const small = tinyConfig(overrides);
     const names = Object.keys(parameterShapes(small));

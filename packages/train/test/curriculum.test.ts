@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import { parseTrainConfig } from "../src/config.js";
+import { stageAt } from "../src/curriculum.js";
+
+describe("stageAt", () => {
+  it("lets one more object be found at the end of each stage, and then all", () => {
+    const config = parseTrainConfig({ dataset: "multi-strokes", steps: 1000, curriculum: [0.1, 0.2] });
+    const stages = [0, 99, 100, 299, 300, 999, 1000].map((step) => {
+      const stage = stageAt(config, step);
+      return [step, stage.config.model.maxSteps, stage.end];
+    });
+    expect(stages).toEqual([
+      [0, 1, 100],
+      [99, 1, 100],
+      [100, 2, 300],
+      [299, 2, 300],
+      [300, 3, 1000],
+      [999, 3, 1000],
+      [1000, 3, 1000],
+    ]);
+    const { maxSteps, ...rest } = config.model;
+    expect(stageAt(config, 0).config).toEqual({ ...config, model: { ...rest, maxSteps: 1 } });
+  });
+
+  it("ends after a whole run of the graph, and leaves out a stage too short for one", () => {
+    const config = parseTrainConfig({ dataset: "multi-strokes", steps: 200, curriculum: [0.04, 0.14] });
+    expect(stageAt(config, 0)).toMatchObject({ config: { model: { maxSteps: 2 } }, end: 40 });
+  });
+
+  it("is the whole run where there is no curriculum", () => {
+    const config = parseTrainConfig({ dataset: "multi-strokes" });
+    expect(stageAt(config, 0)).toEqual({ config, end: config.steps });
+  });
+});
