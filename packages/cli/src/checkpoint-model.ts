@@ -11,6 +11,7 @@ import {
   type SampleOptions,
   type Scene,
   samplePrior,
+  withPresencePrior,
 } from "@air-onnx/core";
 import { encodeGraphs } from "@air-onnx/export";
 import { InferenceSession } from "@air-onnx/runtime-node/onnxruntime";
@@ -48,8 +49,8 @@ export async function openCheckpoint({ folder, tensors }: TrainedRun): Promise<C
     config,
     infer: (images, options) => inferScenes({ encoder, step }, config, images, options),
     evidence: (images, options) => estimateEvidence({ encoder, step }, config, images, options),
-    sample: (n, { seed = 0, count, ...options } = {}) =>
-      decodeScenes(decoder, config, samplePrior(config, n, seed, count), options),
+    sample: (n, { seed = 0, count, presencePrior = config.prior.presence, ...options } = {}) =>
+      decodeScenes(decoder, config, samplePrior(withPresencePrior(config, presencePrior), n, seed, count), options),
     [Symbol.asyncDispose]: release,
   };
 }

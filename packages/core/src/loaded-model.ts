@@ -12,7 +12,7 @@ import type { GraphName } from "./graphs.js";
 import { type ImageInput, toImageBatch } from "./images.js";
 import type { Manifest } from "./manifest.js";
 import type { DecodedScene, Scene, SceneLatents } from "./scene.js";
-import { type DecodeOptions, decodeScenes, samplePrior } from "./scene-drawing.js";
+import { type DecodeOptions, decodeScenes, samplePrior, withPresencePrior } from "./scene-drawing.js";
 
 export type ModelSessions = Readonly<Record<GraphName, GraphSession & Pick<InferenceSession, "release">>>;
 
@@ -21,6 +21,8 @@ export interface SampleOptions extends DecodeOptions {
   readonly seed?: number | undefined;
   /** Objects of every scene; drawn from the prior if not given, which for the usual sparse prior is mostly 0. */
   readonly count?: number | undefined;
+  /** Prior probability of one more object, for the model's own; see {@link withPresencePrior}. */
+  readonly presencePrior?: number | undefined;
 }
 
 /** The model was used after `dispose()`. */
@@ -96,10 +98,11 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
    * @throws {RangeError} for an `n`, `count` or `seed` that is not a non-negative integer
    * @throws {ModelDisposedError} after `dispose()`
    */
-  sample(n: number, { seed = 0, count, ...options }: SampleOptions = {}): Promise<DecodedScene[]> {
-    return this.#use(async () =>
-      decodeScenes(this.#sessions.decoder, this.config, samplePrior(this.config, n, seed, count), options),
-    );
+  sample(n: number, { seed = 0, count, presencePrior, ...options }: SampleOptions = {}): Promise<DecodedScene[]> {
+    return this.#use(async () => {
+      const prior = presencePrior === undefined ? this.config : withPresencePrior(this.config, presencePrior);
+      return decodeScenes(this.#sessions.decoder, this.config, samplePrior(prior, n, seed, count), options);
+    });
   }
 
   /** Waits for calls in flight, then releases the sessions. Calling it again returns the same promise. */

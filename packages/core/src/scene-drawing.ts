@@ -112,6 +112,19 @@ async function decodeBatch(
 }
 
 /**
+ * The model with another prior probability of one more object, such as one fitted to the images after training: the usual
+ * sparse prior is there to make objects dear, and says little about how many there are.
+ *
+ * @throws {RangeError} unless 0 < presence < 1
+ */
+export function withPresencePrior(config: AirConfig, presence: number): AirConfig {
+  if (!(presence > 0 && presence < 1)) {
+    throw new RangeError(`A presence prior must be above 0 and below 1, got ${presence}`);
+  }
+  return { ...config, prior: { ...config.prior, presence } };
+}
+
+/**
  * Draws the latents of `n` scenes from the model's prior. Scene i depends on (seed, i) only, and its first objects are
  * the same whatever the count.
  *

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { inferScenes } from "../src/attention-loop.js";
 import { parseAirConfig } from "../src/config.js";
 import type { ObjectLatents } from "../src/scene.js";
-import { decodeScenes, samplePrior } from "../src/scene-drawing.js";
+import { decodeScenes, samplePrior, withPresencePrior } from "../src/scene-drawing.js";
 import { boxFromZWhere } from "../src/where.js";
 import { toyBatch, toyConfig, toyImage, toySessions } from "./toy-model.js";
 
@@ -97,4 +97,17 @@ describe("samplePrior", () => {
     expect(() => samplePrior(toyConfig, 1, 0, 1.5)).toThrow(/count must be an integer of at least 0, got 1.5/);
     expect(samplePrior(toyConfig, 0, 0)).toEqual([]);
   });
+});
+
+it("another presence prior changes how many objects there are, and nothing else", () => {
+  const counts = (presence: number): number[] =>
+    samplePrior(withPresencePrior(toyConfig, presence), 500, 3).map(({ objects }) => objects.length);
+  const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  expect(mean(counts(0.001))).toBeLessThan(0.02);
+  // 0.5 + 0.25 + …, as many terms as steps.
+  expect(mean(counts(0.5))).toBeCloseTo(1 - 0.5 ** toyConfig.maxSteps, 0.1);
+  expect(withPresencePrior(toyConfig, 0.3)).toEqual({ ...toyConfig, prior: { ...toyConfig.prior, presence: 0.3 } });
+  for (const presence of [0, 1, Number.NaN]) {
+    expect(() => withPresencePrior(toyConfig, presence)).toThrow(`got ${presence}`);
+  }
 });

@@ -24,6 +24,8 @@ const metricRows: readonly [key: string, label: string, write: (value: number) =
   ["klWhere", "… minus KL of where", nats],
   ["klWhat", "… minus KL of what", nats],
   ["klCount", "… minus KL of the count", nats],
+  ["presencePriorFitted", "Presence prior fitted to these images", (value) => value.toFixed(3)],
+  ["elboPresencePriorFitted", "ELBO under that prior (nats)", nats],
   ["boxMeanIou", "Boxes, mean IoU with the true ones, 0 for each without a match", (value) => value.toFixed(3)],
 ];
 

@@ -149,11 +149,13 @@ async function measure(run: TrainedRun, scenes: SceneSet, signal: AbortSignal): 
 /** The numbers that a model is shipped with. */
 function metricsOf({ boxes, ...measurement }: Measurement): Record<string, number> {
   const { images, elbo, logLikelihood, klWhere, klWhat, klCount } = measurement;
-  const { countAccuracyMap, countAccuracySampled, countAccuracyMean } = measurement;
+  const { countAccuracyMap, countAccuracySampled, countAccuracyMean, presencePriorFitted } = measurement;
   const iou = boxes?.meanIou ?? undefined;
   return {
     ...{ images, elbo, logLikelihood, klWhere, klWhat, klCount },
     ...{ countAccuracyMap, countAccuracySampled, countAccuracyMean },
+    presencePriorFitted: presencePriorFitted.presence,
+    elboPresencePriorFitted: presencePriorFitted.elbo,
     ...(iou !== undefined && { boxMeanIou: iou }),
   };
 }

@@ -1,12 +1,15 @@
 /** `air-onnx sample`: scenes that an exported model imagines. */
+import type { Manifest } from "@air-onnx/core";
 import { Command, Option } from "commander";
-import { integer } from "../option-values.js";
+import { CommandError } from "../failures.js";
+import { integer, numberAbove } from "../option-values.js";
 import { print } from "../output.js";
 import { listenForStop } from "../stop-signal.js";
 
 interface SampleFlags {
   readonly n: number;
   readonly count?: number;
+  readonly presencePrior?: number | "fitted";
   readonly seed: number;
   readonly out: string;
 }
@@ -22,22 +25,30 @@ export function sampleCommand(): Command {
         integer(0, 100),
       ),
     )
+    .addOption(
+      new Option(
+        "--presence-prior <p>",
+        "prior probability of one more object; `fitted`: as held-out images had it after training",
+      ).argParser((text) => (text === "fitted" ? text : numberAbove(0, 1)(text))),
+    )
     .addOption(new Option("--seed <n>", "other scenes for another seed").argParser(integer(0)).default(0))
     .option("--out <file>", "the picture, PNG", "samples.png")
     .addHelpText(
       "after",
       `
 Examples:
+  $ air-onnx sample models/multi-mnist --presence-prior fitted
   $ air-onnx sample models/multi-strokes --n 24 --count 2
   $ air-onnx sample models/multi-strokes --n 8 --count 1 --seed 3 --out digits.png`,
     )
-    .action(async (path: string, { n, count, seed, out }: SampleFlags) => {
+    .action(async (path: string, { n, count, presencePrior, seed, out }: SampleFlags) => {
       using stopping = listenForStop();
       const { signal } = stopping;
       const { AirModel } = await import("@air-onnx/runtime-node");
       const { contactSheet, writePicture } = await import("../scene-sheets.js");
       await using model = await AirModel.fromPretrained(path, { signal });
-      const scenes = await model.sample(n, { seed, count, signal });
+      const prior = presencePrior === "fitted" ? fittedPrior(path, model.manifest) : presencePrior;
+      const scenes = await model.sample(n, { seed, count, presencePrior: prior, signal });
       const exhibits = scenes.map(({ reconstruction, objects }) => ({
         image: reconstruction,
         boxes: objects.map(({ box }) => box),
@@ -46,4 +57,13 @@ Examples:
       await writePicture(out, contactSheet(exhibits, model.config));
       print(`Picture: ${out}`);
     });
+}
+
+/** @throws {CommandError} if the model's export did not measure it */
+function fittedPrior(path: string, { metrics }: Manifest): number {
+  const { presencePriorFitted } = metrics;
+  if (presencePriorFitted !== undefined) return presencePriorFitted;
+  throw new CommandError(
+    `${path} has no fitted presence prior: export it again, or give --presence-prior the number that air-onnx eval finds`,
+  );
 }
