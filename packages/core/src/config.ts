@@ -47,10 +47,12 @@ export const airConfigSchema = z
     /** Units of a hidden layer of ReLUs between those and the recurrent network; 0 for none. */
     embeddingSize: z.int().nonnegative().default(0),
     /**
-     * What of the image the recurrent network sees: `image`: all of it, at every step; `remainder`: the image less the
-     * canvas so far, what is left to explain.
+     * What the recurrent network sees: `image`: all of it, at every step; `remainder`: the image less the canvas so far, what
+     * is left to explain; `image-and-remainder`: both, the remainder through the same embedding to gates of its own.
      */
-    recurrentInput: z.enum(["image", "remainder"]).default("image"),
+    recurrentInput: z.enum(["image", "remainder", "image-and-remainder"]).default("image"),
+    /** What the glimpse is a window of: the image, or what the canvas so far leaves of it. */
+    glimpseInput: z.enum(["image", "remainder"]).default("image"),
     /** Units H of the recurrent network. */
     lstmSize: size.default(256),
     /** Units of the hidden layer between the recurrent state and presence and where. */

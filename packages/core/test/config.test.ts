@@ -12,6 +12,7 @@ describe("parseAirConfig", () => {
       imagePooling: 1,
       embeddingSize: 0,
       recurrentInput: "image",
+      glimpseInput: "image",
       lstmSize: 256,
       predictorSize: 200,
       encoderSize: 200,

@@ -125,8 +125,8 @@ export type TrainConfigInput = z.input<typeof trainConfigSchema>;
 /**
  * The sizes of the model's networks, by name:
  *
- * - `compact`, the default, sees the image through a small hidden layer, at half its resolution where that is a whole
- *   number of pixels, and looks at what is left to explain. docs/ablation.md has what each of these brings.
+ * - `compact`, the default, sees the image through a small hidden layer, at a half or a quarter of its resolution, and
+ *   looks at what is left to explain.
  * - `reference`: those of the reference implementation, which are the model configuration's own defaults. The recurrent
  *   network sees every pixel.
  */
@@ -134,20 +134,29 @@ export const architectures: {
   readonly [A in TrainConfig["architecture"]]: (imageSize: number) => AirConfigInput;
 } = {
   compact: (imageSize) => ({
-    imagePooling: imageSize % 2 === 0 ? 2 : 1,
+    imagePooling: poolingOf(imageSize),
     embeddingSize: 256,
-    recurrentInput: "remainder",
+    recurrentInput: "image-and-remainder",
+    glimpseInput: "remainder",
     encoderSize: 400,
     decoderSize: 400,
   }),
   reference: () => ({}),
 };
 
+/** 50 pixels are seen as 25, 64 as 16. */
+function poolingOf(imageSize: number): number {
+  if (imageSize >= 64 && imageSize % 4 === 0) return 4;
+  return imageSize % 2 === 0 ? 2 : 1;
+}
+
 /**
  * Objects of 9 to 18 pixels, anywhere in the image. A window that cannot grow cannot cover two of them. Presence is probable
  * at first (see the presets), so that the first window goes on looking until it has learned to find something.
  */
 const smallWindows = {
+  recurrentInput: "remainder",
+  glimpseInput: "image",
   whereParameterisation: "bounded",
   windowSide: [8, 20],
   prior: { whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
@@ -167,7 +176,7 @@ export const trainPresets: {
   "multi-mnist-64": {
     dataset: "multi-mnist-64",
     trainSize: datasetSizes["multi-mnist-64"].train,
-    model: { imageSize: 64, objectSize: 18, imagePooling: 4, ...smallWindows },
+    model: { imageSize: 64, objectSize: 18, ...smallWindows },
     steps: 4000,
     curriculum: [0.15, 0.4],
     presencePriorSchedule: { from: 0.9999, steps: 500 },
@@ -175,7 +184,7 @@ export const trainPresets: {
   "multi-dsprites-64": {
     dataset: "multi-dsprites-64",
     trainSize: datasetSizes["multi-dsprites-64"].train,
-    model: { imageSize: 64, channels: 3, objectSize: 18, imagePooling: 4, ...smallWindows },
+    model: { imageSize: 64, channels: 3, objectSize: 18, ...smallWindows },
     steps: 7000,
     curriculum: [0.1, 0.4],
     presencePriorSchedule: { from: 0.9, steps: 400 },

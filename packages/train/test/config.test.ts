@@ -51,7 +51,7 @@ describe("parseTrainConfig", () => {
     const compact = {
       imagePooling: 2,
       embeddingSize: 256,
-      recurrentInput: "remainder",
+      recurrentInput: "image-and-remainder",
       encoderSize: 400,
       decoderSize: 400,
     };

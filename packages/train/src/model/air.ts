@@ -7,6 +7,7 @@
 import { type AirConfig, UNIFORM_FROM_NORMAL } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { attend, write } from "./attention.js";
+import { constant } from "./constant.js";
 import { klFromStandardNormal, stdFromRaw } from "./distributions.js";
 import { drawOn, logLikelihood } from "./likelihood.js";
 import { type Parameters, parameter } from "./parameters.js";
@@ -63,7 +64,8 @@ export interface StepInference {
  * @returns [B, 4H] or [B, embeddingSize]
  */
 export function imageGates(p: Parameters, config: AirConfig, image: tf.Tensor): tf.Tensor {
-  if (config.recurrentInput === "image" || config.embeddingSize === 0) return gatesOfWhole(p, config, image, "lstm");
+  if (config.recurrentInput !== "remainder" || config.embeddingSize === 0)
+    return gatesOfWhole(p, config, image, "lstm");
   return dense(pooledPixels(config, image), parameter(p, "lstm.embedding_kernel"), parameter(p, "lstm.embedding_bias"));
 }
 
@@ -75,17 +77,23 @@ export function imageGates(p: Parameters, config: AirConfig, image: tf.Tensor): 
  * @returns [B, 4H]
  */
 export function gatesOfWhole(p: Parameters, config: AirConfig, image: tf.Tensor, network: string): tf.Tensor {
+  return dense(
+    embed(p, config, image, network),
+    parameter(p, `${network}.image_kernel`),
+    parameter(p, `${network}.bias`),
+  );
+}
+
+/** An image as a recurrent network sees it: [B, C, S, S] → its pooled pixels, or their embedding. */
+function embed(p: Parameters, config: AirConfig, image: tf.Tensor, network: string): tf.Tensor {
   const pixels = pooledPixels(config, image);
-  const embedding =
-    config.embeddingSize === 0
-      ? pixels
-      : tf.relu(dense(pixels, parameter(p, `${network}.embedding_kernel`), parameter(p, `${network}.embedding_bias`)));
-  return dense(embedding, parameter(p, `${network}.image_kernel`), parameter(p, `${network}.bias`));
+  if (config.embeddingSize === 0) return pixels;
+  return tf.relu(dense(pixels, parameter(p, `${network}.embedding_kernel`), parameter(p, `${network}.embedding_bias`)));
 }
 
 /**
- * The gates of one step: of the whole image, or of what the canvas leaves of it. The first layer is linear, so the canvas
- * is taken off behind it.
+ * The gates of one step: of the whole image, of what the canvas leaves of it, or of both. Where the first layer sees the
+ * remainder alone, the canvas is taken off behind it, as it is linear.
  *
  * @param gatesOfImage see {@link imageGates}
  * @param canvas what the steps before drew, [B, C, S, S]; undefined if nothing
@@ -94,10 +102,15 @@ export function gatesOfWhole(p: Parameters, config: AirConfig, image: tf.Tensor,
 function stepGates(
   p: Parameters,
   config: AirConfig,
+  image: tf.Tensor,
   gatesOfImage: tf.Tensor,
   canvas: tf.Tensor | undefined,
 ): tf.Tensor {
   if (config.recurrentInput === "image") return gatesOfImage;
+  if (config.recurrentInput === "image-and-remainder") {
+    const remainder = embed(p, config, remainderOf(image, canvas), "lstm");
+    return tf.add(gatesOfImage, tf.matMul(remainder, parameter(p, "lstm.remainder_kernel")));
+  }
   const isEmbedded = config.embeddingSize > 0;
   const firstKernel = parameter(p, isEmbedded ? "lstm.embedding_kernel" : "lstm.image_kernel");
   const remainder =
@@ -105,6 +118,14 @@ function stepGates(
   return isEmbedded
     ? dense(tf.relu(remainder), parameter(p, "lstm.image_kernel"), parameter(p, "lstm.bias"))
     : remainder;
+}
+
+/**
+ * What is left to explain, [B, C, S, S]: an observation like the image, so what earlier steps draw is not trained by how it
+ * looks to later ones.
+ */
+function remainderOf(image: tf.Tensor, canvas: tf.Tensor | undefined): tf.Tensor {
+  return canvas === undefined ? image : constant(() => tf.sub(image, canvas));
 }
 
 /**
@@ -174,9 +195,10 @@ export function inferStep(
   canvas: tf.Tensor | undefined,
   noise: StepNoise,
 ): StepInference {
-  const { hidden, cell } = lstmStep(p, stepGates(p, config, gatesOfImage, canvas), previous);
+  const { hidden, cell } = lstmStep(p, stepGates(p, config, image, gatesOfImage, canvas), previous);
   const { presenceLogit, zWhere } = predict(p, config, hidden, noise.epsWhere);
-  const glimpse = attend(image, zWhere.sample, config.objectSize);
+  const subject = config.glimpseInput === "remainder" ? remainderOf(image, canvas) : image;
+  const glimpse = attend(subject, zWhere.sample, config.objectSize);
   const zWhat = encode(p, config, glimpse, noise.epsWhat);
   return { hidden, cell, presenceLogit, zWhere, zWhat, glimpse };
 }

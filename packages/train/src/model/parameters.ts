@@ -21,8 +21,8 @@ export const INITIAL_PARAMETERS_STREAM = 0x696e6974;
  * The shape of every parameter. Kernels are [in, out]. Letters as in `graphSignatures`.
  *
  * The recurrent network's gates lie side by side in the order input, forget, cell, output; `lstm.latent_kernel` takes
- * the previous step's (z_where, z_what, z_pres), `lstm.image_kernel` the image or its embedding. The
- * predictor's outputs are the presence logit, the means of z_where
+ * the previous step's (z_where, z_what, z_pres), `lstm.image_kernel` the image or its embedding,
+ * and `lstm.remainder_kernel` the remainder or its embedding. The predictor's outputs are the presence logit, the means of z_where
  * and its raw standard deviations; the encoder's the means of z_what and its raw standard deviations.
  */
 export function parameterShapes(config: AirConfig): Record<string, number[]> {
@@ -30,6 +30,9 @@ export function parameterShapes(config: AirConfig): Record<string, number[]> {
   const { lstmSize, zWhatSize } = config;
   return {
     ...lstmShapes("lstm", config),
+    ...(config.recurrentInput === "image-and-remainder"
+      ? { "lstm.remainder_kernel": [embeddingWidth(config), 4 * lstmSize] }
+      : {}),
     ...mlpShapes("predictor", lstmSize, config.predictorSize, 1 + 3 + 3),
     ...mlpShapes("encoder", patch, config.encoderSize, 2 * zWhatSize),
     ...mlpShapes("decoder", zWhatSize, config.decoderSize, patch),

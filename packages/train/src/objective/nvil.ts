@@ -9,6 +9,7 @@
 import type { AirConfig } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { gatesOfWhole, inferTrajectory, lstmStep, mlp, type StepState, type Trajectory } from "../model/air.js";
+import { constant } from "../model/constant.js";
 import { logSigmoid } from "../model/distributions.js";
 import { baselineShapes, type Parameters } from "../model/parameters.js";
 import { type Estimator, type Loss, noiseTensor } from "./estimator.js";
@@ -187,11 +188,6 @@ function stepPrior(logCount: tf.Tensor): { logPresent: tf.Tensor; logAbsent: tf.
   const perStep = (logJoint: (t: number) => tf.Tensor): tf.Tensor =>
     tf.stack(Array.from({ length: steps }, (_, t) => tf.sub(logJoint(t), atLeast[t]!)));
   return { logPresent: perStep((t) => atLeast[t + 1]!), logAbsent: perStep((t) => counts[t]!) };
-}
-
-/** The value of `compute` with no gradient through it. */
-function constant(compute: () => tf.Tensor): tf.Tensor {
-  return tf.customGrad(() => ({ value: tf.clone(compute()), gradFunc: () => [] }))();
 }
 
 function mean(values: tf.Tensor): tf.Scalar {

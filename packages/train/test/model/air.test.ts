@@ -16,6 +16,7 @@ describe.each<AirConfigInput>([
   { likelihood: { type: "bernoulli" } },
   { channels: 3, likelihood: { type: "bernoulli", canvas: "clamp", pixelNoise: 0 } },
   { recurrentInput: "remainder" },
+  { recurrentInput: "image-and-remainder", glimpseInput: "remainder", embeddingSize: 5 },
   { channels: 3, imagePooling: 3, embeddingSize: 5, recurrentInput: "remainder" },
   boundedWindows,
 ])("with %j", (overrides) => {
@@ -145,6 +146,20 @@ it("the recurrent network sees what the canvas leaves of the image: nothing, of 
     const half = tf.mul(image, 0.5);
     expectClose(hidden(image, half), hidden(half, undefined), 1e-6, "half drawn");
   }
+});
+
+it("earlier steps are not trained by how the remainder that they leave looks to later ones", () => {
+  const config = tinyConfig({ recurrentInput: "image-and-remainder", glimpseInput: "remainder", maxSteps: 2 });
+  const p = tinyParameters(config, 5);
+  const image = uniform([2, 1, 9, 9], 6);
+  const noise = { epsWhere: tf.zeros([2, 2, 3]), epsWhat: tf.zeros([2, 2, config.zWhatSize]) };
+  const secondGlimpse = (bias: tf.Tensor): tf.Tensor =>
+    tf.sum(inferTrajectory({ ...p, "decoder.output_bias": bias }, config, image, noise).steps[1]!.glimpse);
+  const bias = p["decoder.output_bias"]!;
+  const brighter = secondGlimpse(tf.add(bias, 3)).dataSync()[0]!;
+  expect(brighter).toBeLessThan(secondGlimpse(bias).dataSync()[0]! - 0.1);
+  const slope = tf.grad((b: tf.Tensor) => tf.add(secondGlimpse(b), tf.mul(tf.sum(b), 0)))(bias);
+  expect(Math.max(...slope.dataSync().map(Math.abs))).toBe(0);
 });
 
 it("an untrained model looks near the prior's window and draws nearly black patches", () => {
