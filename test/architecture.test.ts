@@ -16,6 +16,7 @@ const layers: Record<string, readonly string[]> = {
   train: ["core", "tracer", "runtime-node"],
   export: ["core", "tracer", "runtime-node", "train"],
   cli: ["core", "tracer", "runtime-node", "train", "export"],
+  demo: ["core", "runtime-web"],
 };
 
 interface Import {

@@ -1,14 +1,18 @@
 /** The packages as users get them: packed, installed into clean folders, type-checked and run from there. */
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 import { parseAirConfig } from "@air-onnx/core";
 import { exportModel } from "@air-onnx/export";
 import { initialParameters } from "@air-onnx/train";
+import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describeInChromium, launchChromium } from "./browser/chromium.js";
+import { StaticServer } from "./browser/static-server.js";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -44,6 +48,27 @@ async function install(project: string, names: readonly string[]): Promise<strin
   return directory;
 }
 
+async function exportTinyModel(directory: string): Promise<void> {
+  const config = parseAirConfig({ lstmSize: 8, zWhatSize: 5, predictorSize: 7, encoderSize: 9, decoderSize: 6 });
+  await exportModel(directory, {
+    name: "tiny",
+    config,
+    parameters: initialParameters(config, 0),
+    training: { dataset: "multi-strokes", seed: 0, steps: 0, commit: null },
+    metrics: {},
+  });
+}
+
+/** What the compiler says about a project's `types.ts`. */
+async function typeCheck(project: string, options: Record<string, unknown>): Promise<string> {
+  const compilerOptions = { strict: true, target: "ES2022", noEmit: true, skipLibCheck: false, types: [], ...options };
+  await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["types.ts"] }));
+  const { stdout } = await run(join(root, "node_modules", ".bin", "tsc"), ["-p", "."], { cwd: project }).catch(
+    (failure: { stdout: string }) => failure,
+  );
+  return stdout;
+}
+
 it("hold their build, a README and nothing else", { timeout: MINUTES }, async () => {
   for (const name of packages) {
     const { stdout } = await run("tar", ["tzf", archives[name]!]);
@@ -64,14 +89,7 @@ describe("runtime-node in a clean project", () => {
   beforeAll(async () => {
     project = await install("runtime", ["core", "runtime-node"]);
     model = join(project, "model");
-    const config = parseAirConfig({ lstmSize: 8, zWhatSize: 5, predictorSize: 7, encoderSize: 9, decoderSize: 6 });
-    await exportModel(model, {
-      name: "tiny",
-      config,
-      parameters: initialParameters(config, 0),
-      training: { dataset: "multi-strokes", seed: 0, steps: 0, commit: null },
-      metrics: {},
-    });
+    await exportTinyModel(model);
   }, 3 * MINUTES);
 
   it("brings no training code", async () => {
@@ -107,21 +125,121 @@ export const boxes = scenes.flatMap((scene) => scene.objects.map((object) => obj
 await AirModel.fromPretrained("model", { device: "tpu" });
 `,
     );
-    const compilerOptions = {
-      strict: true,
-      module: "NodeNext",
-      target: "ES2022",
-      noEmit: true,
-      skipLibCheck: false,
-      types: [],
-    };
-    await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["types.ts"] }));
-    const { stdout } = await run(join(root, "node_modules", ".bin", "tsc"), ["-p", "."], { cwd: project }).catch(
-      (failure: { stdout: string }) => failure,
-    );
-    expect(stdout).toBe("");
+    expect(await typeCheck(project, { module: "NodeNext" })).toBe("");
   });
 });
+
+describe("runtime-web in a clean project", () => {
+  let project: string;
+  beforeAll(async () => {
+    project = await install("web", ["core", "runtime-web"]);
+    await mkdir(join(project, "public"));
+    await exportTinyModel(join(project, "public", "model"));
+    await writeFile(
+      join(project, "main.js"),
+      `import { AirModel } from "@air-onnx/runtime-web";
+const notices = [];
+const model = await AirModel.fromPretrained("model", { onNotice: (line) => notices.push(line) });
+const [scene] = await model.infer({ data: new Uint8Array(2500).fill(128), width: 50, height: 50, channels: 1 });
+await model.dispose();
+globalThis.result = { device: model.device, q: scene.countProbabilities, notices };
+`,
+    );
+  }, 3 * MINUTES);
+
+  /** What a served page's main.js leaves, with whatever was printed or went wrong. */
+  async function open(server: StaticServer, path: string) {
+    const browser = await launchChromium({ webgpu: false });
+    try {
+      const page = await browser.newPage();
+      const said: string[] = [];
+      page.on("console", (message) => said.push(message.text()));
+      page.on("pageerror", (error) => said.push(error.message));
+      await page.goto(server.origin + path);
+      await page.waitForFunction(() => "result" in globalThis, undefined, { timeout: 20_000 }).catch(() => {});
+      const result = (await page.evaluate(() => (globalThis as { result?: unknown }).result)) as
+        | { device: string; q: number[]; notices: string[] }
+        | undefined;
+      return { result, said };
+    } finally {
+      await browser.close();
+      await server.stop();
+    }
+  }
+
+  it("has types that a strict project accepts, and that refuse nonsense", { timeout: MINUTES }, async () => {
+    await writeFile(
+      join(project, "types.ts"),
+      `import { AirModel, configure, type Scene } from "@air-onnx/runtime-web";
+configure({ wasmPaths: "/ort/", threads: 2 });
+const model: AirModel = await AirModel.fromPretrained("model", { device: "auto", signal: AbortSignal.timeout(9) });
+const scenes: Scene[] = await model.infer(new ImageData(50, 50), { mode: "sample", seed: 1 });
+export const boxes = scenes.flatMap((scene) => scene.objects.map((object) => object.box.xmin));
+// @ts-expect-error: there is no such device
+await AirModel.fromPretrained("model", { device: "cuda" });
+`,
+    );
+    const lib = ["ES2022", "DOM", "ESNext.Disposable"];
+    expect(await typeCheck(project, { module: "ESNext", moduleResolution: "Bundler", lib })).toBe("");
+  });
+
+  describeInChromium("in Chromium", () => {
+    it("bundles with Vite and no configuration, and runs in a worker", { timeout: 2 * MINUTES }, async () => {
+      await writeFile(
+        join(project, "index.html"),
+        `<!doctype html><link rel="icon" href="data:," /><script type="module" src="./main.js"></script>`,
+      );
+      await build({
+        root: project,
+        configFile: false,
+        logLevel: "error",
+        build: { reportCompressedSize: false, target: "esnext" },
+      });
+      const assets = join(project, "dist", "assets");
+      const sizes: Record<string, string> = {};
+      for (const file of await readdir(assets)) {
+        const bytes = await readFile(join(assets, file));
+        const packed = file.endsWith(".js") ? `, ${kilobytes(gzipSync(bytes).length)} gzip` : "";
+        sizes[file.replace(/-[\w-]{8}(?=\.\w+$)/, "")] = kilobytes(bytes.length) + packed;
+      }
+      console.log("runtime-web in a page, bundled by Vite:", sizes);
+      const server = await StaticServer.start({ "/": join(project, "dist") });
+      const { result, said } = await open(server, "/index.html");
+      expect(said).toEqual([]);
+      expect(result).toMatchObject({ device: "wasm", notices: [] });
+      expect(result!.q.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 6);
+      const asked = server.requests.join("\n");
+      expect(asked).toMatch(/worker-wasm/);
+      expect(asked, "half the size when WebGPU is not wanted").not.toMatch(/asyncify|webgpu/);
+    });
+
+    it("runs from node_modules in a plain page, by an import map", { timeout: MINUTES }, async () => {
+      const imports = {
+        "@air-onnx/runtime-web": "/node_modules/@air-onnx/runtime-web/dist/index.js",
+        "@air-onnx/core": "/node_modules/@air-onnx/core/dist/index.js",
+        "onnxruntime-common": "/node_modules/onnxruntime-common/dist/esm/index.js",
+        "onnxruntime-web/wasm": "/node_modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs",
+        "onnxruntime-web/webgpu": "/node_modules/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs",
+        zod: "/node_modules/zod/index.js",
+      };
+      await writeFile(
+        join(project, "plain.html"),
+        `<!doctype html><link rel="icon" href="data:," /><script type="importmap">${JSON.stringify({ imports })}</script>
+<script type="module" src="./main.js"></script>`,
+      );
+      const server = await StaticServer.start({ "/": project, "/model/": join(project, "public", "model") });
+      const { result, said } = await open(server, "/plain.html");
+      // Import maps do not reach workers.
+      expect(result).toMatchObject({
+        device: "wasm",
+        notices: [expect.stringMatching(/running in the page, .* worker cannot start/)],
+      });
+      expect(said.filter((line) => !/module specifier|bare specifier/.test(line))).toEqual([]);
+    });
+  });
+});
+
+const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
 
 describe("the command line in a clean project", () => {
   it("installs and answers", { timeout: 4 * MINUTES }, async () => {

@@ -7,7 +7,7 @@ import { disposeTensors, feedable, type GraphResults, GraphRunner, type GraphSes
 import { requireInteger } from "./integer-option.js";
 import { RandomStream } from "./random.js";
 import type { DecodedScene, SceneLatents, SceneObject } from "./scene.js";
-import { boxFromZWhere, zWhereFromLatent } from "./where.js";
+import { boxFromZWhere, priorWindow, zWhereFromLatent } from "./where.js";
 
 /** Streams of a seed that sampling draws from. */
 const PRIOR_COUNT = 1003;
@@ -70,7 +70,7 @@ async function decodeBatch(
       scenes.forEach((scene, i) => {
         const object = scene.objects[slot];
         // A scene without an object in this slot still goes through the graph, absent, with a window that exists.
-        zWhere.set(object?.zWhere ?? zWhereFromLatent(config, config.prior.whereMean), 3 * i);
+        zWhere.set(object?.zWhere ?? priorWindow(config), 3 * i);
         if (!object) return;
         zWhat.set(object.zWhat, zWhatSize * i);
         presence[i] = 1;

@@ -57,6 +57,11 @@ export function zWhereFromLatent(
   return [s, s * x, s * y];
 }
 
+/** The window that the prior expects: of its mean. */
+export function priorWindow(config: AirConfig): ZWhere {
+  return zWhereFromLatent(config, config.prior.whereMean);
+}
+
 /** Intersection over union of two boxes, in [0, 1]. */
 export function intersectionOverUnion(a: Box, b: Box): number {
   const width = Math.min(a.xmax, b.xmax) - Math.max(a.xmin, b.xmin);

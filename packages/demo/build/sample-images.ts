@@ -1,0 +1,73 @@
+/** Example images and stamps for a model, from the project's own generators: the same at every build, without a download. */
+import type { Manifest } from "@air-onnx/core";
+import { generateScenes, multiDsprites64, multiMnist64, multiStrokes, type SceneGenerator } from "@air-onnx/train";
+import { fitImage } from "../src/image-fit.js";
+import type { Raster } from "../src/raster.js";
+import type { SampleSet } from "../src/sample-set.js";
+
+const SEED = 20161;
+const IMAGES = 64;
+const STAMPS = 12;
+const DIGIT_SIDE = 28;
+const DIGITS = 60;
+
+/** Undefined for a data set that has no generator, such as a user's own images. */
+export async function sampleImages({ model, training }: Manifest): Promise<SampleSet | undefined> {
+  const generator = generatorOf(training.dataset);
+  if (!generator || generator.imageSize !== model.imageSize || generator.channels !== model.channels) return undefined;
+  const { imageSize, channels } = generator;
+  const scenes = await generateScenes(generator, IMAGES);
+  const length = channels * imageSize ** 2;
+  return {
+    images: Array.from({ length: IMAGES }, (_, i) => ({
+      raster: interleave(scenes.images.subarray(i * length, (i + 1) * length), imageSize, channels),
+      count: scenes.counts[i]!,
+    })),
+    stamps: Array.from({ length: STAMPS }, (_, i) => stamp(generator, IMAGES + i)),
+  };
+}
+
+function generatorOf(dataset: string): SceneGenerator | undefined {
+  switch (dataset) {
+    // Pen strokes stand in for the MNIST digits, which are not the project's to ship.
+    case "multi-mnist":
+    case "multi-strokes":
+      return multiStrokes(SEED);
+    case "multi-mnist-64":
+      return multiMnist64(strokeDigits(), SEED);
+    case "multi-dsprites-64":
+      return multiDsprites64(SEED);
+    default:
+      return undefined;
+  }
+}
+
+/** `[M, 28, 28]`, as a set of digits has them. */
+function strokeDigits(): Uint8Array {
+  const generator = multiStrokes(SEED);
+  const digits = new Uint8Array(DIGITS * DIGIT_SIDE ** 2);
+  for (let i = 0; i < DIGITS; i++) {
+    const { data, width, height } = stamp(generator, i);
+    const rgba = Uint8ClampedArray.from({ length: 4 * data.length }, (_, at) =>
+      at % 4 === 3 ? 255 : data[Math.floor(at / 4)]!,
+    );
+    const digit = fitImage({ data: rgba, width, height }, { imageSize: DIGIT_SIDE, channels: 1 });
+    digits.set(digit.data, i * DIGIT_SIDE ** 2);
+  }
+  return digits;
+}
+
+function stamp(generator: SceneGenerator, index: number): Raster {
+  const { pixels, side } = generator.recipe(index).nextPatch();
+  return interleave(pixels, side, generator.channels);
+}
+
+/** `[C, side, side]` → `[side, side, C]`, copied. */
+function interleave(planes: Uint8Array, side: number, channels: number): Raster {
+  const plane = side * side;
+  const data = Uint8ClampedArray.from(
+    { length: channels * plane },
+    (_, i) => planes[(i % channels) * plane + Math.floor(i / channels)]!,
+  );
+  return { data, width: side, height: side, channels };
+}

@@ -1,0 +1,59 @@
+/**
+ * Keeps the page working without a network. Every file of the build has a version, the hash of its contents, and is kept
+ * under it: what did not change between two builds is not fetched again, and what no build names any more is deleted.
+ *
+ * The page's own files are kept at once, the runtime's binaries when they are first used. Models are the runtime's own to
+ * keep: it asks for their manifests anew while there is a network.
+ */
+const { versions, shell } = self.BUILD;
+const CACHE = "air-onnx-demo";
+const root = new URL("./", self.location.href).href;
+
+const keyOf = (path) => `${root}${path}?version=${versions[path]}`;
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(
+    (async () => {
+      const cache = await caches.open(CACHE);
+      await Promise.all(
+        shell.map(async (path) => {
+          if (await cache.match(keyOf(path))) return;
+          // Past the browser's own cache, which may still hold the file of the build before.
+          const response = await fetch(`${root}${path}`, { cache: "no-cache" });
+          if (!response.ok) throw new Error(`${path} could not be kept: ${response.status}`);
+          await cache.put(keyOf(path), response);
+        }),
+      );
+    })(),
+  );
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(
+    (async () => {
+      const cache = await caches.open(CACHE);
+      const kept = new Set(Object.keys(versions).map(keyOf));
+      const requests = await cache.keys();
+      await Promise.all(requests.filter(({ url }) => !kept.has(url)).map((request) => cache.delete(request)));
+      // The first visit is served from here too, so that what it loads is there without a network.
+      await self.clients.claim();
+    })(),
+  );
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.method !== "GET" || !request.url.startsWith(root)) return;
+  const path = request.url.slice(root.length).replace(/[?#].*$/, "") || "index.html";
+  if (path in versions) event.respondWith(serve(request, path));
+});
+
+async function serve(request, path) {
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(keyOf(path));
+  if (kept) return kept;
+  const response = await fetch(request);
+  // Keeping it is a convenience: a full disk must not keep the page from working.
+  if (response.status === 200) cache.put(keyOf(path), response.clone()).catch(() => {});
+  return response;
+}

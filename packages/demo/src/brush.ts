@@ -1,0 +1,53 @@
+/** The pen: a soft round tip that leaves strokes like those of handwritten digits, full inside and fading over a pixel. */
+import type { Colour, Raster } from "./raster.js";
+
+/** In pixels of the picture; (0, 0) is its upper left corner, pixel centres are at halves. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Brush {
+  /** Of the tip, pixels. */
+  readonly radius: number;
+  /** "erase" takes away what it covers. */
+  readonly ink: Colour | "erase";
+}
+
+/** Share of the side of a typical object that a pen's stroke is wide: about that of the MNIST digits. */
+const STROKE_SHARE = 0.15;
+
+/** The tip that suits objects of the given side, pixels. */
+export function brushRadius(objectSide: number): number {
+  return Math.max(0.9, (objectSide * STROKE_SHARE) / 2);
+}
+
+/**
+ * Inks the picture along the segment from `from` to `to`, which may be one point and may leave the picture. Ink does not
+ * add up: a pixel gets the strongest that any part of a stroke gave it.
+ */
+export function inkSegment(raster: Raster, from: Point, to: Point, { radius, ink }: Brush): void {
+  const { data, width, height, channels } = raster;
+  const reach = radius + 0.5;
+  const dx = to.x - from.x;
+  const dy = to.y - from.y;
+  const squaredLength = dx * dx + dy * dy;
+  const firstColumn = Math.max(0, Math.floor(Math.min(from.x, to.x) - reach));
+  const lastColumn = Math.min(width - 1, Math.ceil(Math.max(from.x, to.x) + reach));
+  const firstRow = Math.max(0, Math.floor(Math.min(from.y, to.y) - reach));
+  const lastRow = Math.min(height - 1, Math.ceil(Math.max(from.y, to.y) + reach));
+  for (let row = firstRow; row <= lastRow; row++) {
+    for (let column = firstColumn; column <= lastColumn; column++) {
+      const px = column + 0.5 - from.x;
+      const py = row + 0.5 - from.y;
+      const along = squaredLength === 0 ? 0 : Math.min(Math.max((px * dx + py * dy) / squaredLength, 0), 1);
+      const coverage = Math.min(Math.max(reach - Math.hypot(px - along * dx, py - along * dy), 0), 1);
+      if (coverage === 0) continue;
+      const at = (row * width + column) * channels;
+      for (let c = 0; c < channels; c++) {
+        const old = data[at + c]!;
+        data[at + c] = ink === "erase" ? Math.min(old, 255 * (1 - coverage)) : Math.max(old, coverage * ink[c]!);
+      }
+    }
+  }
+}

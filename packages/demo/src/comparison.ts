@@ -1,0 +1,91 @@
+/** The same images on WebAssembly and on WebGPU: how long they take, and whether they agree. */
+import type { Scene } from "@air-onnx/core";
+import { AirModel, type Device } from "@air-onnx/runtime-web";
+import { byId, make } from "./elements.js";
+import { median } from "./pace.js";
+import type { Raster } from "./raster.js";
+
+const devices: readonly (readonly [device: Device, name: string])[] = [
+  ["wasm", "WebAssembly"],
+  ["webgpu", "WebGPU"],
+];
+const WARM_UP = 4;
+const BATCH_ROUNDS = 3;
+/** A device so slow that it takes longer for a part of the measurement is measured on fewer images, or fewer times, ms. */
+const PATIENCE = 8000;
+
+interface Measurement {
+  /** One image a call, median, ms. */
+  readonly single: number;
+  /** All at once, ms an image, the best of a few. */
+  readonly batched: number;
+  readonly counts: readonly number[];
+}
+
+/** Fills the page's table; a device that is not there says so in its row. */
+export async function compareDevices(modelUrl: URL, images: readonly Raster[]): Promise<void> {
+  const status = byId("compare-status", HTMLElement);
+  const body = byId("compare-rows", HTMLElement);
+  const rows: HTMLElement[] = [];
+  let first: Measurement | undefined;
+  for (const [device, name] of devices) {
+    status.textContent = `Measuring ${name}…`;
+    try {
+      const measured = await measure(modelUrl, device, images);
+      first ??= measured;
+      const alike = measured.counts.filter((count, i) => count === first?.counts[i]).length;
+      rows.push(
+        row(name, [milliseconds(measured.single), milliseconds(measured.batched), `${alike} of ${images.length}`]),
+      );
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const cell = make("td", { colSpan: 3, textContent: `Not available: ${reason}` });
+      rows.push(make("tr", {}, make("th", { scope: "row", textContent: name }), cell));
+    }
+    const rest = devices.slice(rows.length).map(([, other]) => row(other, ["…", "…", "…"]));
+    body.replaceChildren(...rows, ...rest);
+  }
+  status.textContent = `${images.length} images, measured just now.`;
+}
+
+async function measure(modelUrl: URL, device: Device, images: readonly Raster[]): Promise<Measurement> {
+  const model = await AirModel.fromPretrained(modelUrl, { device });
+  try {
+    // Of both sizes: a GPU's programs are made for each.
+    for (const image of images.slice(0, WARM_UP)) await model.infer(image);
+    await model.infer(images);
+    const durations: number[] = [];
+    const enough = performance.now() + PATIENCE;
+    for (const image of images) {
+      const start = performance.now();
+      if (start > enough) break;
+      await model.infer(image);
+      durations.push(performance.now() - start);
+    }
+    let batched = Number.POSITIVE_INFINITY;
+    let scenes: readonly Scene[] = [];
+    const batchedEnough = performance.now() + PATIENCE;
+    for (let round = 0; round < BATCH_ROUNDS; round++) {
+      const start = performance.now();
+      if (round > 0 && start > batchedEnough) break;
+      scenes = await model.infer(images);
+      batched = Math.min(batched, (performance.now() - start) / images.length);
+    }
+    return { single: median(durations), batched, counts: scenes.map(({ count }) => count) };
+  } finally {
+    await model.dispose();
+  }
+}
+
+function row(name: string, cells: readonly string[]): HTMLElement {
+  return make(
+    "tr",
+    {},
+    make("th", { scope: "row", textContent: name }),
+    ...cells.map((textContent) => make("td", { textContent })),
+  );
+}
+
+function milliseconds(value: number): string {
+  return `${value.toFixed(value < 10 ? 2 : 1)} ms`;
+}

@@ -1,0 +1,300 @@
+/** The image that a person makes: by pointer, by keyboard, from stamps, from a file or the clipboard. */
+import type { SceneObject } from "@air-onnx/core";
+import { type Brush, brushRadius, inkSegment, type Point } from "./brush.js";
+import { byId, make, makeSvg, resizeChildren, setAttributes } from "./elements.js";
+import { paintPlanes, placeRect, showBoxes } from "./picture-view.js";
+import {
+  blankRaster,
+  type Colour,
+  canvasFromRaster,
+  copyRaster,
+  invertRaster,
+  isBlank,
+  type Raster,
+} from "./raster.js";
+import { pasteStamp } from "./stamp.js";
+import { showThumbnails } from "./thumbnails.js";
+
+export interface DrawingForm {
+  readonly imageSize: number;
+  readonly channels: number;
+  /** Side of the objects that the model expects, pixels. */
+  readonly objectSide: number;
+}
+
+const UNDO_DEPTH = 50;
+/** Pens for RGB models: every channel off or full, as their sprites are. */
+const pens: readonly (readonly [name: string, colour: Colour])[] = [
+  ["white", [255, 255, 255]],
+  ["red", [255, 0, 0]],
+  ["yellow", [255, 255, 0]],
+  ["green", [0, 255, 0]],
+  ["cyan", [0, 255, 255]],
+  ["blue", [0, 0, 255]],
+  ["magenta", [255, 0, 255]],
+];
+
+export class DrawingSurface {
+  readonly #surface = byId("surface", HTMLElement);
+  readonly #canvas = byId("drawing", HTMLCanvasElement);
+  readonly #overlay = byId("drawing-boxes", SVGSVGElement);
+  readonly #undoButton = byId("undo", HTMLButtonElement);
+  readonly #colourRow = byId("colours", HTMLElement);
+  readonly #stampRow = byId("stamps", HTMLElement);
+  readonly #boxes = makeSvg("svg");
+  readonly #guide = makeSvg("rect", { class: "guide" });
+  readonly #cursor = makeSvg("rect", { class: "cursor" });
+  readonly #onChange: () => void;
+  #form: DrawingForm = { imageSize: 1, channels: 1, objectSide: 1 };
+  #raster = blankRaster(this.#form);
+  #past: Raster[] = [];
+  #stamps: readonly Raster[] = [];
+  #stamp = 0;
+  #pen = 0;
+  /** Where the keyboard's pen is, and whether it is down. */
+  #key = { x: 0, y: 0, down: false, shown: false };
+  #last: Point | undefined;
+
+  /** @param onChange after every change of the picture by hand */
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+    // Keys go to the drawing, not to the screen reader's own commands.
+    setAttributes(this.#surface, {
+      role: "application",
+      "aria-label": "Drawing",
+      "aria-describedby": "surface-help",
+    });
+    this.#surface.tabIndex = 0;
+    this.#overlay.append(this.#boxes, this.#guide, this.#cursor);
+    this.#listenToPointer();
+    this.#surface.addEventListener("keydown", (event) => this.#pressKey(event));
+    this.#surface.addEventListener("blur", () => {
+      this.#key = { ...this.#key, down: false, shown: false };
+      this.#showGuides();
+    });
+    byId("clear", HTMLButtonElement).addEventListener("click", () => this.replace(blankRaster(this.#form)));
+    byId("invert", HTMLButtonElement).addEventListener("click", () => this.replace(invertRaster(this.#raster)));
+    this.#undoButton.addEventListener("click", () => this.#undo());
+    for (const radio of document.querySelectorAll<HTMLInputElement>('input[name="tool"]')) {
+      radio.addEventListener("change", () => this.#showChoices());
+    }
+  }
+
+  get raster(): Raster {
+    return this.#raster;
+  }
+
+  /** Takes pictures of another form; `raster` is the first of them. */
+  open(form: DrawingForm, raster: Raster): void {
+    this.#form = form;
+    this.#past = [];
+    this.#raster = raster;
+    this.#key = { x: form.imageSize / 2, y: form.imageSize / 2, down: false, shown: false };
+    this.#overlay.setAttribute("viewBox", `0 0 ${form.imageSize} ${form.imageSize}`);
+    this.#paint();
+    this.#showGuides();
+    this.#showChoices();
+    this.showObjects([]);
+  }
+
+  /** The guide's size, known for sure once the model is there. */
+  setObjectSide(objectSide: number): void {
+    this.#form = { ...this.#form, objectSide };
+    this.#showGuides();
+  }
+
+  setStamps(stamps: readonly Raster[]): void {
+    this.#stamps = stamps;
+    this.#stamp = 0;
+    const radio = document.querySelector<HTMLInputElement>('input[name="tool"][value="stamp"]')!;
+    radio.disabled = stamps.length === 0;
+    if (stamps.length === 0 && radio.checked)
+      document.querySelector<HTMLInputElement>('input[value="pen"]')!.checked = true;
+    this.#showChoices();
+  }
+
+  /** Puts another picture in place of this one, which undo brings back. */
+  replace(raster: Raster): void {
+    this.#remember();
+    this.#raster = raster;
+    this.#changed();
+  }
+
+  showObjects(objects: readonly Pick<SceneObject, "zWhere">[]): void {
+    showBoxes(
+      this.#boxes,
+      objects.map(({ zWhere }, index) => ({ zWhere, index })),
+      this.#form.imageSize,
+    );
+  }
+
+  get #tool(): string {
+    return document.querySelector<HTMLInputElement>('input[name="tool"]:checked')?.value ?? "pen";
+  }
+
+  get #brush(): Brush {
+    const radius = brushRadius(this.#form.objectSide);
+    if (this.#tool === "erase") return { radius: radius * 2, ink: "erase" };
+    const colour = pens[this.#pen]![1];
+    return { radius, ink: this.#form.channels === 1 ? [255] : colour };
+  }
+
+  #listenToPointer(): void {
+    const surface = this.#surface;
+    surface.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      event.preventDefault();
+      surface.focus({ preventScroll: true });
+      surface.setPointerCapture(event.pointerId);
+      this.#remember();
+      const point = this.#pointOf(event);
+      if (this.#tool === "stamp") {
+        this.#drop(point);
+        return;
+      }
+      this.#last = point;
+      this.#draw(point, point);
+    });
+    surface.addEventListener("pointermove", (event) => {
+      if (!this.#last) return;
+      // Between two frames a pen moves through several points.
+      const passed = event.getCoalescedEvents?.() ?? [];
+      for (const each of passed.length > 0 ? passed : [event]) {
+        const point = this.#pointOf(each);
+        inkSegment(this.#raster, this.#last, point, this.#brush);
+        this.#last = point;
+      }
+      this.#changed();
+    });
+    const lift = (): void => {
+      this.#last = undefined;
+    };
+    surface.addEventListener("pointerup", lift);
+    surface.addEventListener("pointercancel", lift);
+  }
+
+  #pointOf(event: PointerEvent): Point {
+    const { left, top, width, height } = this.#surface.getBoundingClientRect();
+    const { imageSize } = this.#form;
+    return { x: ((event.clientX - left) / width) * imageSize, y: ((event.clientY - top) / height) * imageSize };
+  }
+
+  #pressKey(event: KeyboardEvent): void {
+    if ((event.ctrlKey || event.metaKey) && event.key === "z") {
+      event.preventDefault();
+      this.#undo();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const stride = event.shiftKey ? 5 : 1;
+    const moves: Readonly<Record<string, readonly [number, number]>> = {
+      ArrowLeft: [-stride, 0],
+      ArrowRight: [stride, 0],
+      ArrowUp: [0, -stride],
+      ArrowDown: [0, stride],
+    };
+    const move = moves[event.key];
+    const { x, y, down } = this.#key;
+    if (move) {
+      const inside = (value: number) => Math.min(Math.max(value, 0), this.#form.imageSize);
+      const next = { x: inside(x + move[0]), y: inside(y + move[1]) };
+      this.#key = { ...next, down, shown: true };
+      if (down) this.#draw({ x, y }, next);
+    } else if (event.key === "Enter" || event.key === " ") {
+      if (this.#tool === "stamp") {
+        this.#remember();
+        this.#drop({ x, y });
+      } else if (!down) {
+        this.#remember();
+        this.#draw({ x, y }, { x, y });
+      }
+      this.#key = { x, y, down: this.#tool !== "stamp" && !down, shown: true };
+    } else if (event.key === "Escape") {
+      this.#key = { x, y, down: false, shown: true };
+    } else {
+      return;
+    }
+    event.preventDefault();
+    this.#showGuides();
+  }
+
+  #draw(from: Point, to: Point): void {
+    inkSegment(this.#raster, from, to, this.#brush);
+    this.#changed();
+  }
+
+  #drop(point: Point): void {
+    const stamp = this.#stamps[this.#stamp];
+    if (!stamp) return;
+    pasteStamp(this.#raster, stamp, point);
+    this.#changed();
+  }
+
+  #remember(): void {
+    this.#past.push(copyRaster(this.#raster));
+    if (this.#past.length > UNDO_DEPTH) this.#past.shift();
+    this.#undoButton.disabled = false;
+  }
+
+  #undo(): void {
+    const previous = this.#past.pop();
+    if (!previous) return;
+    this.#raster = previous;
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#paint();
+    this.#showGuides();
+    this.#onChange();
+  }
+
+  #paint(): void {
+    paintPlanes(this.#canvas, canvasFromRaster(this.#raster), this.#form.channels);
+    this.#undoButton.disabled = this.#past.length === 0;
+  }
+
+  /** On an empty picture, how large an object had better be; for the keyboard, where the pen is. */
+  #showGuides(): void {
+    const { imageSize, objectSide } = this.#form;
+    const low = (imageSize - objectSide) / 2;
+    placeRect(this.#guide, { xmin: low, ymin: low, xmax: low + objectSide, ymax: low + objectSide });
+    this.#guide.style.display = isBlank(this.#raster) ? "" : "none";
+    const { x, y, down, shown } = this.#key;
+    const reach = down ? 0.6 : 1.2;
+    placeRect(this.#cursor, { xmin: x - reach, ymin: y - reach, xmax: x + reach, ymax: y + reach });
+    this.#cursor.style.display = shown ? "" : "none";
+  }
+
+  #showChoices(): void {
+    const isStamp = this.#tool === "stamp";
+    this.#stampRow.hidden = !isStamp;
+    showThumbnails(
+      this.#stampRow,
+      this.#stamps.map((raster, i) => ({ raster, label: `Object ${i + 1}` })),
+      (index) => {
+        this.#stamp = index;
+        this.#showChoices();
+      },
+      this.#stamp,
+    );
+    this.#colourRow.hidden = this.#form.channels !== 3 || this.#tool !== "pen";
+    const buttons = resizeChildren(this.#colourRow, pens.length, (i) => {
+      const [name, colour] = pens[i]!;
+      const button = make("button", { type: "button", title: name });
+      button.setAttribute("role", "radio");
+      button.setAttribute("aria-label", name);
+      // As an attribute of SVG: a strict content security policy allows no style attributes.
+      const disc = makeSvg("rect", { width: 1, height: 1, fill: `rgb(${colour.join(" ")})` });
+      button.append(makeSvg("svg", { viewBox: "0 0 1 1", "aria-hidden": "true" }, disc));
+      button.addEventListener("click", () => {
+        this.#pen = i;
+        this.#showChoices();
+      });
+      return button;
+    });
+    buttons.forEach((button, i) => {
+      button.setAttribute("aria-checked", String(i === this.#pen));
+    });
+  }
+}

@@ -1,0 +1,442 @@
+/** The page: opens a model, infers the drawing whenever it changes, and lets the scene be edited. */
+import { type AirConfig, priorWindow, type SceneLatents } from "@air-onnx/core";
+import { AirModel, type Device } from "@air-onnx/runtime-web";
+import { clearAlert, showAlert, showUncaught } from "./alerts.js";
+import { compareDevices } from "./comparison.js";
+import { DrawingSurface } from "./drawing-surface.js";
+import { byId, make } from "./elements.js";
+import { fitImage } from "./image-fit.js";
+import { listenForPictures, readPicture } from "./image-source.js";
+import { LatestOnly } from "./latest-only.js";
+import type { ModelEntry } from "./model-list.js";
+import { startOffline } from "./offline.js";
+import { PaceMeter } from "./pace.js";
+import {
+  decodeRaster,
+  decodeScene,
+  encodeRaster,
+  encodeScene,
+  type Permalink,
+  readPermalink,
+  snapScene,
+  writePermalink,
+} from "./permalink.js";
+import { blankRaster, canvasFromRaster, copyRaster, type Raster, rasterFromCanvas } from "./raster.js";
+import { Reading } from "./reading.js";
+import type { SampleSet } from "./sample-set.js";
+import { replaceObject } from "./scene-edit.js";
+import { SceneEditor } from "./scene-editor.js";
+import { fetchModelList, fetchSamples, siteUrl } from "./site.js";
+import { StoryView } from "./story-view.js";
+import { showThumbnails } from "./thumbnails.js";
+import { type Inference, type TracedStep, traceStep } from "./trace.js";
+import { WhatWalk } from "./what-walk.js";
+import { bytesInWords, countObjects } from "./words.js";
+
+type DeviceChoice = Device | "auto";
+
+const WARM_UP = 4;
+const THUMBNAILS = 6;
+/** Of several objects, so that the page opens with something to see. */
+const FIRST_EXAMPLE_COUNT = 2;
+/** How long the hand must rest before the link and the walk through z_what are renewed, ms. */
+const REST = 350;
+
+/** A model, and what belongs to it. */
+interface Opened {
+  readonly entry: ModelEntry;
+  readonly model: AirModel;
+}
+
+class Page {
+  readonly #modelSelect = byId("model", HTMLSelectElement);
+  readonly #deviceSelect = byId("device", HTMLSelectElement);
+  readonly #statusText = byId("status-text", HTMLElement);
+  readonly #progress = byId("progress", HTMLProgressElement);
+  readonly #loading = byId("loading", HTMLElement);
+  readonly #follow = byId("follow", HTMLButtonElement);
+  readonly #dreamCount = byId("dream-count", HTMLInputElement);
+  readonly #compare = byId("compare", HTMLButtonElement);
+  readonly #reading = new Reading();
+  readonly #story = new StoryView();
+  readonly #surface = new DrawingSurface(() => this.#drawingChanged());
+  readonly #editor = new SceneEditor({
+    onEdit: (scene) => this.#sceneEdited(scene),
+    onSelect: () => this.#openWalk(),
+  });
+  readonly #walk = new WhatWalk((zWhat) => {
+    this.#editor.edit(replaceObject(this.#editor.scene, this.#editor.selected, { zWhat }));
+  }, showAlert);
+  readonly #inferring = new LatestOnly<Raster>((raster) => this.#infer(raster), showAlert);
+  readonly #decoding = new LatestOnly<SceneLatents>((scene) => this.#decode(scene), showAlert);
+  readonly #pace = new PaceMeter();
+
+  #models: readonly ModelEntry[] = [];
+  #entry: ModelEntry | undefined;
+  #samples: SampleSet | undefined;
+  #opened: Opened | undefined;
+  /** Ends the loading that a newer choice has overtaken. */
+  #loadingNow: AbortController | undefined;
+  #inference: Inference | undefined;
+  /** The scene is a person's own, no longer what was inferred. */
+  #edited = false;
+  #exampleRound = 0;
+  #dreamSeed = 1;
+  #rest: ReturnType<typeof setTimeout> | undefined;
+
+  async start(): Promise<void> {
+    this.#listen();
+    await startOffline();
+    this.#models = await fetchModelList();
+    this.#modelSelect.replaceChildren(
+      ...this.#models.map(({ name, bytes }) =>
+        make("option", { value: name, textContent: `${name} (${bytesInWords(bytes)})` }),
+      ),
+    );
+    await this.#followLink();
+  }
+
+  #listen(): void {
+    this.#modelSelect.addEventListener("change", () => {
+      const entry = this.#models.find(({ name }) => name === this.#modelSelect.value);
+      if (entry) this.#run(this.#openModel(entry, {}));
+    });
+    this.#deviceSelect.addEventListener("change", () => {
+      if (this.#entry) this.#run(this.#loadModel(this.#entry));
+    });
+    addEventListener("hashchange", () => this.#run(this.#followLink()));
+    this.#follow.addEventListener("click", () => this.#followInference());
+    byId("more-examples", HTMLButtonElement).addEventListener("click", () => {
+      this.#exampleRound++;
+      this.#showExamples();
+    });
+    byId("more-dreams", HTMLButtonElement).addEventListener("click", () => {
+      this.#dreamSeed++;
+      this.#run(this.#showDreams());
+    });
+    byId("dream", HTMLButtonElement).addEventListener("click", () => this.#run(this.#dream()));
+    byId("feed-back", HTMLButtonElement).addEventListener("click", () => this.#run(this.#lookAtScene()));
+    byId("copy-link", HTMLButtonElement).addEventListener("click", () => this.#run(this.#copyLink()));
+    this.#compare.addEventListener("click", () => this.#run(this.#compareDevices()));
+    listenForPictures(byId("upload", HTMLButtonElement), byId("file", HTMLInputElement), (file) =>
+      this.#run(this.#openPicture(file)),
+    );
+    setInterval(() => this.#showPace(), 500);
+  }
+
+  /** Work that a click began; its failure is the page's to show. */
+  #run(work: Promise<void>): void {
+    work.catch(showAlert);
+  }
+
+  async #followLink(): Promise<void> {
+    const link = readPermalink(location.hash);
+    const linked = link.model === undefined ? this.#models[0] : this.#models.find(({ name }) => name === link.model);
+    if (!linked) {
+      showAlert(`This link is for the model “${link.model}”, which this copy of the page does not have.`);
+    }
+    await this.#openModel(linked ?? this.#models[0]!, linked ? link : {});
+  }
+
+  /** Takes the model's kind of images at once, and its weights when they are there. */
+  async #openModel(entry: ModelEntry, link: Permalink): Promise<void> {
+    clearAlert();
+    this.#entry = entry;
+    this.#modelSelect.value = entry.name;
+    this.#inference = undefined;
+    this.#edited = false;
+    this.#follow.hidden = true;
+    this.#reading.reserve(entry.maxSteps);
+    this.#story.reserve(entry.maxSteps);
+    this.#dreamCount.value = String(entry.maxSteps);
+    const blank = blankRaster(entry);
+    this.#samples = entry.samples === undefined ? undefined : await fetchSamples(entry.samples);
+    if (this.#entry !== entry) return;
+    let raster = this.#samples?.images.find(({ count }) => count === FIRST_EXAMPLE_COUNT)?.raster ?? blank;
+    if (link.image !== undefined) raster = readOrSay(() => decodeRaster(link.image!, entry)) ?? blank;
+    this.#surface.open({ ...entry, objectSide: entry.imageSize / 3 }, copyRaster(raster));
+    this.#surface.setStamps(this.#samples?.stamps ?? []);
+    this.#showExamples();
+    await this.#loadModel(entry);
+    const config = this.#opened?.model.config;
+    if (this.#entry !== entry || !config || link.scene === undefined) return;
+    const scene = readOrSay(() => decodeScene(link.scene!, config));
+    if (!scene) return;
+    await this.#inferring.idle();
+    this.#editor.show(scene, config);
+    this.#sceneEdited(scene);
+    this.#openWalk();
+  }
+
+  async #loadModel(entry: ModelEntry): Promise<void> {
+    this.#loadingNow?.abort();
+    const loading = new AbortController();
+    this.#loadingNow = loading;
+    const device = this.#deviceSelect.value as DeviceChoice;
+    const notices: string[] = [];
+    this.#progress.hidden = false;
+    this.#progress.value = 0;
+    this.#loading.hidden = this.#opened !== undefined;
+    this.#loading.textContent = "You can draw already; the network is on its way.";
+    this.#statusText.textContent = `Loading ${entry.name}…`;
+    try {
+      const model = await AirModel.fromPretrained(siteUrl(entry.url), {
+        device,
+        signal: loading.signal,
+        onNotice: (line) => notices.push(line),
+        onProgress: ({ loadedBytes, totalBytes }) => {
+          if (loading.signal.aborted) return;
+          this.#progress.value = loadedBytes / totalBytes;
+          this.#statusText.textContent = `${bytesInWords(loadedBytes)} of ${bytesInWords(totalBytes)}`;
+        },
+      });
+      if (loading.signal.aborted) {
+        await model.dispose();
+        return;
+      }
+      const previous = this.#opened;
+      this.#opened = { entry, model };
+      this.#pace.clear();
+      this.#showOpened(model, notices);
+      await previous?.model.dispose();
+    } catch (error) {
+      if (loading.signal.aborted) return;
+      this.#failed(entry, error);
+    }
+  }
+
+  #showOpened(model: AirModel, notices: readonly string[]): void {
+    clearAlert();
+    this.#progress.hidden = true;
+    this.#loading.hidden = true;
+    this.#statusText.title = notices.join("\n");
+    this.#statusText.textContent = `Runs on ${deviceName(model.device)}`;
+    this.#surface.setObjectSide(objectSide(model.config));
+    this.#run(this.#warmUp().then(() => this.#showDreams()));
+  }
+
+  /** Infers what is drawn, and once more without the cost of the first time, so that the pace shown is the true one. */
+  async #warmUp(): Promise<void> {
+    for (let round = 0; round < WARM_UP; round++) {
+      this.#inferring.submit(copyRaster(this.#surface.raster));
+      await this.#inferring.idle();
+      if (round === 0) this.#pace.clear();
+    }
+  }
+
+  #failed(entry: ModelEntry, error: unknown): void {
+    this.#progress.hidden = true;
+    const reason = error instanceof Error ? error.message : String(error);
+    const device = this.#deviceSelect.value as DeviceChoice;
+    const advice = device === "webgpu" ? " Choose “auto” or “WebAssembly” to run without it." : "";
+    showAlert(`The model ${entry.name} could not be opened: ${reason}${advice}`);
+    const still = this.#opened;
+    this.#loading.hidden = still !== undefined;
+    this.#loading.textContent = "No network to look at it.";
+    this.#statusText.textContent = still
+      ? `Still ${still.entry.name} on ${deviceName(still.model.device)}`
+      : "Not loaded";
+    if (still?.entry === entry) this.#deviceSelect.value = still.model.device;
+  }
+
+  #drawingChanged(): void {
+    if (this.#opened?.entry === this.#entry) this.#inferring.submit(copyRaster(this.#surface.raster));
+    this.#afterRest();
+  }
+
+  async #infer(raster: Raster): Promise<void> {
+    const opened = this.#opened;
+    if (!opened || opened.entry !== this.#entry) return;
+    const { model } = opened;
+    const steps: TracedStep[] = [];
+    const start = performance.now();
+    const [scene] = await model.infer(raster, {
+      onStep: (report) => {
+        steps.push(traceStep(report));
+      },
+    });
+    // A newer model has taken over, and the drawing may have another form by now.
+    if (!scene || this.#opened !== opened || this.#entry !== opened.entry) return;
+    this.#pace.add(start, performance.now());
+    this.#inference = { image: canvasFromRaster(raster), scene, steps };
+    this.#reading.show(this.#inference, model.config);
+    this.#story.show(this.#inference, model.config);
+    this.#surface.showObjects(scene.objects);
+    if (!this.#edited) {
+      this.#editor.show(scene, model.config);
+      this.#afterRest();
+    }
+  }
+
+  #followInference(): void {
+    this.#edited = false;
+    this.#follow.hidden = true;
+    this.#decoding.cancel();
+    if (this.#inference && this.#opened) this.#editor.show(this.#inference.scene, this.#opened.model.config);
+    this.#openWalk();
+    this.#afterRest();
+  }
+
+  #sceneEdited(scene: SceneLatents): void {
+    this.#edited = true;
+    this.#follow.hidden = false;
+    this.#decoding.submit(scene);
+    this.#afterRest();
+  }
+
+  async #decode(scene: SceneLatents): Promise<void> {
+    const opened = this.#opened;
+    const [drawn] = (await opened?.model.decode([scene])) ?? [];
+    if (drawn && this.#opened === opened && this.#edited && this.#editor.scene.objects.length === drawn.count) {
+      this.#editor.showDrawing(drawn);
+    }
+  }
+
+  #openWalk(): void {
+    const opened = this.#opened;
+    const { scene, selected } = this.#editor;
+    const object = scene.objects[selected];
+    if (!opened || !object) {
+      this.#walk.open(undefined);
+      return;
+    }
+    const { model } = opened;
+    this.#walk.open({
+      object,
+      others: scene.objects.filter((_, i) => i !== selected),
+      config: model.config,
+      decode: (scenes) => model.decode(scenes),
+    });
+  }
+
+  async #dream(): Promise<void> {
+    const opened = this.#opened;
+    if (!opened) return;
+    const count = Math.min(Math.max(Math.round(this.#dreamCount.valueAsNumber || 0), 0), 9);
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    const [scene] = await opened.model.sample(1, { seed, count });
+    if (!scene || this.#opened !== opened) return;
+    const { config } = opened.model;
+    this.#editor.show(snapScene(scene, config), config);
+    this.#sceneEdited(this.#editor.scene);
+    this.#openWalk();
+  }
+
+  async #lookAtScene(): Promise<void> {
+    const opened = this.#opened;
+    const [drawn] = (await opened?.model.decode([this.#editor.scene])) ?? [];
+    if (!drawn || !opened || opened.entry !== this.#entry) return;
+    this.#surface.replace(rasterFromCanvas(drawn.reconstruction, opened.entry));
+    byId("surface", HTMLElement).scrollIntoView({ block: "center" });
+  }
+
+  #showExamples(): void {
+    // An empty image is nothing to try.
+    const images = this.#samples?.images.filter(({ count }) => count > 0) ?? [];
+    const shown = Array.from(
+      { length: Math.min(THUMBNAILS, images.length) },
+      (_, i) => images[(this.#exampleRound * THUMBNAILS + i) % images.length]!,
+    );
+    const thumbnails = shown.map(({ raster, count }) => ({ raster, label: `Example: ${countObjects(count)}` }));
+    showThumbnails(byId("examples", HTMLElement), thumbnails, (i) =>
+      this.#surface.replace(copyRaster(shown[i]!.raster)),
+    );
+  }
+
+  async #showDreams(): Promise<void> {
+    const opened = this.#opened;
+    if (!opened) return;
+    const { model, entry } = opened;
+    const counts = Array.from({ length: THUMBNAILS }, (_, i) => (i % Math.min(3, entry.maxSteps)) + 1);
+    const scenes = await Promise.all(
+      counts.map((count, i) => model.sample(1, { seed: this.#dreamSeed * THUMBNAILS + i, count })),
+    );
+    if (this.#opened !== opened) return;
+    const dreams = scenes.map(([scene]) => rasterFromCanvas(scene!.reconstruction, entry));
+    const thumbnails = dreams.map((raster, i) => ({ raster, label: `Dream: ${countObjects(counts[i]!)}` }));
+    showThumbnails(byId("dreams", HTMLElement), thumbnails, (i) => this.#surface.replace(copyRaster(dreams[i]!)));
+  }
+
+  async #openPicture(file: File): Promise<void> {
+    const entry = this.#entry;
+    if (!entry) return;
+    const picture = await readPicture(file);
+    clearAlert();
+    if (this.#entry === entry) this.#surface.replace(fitImage(picture, entry));
+  }
+
+  async #compareDevices(): Promise<void> {
+    const opened = this.#opened;
+    if (!opened) throw new Error("There is no model to compare on yet.");
+    this.#compare.disabled = true;
+    try {
+      const images = this.#samples?.images.map(({ raster }) => raster) ?? [this.#surface.raster];
+      await compareDevices(siteUrl(opened.entry.url), images);
+    } finally {
+      this.#compare.disabled = false;
+    }
+  }
+
+  #showPace(): void {
+    const opened = this.#opened;
+    const pace = this.#pace.read(performance.now());
+    if (!opened || !pace || !this.#progress.hidden) return;
+    const frames = pace.framesPerSecond > 1 ? `, ${pace.framesPerSecond} frames/s` : "";
+    const text = `${deviceName(opened.model.device)}: ${pace.milliseconds.toFixed(1)} ms per image${frames}`;
+    if (this.#statusText.textContent !== text) this.#statusText.textContent = text;
+  }
+
+  /** What need not keep up with the hand: the address bar, and the walk through z_what. */
+  #afterRest(): void {
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => {
+      if (!this.#edited) this.#openWalk();
+      this.#writeLink();
+    }, REST);
+  }
+
+  #writeLink(): void {
+    const opened = this.#opened;
+    if (!opened || opened.entry !== this.#entry) return;
+    const link = writePermalink({
+      model: opened.entry.name,
+      image: encodeRaster(this.#surface.raster),
+      ...(this.#edited ? { scene: encodeScene(this.#editor.scene) } : {}),
+    });
+    history.replaceState(null, "", link);
+  }
+
+  async #copyLink(): Promise<void> {
+    this.#writeLink();
+    const copied = byId("copied", HTMLElement);
+    try {
+      await navigator.clipboard.writeText(location.href);
+      copied.textContent = "Copied.";
+    } catch {
+      copied.textContent = "The browser did not allow it; the link is in the address bar.";
+    }
+  }
+}
+
+/** The side of the windows that the model expects, pixels. */
+function objectSide(config: AirConfig): number {
+  const [s] = priorWindow(config);
+  return config.imageSize / Math.max(s, 1);
+}
+
+function deviceName(device: Device): string {
+  return device === "webgpu" ? "WebGPU" : "WebAssembly";
+}
+
+/** What a link says, or nothing and a word about it. */
+function readOrSay<Content>(read: () => Content): Content | undefined {
+  try {
+    return read();
+  } catch (error) {
+    showAlert(`A part of this link could not be read: ${error instanceof Error ? error.message : String(error)}.`);
+    return undefined;
+  }
+}
+
+showUncaught();
+new Page().start().catch(showAlert);

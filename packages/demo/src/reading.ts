@@ -1,0 +1,60 @@
+/** What the model sees in the drawing: how many objects and how sure, its reconstruction, and the objects one by one. */
+import { type AirConfig, mapCount } from "@air-onnx/core";
+import { byId, make, resizeChildren, within } from "./elements.js";
+import { showObjects } from "./object-list.js";
+import { paintPlanes, showBoxes } from "./picture-view.js";
+import type { Inference } from "./trace.js";
+import { countObjects, percent, sceneInWords } from "./words.js";
+
+/** A summary is read out once the drawing rests, not at every frame. */
+const REST = 700;
+
+export class Reading {
+  readonly #count = byId("count", HTMLElement);
+  readonly #bars = byId("bars", HTMLElement);
+  readonly #reconstruction = byId("reconstruction", HTMLCanvasElement);
+  readonly #boxes = byId("reconstruction-boxes", SVGSVGElement);
+  readonly #objects = byId("objects", HTMLElement);
+  readonly #summary = byId("summary", HTMLElement);
+  #announcement: ReturnType<typeof setTimeout> | undefined;
+
+  /** Takes the room that the results will need. */
+  reserve(maxSteps: number): void {
+    this.#showBars(new Array<number>(maxSteps + 1).fill(0));
+  }
+
+  show({ scene }: Inference, { imageSize, channels }: AirConfig): void {
+    this.#count.textContent = countObjects(scene.count);
+    this.#showBars(scene.countProbabilities);
+    paintPlanes(this.#reconstruction, scene.reconstruction, channels);
+    showBoxes(
+      this.#boxes,
+      scene.objects.map(({ zWhere }, index) => ({ zWhere, index })),
+      imageSize,
+    );
+    showObjects(this.#objects, scene.objects, { imageSize, channels });
+    clearTimeout(this.#announcement);
+    this.#announcement = setTimeout(() => {
+      this.#summary.textContent = sceneInWords(scene, imageSize);
+    }, REST);
+  }
+
+  #showBars(probabilities: readonly number[]): void {
+    const rows = resizeChildren(this.#bars, probabilities.length, (n) =>
+      make(
+        "li",
+        {},
+        make("span", { textContent: String(n) }),
+        make("span", { className: "bar" }, make("div", { className: "fill" })),
+        make("span", { className: "value" }),
+      ),
+    );
+    const known = probabilities.some((p) => p > 0);
+    const most = known ? mapCount(probabilities) : -1;
+    rows.forEach((row, n) => {
+      row.classList.toggle("most", n === most);
+      within(row, ".fill", HTMLElement).style.transform = `scaleX(${probabilities[n]!})`;
+      within(row, ".value", HTMLElement).textContent = known ? percent(probabilities[n]!) : "";
+    });
+  }
+}

@@ -1,0 +1,34 @@
+/** A row of small pictures to choose from. */
+import { make, resizeChildren } from "./elements.js";
+import { paintPlanes } from "./picture-view.js";
+import { canvasFromRaster, type Raster } from "./raster.js";
+
+export interface Thumbnail {
+  readonly raster: Raster;
+  readonly label: string;
+}
+
+/**
+ * @param selected with it the pictures are alternatives, of which this one holds; without, they are buttons
+ */
+export function showThumbnails(
+  row: HTMLElement,
+  thumbnails: readonly Thumbnail[],
+  onChoose: (index: number) => void,
+  selected?: number,
+): void {
+  const buttons = resizeChildren(row, thumbnails.length, () =>
+    make("button", { type: "button" }, make("canvas", { className: "pixels" })),
+  );
+  thumbnails.forEach(({ raster, label }, i) => {
+    const button = buttons[i] as HTMLButtonElement;
+    button.setAttribute("aria-label", label);
+    button.title = label;
+    button.onclick = () => onChoose(i);
+    if (selected !== undefined) {
+      button.setAttribute("role", "radio");
+      button.setAttribute("aria-checked", String(i === selected));
+    }
+    paintPlanes(button.firstElementChild as HTMLCanvasElement, canvasFromRaster(raster), raster.channels);
+  });
+}

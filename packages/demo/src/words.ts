@@ -1,0 +1,49 @@
+/** What is on the page, in sentences: for people who read them and people who hear them. */
+import { boxFromZWhere, type Scene, type ZWhere } from "@air-onnx/core";
+
+export function countObjects(count: number): string {
+  if (count === 0) return "No objects";
+  return count === 1 ? "1 object" : `${count} objects`;
+}
+
+/** "upper left", "centre", …: of the thirds of the image. */
+export function placeInWords(zWhere: ZWhere, imageSize: number): string {
+  const { xmin, xmax, ymin, ymax } = boxFromZWhere(zWhere, imageSize);
+  const third = (low: number, high: number, names: readonly [string, string, string]) =>
+    names[Math.min(Math.max(Math.floor(((low + high) / 2 / imageSize) * 3), 0), 2)]!;
+  const words = [third(ymin, ymax, ["upper", "", "lower"]), third(xmin, xmax, ["left", "", "right"])].filter(Boolean);
+  if (words.length === 0) return "centre";
+  if (words[0] === "upper" && words.length === 1) return "top";
+  if (words[0] === "lower" && words.length === 1) return "bottom";
+  return words.join(" ");
+}
+
+/** 0.1234 → "12 %", never broken over two lines; nothing that is not certain is called 0 % or 100 %. */
+export function percent(probability: number): string {
+  if (probability === 0 || probability === 1) return `${100 * probability}\u00a0%`;
+  if (probability < 0.0005) return "<\u00a00.1\u00a0%";
+  if (probability > 0.9995) return ">\u00a099.9\u00a0%";
+  if (probability < 0.0995 || probability > 0.9905) return `${(100 * probability).toFixed(1)}\u00a0%`;
+  return `${Math.round(100 * probability)}\u00a0%`;
+}
+
+export function sideInWords(zWhere: ZWhere, imageSize: number): string {
+  const { xmin, xmax } = boxFromZWhere(zWhere, imageSize);
+  return `${Math.round(xmax - xmin)}\u00a0px`;
+}
+
+/** "2 objects: 1 upper left, 17 px, > 99.9 % sure; 2 …" */
+export function sceneInWords(scene: Pick<Scene, "count" | "objects">, imageSize: number): string {
+  if (scene.count === 0) return "No objects.";
+  const objects = scene.objects.map(
+    ({ zWhere, presence }, i) =>
+      `${i + 1} ${placeInWords(zWhere, imageSize)}, ${sideInWords(zWhere, imageSize)}${presence < 1 ? `, ${percent(presence)} sure` : ""}`,
+  );
+  return `${countObjects(scene.count)}: ${objects.join("; ")}.`;
+}
+
+/** Bytes as people read them, in powers of ten. */
+export function bytesInWords(bytes: number): string {
+  if (bytes < 1e3) return `${bytes} B`;
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

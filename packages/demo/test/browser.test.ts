@@ -1,0 +1,301 @@
+/**
+ * The built page in a real Chromium, served from a sub-path as any static host would: drawing, the story, editing, links,
+ * offline, a model of another form, and what is said when something is missing.
+ */
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { parseAirConfig } from "@air-onnx/core";
+import { exportModel } from "@air-onnx/export";
+import { initialParameters } from "@air-onnx/train";
+import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { describeInChromium, launchChromium } from "../../../test/browser/chromium.js";
+import { StaticServer } from "../../../test/browser/static-server.js";
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+/** As a project page's. */
+const PATH = "/some/where/";
+const MINUTES = 60_000;
+
+/** Digits as a hand draws them: points in hundredths of the height, x to the right, y down. */
+const TWO = [4, 20, 12, 7, 28, 1, 45, 2, 56, 9, 61, 20, 60, 32, 52, 47, 40, 62, 22, 80, 2, 97, 36, 95, 70, 97];
+const FIVE = [
+  66, 1, 42, 2, 18, 3, 14, 22, 10, 44, 24, 39, 40, 40, 54, 46, 62, 58, 65, 70, 60, 86, 48, 96, 36, 100, 18, 98, 3, 92,
+];
+
+describeInChromium("the demo", () => {
+  let folder: string;
+  let server: StaticServer;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  /** Of the server, also when it is gone. */
+  let origin: string;
+  let faults: string[];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "air-onnx-demo-"));
+    await cp(join(root, "models/multi-mnist"), join(folder, "models/multi-mnist"), { recursive: true });
+    await exportTinyRgbModel(join(folder, "models/tiny-rgb"));
+    await run(
+      process.execPath,
+      [join(root, "node_modules/vite/bin/vite.js"), "build", "--outDir", join(folder, "site"), "--logLevel", "warn"],
+      {
+        cwd: join(root, "packages/demo"), // Vitest's own would build what is for developers.
+        env: { ...process.env, NODE_ENV: "production", AIR_ONNX_MODELS: join(folder, "models") },
+      },
+    );
+    browser = await launchChromium({ webgpu: false });
+  }, 2 * MINUTES);
+  afterAll(async () => {
+    await browser?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  beforeEach(async () => {
+    server = await StaticServer.start({ [PATH]: join(folder, "site") });
+    origin = server.origin;
+    context = await browser.newContext({ viewport: { width: 1100, height: 1000 }, reducedMotion: "reduce" });
+    faults = [];
+    context.on("console", (message) => {
+      if (message.type() === "error") faults.push(message.text());
+    });
+    context.on("weberror", (error) => faults.push(error.error().message));
+    context.on("request", (request) => {
+      if (!request.url().startsWith(origin)) faults.push(`a request to ${request.url()}`);
+    });
+    page = await context.newPage();
+  });
+  afterEach(async () => {
+    await context.close();
+    await server.stop();
+  });
+
+  const address = (hash = "") => `${origin}${PATH}${hash}`;
+  const count = () => page.locator("#count");
+  const boxes = (on: Page = page) => on.locator("#scene-boxes .object");
+  const labels = (on: Page = page) =>
+    boxes(on).evaluateAll((groups) => groups.map((group) => group.getAttribute("aria-label")));
+  const pixels = (canvas: Locator) => canvas.evaluate((element) => (element as unknown as PixelSource).toDataURL());
+
+  async function open(hash = ""): Promise<void> {
+    await page.goto(address(hash));
+    await expect.poll(() => count().textContent(), { timeout: 30_000 }).toMatch(/object/);
+  }
+
+  async function draw(digit: readonly number[], left: number, top: number): Promise<void> {
+    const surface = page.locator("#surface");
+    await surface.scrollIntoViewIfNeeded();
+    const box = (await surface.boundingBox())!;
+    // As tall as the objects that the model knows: a third of the image.
+    const scale = (0.31 * box.width) / 100;
+    const at = (i: number) =>
+      [box.x + left * box.width + digit[2 * i]! * scale, box.y + top * box.height + digit[2 * i + 1]! * scale] as const;
+    await page.mouse.move(...at(0));
+    await page.mouse.down();
+    for (let i = 1; 2 * i < digit.length; i++) await page.mouse.move(...at(i), { steps: 3 });
+    await page.mouse.up();
+  }
+
+  async function drawTwoDigits(): Promise<void> {
+    await page.click("#clear");
+    await expect.poll(() => count().textContent()).toBe("No objects");
+    await draw(TWO, 0.12, 0.1);
+    await expect.poll(() => count().textContent()).toBe("1 object");
+    await draw(FIVE, 0.6, 0.58);
+    await expect.poll(() => count().textContent()).toBe("2 objects");
+  }
+
+  it("counts digits as they are drawn, and tells how", { timeout: MINUTES }, async () => {
+    await open();
+    await drawTwoDigits();
+    expect(await page.locator("#bars li.most").textContent()).toMatch(/^2/);
+    await expect.poll(() => page.locator("#summary").textContent()).toMatch(/^2 objects: 1 /);
+    await expect.poll(() => page.locator("#status-text").textContent()).toMatch(/ms per image/);
+
+    const slider = page.locator("#story-slider");
+    const story = page.locator("#story-text");
+    await slider.focus();
+    const canvas = page.locator('[data-panel="canvas"] canvas');
+    const empty = await pixels(canvas);
+    await expect.poll(() => story.textContent()).toMatch(/^Step 1, attend\..* yes\./);
+    await page.keyboard.press("ArrowRight");
+    expect(await story.textContent()).toMatch(/^Step 1, infer\./);
+    expect(await pixels(canvas)).toBe(empty);
+    await page.keyboard.press("ArrowRight");
+    expect(await story.textContent()).toMatch(/^Step 1, repeat\./);
+    expect(await pixels(canvas)).not.toBe(empty);
+    await page.keyboard.press("End");
+    expect(await story.textContent()).toMatch(/^Step 3, repeat\..*(stops|never gets here)/);
+
+    await page.click("#undo");
+    await expect.poll(() => count().textContent()).toBe("1 object");
+    expect(faults).toEqual([]);
+  });
+
+  it("lets objects be edited by pointer and keyboard, and a link keeps it", { timeout: MINUTES }, async () => {
+    await open();
+    await drawTwoDigits();
+    await expect.poll(() => boxes().count()).toBe(2);
+    const scene = page.locator("#scene");
+    const inferred = await pixels(scene);
+
+    const before = await labels();
+    await boxes().nth(1).focus();
+    await page.keyboard.press("Shift+ArrowLeft");
+    await page.keyboard.press("+");
+    await expect.poll(() => labels()).not.toEqual(before);
+    await expect.poll(() => pixels(scene)).not.toBe(inferred);
+
+    const box = (await boxes().first().boundingBox())!;
+    const moved = await labels();
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width / 2 + 130, box.y + box.height / 2, { steps: 4 });
+    await page.mouse.up();
+    await expect.poll(async () => (await labels())[0]).not.toBe(moved[0]);
+
+    await expect.poll(() => page.locator("#walk input[type=range]").count(), { timeout: 20_000 }).toBe(6);
+    const undeformed = await pixels(scene);
+    await page.locator("#walk input[type=range]").first().fill("2.5");
+    await expect.poll(() => pixels(scene)).not.toBe(undeformed);
+
+    await page.click("#duplicate");
+    await expect.poll(() => boxes().count()).toBe(3);
+    await page.click("#delete");
+    await expect.poll(() => boxes().count()).toBe(2);
+    const beforeDelete = await pixels(scene);
+    await boxes().nth(1).focus();
+    await page.keyboard.press("Delete");
+    await expect.poll(() => boxes().count()).toBe(1);
+    await expect.poll(() => pixels(scene)).not.toBe(beforeDelete);
+
+    await expect.poll(() => new URL(page.url()).hash).toMatch(/image=.*&scene=/);
+    await page.waitForTimeout(500);
+    const link = new URL(page.url()).hash;
+    const drawing = await pixels(page.locator("#drawing"));
+    const left = await labels();
+    await page.goto("about:blank");
+    await open(link);
+    await expect.poll(() => boxes().count()).toBe(1);
+    expect(await labels()).toEqual(left);
+    expect(await pixels(page.locator("#drawing"))).toBe(drawing);
+    expect(await count().textContent()).toBe("2 objects");
+    const reopened = await pixels(scene);
+    await page.reload();
+    await expect.poll(() => pixels(scene), { timeout: 20_000 }).toBe(reopened);
+    expect(new URL(page.url()).hash).toBe(link);
+
+    await page.click("#follow");
+    await expect.poll(() => boxes().count()).toBe(2);
+    await page.fill("#dream-count", "3");
+    await page.click("#dream");
+    await expect.poll(() => boxes().count()).toBe(3);
+    expect(faults).toEqual([]);
+  });
+
+  it("works without a network after the first visit", { timeout: MINUTES }, async () => {
+    await open();
+    await page.evaluate("navigator.serviceWorker.ready.then(() => undefined)");
+    await server.stop();
+    await page.goto("about:blank");
+    await page.goto(`${origin}${PATH}`);
+    await expect.poll(() => count().textContent(), { timeout: 30_000 }).toBe("2 objects");
+    await page.click("#clear");
+    await expect.poll(() => count().textContent()).toBe("No objects");
+    expect(await page.locator("#alert").isVisible()).toBe(false);
+  });
+
+  it("takes a model of other sizes and colours, by keyboard alone", { timeout: MINUTES }, async () => {
+    await open();
+    await page.selectOption("#model", "tiny-rgb");
+    await expect.poll(() => page.locator("#status-text").textContent(), { timeout: 20_000 }).not.toMatch(/Loading|of/);
+    await expect.poll(() => page.locator("#bars li").count()).toBe(3);
+    await page.click("#clear");
+    await page.locator('input[name="tool"][value="stamp"]').focus();
+    await page.keyboard.press("Space");
+    const black = await pixels(page.locator("#drawing"));
+    await page.locator("#surface").focus();
+    await page.keyboard.press("Shift+ArrowRight");
+    await page.keyboard.press("Enter");
+    expect(await pixels(page.locator("#drawing"))).not.toBe(black);
+    expect(await page.locator("#drawing").evaluate((canvas) => (canvas as unknown as PixelSource).width)).toBe(64);
+    await expect.poll(() => count().textContent()).toMatch(/object/);
+    expect(await page.locator("#alert").isVisible()).toBe(false);
+    expect(faults).toEqual([]);
+  });
+
+  it("says in words what is missing, and goes on", { timeout: MINUTES }, async () => {
+    await open();
+    const alert = page.locator("#alert");
+    await page.setInputFiles("#file", { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no image") });
+    await expect.poll(() => alert.textContent()).toMatch(/“notes.txt” is not an image/);
+
+    await page.selectOption("#device", "webgpu");
+    await expect.poll(() => alert.textContent(), { timeout: 20_000 }).toMatch(/webgpu.*not available.*WebAssembly/s);
+    expect(await page.locator("#device").inputValue()).toBe("wasm");
+    await page.click("#clear");
+    await expect.poll(() => count().textContent()).toBe("No objects");
+
+    server.answer(`${PATH}models/tiny-rgb/config.json`, (response) => response.writeHead(404).end());
+    await page.selectOption("#model", "tiny-rgb");
+    await expect.poll(() => alert.textContent(), { timeout: 20_000 }).toMatch(/tiny-rgb could not be opened.*404/s);
+
+    await page.goto("about:blank");
+    await open("#model=nobody&image=AAAA");
+    expect(await alert.textContent()).toMatch(/“nobody”/);
+  });
+
+  it("fits a phone and moves nothing while it loads", { timeout: MINUTES }, async () => {
+    await page.setViewportSize({ width: 400, height: 800 });
+    await page.goto(address());
+    const places = () =>
+      page
+        .locator("section, .frame, #bars")
+        .evaluateAll((elements) => elements.map((element) => (element as unknown as Placed).offsetTop));
+    await page.locator("#bars li").first().waitFor();
+    const loading = await places();
+    await expect.poll(() => count().textContent(), { timeout: 30_000 }).toMatch(/object/);
+    await expect.poll(() => page.locator("#walk input").count(), { timeout: 20_000 }).toBe(6);
+    expect(await places()).toEqual(loading);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(400);
+  });
+});
+
+/** What these tests touch of a page's elements, which are not known to Node. */
+interface PixelSource {
+  readonly width: number;
+  toDataURL(): string;
+}
+
+interface Placed {
+  readonly offsetTop: number;
+}
+
+/** Untrained, to see that nothing in the page is made for one model's sizes. */
+async function exportTinyRgbModel(directory: string): Promise<void> {
+  const config = parseAirConfig({
+    imageSize: 64,
+    channels: 3,
+    objectSize: 18,
+    maxSteps: 2,
+    zWhatSize: 7,
+    lstmSize: 8,
+    predictorSize: 7,
+    encoderSize: 9,
+    decoderSize: 6,
+  });
+  await mkdir(join(directory, ".."), { recursive: true });
+  await exportModel(directory, {
+    name: "tiny-rgb",
+    config,
+    parameters: initialParameters(config, 0),
+    training: { dataset: "multi-dsprites-64", seed: 0, steps: 0, commit: null },
+    metrics: {},
+  });
+}

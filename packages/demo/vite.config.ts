@@ -1,0 +1,24 @@
+/** Builds the page for any static host and sub-path: relative addresses, nothing inlined that a strict CSP would refuse. */
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vite";
+import { modelFiles } from "./build/model-files.js";
+import { serviceWorker } from "./build/service-worker.js";
+import { sizeReport } from "./build/size-report.js";
+
+/** The models that the page offers: the repository's, or those in the folder that AIR_ONNX_MODELS names. */
+const models = process.env.AIR_ONNX_MODELS ?? fileURLToPath(new URL("../../models", import.meta.url));
+
+export default defineConfig({
+  root: fileURLToPath(new URL(".", import.meta.url)),
+  base: "./",
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    emptyOutDir: true,
+    chunkSizeWarningLimit: 1000,
+    reportCompressedSize: false,
+  },
+  worker: { format: "es" },
+  plugins: [modelFiles(models), serviceWorker(), sizeReport()],
+});

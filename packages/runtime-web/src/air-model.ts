@@ -1,0 +1,178 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+/**
+ * An exported model, opened in a browser: downloaded, checked, and run on the best device there is, in a worker.
+ */
+import type {
+  AirConfig,
+  DecodedScene,
+  DecodeOptions,
+  EvidenceOptions,
+  ImageEvidence,
+  ImageInput,
+  InferenceOptions,
+  Manifest,
+  SampleOptions,
+  Scene,
+  SceneLatents,
+} from "@air-onnx/core";
+import { whyUnavailable } from "./device-status.js";
+import { type Device, DeviceUnavailableError, devices } from "./devices.js";
+import type { ModelCalls } from "./model-calls.js";
+import { type LoadProgress, readModelFiles } from "./model-files.js";
+import { loadOnnxRuntime } from "./onnxruntime.js";
+import { type OpenOptions, openModel } from "./open-model.js";
+import { absoluteUrl, type RuntimeSettings, resolveSettings } from "./settings.js";
+import { WorkerModel } from "./worker-model.js";
+import { WorkerUnavailableError } from "./worker-unavailable.js";
+
+export interface LoadOptions extends RuntimeSettings {
+  /**
+   * Where to run, `wasm` by default. A named device runs there or is an error; `auto` tries `webgpu`, then `wasm`, and
+   * says so through `onNotice`.
+   */
+  readonly device?: Device | "auto" | undefined;
+  /**
+   * Compare every file's size and SHA-256 with the manifest. By default as far as the page can: hashes need a secure
+   * context, and `onNotice` hears if there is none, which for `true` is an error.
+   */
+  readonly verify?: boolean | undefined;
+  /** Keep the graphs in the browser, so that the next visit downloads none; true by default. */
+  readonly cache?: boolean | undefined;
+  /**
+   * Run in a worker of the model's own, so that the page never stalls. By default where there are workers, and if none
+   * can be started in the page, which `onNotice` hears and for `true` is an error. `false` runs where it was called.
+   */
+  readonly worker?: boolean | undefined;
+  /** Which of several GPUs. */
+  readonly powerPreference?: "low-power" | "high-performance" | undefined;
+  /** Called with every piece that arrives. */
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Called with a line about each thing that is not as it was asked for; `console.warn` by default. */
+  readonly onNotice?: ((line: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class AirModel implements AsyncDisposable {
+  /** The device that the graphs really run on. */
+  readonly device: Device;
+  readonly manifest: Manifest;
+  readonly #calls: ModelCalls;
+
+  private constructor(manifest: Manifest, calls: ModelCalls, device: Device) {
+    this.manifest = manifest;
+    this.#calls = calls;
+    this.device = device;
+  }
+
+  /**
+   * Opens the model in a folder with `config.json` and its graphs. Call `dispose()` when done: it holds a worker and
+   * memory of the GPU.
+   *
+   * @param url of the folder; relative to the page
+   * @throws {ModelFileError} naming the file that is missing, truncated, changed, or not the graph it should be
+   * @throws {ConfigError} for a `config.json` that is not of the right form
+   * @throws {DeviceUnavailableError} if the named device cannot run here, with the reason
+   * @throws {RangeError} for an invalid option
+   * @throws the signal's reason, when aborted
+   */
+  static async fromPretrained(url: string | URL, options: LoadOptions = {}): Promise<AirModel> {
+    const { device = "wasm", verify, cache = true, powerPreference, onProgress, signal } = options;
+    const { onNotice = (line) => console.warn(`air-onnx: ${line}`) } = options;
+    if (device !== "auto" && !devices.includes(device)) {
+      throw new RangeError(`device must be one of auto, ${devices.join(", ")}, got "${device}"`);
+    }
+    const settings = resolveSettings(options, onNotice);
+    signal?.throwIfAborted();
+    // Before the download, so that a device that is not there costs none.
+    const unavailable = await whyUnavailable(device === "auto" ? "webgpu" : device);
+    if (device !== "auto" && unavailable !== undefined) throw new DeviceUnavailableError(device, unavailable);
+    const files = await readModelFiles(absoluteUrl(url), { verify, cache, onProgress, onNotice, signal });
+    const open = async (chosen: Device): Promise<AirModel> => {
+      const calls = await openAnywhere(chosen, options.worker, onNotice, { files, settings, powerPreference, signal });
+      return new AirModel(files.manifest, calls, chosen);
+    };
+    if (device !== "auto") return open(device);
+    try {
+      if (unavailable !== undefined) throw new DeviceUnavailableError("webgpu", unavailable);
+      return await open("webgpu");
+    } catch (error) {
+      signal?.throwIfAborted();
+      const reason = error instanceof DeviceUnavailableError ? error.reason : String(error);
+      onNotice(`device auto: running on wasm, because webgpu is not available: ${reason}`);
+      return open("wasm");
+    }
+  }
+
+  get config(): AirConfig {
+    return this.manifest.model;
+  }
+
+  /**
+   * Infers the scene of every image: how many objects, where, and what each looks like.
+   *
+   * @throws {ImageError} for images that this model does not take
+   * @throws {RangeError} for an invalid option
+   * @throws {GraphOutputError} if a graph returns NaN, infinity or a wrong shape
+   * @throws {DeviceLostError} if the GPU goes away, and from then on
+   * @throws {ModelDisposedError} after `dispose()`
+   */
+  infer(images: ImageInput, options?: InferenceOptions): Promise<Scene[]> {
+    return this.#calls.infer(images, options);
+  }
+
+  /**
+   * Bounds on log p(x) of every image, from sampled latents: the ELBO by its parts, and with `samples` the
+   * importance-weighted bound.
+   *
+   * @throws as {@link infer}
+   */
+  evidence(images: ImageInput, options?: EvidenceOptions): Promise<ImageEvidence[]> {
+    return this.#calls.evidence(images, options);
+  }
+
+  /**
+   * Draws scenes from their latents; an inferred scene gives its reconstruction.
+   *
+   * @throws {RangeError} for latents of the wrong length or not finite
+   * @throws otherwise as {@link infer}
+   */
+  decode(scenes: readonly SceneLatents[], options?: DecodeOptions): Promise<DecodedScene[]> {
+    return this.#calls.decode(scenes, options);
+  }
+
+  /**
+   * Imagines `n` scenes: draws latents from the prior and decodes them.
+   *
+   * @throws {RangeError} for an `n`, `count` or `seed` that is not a non-negative integer
+   * @throws otherwise as {@link infer}
+   */
+  sample(n: number, options?: SampleOptions): Promise<DecodedScene[]> {
+    return this.#calls.sample(n, options);
+  }
+
+  /** Waits for calls in flight, then frees everything. Calling it again returns the same promise. */
+  dispose(): Promise<void> {
+    return this.#calls.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}
+
+async function openAnywhere(
+  device: Device,
+  worker: boolean | undefined,
+  onNotice: (line: string) => void,
+  options: OpenOptions,
+): Promise<ModelCalls> {
+  if (worker ?? typeof Worker !== "undefined") {
+    try {
+      return await WorkerModel.open(device, options);
+    } catch (error) {
+      if (worker || !(error instanceof WorkerUnavailableError)) throw error;
+      onNotice(`running in the page, which may stall: ${error.message}`);
+    }
+  }
+  return openModel(await loadOnnxRuntime(device), device, options);
+}

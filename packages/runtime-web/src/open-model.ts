@@ -1,0 +1,132 @@
+/**
+ * A model's graphs → sessions of onnxruntime on one device, in the page or worker that calls.
+ */
+import {
+  type GraphName,
+  graphNames,
+  graphSignatures,
+  LoadedModel,
+  type ModelSessions,
+  priorWindow,
+  signatureDifferences,
+} from "@air-onnx/core";
+import type { InferenceSession } from "onnxruntime-web";
+import { whyUnavailable } from "./device-status.js";
+import { type Device, DeviceUnavailableError } from "./devices.js";
+import { Gpu, requestGpu } from "./gpu.js";
+import { GpuGraph } from "./gpu-graph.js";
+import type { ModelCalls } from "./model-calls.js";
+import { ModelFileError, type ModelFiles } from "./model-files.js";
+import { applySettings, type Ort, oneAtATime } from "./onnxruntime.js";
+import type { ResolvedSettings } from "./settings.js";
+
+export interface OpenOptions {
+  readonly files: ModelFiles;
+  readonly settings: ResolvedSettings;
+  readonly powerPreference: GPUPowerPreference | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Opens the sessions and runs each once: the first run on WebGPU compiles its programs, and shows whether they work.
+ *
+ * @throws {DeviceUnavailableError} if the device cannot run here
+ * @throws {ModelFileError} for a graph that onnxruntime cannot load, or that is not the one of its name
+ * @throws {GraphOutputError} if the device computes nonsense
+ */
+export async function openModel(ort: Ort, device: Device, options: OpenOptions): Promise<ModelCalls> {
+  const { files, settings, powerPreference, signal } = options;
+  const { manifest } = files;
+  const unavailable = device === "wasm" ? await whyUnavailable(device) : undefined;
+  if (unavailable !== undefined) throw new DeviceUnavailableError(device, unavailable);
+  applySettings(ort, settings);
+  const gpu = device === "webgpu" ? new Gpu(await requestGpu(powerPreference)) : undefined;
+  try {
+    const sessions = await openSessions(ort, files, gpu, signal);
+    const model = new LoadedModel(manifest, sessions, device);
+    const calls = gpu ? onGpu(model, gpu) : model;
+    try {
+      await warmUp(calls, options);
+    } catch (error) {
+      await model.dispose();
+      throw error;
+    }
+    return calls;
+  } catch (error) {
+    gpu?.close();
+    throw error;
+  }
+}
+
+/** The model, with a lost GPU reported as what it is, whatever it made a call fail with. */
+function onGpu(model: ModelCalls, gpu: Gpu): ModelCalls {
+  return {
+    infer: (...args) => gpu.guard(model.infer(...args)),
+    evidence: (...args) => gpu.guard(model.evidence(...args)),
+    decode: (...args) => gpu.guard(model.decode(...args)),
+    sample: (...args) => gpu.guard(model.sample(...args)),
+    dispose: () => model.dispose().finally(() => gpu.close()),
+  };
+}
+
+async function warmUp(model: ModelCalls, { files, signal }: OpenOptions): Promise<void> {
+  const config = files.manifest.model;
+  const { channels, imageSize, zWhatSize } = config;
+  await model.infer(new Float32Array(channels * imageSize ** 2), { steps: 1, signal });
+  const object = { zWhere: priorWindow(config), zWhat: new Float32Array(zWhatSize) };
+  await model.decode([{ objects: [object] }], { signal });
+}
+
+async function openSessions(
+  ort: Ort,
+  { manifest, graphs }: ModelFiles,
+  gpu: Gpu | undefined,
+  signal: AbortSignal | undefined,
+): Promise<ModelSessions> {
+  const signatures = graphSignatures(manifest.model);
+  const sessions: Partial<Record<GraphName, ModelSessions[GraphName]>> = {};
+  try {
+    for (const name of graphNames) {
+      signal?.throwIfAborted();
+      const file = manifest.files[name].path;
+      const session = await openGraph(ort, graphs[name], file, gpu);
+      sessions[name] = gpu ? new GpuGraph(session, ort, gpu) : session;
+      const differences = signatureDifferences(session, signatures[name]);
+      if (differences.length > 0) {
+        throw new ModelFileError(`${file} is not the ${name} graph of this model: ${differences.join("; ")}`);
+      }
+    }
+  } catch (error) {
+    await Promise.all(Object.values(sessions).map((session) => session.release()));
+    throw error;
+  }
+  return sessions as ModelSessions;
+}
+
+/** onnxruntime's levels: 2 would warn in the console that the arithmetic of shapes runs on the CPU, as it should. */
+const ERRORS = 3;
+
+async function openGraph(ort: Ort, graph: Uint8Array, file: string, gpu: Gpu | undefined): Promise<InferenceSession> {
+  try {
+    // Of several providers onnxruntime would drop those that are missing with no more than a warning: so name one.
+    const options: InferenceSession.SessionOptions = gpu
+      ? {
+          executionProviders: [{ name: "webgpu", device: gpu.device }],
+          // All that is read is downloaded at once, after the run; the state is not downloaded to be uploaded again.
+          preferredOutputLocation: "gpu-buffer",
+        }
+      : { executionProviders: ["wasm"] };
+    return await oneAtATime(ort, () => ort.InferenceSession.create(graph, { ...options, logSeverityLevel: ERRORS }));
+  } catch (cause) {
+    const device = gpu ? "webgpu" : "wasm";
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    if (reason.startsWith("no available backend found")) {
+      throw new DeviceUnavailableError(
+        device,
+        `onnxruntime cannot start, is its .wasm file served? (see wasmPaths): ${reason}`,
+        { cause },
+      );
+    }
+    throw new ModelFileError(`onnxruntime cannot load ${file} on ${device}: ${reason}`, { cause });
+  }
+}

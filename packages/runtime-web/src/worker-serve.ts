@@ -1,0 +1,84 @@
+/** The worker's side: opens one model and answers the page's calls to it. */
+import type { StepReport } from "@air-onnx/core";
+import { errorToMessage } from "./error-message.js";
+import type { ModelCalls } from "./model-calls.js";
+import type { Ort } from "./onnxruntime.js";
+import { openModel } from "./open-model.js";
+import type { Call, ToPage, ToWorker } from "./worker-messages.js";
+
+/** A call that is being worked on. */
+interface Pending {
+  readonly controller: AbortController;
+  stepDone: (() => void) | undefined;
+}
+
+export function serve(ort: Ort): void {
+  let model: ModelCalls | undefined;
+  const pending = new Map<number, Pending>();
+  const post = (message: ToPage, transfer: Transferable[] = []): void => globalThis.postMessage(message, { transfer });
+
+  const work = async (id: number, call: Call, own: Pending): Promise<unknown> => {
+    const { signal } = own.controller;
+    if (call.call === "open") {
+      model = await openModel(ort, call.device, { ...call.options, signal });
+      return undefined;
+    }
+    if (!model) throw new Error("The worker was asked before it opened a model");
+    switch (call.call) {
+      case "infer": {
+        const onStep = (step: StepReport): Promise<void> =>
+          new Promise((resolve) => {
+            own.stepDone = resolve;
+            post({ id, step });
+          });
+        return model.infer(call.images, { ...call.options, signal, onStep: call.reportSteps ? onStep : undefined });
+      }
+      case "evidence":
+        return model.evidence(call.images, {
+          ...call.options,
+          signal,
+          onProgress: (progress) => post({ id, progress }),
+        });
+      case "decode":
+        return model.decode(call.scenes, { ...call.options, signal });
+      case "sample":
+        return model.sample(call.n, { ...call.options, signal });
+      case "dispose":
+        return model.dispose();
+    }
+  };
+
+  globalThis.addEventListener("message", async ({ data }: MessageEvent<ToWorker>) => {
+    const { id } = data;
+    if ("abort" in data) {
+      pending.get(id)?.controller.abort();
+      // A step that waits for the page waits no longer.
+      pending.get(id)?.stepDone?.();
+      return;
+    }
+    if ("stepDone" in data) {
+      pending.get(id)?.stepDone?.();
+      return;
+    }
+    const own: Pending = { controller: new AbortController(), stepDone: undefined };
+    pending.set(id, own);
+    try {
+      const result = await work(id, data, own);
+      post({ id, result }, [...buffersOf(result)]);
+    } catch (error) {
+      post({ id, error: errorToMessage(error) });
+    } finally {
+      pending.delete(id);
+    }
+  });
+}
+
+/** The memory of all typed arrays in a result, which is the page's from now on. */
+function buffersOf(value: unknown, found = new Set<ArrayBuffer>()): Set<ArrayBuffer> {
+  if (ArrayBuffer.isView(value)) {
+    if (value.buffer instanceof ArrayBuffer) found.add(value.buffer);
+  } else if (typeof value === "object" && value !== null) {
+    for (const each of Object.values(value)) buffersOf(each, found);
+  }
+  return found;
+}
