@@ -195,7 +195,7 @@ function parityTable({ rows }: ParityReport): string {
 function paritySentence({ images, backend, tolerance, countDisagreements }: ParityReport): string {
   return (
     `Parity on ${count(images)} held-out images: every output of onnxruntime is within ${tolerance} of TensorFlow.js ` +
-    `(${backend}), relative for values above 1 and, for log-likelihoods, relative to the terms they sum; ` +
+    `(${backend}), relative for values above 1 and, for log-likelihoods, relative to the terms they sum, of the whole loop within ten times that; ` +
     `${countDisagreements} counts differ.`
   );
 }
