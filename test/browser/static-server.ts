@@ -57,8 +57,9 @@ export class StaticServer {
   }
 
   async stop(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await closed;
   }
 
   async #answer(path: string, response: ServerResponse): Promise<void> {

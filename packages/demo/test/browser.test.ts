@@ -21,6 +21,8 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 /** As a project page's. */
 const PATH = "/some/where/";
 const MINUTES = 60_000;
+/** A page on a busy machine: a second try is reported, and a third is not needed. */
+const PATIENT = { timeout: MINUTES, retry: 1 };
 
 /** Digits as a hand draws them: points in hundredths of the height, x to the right, y down. */
 const TWO = [4, 20, 12, 7, 28, 1, 45, 2, 56, 9, 61, 20, 60, 32, 52, 47, 40, 62, 22, 80, 2, 97, 36, 95, 70, 97];
@@ -111,7 +113,7 @@ describeInChromium("the demo", () => {
     await expect.poll(() => count().textContent()).toBe("2 objects");
   }
 
-  it("counts digits as they are drawn, and tells how", { timeout: MINUTES }, async () => {
+  it("counts digits as they are drawn, and tells how", PATIENT, async () => {
     await open();
     await drawTwoDigits();
     expect(await page.locator("#bars li.most").textContent()).toMatch(/^2/);
@@ -138,7 +140,7 @@ describeInChromium("the demo", () => {
     expect(faults).toEqual([]);
   });
 
-  it("lets objects be edited by pointer and keyboard, and a link keeps it", { timeout: MINUTES }, async () => {
+  it("lets objects be edited by pointer and keyboard, and a link keeps it", PATIENT, async () => {
     await open();
     await drawTwoDigits();
     await expect.poll(() => boxes().count()).toBe(2);
@@ -199,7 +201,7 @@ describeInChromium("the demo", () => {
     expect(faults).toEqual([]);
   });
 
-  it("works without a network after the first visit", { timeout: MINUTES }, async () => {
+  it("works without a network after the first visit", PATIENT, async () => {
     await open();
     await page.evaluate("navigator.serviceWorker.ready.then(() => undefined)");
     await server.stop();
@@ -208,10 +210,10 @@ describeInChromium("the demo", () => {
     await expect.poll(() => count().textContent(), { timeout: 30_000 }).toBe("2 objects");
     await page.click("#clear");
     await expect.poll(() => count().textContent()).toBe("No objects");
-    expect(await page.locator("#alert").isVisible()).toBe(false);
+    expect(await page.locator("#alert:not([hidden])").allTextContents()).toEqual([]);
   });
 
-  it("takes a model of other sizes and colours, by keyboard alone", { timeout: MINUTES }, async () => {
+  it("takes a model of other sizes and colours, by keyboard alone", PATIENT, async () => {
     await open();
     await page.selectOption("#model", "tiny-rgb");
     await expect.poll(() => page.locator("#status-text").textContent(), { timeout: 20_000 }).not.toMatch(/Loading|of/);
@@ -226,11 +228,11 @@ describeInChromium("the demo", () => {
     expect(await pixels(page.locator("#drawing"))).not.toBe(black);
     expect(await page.locator("#drawing").evaluate((canvas) => (canvas as unknown as PixelSource).width)).toBe(64);
     await expect.poll(() => count().textContent()).toMatch(/object/);
-    expect(await page.locator("#alert").isVisible()).toBe(false);
+    expect(await page.locator("#alert:not([hidden])").allTextContents()).toEqual([]);
     expect(faults).toEqual([]);
   });
 
-  it("says in words what is missing, and goes on", { timeout: MINUTES }, async () => {
+  it("says in words what is missing, and goes on", PATIENT, async () => {
     await open();
     const alert = page.locator("#alert");
     await page.setInputFiles("#file", { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no image") });
@@ -251,7 +253,7 @@ describeInChromium("the demo", () => {
     expect(await alert.textContent()).toMatch(/“nobody”/);
   });
 
-  it("fits a phone and moves nothing while it loads", { timeout: MINUTES }, async () => {
+  it("fits a phone and moves nothing while it loads", PATIENT, async () => {
     await page.setViewportSize({ width: 400, height: 800 });
     await page.goto(address());
     const places = () =>
