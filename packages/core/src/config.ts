@@ -44,6 +44,18 @@ export const airConfigSchema = z
     zWhatSize: size.default(50),
     /** Side, in pixels, of the squares whose mean intensities the recurrent network sees; divides imageSize. */
     imagePooling: size.default(1),
+    /** A convolution of those with ReLUs, whose outputs the embedding sees in their place; null for none. */
+    convolution: z
+      .strictObject({
+        /** Side of its square kernel, pooled pixels. */
+        kernel: size,
+        /** Pooled pixels from one place of the kernel to the next; it never leaves the image. */
+        stride: size,
+        /** Channels of its output, and then of 1×1 convolutions behind it. */
+        channels: z.array(size).min(1),
+      })
+      .nullable()
+      .default(null),
     /** Units of a hidden layer of ReLUs between those and the recurrent network; 0 for none. */
     embeddingSize: z.int().nonnegative().default(0),
     /**
@@ -94,6 +106,14 @@ export const airConfigSchema = z
   .refine((config) => config.imageSize % config.imagePooling === 0, {
     message: "imagePooling must divide imageSize",
     path: ["imagePooling"],
+  })
+  .refine(({ convolution, imageSize, imagePooling }) => (convolution?.kernel ?? 1) <= imageSize / imagePooling, {
+    message: "kernel must not exceed the side of the pooled image",
+    path: ["convolution"],
+  })
+  .refine(({ convolution, recurrentInput }) => convolution === null || recurrentInput !== "remainder", {
+    message: "needs recurrentInput image or image-and-remainder",
+    path: ["convolution"],
   })
   .refine(({ windowSide }) => windowSide === undefined || windowSide[0] < windowSide[1], {
     message: "must be two sides, the smaller first",

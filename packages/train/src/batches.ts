@@ -70,8 +70,10 @@ export class Batches {
   /** Prior probability of one more object at update t = 1, 2, …. */
   presencePrior(update: number): number {
     const { model, presencePriorSchedule } = this.#config;
-    const to = model.prior.presence;
-    return presencePriorSchedule ? annealedProbability(update, { ...presencePriorSchedule, to }) : to;
+    const own = model.prior.presence;
+    if (!presencePriorSchedule) return own;
+    const { from, to = own, steps } = presencePriorSchedule;
+    return annealedProbability(update, { from, to, steps });
   }
 
   /** Images `start` to `start + count` of a stream, or of an endless sequence of epochs, each a random order of the set. */

@@ -51,11 +51,14 @@ const settings = {
   stepsPerRun: count.default(20),
   optimizer: optimizerSchema.prefault({}),
   /**
-   * The prior probability of one more object at the start of training: its log-odds move from there to those of
-   * model.prior.presence in a line over the first `steps` steps. Null for the model's own throughout. Evaluation always
-   * takes the model's own.
+   * The prior probability of one more object in training: its log-odds move in a line over the first `steps` steps, from
+   * those of `from` to those of `to`, or of model.prior.presence if that is left out. Null for the model's own throughout.
+   * Evaluation always takes the model's own.
    */
-  presencePriorSchedule: z.strictObject({ from: probability, steps: count }).nullable().default(null),
+  presencePriorSchedule: z
+    .strictObject({ from: probability, to: probability.optional(), steps: count })
+    .nullable()
+    .default(null),
   /**
    * Shares of the steps in which the model may find at most 1 object, at most 2, …; in what is left, all of
    * `model.maxSteps`. See curriculum.ts.
@@ -125,8 +128,8 @@ export type TrainConfigInput = z.input<typeof trainConfigSchema>;
 /**
  * The sizes of the model's networks, by name:
  *
- * - `compact`, the default, sees the image through a small hidden layer, at a half or a quarter of its resolution, and
- *   looks at what is left to explain.
+ * - `compact`, the default, sees the image at a half or a quarter of its resolution, through a convolution about the size
+ *   of an object and a small hidden layer.
  * - `reference`: those of the reference implementation, which are the model configuration's own defaults. The recurrent
  *   network sees every pixel.
  */
@@ -135,9 +138,8 @@ export const architectures: {
 } = {
   compact: (imageSize) => ({
     imagePooling: poolingOf(imageSize),
+    convolution: convolutionOf(imageSize / poolingOf(imageSize)),
     embeddingSize: 256,
-    recurrentInput: "image-and-remainder",
-    glimpseInput: "remainder",
     encoderSize: 400,
     decoderSize: 400,
   }),
@@ -150,13 +152,18 @@ function poolingOf(imageSize: number): number {
   return imageSize % 2 === 0 ? 2 : 1;
 }
 
+/** Kernels of 9 pooled pixels, the size of an object; none where so large a one would not fit. */
+function convolutionOf(side: number): AirConfigInput["convolution"] {
+  return side < 9 ? null : { kernel: 9, stride: 2, channels: [64, 32] };
+}
+
 /**
  * Objects of 9 to 18 pixels, anywhere in the image. A window that cannot grow cannot cover two of them. Presence is probable
  * at first (see the presets), so that the first window goes on looking until it has learned to find something.
  */
 const smallWindows = {
+  convolution: null,
   recurrentInput: "remainder",
-  glimpseInput: "image",
   whereParameterisation: "bounded",
   windowSide: [8, 20],
   prior: { whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
@@ -169,8 +176,10 @@ export const trainPresets: {
   "multi-mnist": {
     dataset: "multi-mnist",
     trainSize: datasetSizes["multi-mnist"].train,
-    // While patches are still blurred, a second window on one digit pays unless objects are dear.
-    presencePriorSchedule: { from: 1e-5, steps: 4000 },
+    // Objects are dear at first, as a blurred patch would need help from a second one, and then no dearer than they are in
+    // the data, lest two digits close together count as one.
+    presencePriorSchedule: { from: 0.01, to: 0.5, steps: 5000 },
+    steps: 10_000,
   },
   "multi-strokes": { dataset: "multi-strokes", trainSize: datasetSizes["multi-strokes"].train, steps: 3000 },
   "multi-mnist-64": {

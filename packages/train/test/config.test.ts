@@ -50,8 +50,8 @@ describe("parseTrainConfig", () => {
     const sizes = (input: object): object => parseTrainConfig({ dataset: "multi-mnist", ...input }).model;
     const compact = {
       imagePooling: 2,
+      convolution: { kernel: 9, stride: 2, channels: [64, 32] },
       embeddingSize: 256,
-      recurrentInput: "image-and-remainder",
       encoderSize: 400,
       decoderSize: 400,
     };
@@ -59,8 +59,8 @@ describe("parseTrainConfig", () => {
     expect(sizes({ model: { encoderSize: 300 } })).toMatchObject({ ...compact, encoderSize: 300 });
     expect(sizes({ architecture: "reference", model: { lstmSize: 64 } })).toMatchObject({
       imagePooling: 1,
+      convolution: null,
       embeddingSize: 0,
-      recurrentInput: "image",
       lstmSize: 64,
       encoderSize: 200,
       decoderSize: 200,
@@ -68,6 +68,11 @@ describe("parseTrainConfig", () => {
     // Squares of two pixels would not fill the image.
     expect(parseTrainConfig({ dataset: "npz", path: "x.npz", model: { imageSize: 51 } }).model.imagePooling).toBe(1);
     expect(failure({ dataset: "multi-mnist", architecture: "huge" })).toContain("architecture");
+  });
+
+  it("has no convolution where its kernel would not fit", () => {
+    const small = { dataset: "npz", path: "x.npz", model: { imageSize: 16, objectSize: 8 } };
+    expect(parseTrainConfig(small).model.convolution).toBeNull();
   });
 
   it("takes null for a schedule that its dataset has and a run does not want", () => {

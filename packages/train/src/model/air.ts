@@ -10,7 +10,7 @@ import { attend, write } from "./attention.js";
 import { constant } from "./constant.js";
 import { klFromStandardNormal, stdFromRaw } from "./distributions.js";
 import { drawOn, logLikelihood } from "./likelihood.js";
-import { type Parameters, parameter } from "./parameters.js";
+import { convolutionPlaces, type Parameters, parameter } from "./parameters.js";
 
 /** A diagonal normal posterior and a draw from it, each [B, D]. */
 export interface Posterior {
@@ -84,11 +84,36 @@ export function gatesOfWhole(p: Parameters, config: AirConfig, image: tf.Tensor,
   );
 }
 
-/** An image as a recurrent network sees it: [B, C, S, S] → its pooled pixels, or their embedding. */
+/** An image as a recurrent network sees it: [B, C, S, S] → its pooled pixels, what a convolution makes of them, or an embedding. */
 function embed(p: Parameters, config: AirConfig, image: tf.Tensor, network: string): tf.Tensor {
-  const pixels = pooledPixels(config, image);
-  if (config.embeddingSize === 0) return pixels;
-  return tf.relu(dense(pixels, parameter(p, `${network}.embedding_kernel`), parameter(p, `${network}.embedding_bias`)));
+  const pooled = pooledPixels(config, image);
+  const seen = config.convolution === null ? pooled : convolve(p, config, pooled, network);
+  return config.embeddingSize === 0 ? seen : reluLayer(p, `${network}.embedding`, seen);
+}
+
+/**
+ * @param pixels of the pooled image, [B, C · (S / imagePooling)²]
+ * @returns all channels of all places, [B, P² · last of `channels`]
+ */
+function convolve(p: Parameters, config: AirConfig, pixels: tf.Tensor, network: string): tf.Tensor {
+  const { kernel, stride, channels } = config.convolution!;
+  const batch = pixels.shape[0]!;
+  const side = config.imageSize / config.imagePooling;
+  const places = convolutionPlaces(config);
+  const planes = tf.reshape(pixels, [batch, config.channels, side, side]);
+  const layer = (index: number): string => `${network}.convolution${index}`;
+  const filters = tf.reshape(parameter(p, `${layer(0)}_kernel`), [kernel, kernel, config.channels, channels[0]!]);
+  const image = tf.transpose(planes, [0, 2, 3, 1]) as tf.Tensor4D;
+  const sums = tf.conv2d(image, filters as tf.Tensor4D, stride, "valid");
+  // The places of all images are the rows of one matrix from here on.
+  let rows = tf.reshape(sums, [batch * places ** 2, channels[0]!]);
+  rows = tf.relu(tf.add(rows, parameter(p, `${layer(0)}_bias`)));
+  for (let i = 1; i < channels.length; i++) rows = reluLayer(p, layer(i), rows);
+  return tf.reshape(rows, [batch, places ** 2 * channels.at(-1)!]);
+}
+
+function reluLayer(p: Parameters, name: string, input: tf.Tensor): tf.Tensor {
+  return tf.relu(dense(input, parameter(p, `${name}_kernel`), parameter(p, `${name}_bias`)));
 }
 
 /**
@@ -254,7 +279,7 @@ function encode(p: Parameters, config: AirConfig, glimpse: tf.Tensor, eps: tf.Te
  * @returns patch [B, C, O, O] in (0, 1)
  */
 export function decode(p: Parameters, config: AirConfig, zWhat: tf.Tensor): tf.Tensor {
-  const hidden = tf.relu(dense(zWhat, parameter(p, "decoder.hidden_kernel"), parameter(p, "decoder.hidden_bias")));
+  const hidden = reluLayer(p, "decoder.hidden", zWhat);
   const bias = tf.add(parameter(p, "decoder.output_bias"), config.decoderBias);
   const pixels = tf.sigmoid(dense(hidden, parameter(p, "decoder.output_kernel"), bias));
   return tf.reshape(pixels, [zWhat.shape[0]!, config.channels, config.objectSize, config.objectSize]);
@@ -328,7 +353,7 @@ function draw(mean: tf.Tensor, std: tf.Tensor, eps: tf.Tensor): tf.Tensor {
 
 /** The perceptron with one hidden layer of ReLUs whose parameters are `name`.hidden_kernel and so on. */
 export function mlp(p: Parameters, name: string, input: tf.Tensor): tf.Tensor {
-  const hidden = tf.relu(dense(input, parameter(p, `${name}.hidden_kernel`), parameter(p, `${name}.hidden_bias`)));
+  const hidden = reluLayer(p, `${name}.hidden`, input);
   return dense(hidden, parameter(p, `${name}.output_kernel`), parameter(p, `${name}.output_bias`));
 }
 

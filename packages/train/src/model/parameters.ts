@@ -21,7 +21,8 @@ export const INITIAL_PARAMETERS_STREAM = 0x696e6974;
  * The shape of every parameter. Kernels are [in, out]. Letters as in `graphSignatures`.
  *
  * The recurrent network's gates lie side by side in the order input, forget, cell, output; `lstm.latent_kernel` takes
- * the previous step's (z_where, z_what, z_pres), `lstm.image_kernel` the image or its embedding,
+ * the previous step's (z_where, z_what, z_pres), `lstm.image_kernel` the image or its embedding, `lstm.convolution0_kernel`
+ * what its kernel covers (rows, columns, channels),
  * and `lstm.remainder_kernel` the remainder or its embedding. The predictor's outputs are the presence logit, the means of z_where
  * and its raw standard deviations; the encoder's the means of z_what and its raw standard deviations.
  */
@@ -44,9 +45,10 @@ function lstmShapes(name: string, config: AirConfig): Record<string, number[]> {
   const gates = 4 * config.lstmSize;
   const { embeddingSize } = config;
   return {
+    ...convolutionShapes(name, config),
     ...(embeddingSize > 0
       ? {
-          [`${name}.embedding_kernel`]: [pooledPixels(config), embeddingSize],
+          [`${name}.embedding_kernel`]: [seenWidth(config), embeddingSize],
           [`${name}.embedding_bias`]: [embeddingSize],
         }
       : {}),
@@ -57,13 +59,33 @@ function lstmShapes(name: string, config: AirConfig): Record<string, number[]> {
   };
 }
 
-/** Numbers in which a recurrent network sees an image. */
-function embeddingWidth(config: AirConfig): number {
-  return config.embeddingSize > 0 ? config.embeddingSize : pooledPixels(config);
+/** The convolution in front of a recurrent network's embedding, if there is one. */
+function convolutionShapes(name: string, { channels, convolution }: AirConfig): Record<string, number[]> {
+  const widths = convolution ? [convolution.kernel ** 2 * channels, ...convolution.channels] : [];
+  return Object.fromEntries(
+    widths.slice(1).flatMap((width, i): [string, number[]][] => [
+      [`${name}.convolution${i}_kernel`, [widths[i]!, width]],
+      [`${name}.convolution${i}_bias`, [width]],
+    ]),
+  );
 }
 
-function pooledPixels({ channels, imageSize, imagePooling }: AirConfig): number {
+/** Numbers in which a recurrent network sees an image. */
+function embeddingWidth(config: AirConfig): number {
+  return config.embeddingSize > 0 ? config.embeddingSize : seenWidth(config);
+}
+
+/** Numbers that are embedded: the outputs of the convolution, or the pooled pixels. */
+function seenWidth(config: AirConfig): number {
+  const { channels, imageSize, imagePooling, convolution } = config;
+  if (convolution) return convolutionPlaces(config) ** 2 * convolution.channels.at(-1)!;
   return channels * (imageSize / imagePooling) ** 2;
+}
+
+/** Places of the convolution's kernel along one side of the image. */
+export function convolutionPlaces({ imageSize, imagePooling, convolution }: AirConfig): number {
+  const { kernel, stride } = convolution!;
+  return Math.floor((imageSize / imagePooling - kernel) / stride) + 1;
 }
 
 /** A perceptron with one hidden layer. */
@@ -88,8 +110,9 @@ export function baselineShapes(config: AirConfig, name: string): Record<string, 
 }
 
 /**
- * First values, the same for the same seed on every machine: uniform within ±1/√(number of inputs) of the layer, biases
- * included, and within ±1/√H for recurrent networks. Changing one layer's size leaves the other layers' draws alone.
+ * First values, the same for the same seed on every machine, uniform: within ±√(6/inputs) for kernels in front of ReLUs, which
+ * carries the inputs' variance through any number of them (He et al., 2015), with biases of 0; within ±1/√inputs for the other layers,
+ * biases included, and within ±1/√H for recurrent networks. Changing one layer's size leaves the other layers' draws alone.
  *
  * @param extra shapes of parameters beside the model's, such as an estimator's own; the model's draws do not change
  * @throws {RangeError} if the seed is not a non-negative safe integer
@@ -102,7 +125,7 @@ export function initialParameters(
   const shapes = { ...parameterShapes(config), ...extra };
   const values = Object.entries(shapes).map(([name, shape], index): [string, ParameterValue] => {
     const stream = new RandomStream(seed, INITIAL_PARAMETERS_STREAM, index);
-    const bound = 1 / Math.sqrt(fanIn(name, shapes, config));
+    const bound = initialBound(name, fanIn(name, shapes, config));
     const data = new Float32Array(shape.reduce((product, side) => product * side, 1));
     for (let i = 0; i < data.length; i++) data[i] = (2 * stream.uniform() - 1) * bound;
     return [name, { shape, data }];
@@ -110,8 +133,16 @@ export function initialParameters(
   return Object.fromEntries(values);
 }
 
+function initialBound(name: string, inputs: number): number {
+  if (!RELU_LAYER.test(name)) return 1 / Math.sqrt(inputs);
+  return name.endsWith("_bias") ? 0 : Math.sqrt(6 / inputs);
+}
+
+/** Names of the parameters of layers of ReLUs. */
+const RELU_LAYER = /\.(convolution\d+|embedding|hidden)_/;
+
 function fanIn(name: string, shapes: Record<string, number[]>, config: AirConfig): number {
-  if (/(^|\.)lstm\.(?!embedding)\w+$/.test(name)) return config.lstmSize;
+  if (/(^|\.)lstm\.(?!embedding|convolution)\w+$/.test(name)) return config.lstmSize;
   return shapes[name.replace(/_bias$/, "_kernel")]![0]!;
 }
 

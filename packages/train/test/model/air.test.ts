@@ -18,6 +18,8 @@ describe.each<AirConfigInput>([
   { recurrentInput: "remainder" },
   { recurrentInput: "image-and-remainder", glimpseInput: "remainder", embeddingSize: 5 },
   { channels: 3, imagePooling: 3, embeddingSize: 5, recurrentInput: "remainder" },
+  { channels: 3, convolution: { kernel: 3, stride: 2, channels: [4, 2] }, recurrentInput: "image-and-remainder" },
+  { imagePooling: 3, convolution: { kernel: 2, stride: 1, channels: [4] }, embeddingSize: 5 },
   boundedWindows,
 ])("with %j", (overrides) => {
   const config = tinyConfig(overrides);
@@ -118,6 +120,31 @@ it("the first step equals a step from zeros with presence 1", () => {
   const first = lstmStep(p, gates, undefined);
   expectClose(first.hidden, fromZeros.hidden, 1e-6, "hidden");
   expectClose(first.cell, fromZeros.cell, 1e-6, "cell");
+});
+
+it("a convolution sees every place of its kernel alike, and nothing that the kernel does not reach", () => {
+  // Places 0, 3 and 6 of both sides; the embedding passes their channels on.
+  const config = tinyConfig({ convolution: { kernel: 2, stride: 3, channels: [3, 2] } });
+  const p = {
+    ...tinyParameters(config, 1),
+    "lstm.image_kernel": tf.tidy(() => tf.eye(9 * 2, 4 * config.lstmSize)),
+    "lstm.bias": tf.zeros([4 * config.lstmSize]),
+  };
+  const square = uniform([2, 2], 2).arraySync() as number[][];
+  const places = (top: number, left: number): number[] => {
+    const image = tf.buffer([1, 1, 9, 9]);
+    square.forEach((row, i) => {
+      for (const [j, value] of row.entries()) image.set(value, 0, 0, top + i, left + j);
+    });
+    return [...imageGates(p, config, image.toTensor()).dataSync()].slice(0, 18);
+  };
+  const nothing = places(2, 2).slice(2, 4);
+  const [first, second] = [places(0, 0), places(3, 6)];
+  expect(first.slice(0, 2)).not.toEqual(nothing);
+  expect(second.slice(10, 12)).toEqual(first.slice(0, 2));
+  expect(second.slice(0, 2)).toEqual(nothing);
+  // The last row and column of the image are out of reach.
+  expect(places(8 - 1, 8 - 1).slice(0, 16)).toEqual(new Array(8).fill(nothing).flat());
 });
 
 it("the recurrent network sees the means of squares of pixels, of each channel by itself", () => {

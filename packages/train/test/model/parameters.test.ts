@@ -9,28 +9,36 @@ it("the default model has 3.28 million parameters", () => {
   expect(sizes.reduce((a, b) => a + b, 0)).toBe(3_276_155);
 });
 
-it("first values depend on the seed alone and fill ±1/√(inputs) evenly", () => {
-  const config = tinyConfig({ imagePooling: 3, embeddingSize: 12 });
+it("first values depend on the seed alone and fill their interval evenly", () => {
+  const config = tinyConfig({ convolution: { kernel: 3, stride: 3, channels: [8, 5] }, embeddingSize: 12 });
   const values = initialParameters(config, 7);
   expect(initialParameters(config, 7)).toEqual(values);
   expect(initialParameters(config, 8)).not.toEqual(values);
   expect(Object.keys(values)).toEqual(Object.keys(parameterShapes(config)));
 
-  const ranges = {
-    "lstm.image_kernel": config.lstmSize,
-    "lstm.bias": config.lstmSize,
-    "lstm.embedding_kernel": (config.imageSize / 3) ** 2,
-    "encoder.hidden_kernel": config.objectSize ** 2,
-    "decoder.output_bias": config.decoderSize,
+  const bounds = {
+    "lstm.image_kernel": 1 / Math.sqrt(config.lstmSize),
+    "lstm.bias": 1 / Math.sqrt(config.lstmSize),
+    "lstm.convolution0_kernel": Math.sqrt(6 / 3 ** 2),
+    "lstm.convolution1_kernel": Math.sqrt(6 / 8),
+    "lstm.embedding_kernel": Math.sqrt(6 / (3 ** 2 * 5)),
+    "encoder.hidden_kernel": Math.sqrt(6 / config.objectSize ** 2),
+    "decoder.output_bias": 1 / Math.sqrt(config.decoderSize),
   };
-  for (const [name, fanIn] of Object.entries(ranges)) {
+  for (const [name, bound] of Object.entries(bounds)) {
     const { shape, data } = values[name]!;
     expect(data.length).toBe(shape.reduce((a, b) => a * b, 1));
-    const bound = 1 / Math.sqrt(fanIn);
     const largest = Math.max(...data.map(Math.abs));
     expect(largest).toBeLessThanOrEqual(bound);
     expect(largest).toBeGreaterThan(0.75 * bound);
     expect(Math.abs(data.reduce((a, b) => a + b, 0) / data.length)).toBeLessThan(0.35 * bound);
+  }
+});
+
+it("layers of ReLUs start without biases", () => {
+  const values = initialParameters(tinyConfig({ embeddingSize: 12 }), 1);
+  for (const name of ["lstm.embedding_bias", "predictor.hidden_bias", "encoder.hidden_bias", "decoder.hidden_bias"]) {
+    expect(new Set(values[name]!.data)).toEqual(new Set([0]));
   }
 });
 
