@@ -1,6 +1,6 @@
 /** The packages as users get them: packed, installed into clean folders, type-checked and run from there. */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,6 +23,7 @@ let folder: string;
 let archives: Record<string, string>;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "air-onnx-packed-"));
+  await run(process.execPath, [join(root, "packages/runtime-web/build/standalone.mjs")]);
   archives = Object.fromEntries(
     await Promise.all(
       packages.map(async (name) => {
@@ -131,20 +132,20 @@ await AirModel.fromPretrained("model", { device: "tpu" });
 
 describe("runtime-web in a clean project", () => {
   let project: string;
+  /** A page's module that runs the model once. */
+  let useModel: (from: string) => string;
   beforeAll(async () => {
     project = await install("web", ["core", "runtime-web"]);
     await mkdir(join(project, "public"));
     await exportTinyModel(join(project, "public", "model"));
-    await writeFile(
-      join(project, "main.js"),
-      `import { AirModel } from "@air-onnx/runtime-web";
+    useModel = (from) => `import { AirModel } from "${from}";
 const notices = [];
 const model = await AirModel.fromPretrained("model", { onNotice: (line) => notices.push(line) });
 const [scene] = await model.infer({ data: new Uint8Array(2500).fill(128), width: 50, height: 50, channels: 1 });
 await model.dispose();
-globalThis.result = { device: model.device, q: scene.countProbabilities, notices };
-`,
-    );
+globalThis.result = { device: model.device, worker: model.worker, q: scene.countProbabilities, notices };
+`;
+    await writeFile(join(project, "main.js"), useModel("@air-onnx/runtime-web"));
   }, 3 * MINUTES);
 
   /** What a served page's main.js leaves, with whatever was printed or went wrong. */
@@ -158,7 +159,7 @@ globalThis.result = { device: model.device, q: scene.countProbabilities, notices
       await page.goto(server.origin + path);
       await page.waitForFunction(() => "result" in globalThis, undefined, { timeout: 20_000 }).catch(() => {});
       const result = (await page.evaluate(() => (globalThis as { result?: unknown }).result)) as
-        | { device: string; q: number[]; notices: string[] }
+        | { device: string; worker: boolean; q: number[]; notices: string[] }
         | undefined;
       return { result, said };
     } finally {
@@ -206,11 +207,31 @@ await AirModel.fromPretrained("model", { device: "cuda" });
       const server = await StaticServer.start({ "/": join(project, "dist") });
       const { result, said } = await open(server, "/index.html");
       expect(said).toEqual([]);
-      expect(result).toMatchObject({ device: "wasm", notices: [] });
+      expect(result).toMatchObject({ device: "wasm", worker: true, notices: [] });
       expect(result!.q.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 6);
       const asked = server.requests.join("\n");
       expect(asked).toMatch(/worker-wasm/);
       expect(asked, "half the size when WebGPU is not wanted").not.toMatch(/asyncify|webgpu/);
+    });
+
+    it("runs in a worker from a plain page, without bundler and import map", { timeout: MINUTES }, async () => {
+      // What a page's author copies: the standalone build and onnxruntime's files for it, into one folder.
+      const air = join(project, "air");
+      await cp(join(project, "node_modules/@air-onnx/runtime-web/dist/standalone"), air, { recursive: true });
+      await cp(
+        join(project, "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm"),
+        join(air, "ort-wasm-simd-threaded.wasm"),
+      );
+      await writeFile(
+        join(project, "standalone.html"),
+        `<!doctype html><link rel="icon" href="data:," /><script type="module">${useModel("/air/index.js")}</script>`,
+      );
+      const server = await StaticServer.start({ "/": project, "/model/": join(project, "public", "model") });
+      const { result, said } = await open(server, "/standalone.html");
+      expect(said).toEqual([]);
+      expect(result).toMatchObject({ device: "wasm", worker: true, notices: [] });
+      const asked = server.requests.filter((path) => /\.(m?js|wasm)$/.test(path));
+      expect(asked.toSorted()).toEqual(["/air/index.js", "/air/ort-wasm-simd-threaded.wasm", "/air/worker-wasm.js"]);
     });
 
     it("runs from node_modules in a plain page, by an import map", { timeout: MINUTES }, async () => {
@@ -232,7 +253,8 @@ await AirModel.fromPretrained("model", { device: "cuda" });
       // Import maps do not reach workers.
       expect(result).toMatchObject({
         device: "wasm",
-        notices: [expect.stringMatching(/running in the page, .* worker cannot start/)],
+        worker: false,
+        notices: [expect.stringMatching(/running in the page, .* worker cannot start.*dist\/standalone/)],
       });
       expect(said.filter((line) => !/module specifier|bare specifier/.test(line))).toEqual([]);
     });

@@ -2,10 +2,10 @@
  * Keeps the page working without a network. Every file of the build has a version, the hash of its contents, and is kept
  * under it: what did not change between two builds is not fetched again, and what no build names any more is deleted.
  *
- * The page's own files are kept at once, the runtime's binaries when they are first used. Models are the runtime's own to
- * keep: it asks for their manifests anew while there is a network.
+ * The page's own files are kept at once, the runtime's binaries when they are first used or the page asks for it. Models
+ * are the runtime's own to keep: it asks for their manifests anew while there is a network.
  */
-const { versions, shell } = self.BUILD;
+const { versions, shell, runtimes } = self.BUILD;
 const CACHE = "air-onnx-demo";
 const root = new URL("./", self.location.href).href;
 
@@ -15,15 +15,8 @@ self.addEventListener("install", (event) => {
   event.waitUntil(
     (async () => {
       const cache = await caches.open(CACHE);
-      await Promise.all(
-        shell.map(async (path) => {
-          if (await cache.match(keyOf(path))) return;
-          // Past the browser's own cache, which may still hold the file of the build before.
-          const response = await fetch(`${root}${path}`, { cache: "no-cache" });
-          if (!response.ok) throw new Error(`${path} could not be kept: ${response.status}`);
-          await cache.put(keyOf(path), response);
-        }),
-      );
+      // Past the browser's own cache, which may still hold the file of the build before.
+      await Promise.all(shell.map((path) => keep(cache, path, "no-cache")));
     })(),
   );
 });
@@ -41,12 +34,36 @@ self.addEventListener("activate", (event) => {
   );
 });
 
+/** `{ keep: device }`, with a port for the answer: nothing, or what went wrong. */
+self.addEventListener("message", (event) => {
+  const [port] = event.ports;
+  const path = runtimes[event.data?.keep];
+  if (port === undefined || path === undefined) return;
+  event.waitUntil(
+    caches
+      .open(CACHE)
+      // Its name has its contents' hash: whatever cache has it has the right one.
+      .then((cache) => keep(cache, path, "default"))
+      .then(
+        () => port.postMessage(null),
+        (error) => port.postMessage(String(error)),
+      ),
+  );
+});
+
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method !== "GET" || !request.url.startsWith(root)) return;
   const path = request.url.slice(root.length).replace(/[?#].*$/, "") || "index.html";
   if (path in versions) event.respondWith(serve(request, path));
 });
+
+async function keep(cache, path, mode) {
+  if (await cache.match(keyOf(path))) return;
+  const response = await fetch(`${root}${path}`, { cache: mode });
+  if (!response.ok) throw new Error(`${path} could not be kept: ${response.status}`);
+  await cache.put(keyOf(path), response);
+}
 
 async function serve(request, path) {
   const cache = await caches.open(CACHE);

@@ -1,9 +1,8 @@
 /** Builds the page for any static host and sub-path: relative addresses, nothing inlined that a strict CSP would refuse. */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { builtSite } from "./build/built-site.js";
 import { modelFiles } from "./build/model-files.js";
-import { serviceWorker } from "./build/service-worker.js";
-import { sizeReport } from "./build/size-report.js";
 
 /** The models that the page offers: the repository's, or those in the folder that AIR_ONNX_MODELS names. */
 const models = process.env.AIR_ONNX_MODELS ?? fileURLToPath(new URL("../../models", import.meta.url));
@@ -20,5 +19,5 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   worker: { format: "es" },
-  plugins: [modelFiles(models), serviceWorker(), sizeReport()],
+  plugins: [modelFiles(models), builtSite()],
 });

@@ -3,7 +3,7 @@
  * what it does when files, networks and GPUs are not as they should be.
  */
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,9 +24,14 @@ const models = fileURLToPath(new URL("../../models/", import.meta.url));
 const SHIPPED = "/models/multi-mnist";
 const SECOND = 1000;
 
-/** Any output against Node's. Sums over all pixels, of hundreds of nats, have that many more digits before the point. */
+/** Any output against Node's, absolute. */
 const TOLERANCE = 1e-3;
-const NATS_TOLERANCE = 1e-2;
+/**
+ * Log-likelihoods and ELBOs, relative: they are sums over all pixels, up to some thousand nats, of which float32 holds
+ * seven digits. Summing in another order moves the sixth (one run of a graph: 1e-6), and in the loop every step is fed the rounding
+ * of the one before (2e-6).
+ */
+const NATS_TOLERANCE = 1e-5;
 
 const tinyConfig = parseAirConfig({
   imageSize: 12,
@@ -150,7 +155,7 @@ describeInChromium("runtime-web", () => {
       const reference = expected[i]!;
       expect(difference(scene.countProbabilities, reference.countProbabilities)).toBeLessThan(TOLERANCE);
       expect(difference(scene.reconstruction, reference.reconstruction)).toBeLessThan(TOLERANCE);
-      expect(Math.abs(scene.elbo - reference.elbo)).toBeLessThan(NATS_TOLERANCE);
+      expect(Math.abs(scene.elbo / reference.elbo - 1)).toBeLessThan(NATS_TOLERANCE);
       scene.objects.forEach((object, n) => {
         const other = reference.objects[n]!;
         expect(difference(object.zWhere, other.zWhere)).toBeLessThan(TOLERANCE);
@@ -227,7 +232,8 @@ describeInChromium("runtime-web", () => {
     const graph = `${SHIPPED}/${shipped.manifest.files[name].path}`;
     const found = await call("graphDifferences", device, graph, `/cases/${name}-${batch}`, tensors);
     for (const [output, worst] of Object.entries(found)) {
-      expect(worst, output).toBeLessThan(output === "log_likelihood" ? NATS_TOLERANCE : TOLERANCE);
+      if (output === "log_likelihood") expect(worst.relative, output).toBeLessThan(NATS_TOLERANCE);
+      else expect(worst.absolute, output).toBeLessThan(TOLERANCE);
     }
     expect(Object.keys(found).length).toBeGreaterThan(1);
   }
@@ -315,20 +321,75 @@ describeInChromium("runtime-web", () => {
     });
   });
 
+  describe("auto", () => {
+    it("passes a software GPU over and says why; webgpu by name takes it", async ({ skip }) => {
+      if (adapter === undefined) return skip();
+      const status = (await call("listDevices")).find(({ device }) => device === "webgpu");
+      if (!status?.software) return skip();
+      const path = await serveTiny("/software");
+      const { device, notices } = await call("load", path, { device: "auto", worker: false });
+      expect(device).toBe("wasm");
+      expect(notices).toEqual([
+        expect.stringMatching(/^device auto: running on wasm, because the only webgpu adapter .*is software/),
+      ]);
+      await call("dispose");
+      const named = await call("load", path, { device: "webgpu", worker: false });
+      expect(named).toMatchObject({ device: "webgpu", notices: [] });
+      await call("dispose");
+    });
+
+    it("takes a GPU that is none of software", async ({ skip }) => {
+      if (adapter === undefined) return skip();
+      // As a real GPU's adapter says.
+      const own = await page.evaluateHandle(() => {
+        const before = Object.getOwnPropertyDescriptor(GPUAdapterInfo.prototype, "isFallbackAdapter")!;
+        Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { value: false, configurable: true });
+        return before;
+      });
+      try {
+        const { device, notices } = await call("load", await serveTiny("/real"), { device: "auto", worker: false });
+        expect({ device, notices }).toEqual({ device: "webgpu", notices: [] });
+        await call("dispose");
+      } finally {
+        await own.evaluate((before) => Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", before));
+      }
+    });
+  });
+
   describe("on WebGPU", () => {
     /** Software is slow: a batch of so many images. */
     const BATCH = 4;
+    /**
+     * Of the 200 scenes as many are compared as come in so many milliseconds; with AIR_ONNX_ALL_PARITY=1 all are, which
+     * takes a software GPU from a quarter of a minute to several.
+     */
+    const PATIENCE = process.env.AIR_ONNX_ALL_PARITY ? Number.POSITIVE_INFINITY : 15 * SECOND;
 
     it.for(graphNames)("the %s graph gives Node's outputs", async (name, { skip }) => {
       if (adapter === undefined) return skip();
       await expectSameGraph("webgpu", name, BATCH);
     });
 
-    it("scenes are Node's, and no memory is left behind", { timeout: 120 * SECOND }, async ({ skip }) => {
+    it("scenes are Node's", { timeout: 600 * SECOND }, async ({ skip }) => {
+      if (adapter === undefined) return skip();
+      await call("load", SHIPPED, { device: "webgpu", worker: false });
+      const expected = await shipped.infer(images);
+      const enough = performance.now() + PATIENCE;
+      let compared = 0;
+      while (compared < 200 && (compared === 0 || performance.now() < enough)) {
+        const batch = images.slice(compared * 2500, (compared + 20) * 2500);
+        expectSameScenes(await call("infer", batch), expected.slice(compared, compared + 20));
+        compared += 20;
+      }
+      console.log(`scenes on WebGPU compared with Node's: ${compared} of 200`);
+      await call("dispose");
+    });
+
+    it("no memory is left behind", { timeout: 120 * SECOND }, async ({ skip }) => {
       if (adapter === undefined) return skip();
       const { device } = await call("load", SHIPPED, { device: "webgpu", worker: false });
       expect(device).toBe("webgpu");
-      expectSameScenes(await call("infer", few(BATCH)), await shipped.infer(few(BATCH)));
+      await call("infer", few(BATCH));
       await call("evidence", few(BATCH), 1);
       expect(await call("redraw", few(BATCH))).toBeLessThan(TOLERANCE);
       const buffers = await call("gpuBuffers");
@@ -459,7 +520,8 @@ describeInChromium("runtime-web", () => {
     it("come with their total progress, and are not fetched again", async () => {
       const path = await serveTiny("/kept");
       const sizes = Object.values((await readManifest()).files).map(({ size }) => size);
-      const total = sizes.reduce((a, b) => a + b, 0);
+      const runtime = await stat(join(onnxruntimeWeb, "ort-wasm-simd-threaded.wasm"));
+      const total = sizes.reduce((a, b) => a + b, runtime.size);
       const { progress } = await call("load", path, local);
       expect(progress.every(({ totalBytes }) => totalBytes === total)).toBe(true);
       expect(progress.at(-1)!.loadedBytes).toBe(total);
@@ -479,6 +541,29 @@ describeInChromium("runtime-web", () => {
       server.requests.length = 0;
       await call("load", path, { ...local, cache: false });
       expect(requestsOf(path)).toHaveLength(4);
+    });
+
+    it("of onnxruntime are part of the progress, piece by piece in a worker", async () => {
+      const other = await openPage(browser);
+      try {
+        const { progress } = await callIn(other, "load", await serveTiny("/counted"), { device: "wasm" });
+        const runtime = progress.filter(({ file }) => file === "ort-wasm-simd-threaded.wasm");
+        expect(runtime.length).toBeGreaterThan(2);
+        expect(progress.at(-1)!.loadedBytes).toBe(progress[0]!.totalBytes);
+        await callIn(other, "dispose");
+      } finally {
+        await other.close();
+      }
+    });
+
+    it("can be downloaded for later", async () => {
+      const path = await serveTiny("/later");
+      expect(await call("download", path)).toBe("tiny");
+      server.requests.length = 0;
+      await call("load", path, local);
+      expect(requestsOf(path)).toEqual(["config.json"]);
+      await call("dispose");
+      await expect(call("download", "/never-there")).rejects.toMatchObject({ name: "ModelFileError" });
     });
 
     it("are there without a network once they were loaded", async () => {
@@ -583,7 +668,8 @@ describeInChromium("runtime-web", () => {
       });
       const { encoder, decoder } = (await readManifest()).files;
       const others = encoder.size + decoder.size;
-      await expect(call("load", path, local, others + 1)).rejects.toMatchObject({ message: "enough" });
+      const runtime = await stat(join(onnxruntimeWeb, "ort-wasm-simd-threaded.wasm"));
+      await expect(call("load", path, local, runtime.size + others + 1)).rejects.toMatchObject({ message: "enough" });
       await expect.poll(() => closed).toBe(true);
     });
 

@@ -5,37 +5,34 @@
  * Every step is run with presence taken as 1. What the presence probabilities p_t say about the number of objects n is
  * read afterwards: q(n) = Π_{t≤n} p_t · (1 − p_{n+1}), and the scene of count n is the first n steps.
  */
+import { AttendedImage, stepValues } from "./attended-image.js";
 import type { AirConfig } from "./config.js";
-import { countProbabilities, logCountPrior, mapCount, sigmoid } from "./count.js";
-import { elboParts } from "./elbo.js";
+import type { GraphSession } from "./graph-run.js";
+import { sceneValueNames } from "./graphs.js";
 import { requireInteger } from "./integer-option.js";
 import { RandomStream } from "./random.js";
-import { EncodedImages, type InferenceSessions, type StepNoise, type StepOutputs } from "./recurrence.js";
-import type { Scene, SceneObject } from "./scene.js";
-import { boxFromZWhere, type ZWhere } from "./where.js";
+import { EncodedImages, type InferenceSessions, type StepNoise } from "./recurrence.js";
+import type { Scene } from "./scene.js";
+import { runScene } from "./scene-run.js";
+
+export { EARLY_STOP_TOLERANCE } from "./attended-image.js";
 
 /**
- * An image needs no further step once the probability R_t = p_1·…·p_t of as many objects as steps is below this. With it
- * the most probable count is decided too: some n < t has q(n) ≥ (1 − R_t)/t > R_t ≥ q(m) for every m ≥ t.
+ * So many images go through the graph of the whole loop together, if it is there: of more, those that are finished had
+ * better leave.
  */
-export const EARLY_STOP_TOLERANCE = 1e-4;
+const SCENE_GRAPH_BATCH = 4;
+const DEFAULT_BATCH = 64;
 
 /** Streams of a seed that inference draws from. */
 const LATENT_NOISE = 1001;
 const COUNT_DRAW = 1002;
 
-const STEP_OUTPUTS = ["presence_logit", "kl_where", "kl_what", "log_likelihood", "patch"] as const;
-/** What is read of each step, beside the glimpse. */
-const READ = [
-  "presence_logit",
-  "next_z_where",
-  "next_z_what",
-  "patch",
-  "next_canvas",
-  "kl_where",
-  "kl_what",
-  "log_likelihood",
-] as const;
+/** Of the step graph's outputs, what is read beside the next state. */
+const STEP_OUTPUTS = sceneValueNames.filter((name) => !name.startsWith("next_"));
+
+/** Images leave a batch when so large a share of it needs no further step: to leave, the state of all others is copied. */
+const LEAVING_SHARE = 1 / 8;
 
 export interface InferenceOptions {
   /**
@@ -48,7 +45,7 @@ export interface InferenceOptions {
   /** Most objects T to look for; the model's `maxSteps` by default. The recurrence may run for longer than it was trained. */
   readonly steps?: number | undefined;
   /**
-   * Stop when no image of the batch has an object left, true by default. It never changes counts or objects. The rest
+   * Stop with an image when it has no object left, true by default. It never changes counts or objects. The rest
    * of q, R_t < {@link EARLY_STOP_TOLERANCE} for n ≥ t, is put on n = t: a posterior like any other, so that the bound
    * stays a bound; `elbo` moves by about R_t times the nats between the counts. Evaluations should say false.
    */
@@ -85,12 +82,6 @@ export interface StepReport {
   readonly logLikelihood: Float32Array;
 }
 
-interface Step extends Omit<StepReport, "glimpse" | "kl"> {
-  /** `[B]`, nats. */
-  readonly klWhere: Float32Array;
-  readonly klWhat: Float32Array;
-}
-
 interface BatchOptions extends Pick<InferenceOptions, "onStep" | "signal"> {
   readonly mode: "mean" | "sample";
   readonly seed: number;
@@ -114,7 +105,7 @@ export async function inferScenes(
     seed = 0,
     steps = config.maxSteps,
     earlyStop = true,
-    batchSize = 64,
+    batchSize = DEFAULT_BATCH,
     ...rest
   }: InferenceOptions = {},
 ): Promise<Scene[]> {
@@ -134,127 +125,120 @@ export async function inferScenes(
   return scenes;
 }
 
+/** Whether a call with so many images would use the graph of the whole loop for its first batch. */
+export function usesSceneGraph(images: number, { batchSize = DEFAULT_BATCH, onStep }: InferenceOptions): boolean {
+  return Math.min(images, batchSize) <= SCENE_GRAPH_BATCH && onStep === undefined;
+}
+
 async function inferBatch(
   sessions: InferenceSessions,
   config: AirConfig,
   images: Float32Array,
   firstImage: number,
-  { mode, seed, maxSteps, earlyStop, onStep, signal }: BatchOptions,
+  options: BatchOptions,
 ): Promise<Scene[]> {
-  const imageLength = config.channels * config.imageSize ** 2;
-  const batch = images.length / imageLength;
+  const { mode, seed, maxSteps, earlyStop, signal } = options;
+  const size = images.length / (config.channels * config.imageSize ** 2);
+  const attended = Array.from({ length: size }, (_, i) => {
+    const countDraw = mode === "sample" ? new RandomStream(seed, COUNT_DRAW, firstImage + i).uniform() : undefined;
+    return new AttendedImage(countDraw, earlyStop);
+  });
   signal?.throwIfAborted();
+  const batch = { config, images, firstImage, attended };
+  const emptyLogLikelihood =
+    sessions.scene && usesSceneGraph(size, options)
+      ? await attendAtOnce(sessions.scene, batch, options)
+      : await attendStepByStep(sessions, batch, options);
+  signal?.throwIfAborted();
+  return attended.map((image, i) => image.scene(config, emptyLogLikelihood[i]!, maxSteps));
+}
+
+interface Batch {
+  readonly config: AirConfig;
+  /** `[B, C, S, S]` */
+  readonly images: Float32Array;
+  readonly firstImage: number;
+  /** To be given their steps, `[B]`. */
+  readonly attended: readonly AttendedImage[];
+}
+
+/** Runs the steps that the images need; gives their empty canvases' log-likelihood. */
+async function attendStepByStep(
+  sessions: InferenceSessions,
+  { config, images, firstImage, attended }: Batch,
+  { mode, seed, maxSteps, onStep, signal }: BatchOptions,
+): Promise<Float32Array> {
   const encoded = await EncodedImages.encode(sessions, config, images, firstImage);
   const trajectory = encoded.start();
   const outputs = onStep ? [...STEP_OUTPUTS, "glimpse"] : STEP_OUTPUTS;
-  /** R_t of every image. */
-  const remaining = new Float64Array(batch).fill(1);
-  /** A draw from q(n) is the number of steps whose R_t exceeds one uniform number, so it needs no later steps than those. */
-  const countDraws = mode === "sample" ? drawUniform(seed, firstImage, batch) : undefined;
-  const drawnCounts = new Uint32Array(batch);
-
-  const steps: Step[] = [];
+  /** Of the images that are still in the batch, their places in it as it was. */
+  let rows = [...attended.keys()];
   try {
-    while (steps.length < maxSteps) {
+    for (let step = 1; step <= maxSteps; step++) {
       signal?.throwIfAborted();
-      const step = steps.length + 1;
-      const noise = mode === "sample" ? drawNoise(seed, step, config.zWhatSize, firstImage, batch) : undefined;
+      const noise = mode === "sample" ? newNoise(1, rows.length, config.zWhatSize) : undefined;
+      if (noise) rows.forEach((image, row) => void drawNoise(noise, row, seed, firstImage + image, step));
       const results = await trajectory.step(outputs, noise);
-      const done = await readStep(results, firstImage);
-      steps.push(done);
+      const values = stepValues(await results.readAll(sceneValueNames));
+      rows.forEach((image, row) => void attended[image]!.add(values, row));
       if (onStep) {
-        const { klWhere, klWhat, ...report } = done;
+        const { klWhere, klWhat, ...report } = values;
         const kl = Float64Array.from(klWhere, (where, i) => where + klWhat[i]!);
-        await onStep({ ...report, kl, glimpse: await results.read("glimpse") });
+        await onStep({ ...report, step, firstImage, kl, glimpse: await results.read("glimpse") });
       }
 
-      let undecided = 0;
-      for (let i = 0; i < batch; i++) {
-        remaining[i]! *= done.presence[i]!;
-        const drawnPresent = countDraws !== undefined && countDraws[i]! < remaining[i]!;
-        if (drawnPresent) drawnCounts[i] = step;
-        if (drawnPresent || remaining[i]! >= EARLY_STOP_TOLERANCE) undecided++;
+      const staying = [...rows.keys()].filter((row) => attended[rows[row]!]!.needsStep);
+      if (staying.length === 0) break;
+      // A report is of the whole batch.
+      if (trajectory.canNarrow && !onStep && staying.length <= (1 - LEAVING_SHARE) * rows.length) {
+        trajectory.narrow(staying);
+        rows = staying.map((row) => rows[row]!);
       }
-      if (earlyStop && undecided === 0) break;
     }
   } finally {
     trajectory.dispose();
     encoded.dispose();
   }
-  signal?.throwIfAborted();
-
-  const logPrior = logCountPrior(config.prior.presence, maxSteps);
-  return Array.from({ length: batch }, (_, i) => {
-    // After an early stop this is the truncated q(0..t), with all that is left on n = t.
-    const q = countProbabilities(steps.map(({ presence }) => presence[i]!));
-    const count = mode === "sample" ? drawnCounts[i]! : mapCount(q);
-    return {
-      count,
-      countProbabilities: [...q, ...new Array<number>(maxSteps - steps.length).fill(0)],
-      objects: readObjects(steps.slice(0, count), i, config),
-      reconstruction: count > 0 ? row(steps[count - 1]!.canvas, i, imageLength) : new Float32Array(imageLength),
-      elbo: elboParts({
-        countProbabilities: q,
-        logCountPrior: logPrior,
-        logLikelihoods: [encoded.emptyLogLikelihood[i]!, ...steps.map(({ logLikelihood }) => logLikelihood[i]!)],
-        klWhere: steps.map(({ klWhere }) => klWhere[i]!),
-        klWhat: steps.map(({ klWhat }) => klWhat[i]!),
-      }).elbo,
-      steps: steps.length,
-    };
-  });
+  return encoded.emptyLogLikelihood;
 }
 
-async function readStep({ step, readAll }: StepOutputs, firstImage: number): Promise<Step> {
-  const values = await readAll(READ);
-  return {
-    step,
-    firstImage,
-    presence: Float64Array.from(values.presence_logit, sigmoid),
-    zWhere: values.next_z_where,
-    zWhat: values.next_z_what,
-    patch: values.patch,
-    canvas: values.next_canvas,
-    klWhere: values.kl_where,
-    klWhat: values.kl_what,
-    logLikelihood: values.log_likelihood,
-  };
-}
-
-/** One uniform number per image. */
-function drawUniform(seed: number, firstImage: number, batch: number): Float64Array {
-  return Float64Array.from({ length: batch }, (_, i) => new RandomStream(seed, COUNT_DRAW, firstImage + i).uniform());
-}
-
-function drawNoise(seed: number, step: number, zWhatSize: number, firstImage: number, batch: number): StepNoise {
-  const where = new Float32Array(batch * 3);
-  const what = new Float32Array(batch * zWhatSize);
-  for (let i = 0; i < batch; i++) {
-    const stream = new RandomStream(seed, LATENT_NOISE, firstImage + i, step);
-    stream.fillNormal(where.subarray(3 * i, 3 * (i + 1)));
-    stream.fillNormal(what.subarray(zWhatSize * i, zWhatSize * (i + 1)));
+/** The same by the graph of the whole loop. */
+async function attendAtOnce(
+  scene: GraphSession,
+  { config, images, firstImage, attended }: Batch,
+  { mode, seed, maxSteps }: BatchOptions,
+): Promise<Float32Array> {
+  const size = attended.length;
+  const noise = newNoise(maxSteps, size, config.zWhatSize);
+  if (mode === "sample") {
+    for (let step = 1; step <= maxSteps; step++) {
+      for (let i = 0; i < size; i++) drawNoise(noise, (step - 1) * size + i, seed, firstImage + i, step);
+    }
   }
-  return { where, what };
-}
-
-/** The objects that `steps` found in the batch's image `i`. */
-function readObjects(steps: readonly Step[], i: number, config: AirConfig): SceneObject[] {
-  const patchLength = config.channels * config.objectSize ** 2;
-  let presence = 1;
-  return steps.map((step) => {
-    presence *= step.presence[i]!;
-    const zWhere: ZWhere = [step.zWhere[3 * i]!, step.zWhere[3 * i + 1]!, step.zWhere[3 * i + 2]!];
-    return {
-      presence,
-      box: boxFromZWhere(zWhere, config.imageSize),
-      zWhere,
-      zWhat: row(step.zWhat, i, config.zWhatSize),
-      patch: row(step.patch, i, patchLength),
-    };
+  const stopBelow = Float32Array.from(attended, (image) => image.stopBelow);
+  const { emptyLogLikelihood, steps } = await runScene(scene, config, {
+    images,
+    noise,
+    stopBelow,
+    maxSteps,
+    firstImage,
   });
+  for (const values of steps) attended.forEach((image, i) => void image.add(values, i));
+  return emptyLogLikelihood;
 }
 
-/** Row `i` of a `[B, length]` array, copied: a view would keep the whole batch in memory for one scene. */
-function row(data: Float32Array, i: number, length: number): Float32Array {
-  return data.slice(i * length, (i + 1) * length);
+type OwnNoise = Readonly<Record<keyof StepNoise, Float32Array<ArrayBuffer>>>;
+
+/** Zero noise of so many steps over a batch: that of posterior means. */
+function newNoise(steps: number, batch: number, zWhatSize: number): OwnNoise {
+  return { where: new Float32Array(steps * batch * 3), what: new Float32Array(steps * batch * zWhatSize) };
+}
+
+/** Draws the noise of one step of an image into row `row`. */
+function drawNoise({ where, what }: OwnNoise, row: number, seed: number, image: number, step: number): void {
+  const rows = where.length / 3;
+  const zWhatSize = what.length / rows;
+  const stream = new RandomStream(seed, LATENT_NOISE, image, step);
+  stream.fillNormal(where.subarray(3 * row, 3 * (row + 1)));
+  stream.fillNormal(what.subarray(zWhatSize * row, zWhatSize * (row + 1)));
 }

@@ -17,6 +17,22 @@ import type { AirConfig } from "./config.js";
 export const graphNames = ["encoder", "step", "decoder"] as const;
 export type GraphName = (typeof graphNames)[number];
 
+/** Inputs of the step graph that its `next_…` outputs feed; all zero before the first step. */
+export const stateNames = ["hidden", "cell", "z_where", "z_what", "canvas"] as const;
+
+/** Outputs of the step graph that scenes are made of. */
+export const sceneValueNames = [
+  "presence_logit",
+  "next_z_where",
+  "next_z_what",
+  "patch",
+  "next_canvas",
+  "kl_where",
+  "kl_what",
+  "log_likelihood",
+] as const;
+export type SceneValueName = (typeof sceneValueNames)[number];
+
 export type GraphSignature = {
   readonly inputs: Readonly<Record<string, readonly number[]>>;
   readonly outputs: Readonly<Record<string, readonly number[]>>;

@@ -1,4 +1,9 @@
-export * from "./attention-loop.js";
+export {
+  EARLY_STOP_TOLERANCE,
+  type InferenceOptions,
+  inferScenes,
+  type StepReport,
+} from "./attention-loop.js";
 export * from "./box-matching.js";
 export * from "./config.js";
 export * from "./count.js";
@@ -10,9 +15,12 @@ export * from "./images.js";
 export * from "./importance-weights.js";
 export { requireInteger } from "./integer-option.js";
 export * from "./loaded-model.js";
+export * from "./loading.js";
 export * from "./manifest.js";
+export { probeModel } from "./probe-model.js";
 export * from "./random.js";
 export type { InferenceSessions } from "./recurrence.js";
 export * from "./scene.js";
 export * from "./scene-drawing.js";
+export { sceneGraph } from "./scene-graph.js";
 export * from "./where.js";

@@ -4,7 +4,7 @@
  * devices) is each runtime's own; from here on they are the same.
  */
 import type { InferenceSession } from "onnxruntime-common";
-import { type InferenceOptions, inferScenes } from "./attention-loop.js";
+import { type InferenceOptions, inferScenes, usesSceneGraph } from "./attention-loop.js";
 import type { AirConfig } from "./config.js";
 import { type EvidenceOptions, estimateEvidence, type ImageEvidence } from "./evidence.js";
 import type { GraphSession } from "./graph-run.js";
@@ -14,7 +14,14 @@ import type { Manifest } from "./manifest.js";
 import type { DecodedScene, Scene, SceneLatents } from "./scene.js";
 import { type DecodeOptions, decodeScenes, samplePrior, withPresencePrior } from "./scene-drawing.js";
 
-export type ModelSessions = Readonly<Record<GraphName, GraphSession & Pick<InferenceSession, "release">>>;
+type OpenGraph = GraphSession & Pick<InferenceSession, "release">;
+export type ModelSessions = Readonly<Record<GraphName, OpenGraph>>;
+
+/**
+ * The graph of the whole loop ({@link sceneGraph}): calls with few images are faster by it. As it takes longer to open than
+ * such a call, it is opened for the second of them.
+ */
+export type SceneOpener = () => Promise<OpenGraph | undefined>;
 
 export interface SampleOptions extends DecodeOptions {
   /** Scene i depends on (seed, i) only; 0 by default. */
@@ -35,15 +42,23 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   readonly device: Device;
   readonly manifest: Manifest;
   readonly #sessions: ModelSessions;
+  #openScene: SceneOpener | undefined;
+  #scene: Promise<OpenGraph | undefined> | undefined;
+  #hadSmallCall = false;
   /** Calls that have not settled. */
   readonly #running = new Set<Promise<unknown>>();
   #disposal: Promise<void> | undefined;
 
-  /** Takes over `sessions`: {@link dispose} releases them. */
-  constructor(manifest: Manifest, sessions: ModelSessions, device: Device) {
+  /**
+   * Takes over `sessions`: {@link dispose} releases them.
+   *
+   * @param openScene called at most once; without it, or if it gives none, every call goes step by step
+   */
+  constructor(manifest: Manifest, sessions: ModelSessions, device: Device, openScene?: SceneOpener) {
     this.manifest = manifest;
     this.device = device;
     this.#sessions = sessions;
+    this.#openScene = openScene;
   }
 
   get config(): AirConfig {
@@ -59,9 +74,13 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
    * @throws {ModelDisposedError} after `dispose()`
    */
   infer(images: ImageInput, options: InferenceOptions = {}): Promise<Scene[]> {
-    return this.#use(async () =>
-      inferScenes(this.#sessions, this.config, toImageBatch(images, this.config, this.manifest.normalisation), options),
-    );
+    return this.#use(async () => {
+      const batch = toImageBatch(images, this.config, this.manifest.normalisation);
+      const { channels, imageSize } = this.config;
+      const isSmall = usesSceneGraph(batch.length / (channels * imageSize ** 2), options);
+      const sessions = { ...this.#sessions, scene: isSmall ? await this.#sceneGraph() : undefined };
+      return inferScenes(sessions, this.config, batch, options);
+    });
   }
 
   /**
@@ -126,8 +145,22 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
     }
   }
 
+  async #sceneGraph(): Promise<GraphSession | undefined> {
+    if (this.#hadSmallCall && this.#openScene) {
+      this.#scene = this.#openScene();
+      // What it was made of can be forgotten.
+      this.#openScene = undefined;
+    }
+    this.#hadSmallCall = true;
+    return this.#scene;
+  }
+
   async #release(): Promise<void> {
     await Promise.allSettled(this.#running);
-    await Promise.all(Object.values(this.#sessions).map((session) => session.release()));
+    this.#openScene = undefined;
+    const scene = await this.#scene?.catch(() => undefined);
+    await Promise.all(
+      [...Object.values(this.#sessions), ...(scene ? [scene] : [])].map((session) => session.release()),
+    );
   }
 }

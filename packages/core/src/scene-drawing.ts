@@ -87,7 +87,8 @@ async function decodeBatch(
       disposeTensors(held);
       held = results;
       canvas = feedable(results.next_canvas!);
-      const { next_canvas, patch } = await graph.readAll(results, ["next_canvas", "patch"], { firstImage });
+      const placeOf = (row: number) => ({ image: firstImage + row });
+      const { next_canvas, patch } = await graph.readAll(results, ["next_canvas", "patch"], placeOf);
       canvasValues = next_canvas;
       scenes.forEach((scene, i) => {
         const object = scene.objects[slot];

@@ -1,3 +1,4 @@
+import type { Tensor } from "onnxruntime-common";
 import { describe, expect, it } from "vitest";
 import { EARLY_STOP_TOLERANCE, inferScenes, type StepReport } from "../src/attention-loop.js";
 import { GraphOutputError } from "../src/graph-run.js";
@@ -106,14 +107,49 @@ describe("inferScenes", () => {
     expect(usual).toMatchObject({ count: 0, steps: 1 });
   });
 
-  it("runs one step more than the image with most objects needs", async () => {
+  it("runs one step more for an image than it has objects, whatever is beside it", async () => {
     const stepsOf = async (...images: Float32Array[]): Promise<number[]> =>
       (await inferScenes(toySessions(), toyConfig, toyBatch(images))).map(({ steps }) => steps);
     expect(await stepsOf(toyImage(0))).toEqual([1]);
-    expect(await stepsOf(toyImage(0), toyImage(1))).toEqual([2, 2]);
+    expect(await stepsOf(toyImage(0), toyImage(1))).toEqual([1, 2]);
     expect(await stepsOf(toyImage(0.4))).toEqual([2]);
     expect(await stepsOf(toyImage(1, 1, 1))).toEqual([3]);
   });
+
+  it("lets images leave the batch when they are finished", async () => {
+    const images = toyBatch([toyImage(1), toyImage(0), toyImage(1, 1), toyImage(0), toyImage(1, 1, 1)]);
+    const sessions = toySessions();
+    const scenes = await inferScenes(sessions, toyConfig, images, { steps: 4 });
+    expect(sessions.step.runs.map(({ batch }) => batch)).toEqual([5, 3, 2, 1]);
+    expect(scenes.map(({ steps }) => steps)).toEqual([2, 1, 3, 1, 4]);
+    for (const mode of ["mean", "sample"] as const) {
+      const many = toyBatch(manyImages(40));
+      const together = await inferScenes(toySessions(), toyConfig, many, { mode, seed: 2 });
+      expect(await inferScenes(toySessions(), toyConfig, many, { mode, seed: 2, batchSize: 1 })).toEqual(together);
+    }
+  });
+
+  it("keeps a batch that hardly any image could leave", async () => {
+    const sessions = toySessions();
+    await inferScenes(sessions, toyConfig, toyBatch([toyImage(0), ...new Array(9).fill(toyImage(1, 1, 1))]));
+    expect(sessions.step.runs.map(({ batch }) => batch)).toEqual([10, 10, 10]);
+  });
+
+  it.each(["it is reported", "the device holds it"])(
+    "keeps a batch together if %s, to the same scenes",
+    async (why) => {
+      const images = toyBatch(manyImages(20));
+      const sessions = toySessions();
+      const step = Object.assign(
+        sessions.step,
+        why === "the device holds it" ? { resident: (each: Tensor) => each } : {},
+      );
+      const onStep = why === "it is reported" ? () => {} : undefined;
+      const scenes = await inferScenes({ ...sessions, step }, toyConfig, images, { onStep });
+      expect(new Set(step.runs.map(({ batch }) => batch))).toEqual(new Set([20]));
+      expect(scenes).toEqual(await inferScenes(toySessions(), toyConfig, images));
+    },
+  );
 
   it("looks for more objects than the model was trained for, if asked", async () => {
     const [scene] = await inferScenes(toySessions(), toyConfig, toyImage(1, 1, 1, 1, 1), { steps: 6 });
@@ -219,6 +255,14 @@ describe("inferScenes", () => {
     );
     const images = toyBatch([toyImage(1), toyImage(1), toyImage(1), toyImage(0.75)]);
     await expect(inferScenes(sessions, toyConfig, images, { batchSize: 2 })).rejects.toThrow("for image 3 at step 1");
+  });
+
+  it("numbers a broken image by its place in the call after others have left", async () => {
+    const sessions = toySessions((outputs, step) =>
+      step === 2 && outputs.presence_logit![0] === toyLogit(0.75) ? { ...outputs, kl_where: [Number.NaN] } : outputs,
+    );
+    const images = toyBatch([toyImage(1), toyImage(0), toyImage(0), toyImage(1, 0.75)]);
+    await expect(inferScenes(sessions, toyConfig, images)).rejects.toThrow("for image 3 at step 2");
   });
 
   it("says which output has a wrong shape", async () => {

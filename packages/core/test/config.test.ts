@@ -49,7 +49,10 @@ describe("parseAirConfig", () => {
     [{ embeddingSize: -1 }, "embeddingSize"],
     [{ convolution: { kernel: 9, stride: 2, channels: [] } }, "convolution.channels"],
     [{ imagePooling: 5, convolution: { kernel: 11, stride: 1, channels: [8] } }, "kernel must not exceed the side"],
-    [{ recurrentInput: "remainder", convolution: { kernel: 3, stride: 1, channels: [8] } }, "needs recurrentInput image"],
+    [
+      { recurrentInput: "remainder", convolution: { kernel: 3, stride: 1, channels: [8] } },
+      "needs recurrentInput image",
+    ],
     [{ prior: { presence: 0 } }, "prior.presence"],
     [{ prior: { presence: 1 } }, "prior.presence"],
     [{ prior: { whereStd: [0.2, 1, 0] } }, "prior.whereStd.2"],

@@ -1,6 +1,14 @@
 /** Example images and stamps for a model, from the project's own generators: the same at every build, without a download. */
-import type { Manifest } from "@air-onnx/core";
-import { generateScenes, multiDsprites64, multiMnist64, multiStrokes, type SceneGenerator } from "@air-onnx/train";
+import { intersectionOverUnion, type Manifest } from "@air-onnx/core";
+import {
+  generateScenes,
+  multiDsprites64,
+  multiMnist64,
+  multiStrokes,
+  type SceneGenerator,
+  type SceneSet,
+  trueBoxes,
+} from "@air-onnx/train";
 import { fitImage } from "../src/image-fit.js";
 import type { Raster } from "../src/raster.js";
 import type { SampleSet } from "../src/sample-set.js";
@@ -18,13 +26,21 @@ export async function sampleImages({ model, training }: Manifest): Promise<Sampl
   const { imageSize, channels } = generator;
   const scenes = await generateScenes(generator, IMAGES);
   const length = channels * imageSize ** 2;
+  // A page does not open with two objects that a person could not tell apart.
+  const indices = Array.from({ length: IMAGES }, (_, i) => i);
+  const order = [false, true].flatMap((wanted) => indices.filter((i) => overlaps(scenes, i) === wanted));
   return {
-    images: Array.from({ length: IMAGES }, (_, i) => ({
+    images: order.map((i) => ({
       raster: interleave(scenes.images.subarray(i * length, (i + 1) * length), imageSize, channels),
       count: scenes.counts[i]!,
     })),
     stamps: Array.from({ length: STAMPS }, (_, i) => stamp(generator, IMAGES + i)),
   };
+}
+
+function overlaps(scenes: SceneSet, index: number): boolean {
+  const boxes = trueBoxes(scenes, index);
+  return boxes.some((box, i) => boxes.slice(i + 1).some((other) => intersectionOverUnion(box, other) > 0));
 }
 
 function generatorOf(dataset: string): SceneGenerator | undefined {

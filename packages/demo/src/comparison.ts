@@ -1,6 +1,6 @@
 /** The same images on WebAssembly and on WebGPU: how long they take, and whether they agree. */
 import type { Scene } from "@air-onnx/core";
-import { AirModel, type Device } from "@air-onnx/runtime-web";
+import { AirModel, type Device, listDevices } from "@air-onnx/runtime-web";
 import { byId, make } from "./elements.js";
 import { median } from "./pace.js";
 import type { Raster } from "./raster.js";
@@ -28,7 +28,9 @@ export async function compareDevices(modelUrl: URL, images: readonly Raster[]): 
   const body = byId("compare-rows", HTMLElement);
   const rows: HTMLElement[] = [];
   let first: Measurement | undefined;
-  for (const [device, name] of devices) {
+  const software = new Set((await listDevices()).filter((each) => each.software).map((each) => each.device));
+  for (const [device, plainName] of devices) {
+    const name = software.has(device) ? `${plainName}, in software` : plainName;
     status.textContent = `Measuring ${name}…`;
     try {
       const measured = await measure(modelUrl, device, images);

@@ -3,6 +3,7 @@ import type { SceneObject } from "@air-onnx/core";
 import { type Brush, brushRadius, inkSegment, type Point } from "./brush.js";
 import { byId, make, makeSvg, resizeChildren, setAttributes } from "./elements.js";
 import { paintPlanes, placeRect, showBoxes } from "./picture-view.js";
+import { listenToArrows, markRadio } from "./radio-row.js";
 import {
   blankRaster,
   type Colour,
@@ -66,6 +67,8 @@ export class DrawingSurface {
     });
     this.#surface.tabIndex = 0;
     this.#overlay.append(this.#boxes, this.#guide, this.#cursor);
+    listenToArrows(this.#colourRow);
+    listenToArrows(this.#stampRow);
     this.#listenToPointer();
     this.#surface.addEventListener("keydown", (event) => this.#pressKey(event));
     this.#surface.addEventListener("blur", () => {
@@ -106,10 +109,10 @@ export class DrawingSurface {
   setStamps(stamps: readonly Raster[]): void {
     this.#stamps = stamps;
     this.#stamp = 0;
-    const radio = document.querySelector<HTMLInputElement>('input[name="tool"][value="stamp"]')!;
-    radio.disabled = stamps.length === 0;
-    if (stamps.length === 0 && radio.checked)
-      document.querySelector<HTMLInputElement>('input[value="pen"]')!.checked = true;
+    const tool = (value: string) => document.querySelector<HTMLInputElement>(`input[name="tool"][value="${value}"]`)!;
+    tool("stamp").disabled = stamps.length === 0;
+    // Digits are drawn; sprites are hard to draw, and easily dropped.
+    tool(this.#form.channels === 3 && stamps.length > 0 ? "stamp" : "pen").checked = true;
     this.#showChoices();
   }
 
@@ -282,7 +285,6 @@ export class DrawingSurface {
     const buttons = resizeChildren(this.#colourRow, pens.length, (i) => {
       const [name, colour] = pens[i]!;
       const button = make("button", { type: "button", title: name });
-      button.setAttribute("role", "radio");
       button.setAttribute("aria-label", name);
       // As an attribute of SVG: a strict content security policy allows no style attributes.
       const disc = makeSvg("rect", { width: 1, height: 1, fill: `rgb(${colour.join(" ")})` });
@@ -294,7 +296,7 @@ export class DrawingSurface {
       return button;
     });
     buttons.forEach((button, i) => {
-      button.setAttribute("aria-checked", String(i === this.#pen));
+      markRadio(button as HTMLElement, i === this.#pen);
     });
   }
 }

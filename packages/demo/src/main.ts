@@ -9,7 +9,7 @@ import { fitImage } from "./image-fit.js";
 import { listenForPictures, readPicture } from "./image-source.js";
 import { LatestOnly } from "./latest-only.js";
 import type { ModelEntry } from "./model-list.js";
-import { startOffline } from "./offline.js";
+import { keepModels, keepRuntime, onceControlled, startOffline } from "./offline.js";
 import { PaceMeter } from "./pace.js";
 import {
   decodeRaster,
@@ -31,7 +31,7 @@ import { StoryView } from "./story-view.js";
 import { showThumbnails } from "./thumbnails.js";
 import { type Inference, type TracedStep, traceStep } from "./trace.js";
 import { WhatWalk } from "./what-walk.js";
-import { bytesInWords, countObjects } from "./words.js";
+import { bytesInWords, countObjects, percent } from "./words.js";
 
 type DeviceChoice = Device | "auto";
 
@@ -57,6 +57,9 @@ class Page {
   readonly #follow = byId("follow", HTMLButtonElement);
   readonly #dreamCount = byId("dream-count", HTMLInputElement);
   readonly #compare = byId("compare", HTMLButtonElement);
+  readonly #about = byId("about-model", HTMLElement);
+  readonly #notices = byId("notices", HTMLElement);
+  readonly #keep = byId("keep", HTMLButtonElement);
   readonly #reading = new Reading();
   readonly #story = new StoryView();
   readonly #surface = new DrawingSurface(() => this.#drawingChanged());
@@ -93,6 +96,10 @@ class Page {
         make("option", { value: name, textContent: `${name} (${bytesInWords(bytes)})` }),
       ),
     );
+    onceControlled(() => {
+      this.#keep.hidden = false;
+      this.#keepRuntime();
+    });
     await this.#followLink();
   }
 
@@ -118,6 +125,9 @@ class Page {
     byId("feed-back", HTMLButtonElement).addEventListener("click", () => this.#run(this.#lookAtScene()));
     byId("copy-link", HTMLButtonElement).addEventListener("click", () => this.#run(this.#copyLink()));
     this.#compare.addEventListener("click", () => this.#run(this.#compareDevices()));
+    this.#keep.addEventListener("click", () => this.#run(this.#keepModels()));
+    // Who installs the page means to have all of it.
+    addEventListener("appinstalled", () => this.#run(this.#keepModels()));
     listenForPictures(byId("upload", HTMLButtonElement), byId("file", HTMLInputElement), (file) =>
       this.#run(this.#openPicture(file)),
     );
@@ -143,6 +153,7 @@ class Page {
     clearAlert();
     this.#entry = entry;
     this.#modelSelect.value = entry.name;
+    this.#about.textContent = aboutModel(entry);
     this.#inference = undefined;
     this.#edited = false;
     this.#follow.hidden = true;
@@ -188,6 +199,10 @@ class Page {
           if (loading.signal.aborted) return;
           this.#progress.value = loadedBytes / totalBytes;
           this.#statusText.textContent = `${bytesInWords(loadedBytes)} of ${bytesInWords(totalBytes)}`;
+          if (loadedBytes < totalBytes) return;
+          // Compiling takes a while, of which nothing is known.
+          this.#progress.removeAttribute("value");
+          this.#statusText.textContent = "Starting…";
         },
       });
       if (loading.signal.aborted) {
@@ -209,9 +224,11 @@ class Page {
     clearAlert();
     this.#progress.hidden = true;
     this.#loading.hidden = true;
-    this.#statusText.title = notices.join("\n");
+    this.#notices.textContent = notices.join(" ");
+    this.#notices.hidden = notices.length === 0;
     this.#statusText.textContent = `Runs on ${deviceName(model.device)}`;
     this.#surface.setObjectSide(objectSide(model.config));
+    if (!this.#keep.hidden) this.#keepRuntime();
     this.#run(this.#warmUp().then(() => this.#showDreams()));
   }
 
@@ -312,9 +329,12 @@ class Page {
   async #dream(): Promise<void> {
     const opened = this.#opened;
     if (!opened) return;
-    const count = Math.min(Math.max(Math.round(this.#dreamCount.valueAsNumber || 0), 0), 9);
     const seed = Math.floor(Math.random() * 2 ** 32);
-    const [scene] = await opened.model.sample(1, { seed, count });
+    const wanted = this.#dreamCount.valueAsNumber;
+    const count = Number.isNaN(wanted) ? undefined : Math.min(Math.max(Math.round(wanted), 0), 9);
+    // Training is under a prior that hardly expects objects; the fitted one expects those that there were.
+    const presencePrior = opened.model.manifest.metrics.presencePriorFitted;
+    const [scene] = await opened.model.sample(1, { seed, count, presencePrior });
     if (!scene || this.#opened !== opened) return;
     const { config } = opened.model;
     this.#editor.show(snapScene(scene, config), config);
@@ -377,6 +397,33 @@ class Page {
     }
   }
 
+  /** So that what was opened opens again without a network; if it cannot be, the page is no worse now. */
+  #keepRuntime(): void {
+    const device = this.#opened?.model.device;
+    if (device) keepRuntime(device).catch((error: unknown) => console.info("Not kept for offline use:", error));
+  }
+
+  async #keepModels(): Promise<void> {
+    const kept = byId("kept", HTMLElement);
+    this.#keep.disabled = true;
+    try {
+      await keepRuntime(this.#opened?.model.device ?? "wasm");
+      await keepModels(
+        this.#models.map(({ url }) => siteUrl(url)),
+        (bytes) => {
+          const total = this.#models.reduce((sum, entry) => sum + entry.bytes, 0);
+          kept.textContent = `${bytesInWords(bytes)} of ${bytesInWords(total)}`;
+        },
+      );
+      kept.textContent = "Kept. This page works without a network now, with all its models.";
+    } catch (error) {
+      kept.textContent = "";
+      throw error;
+    } finally {
+      this.#keep.disabled = false;
+    }
+  }
+
   #showPace(): void {
     const opened = this.#opened;
     const pace = this.#pace.read(performance.now());
@@ -416,6 +463,14 @@ class Page {
       copied.textContent = "The browser did not allow it; the link is in the address bar.";
     }
   }
+}
+
+/** What a model takes and how well it counts. */
+function aboutModel({ imageSize, channels, maxSteps, countAccuracy }: ModelEntry): string {
+  const images = `${imageSize}×${imageSize} pixels${channels === 3 ? " in colour" : ""}, up to ${countObjects(maxSteps)}`;
+  return countAccuracy === undefined
+    ? `${images}.`
+    : `${images}; ${percent(countAccuracy)} of unseen images counted right.`;
 }
 
 /** The side of the windows that the model expects, pixels. */

@@ -1,6 +1,7 @@
 /** A row of small pictures to choose from. */
 import { make, resizeChildren } from "./elements.js";
 import { paintPlanes } from "./picture-view.js";
+import { markRadio } from "./radio-row.js";
 import { canvasFromRaster, type Raster } from "./raster.js";
 
 export interface Thumbnail {
@@ -25,10 +26,7 @@ export function showThumbnails(
     button.setAttribute("aria-label", label);
     button.title = label;
     button.onclick = () => onChoose(i);
-    if (selected !== undefined) {
-      button.setAttribute("role", "radio");
-      button.setAttribute("aria-checked", String(i === selected));
-    }
+    if (selected !== undefined) markRadio(button, i === selected);
     paintPlanes(button.firstElementChild as HTMLCanvasElement, canvasFromRaster(raster), raster.channels);
   });
 }

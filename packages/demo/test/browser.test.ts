@@ -204,12 +204,20 @@ describeInChromium("the demo", () => {
   it("works without a network after the first visit", PATIENT, async () => {
     await open();
     await page.evaluate("navigator.serviceWorker.ready.then(() => undefined)");
+    await page.click("#keep");
+    await expect.poll(() => page.locator("#kept").textContent(), { timeout: 20_000 }).toMatch(/^Kept\./);
     await server.stop();
     await page.goto("about:blank");
     await page.goto(`${origin}${PATH}`);
     await expect.poll(() => count().textContent(), { timeout: 30_000 }).toBe("2 objects");
     await page.click("#clear");
     await expect.poll(() => count().textContent()).toBe("No objects");
+    // A model that was never opened.
+    await page.selectOption("#model", "tiny-rgb");
+    await expect.poll(() => page.locator("#bars li").count()).toBe(3);
+    await expect
+      .poll(() => page.locator("#notices").textContent(), { timeout: 20_000 })
+      .toMatch(/tiny-rgb.*as it was downloaded before/);
     expect(await page.locator("#alert:not([hidden])").allTextContents()).toEqual([]);
   });
 
@@ -219,8 +227,11 @@ describeInChromium("the demo", () => {
     await expect.poll(() => page.locator("#status-text").textContent(), { timeout: 20_000 }).not.toMatch(/Loading|of/);
     await expect.poll(() => page.locator("#bars li").count()).toBe(3);
     await page.click("#clear");
-    await page.locator('input[name="tool"][value="stamp"]').focus();
-    await page.keyboard.press("Space");
+    expect(await page.locator('input[name="tool"][value="stamp"]').isChecked(), "sprites are hard to draw").toBe(true);
+    await page.locator("#stamps button").first().focus();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowRight");
+    expect(await page.locator("#stamps button").nth(2).getAttribute("aria-checked")).toBe("true");
     const black = await pixels(page.locator("#drawing"));
     await page.locator("#surface").focus();
     await page.keyboard.press("Shift+ArrowRight");
@@ -254,7 +265,7 @@ describeInChromium("the demo", () => {
   });
 
   it("fits a phone and moves nothing while it loads", PATIENT, async () => {
-    await page.setViewportSize({ width: 400, height: 800 });
+    await page.setViewportSize({ width: 360, height: 800 });
     await page.goto(address());
     const places = () =>
       page
@@ -265,7 +276,7 @@ describeInChromium("the demo", () => {
     await expect.poll(() => count().textContent(), { timeout: 30_000 }).toMatch(/object/);
     await expect.poll(() => page.locator("#walk input").count(), { timeout: 20_000 }).toBe(6);
     expect(await places()).toEqual(loading);
-    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(400);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
   });
 });
 

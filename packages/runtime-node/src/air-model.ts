@@ -6,16 +6,19 @@ import {
   graphNames,
   graphSignatures,
   LoadedModel,
+  type LoadingOptions,
   type Manifest,
+  ModelFileError,
   type ModelSessions,
   requireInteger,
+  sceneGraph,
   signatureDifferences,
 } from "@air-onnx/core";
 import { createSession, type Device, DeviceUnavailableError, devices, whyUnavailable } from "./devices.js";
-import { type LoadProgress, ModelFileError, readModelFolder } from "./model-folder.js";
+import { readModelFolder } from "./model-folder.js";
 import type { InferenceSession } from "./onnxruntime.js";
 
-export interface LoadOptions {
+export interface LoadOptions extends LoadingOptions<Device> {
   /**
    * Where to run, `cpu` by default. A named device runs there or is an error; `auto` tries `cuda`, then `cpu`, and says
    * so through `onNotice`.
@@ -25,11 +28,8 @@ export interface LoadOptions {
   readonly threads?: number | undefined;
   /** Compare every file's size and SHA-256 with the manifest, true by default. */
   readonly verify?: boolean | undefined;
-  /** Called after each file. */
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Called with a line about each fallback of `auto`; `process.emitWarning` by default. */
   readonly onNotice?: ((line: string) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export class AirModel extends LoadedModel<Device> {
@@ -50,8 +50,15 @@ export class AirModel extends LoadedModel<Device> {
     }
     if (threads !== undefined) requireInteger("threads", threads, 1);
     const { manifest, graphs } = await readModelFolder(location, { verify, onProgress, signal });
-    const open = async (chosen: Device): Promise<AirModel> =>
-      new AirModel(manifest, await openSessions(manifest, graphs, chosen, threads, signal), chosen);
+    const open = async (chosen: Device): Promise<AirModel> => {
+      const sessions = await openSessions(manifest, graphs, chosen, threads, signal);
+      const openScene = async () => {
+        const scene = sceneGraph(graphs.encoder, graphs.step, manifest.model);
+        return scene && openGraph(scene, "the encoder and the step as one graph", chosen, threads);
+      };
+      // On a GPU the state stays there between the steps, and a Loop's own arithmetic would come back to the CPU.
+      return new AirModel(manifest, sessions, chosen, chosen === "cpu" ? openScene : undefined);
+    };
     if (device !== "auto") return open(device);
     try {
       return await open("cuda");

@@ -4,20 +4,15 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import { type DeviceStatus as CoreDeviceStatus, probeModel } from "@air-onnx/core";
 import { InferenceSession, listSupportedBackends, Tensor } from "./onnxruntime.js";
-import { probeModel } from "./probe-model.js";
 
 export const devices = ["cpu", "cuda", "webgpu"] as const;
 export type Device = (typeof devices)[number];
 
-export interface DeviceStatus {
-  readonly device: Device;
-  /** Whether a graph was run on it just now. */
-  readonly available: boolean;
-  /** Why not, mostly in onnxruntime's words; absent if available. */
-  readonly reason?: string;
-}
+/** Whether a graph was run on the device just now, and why not, mostly in onnxruntime's words. */
+export type DeviceStatus = CoreDeviceStatus<Device>;
 
 /** A wanted device cannot run a graph here. */
 export class DeviceUnavailableError extends Error {
@@ -63,8 +58,14 @@ export async function whyUnavailable(device: Device): Promise<string | undefined
       await session.release();
     }
   } catch (error) {
-    return error instanceof Error ? error.message.trim() : String(error);
+    return inWords(error);
   }
+}
+
+/** What onnxruntime says, without the place in its sources and the failed condition that it puts before that. */
+function inWords(error: unknown): string {
+  const text = error instanceof Error ? error.message.trim() : String(error);
+  return text.replace(/^\S*\/onnxruntime_src\/.* was false\. /s, "");
 }
 
 /** Opens a graph on exactly one provider, so that it runs there or not at all. */
@@ -76,7 +77,10 @@ export function createSession(
   return InferenceSession.create(graph, { ...options, executionProviders: [device] });
 }
 
-const CUDA_LIBRARY = "libonnxruntime_providers_cuda.so";
+/** What onnxruntime-node's install script downloads for CUDA, of which npm has no copy, and puts beside its binding. */
+const cudaLibraries = ["libonnxruntime_providers_cuda.so", "libonnxruntime_providers_shared.so"] as const;
+/** There while the kernel's driver of NVIDIA's GPUs is loaded. */
+const NVIDIA_DRIVER = "/proc/driver/nvidia/version";
 
 /** Why this installation has no provider for `device`, `undefined` if it has one. */
 function missingProvider(device: Device): string | undefined {
@@ -86,14 +90,32 @@ function missingProvider(device: Device): string | undefined {
   }
   // onnxruntime lists CUDA wherever it could be added ("bundled" is a constant), and asking it for a provider whose
   // library is absent prints an error beside throwing one: so look for the file.
-  if (device === "cuda" && !providerFolders().some((folder) => existsSync(join(folder, CUDA_LIBRARY)))) {
-    return `${CUDA_LIBRARY} is not beside onnxruntime-node's binding; its install script downloads it (npm rebuild onnxruntime-node --ignore-scripts=false)`;
+  if (device === "cuda" && !hasCudaLibraries()) {
+    return whyNoCuda();
   }
   return undefined;
 }
 
+function hasCudaLibraries(): boolean {
+  return providerFolders().some((folder) => cudaLibraries.every((name) => existsSync(join(folder, name))));
+}
+
+function whyNoCuda(): string {
+  const driver = existsSync(NVIDIA_DRIVER) ? "" : `no NVIDIA driver is loaded (${NVIDIA_DRIVER} is missing), and `;
+  const script = join(packageFolder(), "script", "install.js");
+  return (
+    `${driver}onnxruntime-node lacks its CUDA libraries, ${cudaLibraries.join(" and ")}. ` +
+    `Fetch them by: node ${relative(process.cwd(), script)} --onnxruntime-node-install ` +
+    "(it takes them from nuget.org; they need CUDA 12 and cuDNN 9, see docs/accelerators.md)"
+  );
+}
+
 /** `bin/napi-v6/linux/x64` and its like in the installed onnxruntime-node. */
 function providerFolders(): string[] {
-  const bin = join(createRequire(import.meta.url).resolve("onnxruntime-node"), "..", "..", "bin");
+  const bin = join(packageFolder(), "bin");
   return readdirSync(bin).map((version) => join(bin, version, process.platform, process.arch));
+}
+
+function packageFolder(): string {
+  return join(createRequire(import.meta.url).resolve("onnxruntime-node"), "..", "..");
 }

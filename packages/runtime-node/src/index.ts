@@ -7,6 +7,7 @@ export type {
   ImageEvidence,
   ImageInput,
   InferenceOptions,
+  LoadProgress,
   Manifest,
   ObjectLatents,
   Picture,
@@ -17,7 +18,14 @@ export type {
   StepReport,
   ZWhere,
 } from "@air-onnx/core";
-export { ConfigError, GraphOutputError, ImageError, ModelDisposedError } from "@air-onnx/core";
+export { ConfigError, GraphOutputError, ImageError, ModelDisposedError, ModelFileError } from "@air-onnx/core";
 export { AirModel, type LoadOptions } from "./air-model.js";
-export { type Device, type DeviceStatus, DeviceUnavailableError, devices, listDevices } from "./devices.js";
-export { type LoadProgress, ModelFileError } from "./model-folder.js";
+export {
+  type Device,
+  type DeviceStatus,
+  DeviceUnavailableError,
+  devices,
+  listDevices,
+  whyUnavailable,
+} from "./devices.js";
+export { cpuNodes, type NodePlacement, placeNodes } from "./node-placement.js";

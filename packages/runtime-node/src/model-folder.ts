@@ -9,30 +9,18 @@ import { fileURLToPath } from "node:url";
 import {
   type GraphName,
   graphNames,
+  integrityFault,
+  type LoadingOptions,
   MANIFEST_FILE,
   type Manifest,
   type ManifestFile,
+  ModelFileError,
   parseManifest,
 } from "@air-onnx/core";
 
-/** A file of a model folder is missing, damaged, or not what the manifest says; the message names it. */
-export class ModelFileError extends Error {
-  override name = "ModelFileError";
-}
-
-export interface LoadProgress {
-  /** The file that was read last, relative to the folder. */
-  readonly file: string;
-  /** Bytes of all files read so far, and in all. */
-  readonly loadedBytes: number;
-  readonly totalBytes: number;
-}
-
-export interface ReadOptions {
+export interface ReadOptions extends Pick<LoadingOptions<never>, "onProgress" | "signal"> {
   /** Compare every file's size and SHA-256 with the manifest. */
   readonly verify: boolean;
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -85,16 +73,9 @@ async function readModelFile(path: string, signal: AbortSignal | undefined): Pro
 }
 
 function checkIntegrity(path: string, bytes: Buffer, expected: ManifestFile): void {
-  if (bytes.length !== expected.size) {
-    const how = bytes.length < expected.size ? "is truncated" : "is too long";
-    throw new ModelFileError(
-      `${path} ${how}: it has ${bytes.length} bytes, ${MANIFEST_FILE} says ${expected.size}. Copy or export it again`,
-    );
-  }
-  const found = createHash("sha256").update(bytes).digest("hex");
-  if (found !== expected.sha256) {
-    throw new ModelFileError(
-      `${path} is damaged or was changed: its SHA-256 is ${found}, ${MANIFEST_FILE} says ${expected.sha256}. Copy or export it again`,
-    );
-  }
+  const { length: size } = bytes;
+  // A file of another size needs no hash.
+  const found = size === expected.size ? { size, sha256: createHash("sha256").update(bytes).digest("hex") } : { size };
+  const fault = integrityFault(found, expected);
+  if (fault !== undefined) throw new ModelFileError(`${path} ${fault}. Copy or export it again`);
 }

@@ -10,25 +10,24 @@ import type {
   ImageEvidence,
   ImageInput,
   InferenceOptions,
+  LoadingOptions,
   Manifest,
   SampleOptions,
   Scene,
   SceneLatents,
 } from "@air-onnx/core";
-import { whyUnavailable } from "./device-status.js";
+import { whyNotGpu, whyUnavailable } from "./device-status.js";
 import { type Device, DeviceUnavailableError, devices } from "./devices.js";
+import { LoadMeter } from "./load-meter.js";
 import type { ModelCalls } from "./model-calls.js";
-import { type LoadProgress, readModelFiles } from "./model-files.js";
-import { loadOnnxRuntime } from "./onnxruntime.js";
-import { type OpenOptions, openModel } from "./open-model.js";
-import { absoluteUrl, type RuntimeSettings, resolveSettings } from "./settings.js";
-import { WorkerModel } from "./worker-model.js";
-import { WorkerUnavailableError } from "./worker-unavailable.js";
+import { readModelFiles } from "./model-files.js";
+import { startHost } from "./model-host.js";
+import { absoluteUrl, type RuntimeSettings, resolveSettings, warn } from "./settings.js";
 
-export interface LoadOptions extends RuntimeSettings {
+export interface LoadOptions extends LoadingOptions<Device>, RuntimeSettings {
   /**
-   * Where to run, `wasm` by default. A named device runs there or is an error; `auto` tries `webgpu`, then `wasm`, and
-   * says so through `onNotice`.
+   * Where to run, `wasm` by default. A named device runs there or is an error; `auto` takes `webgpu` where there is a
+   * real GPU, `wasm` otherwise, and says why through `onNotice`.
    */
   readonly device?: Device | "auto" | undefined;
   /**
@@ -45,23 +44,23 @@ export interface LoadOptions extends RuntimeSettings {
   readonly worker?: boolean | undefined;
   /** Which of several GPUs. */
   readonly powerPreference?: "low-power" | "high-performance" | undefined;
-  /** Called with every piece that arrives. */
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Called with a line about each thing that is not as it was asked for; `console.warn` by default. */
   readonly onNotice?: ((line: string) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export class AirModel implements AsyncDisposable {
   /** The device that the graphs really run on. */
   readonly device: Device;
+  /** Whether they run in a worker, and the page never stalls. */
+  readonly worker: boolean;
   readonly manifest: Manifest;
   readonly #calls: ModelCalls;
 
-  private constructor(manifest: Manifest, calls: ModelCalls, device: Device) {
+  private constructor(manifest: Manifest, calls: ModelCalls, device: Device, worker: boolean) {
     this.manifest = manifest;
     this.#calls = calls;
     this.device = device;
+    this.worker = worker;
   }
 
   /**
@@ -76,30 +75,57 @@ export class AirModel implements AsyncDisposable {
    * @throws the signal's reason, when aborted
    */
   static async fromPretrained(url: string | URL, options: LoadOptions = {}): Promise<AirModel> {
-    const { device = "wasm", verify, cache = true, powerPreference, onProgress, signal } = options;
-    const { onNotice = (line) => console.warn(`air-onnx: ${line}`) } = options;
+    const { device = "wasm", worker, verify, cache = true, powerPreference, onProgress, signal } = options;
+    const { onNotice = warn } = options;
     if (device !== "auto" && !devices.includes(device)) {
       throw new RangeError(`device must be one of auto, ${devices.join(", ")}, got "${device}"`);
     }
     const settings = resolveSettings(options, onNotice);
     signal?.throwIfAborted();
     // Before the download, so that a device that is not there costs none.
-    const unavailable = await whyUnavailable(device === "auto" ? "webgpu" : device);
+    const unavailable = device === "auto" ? undefined : await whyUnavailable(device, powerPreference);
     if (device !== "auto" && unavailable !== undefined) throw new DeviceUnavailableError(device, unavailable);
-    const files = await readModelFiles(absoluteUrl(url), { verify, cache, onProgress, onNotice, signal });
-    const open = async (chosen: Device): Promise<AirModel> => {
-      const calls = await openAnywhere(chosen, options.worker, onNotice, { files, settings, powerPreference, signal });
-      return new AirModel(files.manifest, calls, chosen);
-    };
-    if (device !== "auto") return open(device);
+    const notGpu = device === "auto" ? await whyNotGpu(powerPreference) : undefined;
+    // Files and onnxruntime come at a time; when one of them fails the other need not come.
+    const loading = new AbortController();
+    const abort = (): void => loading.abort(signal?.reason);
+    signal?.addEventListener("abort", abort);
     try {
-      if (unavailable !== undefined) throw new DeviceUnavailableError("webgpu", unavailable);
-      return await open("webgpu");
+      signal?.throwIfAborted();
+      const meter = new LoadMeter(onProgress);
+      const reading = readModelFiles(absoluteUrl(url), { verify, cache, meter, onNotice, signal: loading.signal });
+      const open = async (chosen: Device): Promise<AirModel> => {
+        const starting = startHost(chosen, { worker, settings, meter, onNotice, signal: loading.signal });
+        try {
+          const [host, files] = await Promise.all([starting, reading]);
+          const calls = await host.open({ files, powerPreference, signal: loading.signal });
+          return new AirModel(files.manifest, calls, chosen, host.worker);
+        } catch (error) {
+          starting.then((host) => host.abandon()).catch(() => {});
+          throw error;
+        }
+      };
+      if (device !== "auto") return await open(device);
+      let reason = notGpu;
+      if (reason === undefined) {
+        try {
+          return await open("webgpu");
+        } catch (error) {
+          signal?.throwIfAborted();
+          // Files that are broken are so on every device.
+          await reading;
+          const what = error instanceof DeviceUnavailableError ? error.reason : String(error);
+          reason = `webgpu is not available: ${what}`;
+        }
+      }
+      onNotice(`device auto: running on wasm, because ${reason}`);
+      return await open("wasm");
     } catch (error) {
       signal?.throwIfAborted();
-      const reason = error instanceof DeviceUnavailableError ? error.reason : String(error);
-      onNotice(`device auto: running on wasm, because webgpu is not available: ${reason}`);
-      return open("wasm");
+      throw error;
+    } finally {
+      loading.abort();
+      signal?.removeEventListener("abort", abort);
     }
   }
 
@@ -158,21 +184,4 @@ export class AirModel implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }
-}
-
-async function openAnywhere(
-  device: Device,
-  worker: boolean | undefined,
-  onNotice: (line: string) => void,
-  options: OpenOptions,
-): Promise<ModelCalls> {
-  if (worker ?? typeof Worker !== "undefined") {
-    try {
-      return await WorkerModel.open(device, options);
-    } catch (error) {
-      if (worker || !(error instanceof WorkerUnavailableError)) throw error;
-      onNotice(`running in the page, which may stall: ${error.message}`);
-    }
-  }
-  return openModel(await loadOnnxRuntime(device), device, options);
 }

@@ -1,7 +1,6 @@
 /** Errors across a worker's boundary: they arrive as the class and with the words that they were thrown with. */
-import { ConfigError, GraphOutputError, ImageError, ModelDisposedError } from "@air-onnx/core";
+import { ConfigError, GraphOutputError, ImageError, ModelDisposedError, ModelFileError } from "@air-onnx/core";
 import { DeviceLostError, DeviceUnavailableError } from "./devices.js";
-import { ModelFileError } from "./model-files.js";
 
 /** An error as a message. Not every browser keeps the properties of a posted error. */
 export interface ErrorMessage {

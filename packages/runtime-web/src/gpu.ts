@@ -53,6 +53,16 @@ export async function requestAdapter(powerPreference: GPUPowerPreference | undef
   return adapter;
 }
 
+/**
+ * Whether an adapter is a program on the CPU that passes for a GPU, as SwiftShader is: it computes the same, many times
+ * slower than WebAssembly.
+ */
+export function isSoftware(adapter: GPUAdapter): boolean {
+  // Browsers of before 2025 had it on the adapter itself.
+  const { info, isFallbackAdapter }: { info?: Partial<GPUAdapterInfo>; isFallbackAdapter?: boolean } = adapter;
+  return info?.isFallbackAdapter ?? isFallbackAdapter ?? false;
+}
+
 /** A GPU and whether it is still there. */
 export class Gpu {
   readonly device: GPUDevice;

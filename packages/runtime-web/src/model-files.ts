@@ -4,33 +4,25 @@
  * network, because it says whether they are still the right ones.
  */
 import {
+  type FoundFile,
   type GraphName,
   graphNames,
+  integrityFault,
   MANIFEST_FILE,
   type Manifest,
   type ManifestFile,
+  ModelFileError,
   parseManifest,
 } from "@air-onnx/core";
+import type { LoadMeter } from "./load-meter.js";
 import { ModelCache } from "./model-cache.js";
-
-/** A file of a model is missing, damaged, or not what it should be; the message names it and says what to do. */
-export class ModelFileError extends Error {
-  override name = "ModelFileError";
-}
-
-export interface LoadProgress {
-  /** The file that is being loaded, relative to the model's URL. */
-  readonly file: string;
-  /** Bytes of all files so far, and in all. */
-  readonly loadedBytes: number;
-  readonly totalBytes: number;
-}
 
 export interface ReadOptions {
   /** Compare size and SHA-256 with the manifest. Undefined: as far as the page can. */
   readonly verify: boolean | undefined;
-  readonly cache: boolean;
-  readonly onProgress: ((progress: LoadProgress) => void) | undefined;
+  /** Keep the graphs in the browser; `required`: or fail. */
+  readonly cache: boolean | "required";
+  readonly meter: LoadMeter;
   readonly onNotice: (line: string) => void;
   readonly signal: AbortSignal | undefined;
 }
@@ -46,9 +38,9 @@ export interface ModelFiles {
  * @throws {ConfigError} for a manifest that is not of the right form
  */
 export async function readModelFiles(folder: string, options: ReadOptions): Promise<ModelFiles> {
-  const { onProgress } = options;
+  const { meter } = options;
   const checks = integrityChecks(options);
-  const cache = options.cache ? await ModelCache.open(options.onNotice) : undefined;
+  const cache = await openCache(options);
   const base = folder.endsWith("/") ? folder : `${folder}/`;
   // One failure ends the other downloads.
   const downloads = new AbortController();
@@ -57,15 +49,11 @@ export async function readModelFiles(folder: string, options: ReadOptions): Prom
   options.signal?.addEventListener("abort", abort);
   try {
     const manifest = await readManifest(new URL(MANIFEST_FILE, base).href, cache, options, downloads.signal);
-    const totalBytes = graphNames.reduce((total, name) => total + manifest.files[name].size, 0);
-    let loadedBytes = 0;
+    meter.expectModel(graphNames.reduce((total, name) => total + manifest.files[name].size, 0));
     const graphs = await Promise.all(
       graphNames.map(async (name) => {
         const file = manifest.files[name];
-        const report = (bytes: number): void => {
-          loadedBytes += bytes;
-          onProgress?.({ file: file.path, loadedBytes, totalBytes });
-        };
+        const report = (bytes: number): void => meter.add(file.path, bytes);
         const url = new URL(file.path, base).href;
         return [name, await readGraph(url, file, { cache, checks, report, signal: downloads.signal })] as const;
       }),
@@ -79,6 +67,18 @@ export async function readModelFiles(folder: string, options: ReadOptions): Prom
     downloads.abort();
     options.signal?.removeEventListener("abort", abort);
   }
+}
+
+/** @throws {Error} where the browser keeps nothing, if it must */
+async function openCache({ cache, onNotice }: ReadOptions): Promise<ModelCache | undefined> {
+  if (cache !== "required") return cache ? ModelCache.open(onNotice) : undefined;
+  const required = await ModelCache.open((line) => {
+    throw new Error(line);
+  });
+  if (required) return required;
+  throw new Error(
+    "This browser keeps nothing here: the page is no secure context (https or localhost), or storage is forbidden",
+  );
 }
 
 /** What is compared with the manifest. */
@@ -135,7 +135,7 @@ async function readGraph(
   { cache, checks, report, signal }: GraphRequest,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const kept = await cache?.graph(url, file.sha256);
-  if (kept && (await integrityFault(kept, file, checks)) === undefined) {
+  if (kept && (await faultOf(kept, file, checks)) === undefined) {
     report(file.size);
     return kept;
   }
@@ -147,8 +147,8 @@ async function readGraph(
     signal.throwIfAborted();
     throw asFileError(error, url);
   }
-  const fault = await integrityFault(bytes, file, checks);
-  if (fault !== undefined) throw new ModelFileError(`${url} ${fault}`);
+  const fault = await faultOf(bytes, file, checks);
+  if (fault !== undefined) throw new ModelFileError(`${url} ${fault}. Upload the model's folder again`);
   signal.throwIfAborted();
   await cache?.keepGraph(url, file.sha256, bytes);
   return bytes;
@@ -190,20 +190,21 @@ async function download(
   return received === bytes.length ? bytes : bytes.slice(0, received);
 }
 
-/** What is wrong with the bytes of a file, in words that follow its name; `undefined` if nothing is. */
-async function integrityFault(
+/** What is wrong with the bytes of a file, as far as it is checked, in words that follow its name. */
+async function faultOf(
   bytes: Uint8Array<ArrayBuffer>,
-  file: ManifestFile,
+  expected: ManifestFile,
   checks: Checks,
 ): Promise<string | undefined> {
-  if (checks.size && bytes.length !== file.size) {
-    return `is truncated: it has ${bytes.length} bytes, ${MANIFEST_FILE} says ${file.size}. Upload the model's folder again`;
-  }
-  if (!checks.hash) return undefined;
+  if (!checks.size) return undefined;
+  const { length: size } = bytes;
+  const found: FoundFile = checks.hash && size === expected.size ? { size, sha256: await sha256Of(bytes) } : { size };
+  return integrityFault(found, expected);
+}
+
+async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (found === file.sha256) return undefined;
-  return `is damaged or was changed: its SHA-256 is ${found}, ${MANIFEST_FILE} says ${file.sha256}. Upload the model's folder again`;
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** The server was not reached at all. */

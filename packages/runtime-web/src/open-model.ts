@@ -6,23 +6,21 @@ import {
   graphNames,
   graphSignatures,
   LoadedModel,
+  ModelFileError,
   type ModelSessions,
   priorWindow,
   signatureDifferences,
 } from "@air-onnx/core";
 import type { InferenceSession } from "onnxruntime-web";
-import { whyUnavailable } from "./device-status.js";
-import { type Device, DeviceUnavailableError } from "./devices.js";
+import type { Device } from "./devices.js";
 import { Gpu, requestGpu } from "./gpu.js";
 import { GpuGraph } from "./gpu-graph.js";
 import type { ModelCalls } from "./model-calls.js";
-import { ModelFileError, type ModelFiles } from "./model-files.js";
-import { applySettings, type Ort, oneAtATime } from "./onnxruntime.js";
-import type { ResolvedSettings } from "./settings.js";
+import type { ModelFiles } from "./model-files.js";
+import { ERRORS, type Ort, oneAtATime } from "./onnxruntime.js";
 
 export interface OpenOptions {
   readonly files: ModelFiles;
-  readonly settings: ResolvedSettings;
   readonly powerPreference: GPUPowerPreference | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -30,16 +28,14 @@ export interface OpenOptions {
 /**
  * Opens the sessions and runs each once: the first run on WebGPU compiles its programs, and shows whether they work.
  *
+ * @param ort started
  * @throws {DeviceUnavailableError} if the device cannot run here
  * @throws {ModelFileError} for a graph that onnxruntime cannot load, or that is not the one of its name
  * @throws {GraphOutputError} if the device computes nonsense
  */
 export async function openModel(ort: Ort, device: Device, options: OpenOptions): Promise<ModelCalls> {
-  const { files, settings, powerPreference, signal } = options;
+  const { files, powerPreference, signal } = options;
   const { manifest } = files;
-  const unavailable = device === "wasm" ? await whyUnavailable(device) : undefined;
-  if (unavailable !== undefined) throw new DeviceUnavailableError(device, unavailable);
-  applySettings(ort, settings);
   const gpu = device === "webgpu" ? new Gpu(await requestGpu(powerPreference)) : undefined;
   try {
     const sessions = await openSessions(ort, files, gpu, signal);
@@ -103,9 +99,6 @@ async function openSessions(
   return sessions as ModelSessions;
 }
 
-/** onnxruntime's levels: 2 would warn in the console that the arithmetic of shapes runs on the CPU, as it should. */
-const ERRORS = 3;
-
 async function openGraph(ort: Ort, graph: Uint8Array, file: string, gpu: Gpu | undefined): Promise<InferenceSession> {
   try {
     // Of several providers onnxruntime would drop those that are missing with no more than a warning: so name one.
@@ -120,13 +113,6 @@ async function openGraph(ort: Ort, graph: Uint8Array, file: string, gpu: Gpu | u
   } catch (cause) {
     const device = gpu ? "webgpu" : "wasm";
     const reason = cause instanceof Error ? cause.message : String(cause);
-    if (reason.startsWith("no available backend found")) {
-      throw new DeviceUnavailableError(
-        device,
-        `onnxruntime cannot start, is its .wasm file served? (see wasmPaths): ${reason}`,
-        { cause },
-      );
-    }
     throw new ModelFileError(`onnxruntime cannot load ${file} on ${device}: ${reason}`, { cause });
   }
 }

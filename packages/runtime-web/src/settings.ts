@@ -32,6 +32,11 @@ export interface ResolvedSettings {
 
 let defaults: RuntimeSettings = {};
 
+/** Says a line about what is not as it was asked for, where nobody listens. */
+export function warn(line: string): void {
+  console.warn(`air-onnx: ${line}`);
+}
+
 /** Sets the defaults of the models that are opened from now on. */
 export function configure(settings: RuntimeSettings): void {
   resolveSettings(settings);

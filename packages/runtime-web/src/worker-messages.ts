@@ -10,15 +10,17 @@ import type {
   SceneLatents,
   StepReport,
 } from "@air-onnx/core";
-import type { Device } from "./devices.js";
 import type { ErrorMessage } from "./error-message.js";
 import type { OpenOptions } from "./open-model.js";
+import type { ResolvedSettings } from "./settings.js";
 
 /** Options without what cannot be posted. */
 type Posted<Options> = Omit<Options, "signal" | "onStep" | "onProgress">;
 
 export type Call =
-  | { readonly call: "open"; readonly device: Device; readonly options: Posted<OpenOptions> }
+  /** Its progress is in bytes of WebAssembly. */
+  | { readonly call: "start"; readonly settings: ResolvedSettings }
+  | { readonly call: "open"; readonly options: Posted<OpenOptions> }
   | {
       readonly call: "infer";
       readonly images: Float32Array;

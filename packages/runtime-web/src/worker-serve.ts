@@ -1,9 +1,11 @@
-/** The worker's side: opens one model and answers the page's calls to it. */
+/** The worker's side: starts onnxruntime, opens one model, and answers the page's calls to it. */
 import type { StepReport } from "@air-onnx/core";
+import type { Device } from "./devices.js";
 import { errorToMessage } from "./error-message.js";
 import type { ModelCalls } from "./model-calls.js";
-import type { Ort } from "./onnxruntime.js";
+import { type Ort, startOnnxRuntime } from "./onnxruntime.js";
 import { openModel } from "./open-model.js";
+import { countingWasm } from "./wasm-count.js";
 import type { Call, ToPage, ToWorker } from "./worker-messages.js";
 
 /** A call that is being worked on. */
@@ -12,15 +14,22 @@ interface Pending {
   stepDone: (() => void) | undefined;
 }
 
-export function serve(ort: Ort): void {
+export function serve(ort: Ort, device: Device): void {
   let model: ModelCalls | undefined;
   const pending = new Map<number, Pending>();
   const post = (message: ToPage, transfer: Transferable[] = []): void => globalThis.postMessage(message, { transfer });
 
   const work = async (id: number, call: Call, own: Pending): Promise<unknown> => {
     const { signal } = own.controller;
+    if (call.call === "start") {
+      await countingWasm(
+        (progress) => post({ id, progress }),
+        () => startOnnxRuntime(ort, device, call.settings),
+      );
+      return undefined;
+    }
     if (call.call === "open") {
-      model = await openModel(ort, call.device, { ...call.options, signal });
+      model = await openModel(ort, device, { ...call.options, signal });
       return undefined;
     }
     if (!model) throw new Error("The worker was asked before it opened a model");

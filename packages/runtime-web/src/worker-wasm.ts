@@ -2,4 +2,4 @@
 import * as ort from "onnxruntime-web/wasm";
 import { serve } from "./worker-serve.js";
 
-serve(ort);
+serve(ort, "wasm");

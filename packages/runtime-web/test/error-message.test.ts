@@ -1,8 +1,7 @@
-import { ConfigError, GraphOutputError, ImageError, ModelDisposedError } from "@air-onnx/core";
+import { ConfigError, GraphOutputError, ImageError, ModelDisposedError, ModelFileError } from "@air-onnx/core";
 import { expect, it } from "vitest";
 import { DeviceLostError, DeviceUnavailableError } from "../src/devices.js";
 import { errorFromMessage, errorToMessage } from "../src/error-message.js";
-import { ModelFileError } from "../src/model-files.js";
 
 /** As a worker's message does. */
 const across = (error: unknown): Error => errorFromMessage(structuredClone(errorToMessage(error)));

@@ -2,6 +2,7 @@
 /** What the tests of the runtime do in a page. Each function takes and returns what can be passed to and from Node. */
 import {
   AirModel,
+  downloadModel,
   type LoadOptions,
   type LoadProgress,
   listDevices,
@@ -92,6 +93,9 @@ export async function load(url: string, options: Plain<LoadOptions>, abortAfter?
   });
   return { device: model.device, notices, progress };
 }
+
+/** → the model's name */
+export const download = async (url: string): Promise<string> => (await downloadModel(url)).name;
 
 export const dispose = (): Promise<void> => open().dispose();
 
@@ -199,7 +203,13 @@ export interface TensorPlace {
   readonly dims: readonly number[];
 }
 
-/** Runs a graph in onnxruntime-web by itself → the largest difference of each output from Node's. */
+/** The largest of an output's values: absolute, and relative to each value. */
+export interface Difference {
+  readonly absolute: number;
+  readonly relative: number;
+}
+
+/** Runs a graph in onnxruntime-web by itself → how far each output is from Node's. */
 export async function graphDifferences(
   device: "wasm" | "webgpu",
   graph: string,
@@ -224,7 +234,9 @@ export async function graphDifferences(
   const found = await session.run(inputs);
   const differences = results.map((result) => {
     const expected = next(result);
-    return [result.name, maxDifference((found[result.name] as Tensor).data as Float32Array, expected)] as const;
+    const values = (found[result.name] as Tensor).data as Float32Array;
+    const relative = values.reduce((worst, value, i) => Math.max(worst, Math.abs(value / expected[i]! - 1)), 0);
+    return [result.name, { absolute: maxDifference(values, expected), relative } satisfies Difference] as const;
   });
   await session.release();
   return Object.fromEntries(differences);

@@ -1,0 +1,56 @@
+/**
+ * What loading a model has in common wherever it is loaded: its options, its progress, and its faults. Where the bytes
+ * come from is each runtime's own.
+ */
+import { MANIFEST_FILE, type ManifestFile } from "./manifest.js";
+
+/** Options of `fromPretrained` in every runtime. */
+export interface LoadingOptions<Device extends string> {
+  /** Where to run: a named device runs there or is an error; `auto` falls back, and says so through `onNotice`. */
+  readonly device?: Device | "auto" | undefined;
+  /** Compare every file's size and SHA-256 with the manifest. */
+  readonly verify?: boolean | undefined;
+  /** Called with everything that was read. */
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Called with a line about each thing that is not as it was asked for. */
+  readonly onNotice?: ((line: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface LoadProgress {
+  /** What was read last: a file of the model, relative to its folder, or a file of the runtime. */
+  readonly file: string;
+  /** Bytes of all files so far, and in all. The total changes only if `auto` must turn to another device on the way. */
+  readonly loadedBytes: number;
+  readonly totalBytes: number;
+}
+
+/** Whether a device is there. */
+export interface DeviceStatus<Device extends string> {
+  readonly device: Device;
+  readonly available: boolean;
+  /** Why not; absent if available. */
+  readonly reason?: string;
+}
+
+/** A file of a model is missing, damaged, or not what it should be; the message names it and says what to do. */
+export class ModelFileError extends Error {
+  override name = "ModelFileError";
+}
+
+/** What of a file was found to be compared with the manifest; without a hash the size alone is. */
+export interface FoundFile {
+  readonly size: number;
+  /** Lower-case hexadecimal. */
+  readonly sha256?: string;
+}
+
+/** What is wrong with a file, in words that follow its name; `undefined` if nothing is. */
+export function integrityFault(found: FoundFile, expected: ManifestFile): string | undefined {
+  if (found.size !== expected.size) {
+    const how = found.size < expected.size ? "is truncated" : "is too long";
+    return `${how}: it has ${found.size} bytes, ${MANIFEST_FILE} says ${expected.size}`;
+  }
+  if (found.sha256 === undefined || found.sha256 === expected.sha256) return undefined;
+  return `is damaged or was changed: its SHA-256 is ${found.sha256}, ${MANIFEST_FILE} says ${expected.sha256}`;
+}

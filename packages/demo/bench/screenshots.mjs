@@ -1,0 +1,41 @@
+/**
+ * Takes the pictures of the page that the README shows, into docs/images, in the middle of the second step of the story:
+ * `node packages/demo/bench/screenshots.mjs` after a build.
+ */
+import { join } from "node:path";
+import { demo, inChromium } from "./in-chromium.mjs";
+
+const images = join(demo, "../../docs/images");
+/** Step 2, infer. */
+const POSITION = "4";
+const PATIENCE = 600_000;
+
+const pictures = [
+  { name: "demo-light", colorScheme: "light", width: 1120, height: 1000, scale: 1, to: ".story" },
+  { name: "demo-dark", colorScheme: "dark", width: 1120, height: 1000, scale: 1, to: ".story" },
+  { name: "demo-phone", colorScheme: "light", width: 400, height: 800, scale: 2, to: ".reading-row" },
+];
+
+await inChromium(async ({ browser, origin }) => {
+  for (const { name, colorScheme, width, height, scale, to } of pictures) {
+    const context = await browser.newContext({
+      viewport: { width, height },
+      deviceScaleFactor: scale,
+      colorScheme,
+      reducedMotion: "reduce",
+    });
+    context.setDefaultTimeout(PATIENCE);
+    const page = await context.newPage();
+    await page.goto(origin, { timeout: PATIENCE });
+    // Measured, dreamt and walked: nothing is still on its way.
+    await page.waitForFunction(() => /ms per image/.test(document.getElementById("status-text").textContent));
+    await page.locator("#dreams canvas").last().waitFor();
+    await page.locator("#walk input").last().waitFor();
+    await page.locator("#story-slider").fill(POSITION);
+    const end = await page.locator(to).evaluate((element) => element.getBoundingClientRect().bottom + scrollY);
+    const path = join(images, `${name}.png`);
+    await page.screenshot({ path, fullPage: true, clip: { x: 0, y: 0, width, height: Math.ceil(end) } });
+    console.log(path);
+    await context.close();
+  }
+});

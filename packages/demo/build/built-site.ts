@@ -1,0 +1,72 @@
+/** What is done with the built page as a whole: the service worker is given the list of its files, then all sizes are printed. */
+import { createHash } from "node:crypto";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join, relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Plugin } from "vite";
+import { type BuiltFile, printSizes } from "./size-report.js";
+
+const SERVICE_WORKER = "service-worker.js";
+const SOURCE = fileURLToPath(new URL(`../${SERVICE_WORKER}`, import.meta.url));
+/** What is fetched when it is needed, and kept from then on: large, and of which not everybody needs all. */
+const WHEN_NEEDED = /\.wasm$/;
+/** onnxruntime's editions. */
+const RUNTIMES = { wasm: /ort-wasm-simd-threaded-[^./]*\.wasm$/, webgpu: /\.asyncify-[^./]*\.wasm$/ };
+/** The runtime keeps models itself, by the hashes in their manifests. */
+const NOT_OURS = /^models\//;
+
+export function builtSite(): Plugin {
+  let outDir = "";
+  return {
+    name: "air-onnx-built-site",
+    apply: "build",
+    configResolved(config) {
+      outDir = resolve(config.root, config.build.outDir);
+    },
+    // After every other plugin's files are there.
+    closeBundle: {
+      order: "post",
+      sequential: true,
+      async handler() {
+        const files = await readFiles(outDir);
+        const worker: BuiltFile = { path: SERVICE_WORKER, bytes: Buffer.from(await serviceWorker(files)) };
+        await writeFile(join(outDir, worker.path), worker.bytes);
+        printSizes([...files, worker]);
+      },
+    },
+  };
+}
+
+/** All but the service worker of the build before, in a fixed order. */
+async function readFiles(folder: string): Promise<BuiltFile[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = await Promise.all(
+    entries
+      .filter((entry) => entry.isFile())
+      .map(async (entry) => {
+        const file = join(entry.parentPath, entry.name);
+        return { path: relative(folder, file).replaceAll(sep, "/"), bytes: await readFile(file) };
+      }),
+  );
+  return files.filter(({ path }) => path !== SERVICE_WORKER).toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** The service worker's source with the files that it serves, each with the version that its contents are. */
+async function serviceWorker(files: readonly BuiltFile[]): Promise<string> {
+  const own = files.filter(({ path }) => !NOT_OURS.test(path));
+  const versions = Object.fromEntries(
+    own.map(({ path, bytes }) => [path, createHash("sha256").update(bytes).digest("hex").slice(0, 16)]),
+  );
+  const shell = own.map(({ path }) => path).filter((path) => !WHEN_NEEDED.test(path));
+  const runtimes = Object.fromEntries(
+    Object.entries(RUNTIMES).map(([device, pattern]) => {
+      const file = own.find(({ path }) => pattern.test(path));
+      if (!file) throw new Error(`The build has no onnxruntime for ${device} (${pattern})`);
+      return [device, file.path];
+    }),
+  );
+  const source = await readFile(SOURCE, "utf8");
+  const text = source.replace("self.BUILD", JSON.stringify({ versions, shell, runtimes }));
+  if (text === source) throw new Error(`${SOURCE} has no place for the list of files`);
+  return text;
+}

@@ -1,0 +1,86 @@
+/**
+ * Where a model runs, a worker of its own or the page: onnxruntime is started there at once, while the model's files are
+ * still on their way.
+ */
+import type { Device } from "./devices.js";
+import type { LoadMeter } from "./load-meter.js";
+import type { ModelCalls } from "./model-calls.js";
+import { startOnnxRuntime, wasmFiles } from "./onnxruntime.js";
+import { type OpenOptions, openModel } from "./open-model.js";
+import type { ResolvedSettings } from "./settings.js";
+import { WorkerModel } from "./worker-model.js";
+import { WorkerThread } from "./worker-thread.js";
+import { WorkerUnavailableError } from "./worker-unavailable.js";
+
+export interface ModelHost {
+  readonly worker: boolean;
+  /** Opens the one model that it is for. */
+  open(options: OpenOptions): Promise<ModelCalls>;
+  /** Frees what was started for a model that does not come. */
+  abandon(): void;
+}
+
+export interface HostOptions {
+  /** Undefined: a worker where there are workers, and if none can be started the page. */
+  readonly worker: boolean | undefined;
+  readonly settings: ResolvedSettings;
+  readonly meter: LoadMeter;
+  readonly onNotice: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * @throws {WorkerUnavailableError} if a worker was asked for and cannot be started
+ * @throws {DeviceUnavailableError} if onnxruntime does not start
+ */
+export async function startHost(device: Device, options: HostOptions): Promise<ModelHost> {
+  const { worker, settings, meter, onNotice, signal } = options;
+  const { file, size } = wasmFiles[device];
+  meter.expectRuntime(size);
+  let arrived = 0;
+  /** So many bytes in all: other files than those of this version may have more. */
+  const report = (bytes: number): void => {
+    const more = Math.min(bytes, size) - arrived;
+    arrived += more;
+    meter.add(file, more);
+  };
+  if (worker ?? typeof Worker !== "undefined") {
+    try {
+      const host = await startInWorker(device, settings, report, signal);
+      report(size);
+      return host;
+    } catch (error) {
+      if (worker || !(error instanceof WorkerUnavailableError)) throw error;
+      onNotice(`running in the page, which may stall: ${error.message}`);
+    }
+  }
+  // In a page it comes uncounted: the page's `fetch` is not ours to replace.
+  report(0);
+  const ort = await (device === "webgpu" ? import("onnxruntime-web/webgpu") : import("onnxruntime-web/wasm"));
+  await startOnnxRuntime(ort, device, settings);
+  report(size);
+  return { worker: false, open: (opening) => openModel(ort, device, opening), abandon: () => {} };
+}
+
+async function startInWorker(
+  device: Device,
+  settings: ResolvedSettings,
+  onProgress: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<ModelHost> {
+  const thread = new WorkerThread(device);
+  try {
+    await thread.call({ call: "start", settings }, { onProgress, signal });
+  } catch (error) {
+    thread.terminate();
+    throw error;
+  }
+  return {
+    worker: true,
+    async open({ signal, ...options }) {
+      await thread.call({ call: "open", options }, { signal });
+      return new WorkerModel(thread, options.files.manifest);
+    },
+    abandon: () => thread.terminate(),
+  };
+}

@@ -1,0 +1,125 @@
+/** The page's side of a worker: numbered calls, the reports that come before their answers, and a worker that fails. */
+import type { StepReport } from "@air-onnx/core";
+import type { Device } from "./devices.js";
+import { errorFromMessage } from "./error-message.js";
+import type { Call, ToPage, ToWorker } from "./worker-messages.js";
+import { WorkerUnavailableError } from "./worker-unavailable.js";
+
+/** Who hears of a call while it is worked on. */
+export interface Listeners {
+  readonly signal?: AbortSignal | undefined;
+  readonly onStep?: ((report: StepReport) => void | Promise<void>) | undefined;
+  readonly onProgress?: ((progress: number) => void) | undefined;
+}
+
+interface Pending extends Listeners {
+  readonly settle: (message: { result: unknown } | { failure: unknown }) => void;
+}
+
+export class WorkerThread {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  #calls = 0;
+  /** Whether the worker has ever answered: before, a failure is one to start. */
+  #answered = false;
+  #fault: Error | undefined;
+
+  /** @throws {WorkerUnavailableError} if there is no worker */
+  constructor(device: Device) {
+    try {
+      this.#worker = startWorker(device);
+    } catch (cause) {
+      throw new WorkerUnavailableError(`no worker: ${String(cause)}`, { cause });
+    }
+    this.#worker.addEventListener("message", ({ data }: MessageEvent<ToPage>) => this.#receive(data));
+    this.#worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.#fail(
+        this.#answered
+          ? new Error(`The model's worker failed: ${event.message}`)
+          : new WorkerUnavailableError(`the worker cannot start: ${event.message || MODULE_MISSING}`),
+      );
+    });
+    this.#worker.addEventListener("messageerror", () =>
+      this.#fail(new Error("The model's worker sent what cannot be read")),
+    );
+  }
+
+  /** Why the worker answers no more, if so. */
+  get fault(): Error | undefined {
+    return this.#fault;
+  }
+
+  /** @throws what the worker threw, or the signal's reason */
+  async call(call: Call, listeners: Listeners = {}, transfer: Transferable[] = []): Promise<unknown> {
+    const { signal } = listeners;
+    signal?.throwIfAborted();
+    if (this.#fault) throw this.#fault;
+    const id = this.#calls++;
+    const abort = (): void => {
+      this.#post({ id, abort: true });
+      this.#pending.get(id)?.settle({ failure: signal!.reason });
+    };
+    try {
+      return await new Promise((resolve, reject) => {
+        const settle: Pending["settle"] = (message) =>
+          "failure" in message ? reject(message.failure) : resolve(message.result);
+        this.#pending.set(id, { ...listeners, settle });
+        signal?.addEventListener("abort", abort);
+        this.#post({ id, ...call }, transfer);
+      });
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      this.#pending.delete(id);
+    }
+  }
+
+  /** Ends it, whatever it does. */
+  terminate(): void {
+    this.#worker.terminate();
+  }
+
+  #post(message: ToWorker, transfer: Transferable[] = []): void {
+    this.#worker.postMessage(message, transfer);
+  }
+
+  #receive(message: ToPage): void {
+    this.#answered = true;
+    const pending = this.#pending.get(message.id);
+    if (!pending) return;
+    if ("error" in message) pending.settle({ failure: errorFromMessage(message.error) });
+    else if ("result" in message) pending.settle({ result: message.result });
+    else void this.#report(message, pending);
+  }
+
+  /** Tells a listener, whose error is the call's. */
+  async #report(message: Extract<ToPage, { step: unknown } | { progress: unknown }>, pending: Pending): Promise<void> {
+    const { id } = message;
+    try {
+      if ("progress" in message) {
+        pending.onProgress?.(message.progress);
+      } else {
+        await pending.onStep?.(message.step);
+        this.#post({ id, stepDone: true });
+      }
+    } catch (failure) {
+      this.#post({ id, abort: true });
+      pending.settle({ failure });
+    }
+  }
+
+  #fail(fault: Error): void {
+    this.#fault ??= fault;
+    for (const pending of this.#pending.values()) pending.settle({ failure: fault });
+  }
+}
+
+const MODULE_MISSING =
+  "its module, or one that it imports, cannot be loaded (import maps do not reach workers: without a bundler import dist/standalone/index.js of this package, which needs none)";
+
+/** Bundlers find the workers' modules by exactly this form. */
+function startWorker(device: Device): Worker {
+  return device === "webgpu"
+    ? new Worker(new URL("./worker-webgpu.js", import.meta.url), { type: "module", name: "air-onnx webgpu" })
+    : new Worker(new URL("./worker-wasm.js", import.meta.url), { type: "module", name: "air-onnx wasm" });
+}
