@@ -22,8 +22,24 @@ export const datasetChoices = namesOf<DatasetName>({
 export const heldOutSplitChoices = ["test", "fresh"] as const satisfies readonly Split[];
 export const architectureChoices = namesOf<TrainConfig["architecture"]>({ compact: true, reference: true });
 export const estimatorChoices = namesOf<TrainConfig["estimator"]>({ marginal: true, nvil: true });
-export const backendChoices = namesOf<TrainConfig["backend"]>({ onnxruntime: true, cpu: true, wasm: true });
-export const eagerBackendChoices = namesOf<EagerBackend>({ wasm: true, cpu: true });
+export const backendChoices = namesOf<TrainConfig["backend"]>({
+  onnxruntime: true,
+  "onnxruntime-cuda": true,
+  "onnxruntime-webgpu": true,
+  tensorflow: true,
+  "tensorflow-gpu": true,
+  webgpu: true,
+  wasm: true,
+  cpu: true,
+});
+/** Those whose results can be read at once, which the export's check does; `webgpu` in Node cannot. */
+export const eagerBackendChoices = namesOf<Exclude<EagerBackend, "webgpu">>({
+  wasm: true,
+  cpu: true,
+  tensorflow: true,
+  "tensorflow-gpu": true,
+});
 export const weightChoices = namesOf<WeightType>({ float32: true, float16: true });
 export const deviceChoices = namesOf<Device | "auto">({ cpu: true, cuda: true, webgpu: true, auto: true });
+export const benchDeviceChoices = deviceChoices.filter((device) => device !== "auto");
 export const modeChoices = ["mean", "sample"] as const;

@@ -3,6 +3,7 @@
  * command loads what it needs when it runs.
  */
 import { Command } from "commander";
+import { benchCommand } from "./commands/bench.js";
 import { dataCommand } from "./commands/data.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evalCommand } from "./commands/eval.js";
@@ -42,6 +43,7 @@ Examples:
     inferCommand(),
     sampleCommand(),
     reportCommand(),
+    benchCommand(),
     doctorCommand(),
   ];
   for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError("(try --help)");

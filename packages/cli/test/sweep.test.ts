@@ -76,6 +76,15 @@ describe("sweep", () => {
     expect(table("sweeps/multi-strokes")).toContain("**2 of 2 seeds succeeded**");
   });
 
+  it("is on the card of each model that comes of it", async () => {
+    const args = ["export", "sweeps/multi-strokes/seed-1", "--out", "model", "--images", "5", "--backend", "cpu"];
+    expect(await place.runHere(args)).toMatchObject({ code: 0 });
+    const card = readFileSync(place.at("model", "README.md"), "utf8");
+    expect(card).toContain("Seed 1; [every seed](#every-seed) is below.");
+    const rows = table("sweeps/multi-strokes").split("\n").slice(2);
+    expect(card).toContain(`## Every seed\n\n${rows.join("\n")}`);
+  });
+
   it("refuses to go on as another sweep, and shows the difference", async () => {
     const again = (...args: string[]) => place.runHere(["sweep", "--resume", "sweeps/multi-strokes", ...args]);
     const otherSteps = await again("--steps", "800", "--batch-size", "4");

@@ -5,7 +5,19 @@ import { tiny, Workplace } from "./air-onnx.js";
 const place = new Workplace();
 afterAll(() => place[Symbol.dispose]());
 
-const commands = ["quickstart", "data", "train", "sweep", "eval", "report", "export", "infer", "sample", "doctor"];
+const commands = [
+  "quickstart",
+  "data",
+  "train",
+  "sweep",
+  "eval",
+  "report",
+  "export",
+  "infer",
+  "sample",
+  "bench",
+  "doctor",
+];
 
 describe("help", () => {
   it("lists every command", async () => {
@@ -56,7 +68,10 @@ describe("wrong usage ends with 2 and says what to write", () => {
       ["train", "--presence-prior", "1"],
       "'--presence-prior <p>' argument '1' is invalid. It must be a number between 0 and 1",
     ],
-    [["train", "--backend", "gpu"], "Allowed choices are onnxruntime, cpu, wasm"],
+    [
+      ["train", "--backend", "gpu"],
+      "Allowed choices are onnxruntime, onnxruntime-cuda, onnxruntime-webgpu, tensorflow",
+    ],
     [["train", "--dataset", "mnist"], "Allowed choices are multi-strokes, multi-mnist"],
     [["data", "mnist"], "Allowed choices are multi-strokes, multi-mnist"],
     [["train", "--estimator", "guess"], "Allowed choices are marginal, nvil"],
@@ -79,6 +94,14 @@ describe("wrong usage ends with 2 and says what to write", () => {
     [["train", "--batch-size", "300", "--train-size", "200"], "batchSize: must not exceed trainSize (200), got 300"],
     [["train", "--config", "absent.json"], "Cannot use --config absent.json"],
     [["train", "--resume", "a", "--out", "b"], "exclude each other"],
+    [["train", "--json"], "--json needs --check-backends"],
+    [["train", "--check-backends", "--out", "a"], "it takes neither --out nor --resume"],
+    [["bench"], "missing required argument 'what'"],
+    [["bench", "eval"], "Allowed choices are train, infer"],
+    [["bench", "infer"], "bench infer needs --model"],
+    [["bench", "infer", "--model", "a", "--backend", "cpu"], "--backend is of bench train"],
+    [["bench", "train", "--device", "cpu"], "--device is of bench infer"],
+    [["bench", "train", "--batch", "8", "none"], "argument 'none' is invalid. It must be a whole number"],
   ])("%j", async (args, message) => {
     const { code, stdout, stderr } = await place.runHere(args);
     expect(stderr).toContain(message);

@@ -47,7 +47,7 @@ let passed = true;
 console.log("  step   loss (relative)   worst gradient (relative, in norm)");
 for (let point = 0; point < points; point++) {
   const step = point * every;
-  const { loss, gradients } = await check.compare(engine.state().parameters, batches.next(step, 1));
+  const { loss, gradients } = await check.compare((await engine.state()).parameters, batches.next(step, 1));
   const [name, worst] = Object.entries(gradients).reduce((a, b) => (b[1] > a[1] ? b : a));
   passed &&= loss <= LOSS_TOLERANCE && worst <= GRADIENT_TOLERANCE;
   console.log(

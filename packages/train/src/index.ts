@@ -9,10 +9,21 @@ export {
 } from "./config.js";
 export * from "./data/index.js";
 export { type DataPlaces, loadTrainingData } from "./dataset-config.js";
+export {
+  type BackendCheck,
+  type BackendParity,
+  checkBackends,
+  checkTolerance,
+  REFERENCE_BACKEND,
+} from "./engine/backend-check.js";
+export { type BackendStatus, listBackends } from "./engine/backend-status.js";
+export { BackendUnavailableError } from "./engine/backend-unavailable.js";
+export { type Backend, requireBackend, tracedDevice } from "./engine/backends.js";
 export { createEngine, stepDefinition } from "./engine/create.js";
-export { createEagerEngine, type EagerBackend, useEagerBackend } from "./engine/eager.js";
+export { createEagerEngine } from "./engine/eager.js";
 export * from "./engine/engine.js";
 export { createGradientCheck, type GradientCheck, type GradientDifference } from "./engine/gradient-check.js";
+export { type EagerBackend, eagerBackends, useEagerBackend } from "./engine/tfjs-backends.js";
 export { createTracedEngine } from "./engine/traced.js";
 export { type EvaluateOptions, Evaluator, type Explanation } from "./evaluate.js";
 export { type Evaluation, EvaluationTally } from "./evaluation.js";
@@ -25,6 +36,7 @@ export { evaluateScenes } from "./objective/marginal.js";
 export * from "./pictures/index.js";
 export * from "./report/index.js";
 export * from "./run/index.js";
+export * from "./speed/index.js";
 export * from "./sweep/index.js";
 export {
   checkpointShapes,

@@ -161,7 +161,7 @@ export async function train(
 
       const last = step === config.steps;
       if (last || step % config.evaluateEvery === 0) {
-        const { parameters } = engine.state();
+        const { parameters } = await engine.state();
         evaluation = await evaluator.evaluate(parameters, dataset.test, last ? {} : { images: config.evaluateImages });
         record({ step, kind: "evaluation", ...scalarsOf(evaluation), trainingSeconds });
         picture = folder.pictureFile(step);
@@ -171,11 +171,11 @@ export async function train(
         events.picture(step, "evaluation/reconstructions", { png, width: sheet.width, height: sheet.height });
         onEvent({ type: "evaluation", step, evaluation, picture });
       }
-      if (last || step % config.checkpointEvery === 0) await checkpoint(engine.state());
+      if (last || step % config.checkpointEvery === 0) await checkpoint(await engine.state());
       // Lets signals and the user's interface have their turn: onnxruntime blocks the thread while it runs.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    state = engine.state();
+    state = await engine.state();
     // A run that was complete already.
     if (step === config.steps) evaluation ??= await evaluator.evaluate(state.parameters, dataset.test);
   } while (step < config.steps && !signal?.aborted);

@@ -3,9 +3,9 @@ import { constants, existsSync } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { DeviceStatus } from "@air-onnx/runtime-node";
-import type { EagerBackend } from "@air-onnx/train";
+import type { BackendStatus } from "@air-onnx/train";
 import { Command } from "commander";
-import { eagerBackendChoices } from "../choices.js";
+import { backendChoices } from "../choices.js";
 import { addPlaceOptions, type DataPlaces } from "../dataset-options.js";
 import { describeMachine, type Machine, softwareVersions } from "../machine.js";
 import { print, printJson } from "../output.js";
@@ -19,7 +19,8 @@ interface Tried {
 interface Diagnosis extends Machine {
   readonly versions: Readonly<Record<string, string>>;
   readonly devices: readonly DeviceStatus[];
-  readonly tfjsBackends: readonly ({ readonly backend: EagerBackend } & Tried)[];
+  /** Of training. */
+  readonly backends: readonly BackendStatus[];
   readonly cache: { readonly folder: string; readonly writable: boolean };
   readonly mnist: { readonly folder: string } & Tried;
 }
@@ -27,7 +28,7 @@ interface Diagnosis extends Machine {
 export function doctorCommand(): Command {
   const command = new Command("doctor")
     .summary("say what of this machine can be used")
-    .description("Prints versions, cores and memory, and tries every device, TensorFlow.js backend and data folder.")
+    .description("Prints versions, cores and memory, and tries every device, training backend and data folder.")
     .option("--json", "print JSON");
   return addPlaceOptions(command)
     .addHelpText(
@@ -46,25 +47,16 @@ Examples:
 
 async function diagnose({ cacheDir, mnistDir }: DataPlaces): Promise<Diagnosis> {
   const { listDevices } = await import("@air-onnx/runtime-node");
-  const { defaultCacheDir } = await import("@air-onnx/train");
+  const { defaultCacheDir, listBackends } = await import("@air-onnx/train");
   const folder = resolve(cacheDir || defaultCacheDir());
   return {
     versions: softwareVersions(),
     ...describeMachine(),
     devices: await listDevices(),
-    tfjsBackends: await tryBackends(),
+    backends: await listBackends(backendChoices),
     cache: { folder, writable: await isWritable(folder) },
     mnist: await findMnist(mnistDir || join(folder, "mnist"), folder),
   };
-}
-
-async function tryBackends(): Promise<Diagnosis["tfjsBackends"]> {
-  const { useEagerBackend } = await import("@air-onnx/train");
-  const tried: Diagnosis["tfjsBackends"][number][] = [];
-  for (const backend of eagerBackendChoices) {
-    tried.push({ backend, ...(await attempt(() => useEagerBackend(backend))) });
-  }
-  return tried;
 }
 
 /** Looks only: nothing is downloaded. */
@@ -92,16 +84,29 @@ async function isWritable(folder: string): Promise<boolean> {
   );
 }
 
+/** The last Node.js that tfjs-node 4.22 runs on by itself. */
+const LAST_NODE_OF_TFJS_NODE = 22;
+
+function nodeNote(): string {
+  return Number.parseInt(process.versions.node, 10) <= LAST_NODE_OF_TFJS_NODE
+    ? ""
+    : " (tfjs-node was made for older ones: backends tensorflow and tensorflow-gpu put back what it misses)";
+}
+
 function describe(diagnosis: Diagnosis): string {
-  const { versions, platform, cores, processor, memoryGigabytes, devices, tfjsBackends, cache, mnist } = diagnosis;
+  const { versions, platform, cores, processor, memoryGigabytes, devices, backends, cache, mnist } = diagnosis;
   const status = ({ available, reason }: Tried): string => (available ? "works" : `no: ${reason}`);
+  const sameAsDevice = ({ reason }: Tried): string | undefined => {
+    const device = devices.find((other) => reason !== undefined && other.reason === reason);
+    return device && `no: see device ${device.device}`;
+  };
   const rows = [
-    ...Object.entries(versions),
+    ...Object.entries(versions).map(([name, version]) => [name, `${version}${name === "node" ? nodeNote() : ""}`]),
     ["platform", platform],
     ["processor", `${processor}, ${cores} cores`],
     ["memory", `${memoryGigabytes} GB`],
     ...devices.map((each) => [`device ${each.device}`, status(each)]),
-    ...tfjsBackends.map((each) => [`tfjs ${each.backend}`, status(each)]),
+    ...backends.map((each) => [`backend ${each.backend}`, sameAsDevice(each) ?? status(each)]),
     ["cache", `${cache.folder} ${cache.writable ? "(writable)" : "(not writable: choose another by --cache-dir)"}`],
     ["MNIST", mnist.available ? `found in ${mnist.folder}` : `not found: ${mnist.reason}`],
   ];

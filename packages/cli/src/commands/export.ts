@@ -1,7 +1,7 @@
 /** `air-onnx export`: a trained run as ONNX graphs, proven to compute what the run does. */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AirConfig } from "@air-onnx/core";
 import type { CardDetails, ParityReport, WeightType } from "@air-onnx/export";
@@ -104,6 +104,7 @@ export async function exportAndCheck(
     command: await commandFor(config),
     hardware: `${cpus().length} cores of ${cpus()[0]?.model.trim() ?? "an unknown processor"}`,
     ...(minutes !== undefined && { trainingMinutes: minutes }),
+    ...(await everySeed(path)),
   };
   const verify = async (partial: string): Promise<CardDetails> => {
     const report = await compare(partial, config.model, run.tensors, scenes, flags, signal);
@@ -133,6 +134,13 @@ export async function exportAndCheck(
     { overwrite: flags.overwrite === true, weights: flags.weights, card, verify },
   );
   return { directory, scenes, evaluation };
+}
+
+/** How the seeds went, if the run is one of a sweep's. */
+async function everySeed(path: string): Promise<Pick<CardDetails, "everySeed">> {
+  const { isSweep, openSweep } = await import("@air-onnx/train");
+  const parent = dirname(resolve(path));
+  return isSweep(parent) ? { everySeed: openSweep(parent).table() } : {};
 }
 
 async function measure(run: TrainedRun, scenes: SceneSet, signal: AbortSignal): Promise<Measurement> {

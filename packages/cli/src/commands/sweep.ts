@@ -167,7 +167,7 @@ async function trainAndReport({ sweep, lock }: LockedSweep, { jobs, flags, signa
       signal.addEventListener("abort", sayStopping, { once: true });
       await trainSeeds(sweep, { jobs, places: flags, signal, report: new SweepReport(sweep, progress) });
     }
-    print(`\n${sweep.table()}`);
+    print(`\n${sweep.page()}`);
     await sweep.save();
   } finally {
     lock.release();

@@ -20,6 +20,8 @@ import {
 interface TrainFlags extends DataPlaces {
   readonly out?: string;
   readonly resume?: string;
+  readonly checkBackends?: true;
+  readonly json?: true;
 }
 
 export function trainCommand(): Command {
@@ -27,7 +29,9 @@ export function trainCommand(): Command {
     .summary("train a model in a run folder")
     .description("Trains a model. The run folder gets its configuration, metrics, pictures and checkpoints.")
     .option("--out <folder>", "new run folder (default: runs/DATASET-seedSEED)")
-    .option("--resume <folder>", "go on with this run as if it had never stopped");
+    .option("--resume <folder>", "go on with this run as if it had never stopped")
+    .option("--check-backends", "compare a few steps on every backend, or on that of --backend, and train nothing")
+    .option("--json", "print the comparison of --check-backends as JSON");
   return addPlaceOptions(addSettingOptions(command))
     .addHelpText(
       "after",
@@ -41,11 +45,18 @@ Examples:
   $ air-onnx train --dataset png-folder --data photos --set model.channels=3
   $ air-onnx train --set model.likelihood.type=bernoulli --estimator nvil
   $ air-onnx train --config runs/mnist/config.json --seed 1 --set optimizer.clipNorm=5
+  $ air-onnx train --backend onnxruntime-webgpu
+  $ air-onnx train --check-backends --batch-size 16
   $ air-onnx train --resume runs/mnist`,
     )
     .action(async (flags: TrainFlags) => {
       const settings = givenSettings(flags as Readonly<Record<string, unknown>>);
       using stopping = listenForStop();
+      if (flags.json && !flags.checkBackends) throw new UsageError("--json needs --check-backends");
+      if (flags.checkBackends) {
+        const { reportBackendCheck } = await import("../backend-check-report.js");
+        return reportBackendCheck(settings, flags, stopping.signal);
+      }
       const { result, path } =
         flags.resume === undefined
           ? await start(settings, flags, stopping.signal)

@@ -1,6 +1,8 @@
 /** From a configuration to the engine that it asks for. */
 import type { TrainConfig } from "../config.js";
 import { estimators } from "../objective/estimators.js";
+import { requireBackend } from "./backends.js";
+import { createChainedEngine } from "./chained.js";
 import { createEagerEngine } from "./eager.js";
 import type { Engine, EngineState, StepDefinition } from "./engine.js";
 import { createTracedEngine } from "./traced.js";
@@ -21,16 +23,29 @@ export function stepDefinition(config: TrainConfig): StepDefinition {
   };
 }
 
-/** The engine that a configuration asks for. */
-export function createEngine(config: TrainConfig, start: EngineState): Promise<Engine> {
+/**
+ * The engine that a configuration asks for.
+ *
+ * @throws {BackendUnavailableError} if it cannot run here
+ */
+export async function createEngine(config: TrainConfig, start: EngineState): Promise<Engine> {
   const definition = stepDefinition(config);
-  switch (config.backend) {
+  const { backend } = config;
+  await requireBackend(backend);
+  switch (backend) {
     case "onnxruntime":
       return createTracedEngine(definition, start, { threads: config.threads });
-    case "cpu":
+    case "onnxruntime-cuda":
+      return createTracedEngine(definition, start, { device: "cuda" });
+    case "onnxruntime-webgpu":
+      return createChainedEngine(definition, start);
+    case "tensorflow":
+    case "tensorflow-gpu":
+    case "webgpu":
     case "wasm":
-      return createEagerEngine(definition, start, config.backend);
+    case "cpu":
+      return createEagerEngine(definition, start, backend);
     default:
-      return config.backend satisfies never;
+      return backend satisfies never;
   }
 }

@@ -1,8 +1,6 @@
 /**
  * The same training step run operation by operation on a tfjs backend: slower, and the check on the traced engine.
  */
-import { createRequire } from "node:module";
-import { dirname, sep } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { trainedParameterShapes } from "../objective/estimator.js";
 import type { AdamState, Tensors } from "../optimizer/adam.js";
@@ -15,19 +13,7 @@ import {
   type StepInputs,
   stateParts,
 } from "./engine.js";
-
-export type EagerBackend = "cpu" | "wasm";
-
-/** Makes a tfjs backend current, loading it where needed. */
-export async function useEagerBackend(backend: EagerBackend): Promise<void> {
-  // Silences tfjs's advice to install its native backend, which the user has chosen against.
-  tf.enableProdMode();
-  if (backend === "wasm") {
-    const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
-    setWasmPaths(dirname(createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm")) + sep);
-  }
-  if (!(await tf.setBackend(backend))) throw new Error(`The tfjs backend ${backend} could not be initialised`);
-}
+import { type EagerBackend, useEagerBackend } from "./tfjs-backends.js";
 
 export async function createEagerEngine(
   definition: StepDefinition,
@@ -48,7 +34,8 @@ export async function createEagerEngine(
 
     async run(inputs: StepInputs): Promise<Arrays> {
       await useEagerBackend(backend);
-      const metrics: Arrays = {};
+      const scalars: Record<string, tf.Scalar[]> = {};
+      // Nothing is read before the last step: each read would wait for the device.
       for (let k = 0; k < inputs.steps; k++) {
         const cut = (data: Float32Array, shape: number[]): tf.Tensor => {
           const size = shape.reduce((product, dim) => product * dim, 1);
@@ -58,30 +45,37 @@ export async function createEagerEngine(
         const noise = Object.fromEntries(
           Object.entries(noiseSpecs).map(([name, { shape }]) => [name, cut(inputs.noise[name]!, shape)] as const),
         );
-        const scalars = {
+        const schedules = {
           stepSize: cut(inputs.stepSize, []),
           rootCorrection: cut(inputs.rootCorrection, []),
           logCountPrior: cut(inputs.logCountPrior, [config.maxSteps + 1]),
         };
-        const next = step(state, image, noise, scalars);
-        tf.dispose([image, noise, scalars]);
+        const next = step(state, image, noise, schedules);
+        tf.dispose([image, noise, schedules]);
         disposeState(state);
         state = { parameters: next.parameters, m: next.m, v: next.v };
         for (const [name, value] of Object.entries(next.metrics)) {
-          metrics[name] ??= new Float32Array(inputs.steps);
-          metrics[name][k] = value.dataSync()[0]!;
-          value.dispose();
+          scalars[name] ??= [];
+          scalars[name].push(value);
         }
+      }
+      const metrics: Arrays = {};
+      for (const [name, values] of Object.entries(scalars)) {
+        metrics[name] = Float32Array.from((await Promise.all(values.map((value) => value.data()))).map(([x]) => x!));
+        tf.dispose(values);
       }
       return metrics;
     },
 
-    state(): EngineState {
-      const arrays = (tensors: Tensors): Arrays =>
-        Object.fromEntries(
-          Object.entries(tensors).map(([name, tensor]) => [name, Float32Array.from(tensor.dataSync())] as const),
+    async state(): Promise<EngineState> {
+      const arrays = async (tensors: Tensors): Promise<Arrays> => {
+        const entries = Object.entries(tensors).map(
+          async ([name, tensor]) => [name, Float32Array.from(await tensor.data())] as const,
         );
-      return { parameters: arrays(state.parameters), m: arrays(state.m), v: arrays(state.v) };
+        return Object.fromEntries(await Promise.all(entries));
+      };
+      const [parameters, m, v] = await Promise.all(stateParts.map((part) => arrays(state[part])));
+      return { parameters: parameters!, m: m!, v: v! };
     },
 
     async [Symbol.asyncDispose](): Promise<void> {

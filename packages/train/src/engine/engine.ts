@@ -43,12 +43,12 @@ export interface StepInputs {
 
 /** Disposing it frees what it holds; it cannot be used afterwards. */
 export interface Engine extends AsyncDisposable {
-  /** What computes the steps, for the log: `onnxruntime (cpu)`, `tfjs wasm`. */
+  /** What computes the steps, for the log: `onnxruntime (cpu, all threads)`, `tfjs wasm`. */
   readonly name: string;
   /** Advances the state by K steps. Resolves to the metrics of each, [K] by name, `loss` among them. */
   run(inputs: StepInputs): Promise<Arrays>;
-  /** The state now. The arrays belong to the engine: copy what must outlive the next `run`. */
-  state(): EngineState;
+  /** The state now, read from the device if it is on one. The arrays are the engine's: copy what must outlive the next `run`. */
+  state(): Promise<EngineState>;
 }
 
 /** The state before the first step. */
@@ -59,3 +59,13 @@ export function initialState(parameters: Arrays): EngineState {
 }
 
 export const stateParts = ["parameters", "m", "v"] as const;
+
+/** Applies `map` to every array of `state`. */
+export function mapState(
+  state: EngineState,
+  map: (data: Float32Array<ArrayBuffer>) => Float32Array<ArrayBuffer>,
+): EngineState {
+  const part = (arrays: Arrays): Arrays =>
+    Object.fromEntries(Object.entries(arrays).map(([name, data]) => [name, map(data)]));
+  return { parameters: part(state.parameters), m: part(state.m), v: part(state.v) };
+}

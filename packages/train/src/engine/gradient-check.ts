@@ -7,8 +7,8 @@ import { encodeGraph, trace } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
 import { trainedParameterShapes } from "../objective/estimator.js";
 import { lossAndGradients } from "../train-step.js";
-import { type EagerBackend, useEagerBackend } from "./eager.js";
 import type { Arrays, StepDefinition, StepInputs } from "./engine.js";
+import { type EagerBackend, useEagerBackend } from "./tfjs-backends.js";
 
 export interface GradientDifference {
   /** |traced - eager| / |eager| */
@@ -69,12 +69,11 @@ export async function createGradientCheck(
           Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, tf.tensor(values[name]!, shape)])),
         ),
       );
-      const distance = (name: string): number =>
-        relativeDistance(results[name]!.data as Float32Array, eager[name]!.dataSync() as Float32Array);
-      const difference = {
-        loss: distance("loss"),
-        gradients: Object.fromEntries(names.map((name) => [name, distance(gradientName(name))])),
-      };
+      const distance = async (name: string): Promise<number> =>
+        relativeDistance(results[name]!.data as Float32Array, (await eager[name]!.data()) as Float32Array);
+      const gradients: Record<string, number> = {};
+      for (const name of names) gradients[name] = await distance(gradientName(name));
+      const difference = { loss: await distance("loss"), gradients };
       tf.dispose(eager);
       return difference;
     },

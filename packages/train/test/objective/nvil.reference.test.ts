@@ -158,7 +158,7 @@ describe("ten updates", () => {
       const counts = reference.inferred_n[step]!;
       expect(metrics.count![step]).toBeCloseTo(counts.reduce((a, b) => a + b) / counts.length, 5);
     });
-    const { parameters } = engine.state();
+    const { parameters } = await engine.state();
     const recorded = referenceParameters(reference.final_parameters, config);
     const first = start();
     for (const [name, expected] of Object.entries(recorded)) {

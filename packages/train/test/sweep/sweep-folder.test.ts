@@ -111,7 +111,7 @@ describe("sweep.json", () => {
     const read = openSweep(at("sweep"));
     expect(read.plan).toEqual(plan);
     expect(read.seeds.slice(0, 2)).toEqual(seeds);
-    expect(read.table()).toBe(sweep.table());
+    expect(read.page()).toBe(sweep.page());
     const json = JSON.parse(readFileSync(sweep.sweepFile, "utf8"));
     expect(json.seeds[0].evaluation.boxIou).toBe(0.5);
     expect(json.summary).toMatchObject({ succeeded: [0], failed: [1], successRate: 0.2 });

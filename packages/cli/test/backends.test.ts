@@ -1,0 +1,61 @@
+/** The commands about backends and speed; that the numbers are right is tested where they are made. */
+import { afterAll, describe, expect, it, vi } from "vitest";
+import { tiny, Workplace } from "./air-onnx.js";
+
+const place = new Workplace();
+afterAll(() => place[Symbol.dispose]());
+
+describe("train --check-backends", () => {
+  it("says by how much a backend differs from the reference, and trains nothing", async () => {
+    const check = ["train", "--check-backends", "--backend", "wasm", "--json", ...tiny];
+    const { code, stdout, stderr } = await place.runHere(check);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const { reference, compared, unavailable } = JSON.parse(stdout);
+    expect(reference).toBe("onnxruntime");
+    expect(compared).toMatchObject([
+      { backend: "onnxruntime", loss: 0, gradients: 0, agrees: true },
+      { backend: "wasm", engine: "tfjs wasm", agrees: true },
+    ]);
+    expect(compared[1].gradients).toBeGreaterThan(0);
+    expect(unavailable).toEqual([]);
+  });
+
+  it("fails for a named backend that cannot run, with the reason", async () => {
+    // Wherever this runs, TensorFlow has no GPU that may be seen.
+    vi.stubEnv("CUDA_VISIBLE_DEVICES", "-1");
+    const { code, stdout, stderr } = await place.runHere([
+      ...["train", "--check-backends", "--backend", "tensorflow-gpu"],
+      ...tiny,
+    ]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^onnxruntime +reference/m);
+    expect(stdout).toMatch(/^ {2}tensorflow-gpu: /m);
+    expect(stderr).toMatch(
+      /^error: The backend tensorflow-gpu is not available: (.*npm install|TensorFlow finds no GPU)/,
+    );
+  });
+});
+
+describe("bench", () => {
+  it("measures training against the machine's matrix products", async () => {
+    const args = ["bench", "train", "--batch", "1", "2", "--repeats", "1", "--steps-per-run", "1", "--json"];
+    const { code, stdout, stderr } = await place.runHere([...args, "--threads", "1"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const { what, measured, peakMemoryMegabytes } = JSON.parse(stdout);
+    expect(what).toBe("train");
+    expect(measured.map(({ batchSize }: { batchSize: number }) => batchSize)).toEqual([1, 2]);
+    for (const { name, milliseconds, imagesPerSecond, shareOfPeak } of measured) {
+      expect(name).toBe("onnxruntime (cpu, 1 thread)");
+      expect(imagesPerSecond).toBeGreaterThan(0);
+      expect(milliseconds.least).toBeLessThanOrEqual(milliseconds.median);
+      expect(shareOfPeak).toBeGreaterThan(0);
+    }
+    expect(peakMemoryMegabytes).toBeGreaterThan(50);
+  });
+
+  it("says what is not an exported model", async () => {
+    const { code, stderr } = await place.runHere(["bench", "infer", "--model", "nowhere"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("config.json is missing");
+  });
+});

@@ -1,0 +1,79 @@
+/**
+ * The traced step on onnxruntime's WebGPU provider: one run a step, where the state that comes out of a run stays in GPU
+ * buffers and goes into the next. A Loop would do worse: its control runs on the CPU, so its state would go there and back
+ * at every step.
+ *
+ * No node may fall to the CPU: onnxruntime refuses the graph otherwise.
+ */
+import * as ort from "@air-onnx/runtime-node/onnxruntime";
+import { encodeGraph, trace } from "@air-onnx/tracer";
+import type { Arrays, Engine, EngineState, StepDefinition, StepInputs } from "./engine.js";
+import { trainingSessionOptions } from "./session-options.js";
+import { metricOutput, type StateTensor, stackedInputs, stateOf, traceTrainStep } from "./traced-step.js";
+
+/** Traces the step and loads it into onnxruntime's WebGPU provider. */
+export async function createChainedEngine(definition: StepDefinition, start: EngineState): Promise<Engine> {
+  const { traced, state, perStep, metrics } = traceTrainStep(definition);
+  const session = await ort.InferenceSession.create(encodeGraph(traced), {
+    ...trainingSessionOptions(0, "webgpu"),
+    preferredOutputLocation: Object.fromEntries([
+      ...state.map(({ output }) => [output, "gpu-buffer"] as const),
+      ...metrics.map((name) => [metricOutput(name), "cpu"] as const),
+    ]),
+  });
+  // Made when it is first needed: a session beside the first.
+  let reader: Promise<ort.InferenceSession> | undefined;
+  let current: Record<string, ort.Tensor> = Object.fromEntries(
+    state.map(({ part, name, shape, input }) => [input, new ort.Tensor("float32", start[part][name]!.slice(), shape)]),
+  );
+  let disposed = false;
+
+  return {
+    name: "onnxruntime (webgpu)",
+
+    async run(inputs: StepInputs): Promise<Arrays> {
+      if (disposed) throw new Error("This engine has been disposed");
+      const collected: Arrays = Object.fromEntries(metrics.map((name) => [name, new Float32Array(inputs.steps)]));
+      const arrays: Arrays = stackedInputs(inputs);
+      for (let k = 0; k < inputs.steps; k++) {
+        const feeds = { ...current };
+        for (const [name, shape] of Object.entries(perStep)) {
+          const size = shape.reduce((product, dim) => product * dim, 1);
+          feeds[name] = new ort.Tensor("float32", arrays[name]!.subarray(k * size, (k + 1) * size), shape);
+        }
+        const results = await session.run(feeds);
+        const next = Object.fromEntries(state.map(({ input, output }) => [input, results[output]!]));
+        for (const tensor of Object.values(current)) tensor.dispose();
+        current = next;
+        for (const name of metrics) collected[name]![k] = results[metricOutput(name)]!.data[0] as number;
+      }
+      return collected;
+    },
+
+    async state(): Promise<EngineState> {
+      reader ??= createReader(state);
+      const results = await (await reader).run(current);
+      return stateOf(state, ({ output }) => results[output]!.data as Float32Array<ArrayBuffer>);
+    },
+
+    async [Symbol.asyncDispose](): Promise<void> {
+      if (disposed) return;
+      disposed = true;
+      for (const tensor of Object.values(current)) tensor.dispose();
+      await (await reader)?.release();
+      await session.release();
+    },
+  };
+}
+
+/**
+ * A graph that gives out what it is given, on the CPU: the way to read GPU buffers, as `getData` of such a tensor aborts the
+ * process (onnxruntime-node 1.30).
+ */
+function createReader(state: readonly StateTensor[]): Promise<ort.InferenceSession> {
+  const copy = trace(
+    (tensors) => Object.fromEntries(state.map(({ input, output }) => [output, tensors[input]!.clone()])),
+    { inputs: Object.fromEntries(state.map(({ input, shape }) => [input, { shape }])) },
+  );
+  return ort.InferenceSession.create(encodeGraph(copy), trainingSessionOptions(0, "webgpu"));
+}

@@ -1,0 +1,173 @@
+/**
+ * The tfjs backends that can run a training step, and how each is loaded: two come with this package; the others are
+ * optional peers that a user installs, as they download or build hundreds of megabytes.
+ */
+import { createRequire } from "node:module";
+import { dirname, sep } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { BackendUnavailableError } from "./backend-unavailable.js";
+import { addWasmKernels } from "./wasm-kernels.js";
+
+export const eagerBackends = ["tensorflow", "tensorflow-gpu", "webgpu", "wasm", "cpu"] as const;
+export type EagerBackend = (typeof eagerBackends)[number];
+
+/** tfjs's own name of a backend: both native packages register theirs as `tensorflow`. */
+const tfjsName = {
+  tensorflow: "tensorflow",
+  "tensorflow-gpu": "tensorflow",
+  webgpu: "webgpu",
+  wasm: "wasm",
+  cpu: "cpu",
+} as const satisfies Record<EagerBackend, string>;
+
+/** The optional peers that a backend needs, which must be of the version of tfjs where they are part of it. */
+export const peersOf: { readonly [B in EagerBackend]: readonly string[] } = {
+  tensorflow: ["@tensorflow/tfjs-node"],
+  "tensorflow-gpu": ["@tensorflow/tfjs-node-gpu"],
+  webgpu: ["webgpu", "@tensorflow/tfjs-backend-webgpu"],
+  wasm: [],
+  cpu: [],
+};
+
+const loading = new Map<EagerBackend, Promise<void>>();
+
+/**
+ * Makes a tfjs backend current, loading it where needed.
+ *
+ * @throws {BackendUnavailableError} saying what is missing and how to get it
+ */
+export async function useEagerBackend(backend: EagerBackend): Promise<void> {
+  let loaded = loading.get(backend);
+  if (!loaded) {
+    loaded = load(backend);
+    loading.set(backend, loaded);
+  }
+  await loaded;
+  if (!(await tf.setBackend(tfjsName[backend]))) {
+    throw new BackendUnavailableError(backend, "TensorFlow.js could not initialise it");
+  }
+}
+
+async function load(backend: EagerBackend): Promise<void> {
+  // Silences tfjs's advice to install its native backend, which the user has chosen against.
+  tf.enableProdMode();
+  switch (backend) {
+    case "cpu":
+      return;
+    case "wasm":
+      return loadWasm();
+    case "webgpu":
+      return loadWebGpu();
+    case "tensorflow":
+    case "tensorflow-gpu":
+      return loadTensorFlow(backend);
+    default:
+      return backend satisfies never;
+  }
+}
+
+async function loadWasm(): Promise<void> {
+  const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
+  setWasmPaths(dirname(createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm")) + sep);
+  addWasmKernels();
+}
+
+/** What this module uses of the package `webgpu`, whose types are those of browsers. */
+interface WebGpuPackage {
+  create(flags: readonly string[]): WebGpu;
+  readonly globals: object;
+}
+
+interface WebGpu {
+  requestAdapter(): Promise<object | null>;
+}
+
+async function loadWebGpu(): Promise<void> {
+  const { create, globals } = (await importPeer("webgpu", "webgpu")) as WebGpuPackage;
+  const gpu = create([]);
+  if ((await gpu.requestAdapter()) === null) {
+    throw new BackendUnavailableError(
+      "webgpu",
+      "there is no WebGPU adapter: it needs a GPU with a Vulkan, Metal or Direct3D 12 driver (on Linux also libvulkan.so.1)",
+    );
+  }
+  // The tfjs backend looks for what browsers have. Since Node 21 there is a navigator, without a GPU.
+  Object.assign(globalThis, globals);
+  const { navigator = {} } = globalThis as { navigator?: object };
+  Object.defineProperty(navigator, "gpu", { value: gpu, configurable: true });
+  Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true, writable: true });
+  await importPeer("webgpu", "@tensorflow/tfjs-backend-webgpu");
+  refuseSecondCopy("webgpu");
+  // Otherwise small tensors silently stay on the CPU.
+  tf.env().set("WEBGPU_CPU_FORWARD", false);
+}
+
+/** What this module uses of tfjs-node's backend. */
+interface TensorFlowBackend {
+  readonly isUsingGpuDevice?: boolean;
+}
+
+async function loadTensorFlow(backend: "tensorflow" | "tensorflow-gpu"): Promise<void> {
+  if (tf.findBackendFactory("tensorflow") != null) {
+    throw new BackendUnavailableError(
+      backend,
+      "a process can load only one of tensorflow and tensorflow-gpu, and the other is loaded",
+    );
+  }
+  restoreRemovedFunctions();
+  // TensorFlow tells of its processor features on standard error.
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= "1";
+  await importPeer(backend, peersOf[backend][0]!);
+  refuseSecondCopy(backend);
+  if (backend === "tensorflow") return;
+  await tf.setBackend("tensorflow");
+  if ((tf.backend() as TensorFlowBackend).isUsingGpuDevice !== true) {
+    throw new BackendUnavailableError(
+      backend,
+      "TensorFlow finds no GPU: it needs an NVIDIA driver, and the CUDA and cuDNN that its libraries were built with",
+    );
+  }
+}
+
+/** tfjs-node 4.22 calls functions of node:util that Node 23 removed (https://nodejs.org/api/deprecations.html#DEP0051). */
+function restoreRemovedFunctions(): void {
+  const util = createRequire(import.meta.url)("node:util") as Record<string, unknown>;
+  util.isNullOrUndefined ??= (value: unknown): boolean => value == null;
+  util.isArray ??= Array.isArray;
+}
+
+/** @throws {BackendUnavailableError} with how to install or build it, if that is what is wrong */
+async function importPeer(backend: EagerBackend, name: string): Promise<unknown> {
+  try {
+    return (await import(name)) as unknown;
+  } catch (cause) {
+    const { message, code } = cause as NodeJS.ErrnoException;
+    if (code === "ERR_MODULE_NOT_FOUND" && message.includes(`'${name}'`)) {
+      throw new BackendUnavailableError(backend, `${name} is not installed: ${installCommand(backend)}`, { cause });
+    }
+    if (message.includes("tfjs_binding.node")) {
+      throw new BackendUnavailableError(
+        backend,
+        `${name} is installed without its native addon, which its install script downloads: npm rebuild ${name}, or ` +
+          "build it against another TensorFlow (docs/accelerators.md)",
+        { cause },
+      );
+    }
+    throw new BackendUnavailableError(backend, `${name} cannot be loaded: ${message.split("\n")[0]}`, { cause });
+  }
+}
+
+/** How to get the peers of `backend`. */
+function installCommand(backend: EagerBackend): string {
+  const version = tf.version_core;
+  return `npm install ${peersOf[backend].map((name) => (name.startsWith("@tensorflow/") ? `${name}@${version}` : name)).join(" ")}`;
+}
+
+/** A peer that brought its own tfjs has registered its backend there, where this package does not see it. */
+function refuseSecondCopy(backend: EagerBackend): void {
+  if (tf.findBackendFactory(tfjsName[backend]) != null) return;
+  throw new BackendUnavailableError(
+    backend,
+    `its package uses another copy of TensorFlow.js than this one's ${tf.version_core}: npm ls @tensorflow/tfjs-core, then npm dedupe`,
+  );
+}

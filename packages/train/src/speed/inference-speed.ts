@@ -1,0 +1,102 @@
+/** How fast an exported model infers scenes by device and batch size, and which of its nodes a device leaves to the CPU. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type AirConfig, graphNames, graphSignatures, RandomStream } from "@air-onnx/core";
+import { AirModel, cpuNodes, type Device, placeNodes } from "@air-onnx/runtime-node";
+import { type InputSpec, trace } from "@air-onnx/tracer";
+import { graphFunctions } from "../model/graphs.js";
+import { parameterShapes } from "../model/parameters.js";
+import { type MatmulPeak, onnxruntimePeak } from "./matmul-peak.js";
+import { matrixWork } from "./matrix-work.js";
+import { type Rates, ratesOf } from "./rates.js";
+
+/** Of the scenes of one batch, from images in memory to objects. */
+export interface InferenceSpeed extends Rates {
+  readonly device: Device;
+  readonly batchSize: number;
+}
+
+/** Nodes of a graph that a device leaves to the CPU, by operator. */
+export interface CpuNodes {
+  readonly device: Device;
+  readonly graph: string;
+  readonly total: number;
+  readonly cpu: Readonly<Record<string, number>>;
+}
+
+export interface InferenceSpeedOptions {
+  readonly devices: readonly Device[];
+  readonly batchSizes: readonly number[];
+  /** Timed calls of each; one more warms up. */
+  readonly repeats: number;
+  /** Of one operator on the CPU; 0 lets onnxruntime choose. */
+  readonly threads: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Is told what is measured next. */
+  readonly onProgress?: (what: string) => void;
+}
+
+/**
+ * Measures `infer` with all of the model's steps: none is left out because its images have no more objects.
+ *
+ * @param location the folder of an exported model
+ * @throws {DeviceUnavailableError} if one of the devices cannot run here
+ */
+export async function measureInference(
+  location: string,
+  { devices, batchSizes, repeats, threads, signal, onProgress = () => {} }: InferenceSpeedOptions,
+): Promise<{ speeds: InferenceSpeed[]; placements: CpuNodes[] }> {
+  const contenders: { device: Device; model: AirModel; peak: MatmulPeak }[] = [];
+  const placements: CpuNodes[] = [];
+  const speeds: InferenceSpeed[] = [];
+  try {
+    for (const device of devices) {
+      signal?.throwIfAborted();
+      onProgress(`matrix products on ${device}`);
+      const model = await AirModel.fromPretrained(location, { device, ...(threads > 0 ? { threads } : {}), signal });
+      contenders.push({ device, model, peak: await onnxruntimePeak(device, threads) });
+      if (device === "cpu") continue;
+      for (const graph of graphNames) {
+        const bytes = await readFile(join(location, model.manifest.files[graph].path));
+        placements.push({ device, graph, ...cpuNodes(await placeNodes(bytes, device)) });
+      }
+    }
+    for (const batchSize of batchSizes) {
+      const times = contenders.map((): number[] => []);
+      for (let round = 0; round <= repeats; round++) {
+        for (const [i, { device, model }] of contenders.entries()) {
+          signal?.throwIfAborted();
+          onProgress(`${device}, batch ${batchSize}: ${round === 0 ? "warm-up" : `call ${round} of ${repeats}`}`);
+          const images = noise(model.config, batchSize);
+          const began = performance.now();
+          await model.infer(images, { earlyStop: false, batchSize });
+          if (round > 0) times[i]!.push(performance.now() - began);
+        }
+      }
+      for (const [i, { device, model, peak }] of contenders.entries()) {
+        const work = batchSize * workPerImage(model.config);
+        speeds.push({ device, batchSize, ...ratesOf(times[i]!, batchSize, work, peak) });
+      }
+    }
+  } finally {
+    for (const { model } of contenders) await model.dispose();
+  }
+  return { speeds, placements };
+}
+
+/** Floating-point operations of the matrix products of one image's scene. */
+function workPerImage(config: AirConfig): number {
+  const signatures = graphSignatures(config);
+  const workOf = (graph: "encoder" | "step"): number => {
+    const one = (shapes: Readonly<Record<string, readonly number[]>>, ...first: number[]): [string, InputSpec][] =>
+      Object.entries(shapes).map(([name, shape]) => [name, { shape: [...first, ...shape] }]);
+    const inputs = Object.fromEntries([...one(parameterShapes(config)), ...one(signatures[graph].inputs, 1)]);
+    return matrixWork(trace((tensors) => ({ ...graphFunctions(tensors, config)[graph](tensors) }), { inputs }));
+  };
+  return workOf("encoder") + config.maxSteps * workOf("step");
+}
+
+function noise({ channels, imageSize }: AirConfig, batchSize: number): Float32Array {
+  const stream = new RandomStream(0);
+  return new Float32Array(batchSize * channels * imageSize ** 2).map(() => stream.uniform());
+}

@@ -1,0 +1,104 @@
+/** The comparison of backends: that it passes those that agree, and finds those that do not. */
+import { beforeAll, describe, expect, it } from "vitest";
+import { parseTrainConfig } from "../src/config.js";
+import { generateMultiStrokes } from "../src/data/index.js";
+import type { SceneSet } from "../src/data/scene-set.js";
+import { checkBackends } from "../src/engine/backend-check.js";
+import { listBackends } from "../src/engine/backend-status.js";
+import { answerTrial, answerTrialApart, type TrialAnswer, type TrialRequest } from "../src/engine/trial.js";
+
+const config = parseTrainConfig({
+  dataset: "multi-strokes",
+  // Without convolutions, over which tfjs cpu takes seconds.
+  architecture: "reference",
+  model: { lstmSize: 8, zWhatSize: 6, predictorSize: 16, encoderSize: 16, decoderSize: 16, maxSteps: 2 },
+  batchSize: 4,
+  threads: 1,
+});
+
+let scenes: SceneSet;
+beforeAll(async () => {
+  scenes = await generateMultiStrokes({ seed: 0, size: 64 });
+});
+
+/** Trials in this process, of which those of wasm come out changed. */
+function changing(change: (answer: TrialAnswer) => TrialAnswer) {
+  return async (request: TrialRequest): Promise<TrialAnswer> => {
+    const answer = await answerTrial(request);
+    return "plan" in request && request.plan.config.backend === "wasm" ? change(answer) : answer;
+  };
+}
+
+describe("a comparison of backends", () => {
+  it("passes those that compute the same up to rounding", async () => {
+    const seen: string[] = [];
+    const { compared, unavailable } = await checkBackends(config, scenes, {
+      backends: ["onnxruntime", "wasm", "cpu"],
+      answer: answerTrial,
+      onBackend: (backend) => seen.push(backend),
+    });
+    expect(seen).toEqual(["onnxruntime", "wasm", "cpu"]);
+    expect(compared.map(({ engine, agrees }) => [engine, agrees])).toEqual([
+      ["onnxruntime (cpu, 1 thread)", true],
+      ["tfjs wasm", true],
+      ["tfjs cpu", true],
+    ]);
+    expect(compared[0]).toMatchObject({ loss: 0, gradients: 0, update: 0, lastLoss: 0 });
+    for (const { gradients, millisecondsPerStep } of compared.slice(1)) {
+      // Other kernels, other rounding: exactly equal would be the reference compared with itself.
+      expect(gradients).toBeGreaterThan(0);
+      expect(millisecondsPerStep).toBeGreaterThan(0);
+    }
+    expect(unavailable).toEqual([]);
+  });
+
+  it("finds a gradient that is off, and names the parameter", async () => {
+    const wrong = changing((answer) => {
+      if ("trial" in answer) answer.trial!.state.m["decoder.output_bias"]![3]! += 10;
+      return answer;
+    });
+    const { compared } = await checkBackends(config, scenes, { backends: ["wasm"], answer: wrong });
+    expect(compared[1]).toMatchObject({ backend: "wasm", agrees: false, worstGradient: "decoder.output_bias" });
+  });
+
+  it("finds a loss that is off, and one that is not a number", async () => {
+    for (const change of [(loss: number) => loss * 1.001, () => Number.NaN]) {
+      const wrong = changing((answer) => {
+        if ("trial" in answer) answer.trial!.metrics[0]!.loss![0] = change(answer.trial!.metrics[0]!.loss![0]!);
+        return answer;
+      });
+      const { compared } = await checkBackends(config, scenes, { backends: ["wasm"], answer: wrong });
+      expect(compared[1]!.agrees).toBe(false);
+    }
+  });
+
+  it("lists what cannot run with its reason, and goes on", async () => {
+    const missing = changing(() => ({ reason: "it is not there" }));
+    const { compared, unavailable } = await checkBackends(config, scenes, {
+      backends: ["wasm", "cpu"],
+      answer: missing,
+    });
+    expect(unavailable).toEqual([{ backend: "wasm", reason: "it is not there" }]);
+    expect(compared.map(({ backend }) => backend)).toEqual(["onnxruntime", "cpu"]);
+  });
+});
+
+describe("a trial in a process of its own", () => {
+  it("says what became of a process that crashed", async () => {
+    const env = { ...process.env, NODE_OPTIONS: "--import=data:text/javascript,process.abort()" };
+    const answer = await answerTrialApart({ backend: "cpu" }, env);
+    expect(answer).toEqual({ reason: expect.stringContaining("ended with SIGABRT") });
+  });
+});
+
+it("tells how to get what a backend is missing", async () => {
+  const statuses = await listBackends(["onnxruntime", "wasm", "tensorflow", "webgpu"]);
+  expect(statuses.slice(0, 2)).toEqual([
+    { backend: "onnxruntime", available: true },
+    { backend: "wasm", available: true },
+  ]);
+  for (const { backend, available, reason } of statuses.slice(2)) {
+    if (available) console.log(`${backend} is installed and works: its absence is not tested`);
+    else expect(reason, backend).toMatch(/npm (install|rebuild)|no WebGPU adapter|cannot be loaded/);
+  }
+});

@@ -1,0 +1,51 @@
+/**
+ * Training on WebGPU. Where there is no GPU, the adapter is SwiftShader, the software Vulkan that Debian's chromium comes with:
+ * it takes a second for a step, so there is one check of each backend, of a model that looks once.
+ */
+import { existsSync } from "node:fs";
+import { expect, it } from "vitest";
+import { parseTrainConfig } from "../src/config.js";
+import { generateMultiStrokes } from "../src/data/index.js";
+import { checkBackends } from "../src/engine/backend-check.js";
+import { answerTrialApart, type TrialRequest } from "../src/engine/trial.js";
+
+const CHROMIUM = "/usr/lib/chromium";
+const SWIFTSHADER = `${CHROMIUM}/vk_swiftshader_icd.json`;
+
+/** The environment of a process that finds an adapter, if there is one. */
+const env = existsSync(SWIFTSHADER)
+  ? {
+      ...process.env,
+      VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES ?? SWIFTSHADER,
+      // Beside it is a libvulkan.so.1, which not every machine has.
+      LD_LIBRARY_PATH: [process.env.LD_LIBRARY_PATH, CHROMIUM].filter(Boolean).join(":"),
+    }
+  : process.env;
+
+for (const [backend, engine] of [
+  ["onnxruntime-webgpu", "onnxruntime (webgpu)"],
+  ["webgpu", "tfjs webgpu"],
+] as const) {
+  it(`on ${backend} has the loss and gradients of the CPU, and goes on from its own state`, {
+    timeout: 240_000,
+  }, async ({ skip }) => {
+    const status = await answerTrialApart({ backend }, env);
+    if ("reason" in status) {
+      console.warn(`SKIPPED: training on ${backend}: ${status.reason}`);
+      skip();
+    }
+    const config = parseTrainConfig({
+      dataset: "multi-strokes",
+      model: { lstmSize: 8, zWhatSize: 6, predictorSize: 16, encoderSize: 16, decoderSize: 16, maxSteps: 1 },
+      maxCount: 1,
+      batchSize: 2,
+      threads: 1,
+    });
+    const scenes = await generateMultiStrokes({ seed: 0, size: 64 });
+    const answer = (request: TrialRequest) => answerTrialApart(request, env);
+    const { compared, unavailable } = await checkBackends(config, scenes, { backends: [backend], answer });
+    expect(unavailable).toEqual([]);
+    expect(compared[1]).toMatchObject({ engine, agrees: true });
+    expect(compared[1]!.lastLoss).toBeLessThan(1e-3);
+  });
+}
