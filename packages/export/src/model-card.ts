@@ -11,6 +11,8 @@ export interface CardDetails {
   readonly trainingMinutes?: number;
   /** The parity check's outcome, one sentence. */
   readonly parity?: string;
+  /** How it went with every seed of the sweep that this model is of, Markdown. */
+  readonly everySeed?: string;
 }
 
 /** How a metric of the manifest is called and written. */
@@ -52,7 +54,7 @@ are in an image (up to ${model.maxSteps}), where they are, and what they look li
 
 ## Results
 
-One seed (${training.seed}).
+${details.everySeed ? `Seed ${training.seed}; [every seed](#every-seed) is below.` : `One seed (${training.seed}).`}
 
 | | |
 | --- | --- |
@@ -61,7 +63,7 @@ ${results.join("\n")}
 ## Training
 
 ${made.join("\n")}
-
+${details.everySeed ? `\n## Every seed\n\n${details.everySeed}` : ""}
 ## Use
 
 \`\`\`ts

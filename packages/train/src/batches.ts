@@ -69,11 +69,11 @@ export class Batches {
 
   /** Prior probability of one more object at update t = 1, 2, …. */
   presencePrior(update: number): number {
-    const { model, presencePriorSchedule } = this.#config;
+    const { model, presencePriorSchedule, steps } = this.#config;
     const own = model.prior.presence;
     if (!presencePriorSchedule) return own;
-    const { from, to = own, steps } = presencePriorSchedule;
-    return annealedProbability(update, { from, to, steps });
+    const { from, to = own, share } = presencePriorSchedule;
+    return annealedProbability(update, { from, to, steps: share * steps });
   }
 
   /** Images `start` to `start + count` of a stream, or of an endless sequence of epochs, each a random order of the set. */

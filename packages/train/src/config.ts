@@ -39,8 +39,22 @@ const settings = {
    * and learns a baseline.
    */
   estimator: z.enum(["marginal", "nvil"]).default("marginal"),
-  /** What computes a training step: one traced ONNX graph, or TensorFlow.js op by op. */
-  backend: z.enum(["onnxruntime", "cpu", "wasm"]).default("onnxruntime"),
+  /**
+   * What computes a training step: one traced ONNX graph in onnxruntime, on the CPU, CUDA or WebGPU; or TensorFlow.js op by
+   * op, in TensorFlow (on the CPU or a GPU), on WebGPU, in WebAssembly or in plain JavaScript (`cpu`).
+   */
+  backend: z
+    .enum([
+      "onnxruntime",
+      "onnxruntime-cuda",
+      "onnxruntime-webgpu",
+      "tensorflow",
+      "tensorflow-gpu",
+      "webgpu",
+      "wasm",
+      "cpu",
+    ])
+    .default("onnxruntime"),
   /** Threads of the backend; 0 leaves the choice to onnxruntime. */
   threads: z.int().nonnegative().default(0),
   /** Of the initial parameters, the order of the images and the noise. */
@@ -51,12 +65,12 @@ const settings = {
   stepsPerRun: count.default(20),
   optimizer: optimizerSchema.prefault({}),
   /**
-   * The prior probability of one more object in training: its log-odds move in a line over the first `steps` steps, from
-   * those of `from` to those of `to`, or of model.prior.presence if that is left out. Null for the model's own throughout.
-   * Evaluation always takes the model's own.
+   * The prior probability of one more object in training: its log-odds move in a line over the first `share` of the steps,
+   * from those of `from` to those of `to`, or of model.prior.presence if that is left out. Null for the model's own
+   * throughout. Evaluation always takes the model's own.
    */
   presencePriorSchedule: z
-    .strictObject({ from: probability, to: probability.optional(), steps: count })
+    .strictObject({ from: probability, to: probability.optional(), share: z.number().gt(0).lte(1) })
     .nullable()
     .default(null),
   /**
@@ -158,11 +172,18 @@ function convolutionOf(side: number): AirConfigInput["convolution"] {
 }
 
 /**
+ * Objects are dear at first, as a blurred patch would need help from a second one, and then no dearer than they are in the
+ * data, lest two digits close together count as one.
+ */
+const cheaperPresence = { from: 0.01, to: 0.5, share: 0.5 } as const;
+
+/**
  * Objects of 9 to 18 pixels, anywhere in the image. A window that cannot grow cannot cover two of them. Presence is probable
  * at first (see the presets), so that the first window goes on looking until it has learned to find something.
  */
 const smallWindows = {
   convolution: null,
+  embeddingSize: 0,
   recurrentInput: "remainder",
   whereParameterisation: "bounded",
   windowSide: [8, 20],
@@ -176,27 +197,30 @@ export const trainPresets: {
   "multi-mnist": {
     dataset: "multi-mnist",
     trainSize: datasetSizes["multi-mnist"].train,
-    // Objects are dear at first, as a blurred patch would need help from a second one, and then no dearer than they are in
-    // the data, lest two digits close together count as one.
-    presencePriorSchedule: { from: 0.01, to: 0.5, steps: 5000 },
     steps: 10_000,
+    presencePriorSchedule: cheaperPresence,
   },
-  "multi-strokes": { dataset: "multi-strokes", trainSize: datasetSizes["multi-strokes"].train, steps: 3000 },
+  "multi-strokes": {
+    dataset: "multi-strokes",
+    trainSize: datasetSizes["multi-strokes"].train,
+    steps: 3000,
+    presencePriorSchedule: cheaperPresence,
+  },
   "multi-mnist-64": {
     dataset: "multi-mnist-64",
     trainSize: datasetSizes["multi-mnist-64"].train,
-    model: { imageSize: 64, objectSize: 18, ...smallWindows },
+    model: { imageSize: 64, objectSize: 18, encoderSize: 200, decoderSize: 200, ...smallWindows },
     steps: 4000,
-    curriculum: [0.15, 0.4],
-    presencePriorSchedule: { from: 0.9999, steps: 500 },
+    curriculum: [0.2, 0.35],
+    presencePriorSchedule: { from: 0.9999, to: 0.3, share: 0.125 },
   },
   "multi-dsprites-64": {
     dataset: "multi-dsprites-64",
     trainSize: datasetSizes["multi-dsprites-64"].train,
-    model: { imageSize: 64, channels: 3, objectSize: 18, ...smallWindows },
+    model: { imageSize: 64, channels: 3, objectSize: 18, ...smallWindows, embeddingSize: 256 },
     steps: 7000,
     curriculum: [0.1, 0.4],
-    presencePriorSchedule: { from: 0.9, steps: 400 },
+    presencePriorSchedule: { from: 0.9, share: 0.06 },
   },
   npz: { dataset: "npz" },
   "png-folder": { dataset: "png-folder" },

@@ -9,7 +9,7 @@
  *
  * `sweep.json` and `table.md` are written anew whenever a seed starts or ends.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseWith } from "@air-onnx/core";
@@ -66,6 +66,12 @@ export class SweepFolder {
     return sweepTable(this.plan, this.seeds, this.#sessions);
   }
 
+  /** The table under a title, Markdown. */
+  page(): string {
+    const seeds = this.#seeds.size;
+    return `# ${this.plan.config.dataset}: ${seeds} ${seeds === 1 ? "seed" : "seeds"}\n\n${this.table()}`;
+  }
+
   addSession(session: SweepSession): void {
     this.#sessions.push(session);
   }
@@ -101,7 +107,7 @@ export class SweepFolder {
       summary: this.summary,
     };
     await writeFileAtomic(this.sweepFile, `${JSON.stringify(json, null, 2)}\n`);
-    await writeFileAtomic(this.tableFile, this.table());
+    await writeFileAtomic(this.tableFile, this.page());
   }
 
   /** The file that each seed is trained from. */
@@ -151,6 +157,11 @@ export async function createSweep(
     lock.release();
     throw cause;
   }
+}
+
+/** Whether the folder `path` is a sweep's. */
+export function isSweep(path: string): boolean {
+  return existsSync(join(path, SWEEP_FILE));
 }
 
 /**

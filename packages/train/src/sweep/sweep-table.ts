@@ -1,4 +1,4 @@
-/** A sweep as a page of Markdown: a row for every seed, whatever became of it, then mean, worst and the share of successes. */
+/** A sweep in Markdown: a row for every seed, whatever became of it, then mean, worst and the share of successes. */
 
 import { type Spread, type SpreadName, summarize } from "./summary.js";
 import type { FinishedSeed, SeedRecord, SweepPlan, SweepSession } from "./sweep-record.js";
@@ -73,7 +73,6 @@ export function sweepTable(
     ...listed("Not finished yet", summary.open),
   ];
   return [
-    `# ${config.dataset}: ${seeds.length} ${seeds.length === 1 ? "seed" : "seeds"}`,
     markdownTable(rows),
     lines.join("\n"),
     `Each seed was measured after its last step on ${images === undefined ? "all" : `all ${integer(images)}`} held-out images. Sampled: the ` +
