@@ -74,7 +74,7 @@ it("hold their build, a README and nothing else", { timeout: MINUTES }, async ()
   for (const name of packages) {
     const { stdout } = await run("tar", ["tzf", archives[name]!]);
     const files = stdout.trim().split("\n");
-    const expected = /^package\/(dist\/|bin\/|examples\/|package\.json|README\.md)/;
+    const expected = /^package\/(dist\/|bin\/|examples\/|scripts\/|package\.json|README\.md)/;
     expect(
       files.filter((file) => !expected.test(file) || /\.cases\.|tsbuildinfo|\.test\./.test(file)),
       name,

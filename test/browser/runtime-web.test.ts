@@ -232,7 +232,8 @@ describeInChromium("runtime-web", () => {
     const graph = `${SHIPPED}/${shipped.manifest.files[name].path}`;
     const found = await call("graphDifferences", device, graph, `/cases/${name}-${batch}`, tensors);
     for (const [output, worst] of Object.entries(found)) {
-      if (output === "log_likelihood") expect(worst.relative, output).toBeLessThan(NATS_TOLERANCE);
+      // Its terms, thousands of nats of either sign, may sum to next to nothing: no error is small relative to that.
+      if (output === "log_likelihood") expect(worst.absolute, output).toBeLessThan(5 * TOLERANCE);
       else expect(worst.absolute, output).toBeLessThan(TOLERANCE);
     }
     expect(Object.keys(found).length).toBeGreaterThan(1);

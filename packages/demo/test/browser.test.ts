@@ -156,9 +156,11 @@ describeInChromium("the demo", () => {
 
     const box = (await boxes().first().boundingBox())!;
     const moved = await labels();
+    // To the other side, whichever digit was found first.
+    const drag = moved[0]!.includes("right") ? -130 : 130;
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
     await page.mouse.down();
-    await page.mouse.move(box.x + box.width / 2 + 130, box.y + box.height / 2, { steps: 4 });
+    await page.mouse.move(box.x + box.width / 2 + drag, box.y + box.height / 2, { steps: 4 });
     await page.mouse.up();
     await expect.poll(async () => (await labels())[0]).not.toBe(moved[0]);
 
@@ -270,12 +272,14 @@ describeInChromium("the demo", () => {
     const places = () =>
       page
         .locator("section, .frame, #bars")
-        .evaluateAll((elements) => elements.map((element) => (element as unknown as Placed).offsetTop));
+        .evaluateAll((elements) => (elements as unknown as Placed[]).map(({ offsetTop }) => offsetTop));
     await page.locator("#bars li").first().waitFor();
     const loading = await places();
     await expect.poll(() => count().textContent(), { timeout: 30_000 }).toMatch(/object/);
     await expect.poll(() => page.locator("#walk input").count(), { timeout: 20_000 }).toBe(6);
-    expect(await places()).toEqual(loading);
+    // A few pixels are a line of another font's; a line of text more would be 20.
+    const moved = (await places()).map((place, i) => Math.abs(place - loading[i]!));
+    expect(Math.max(...moved)).toBeLessThan(8);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
   });
 });

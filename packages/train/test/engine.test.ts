@@ -25,6 +25,7 @@ const model = {
   encoderSize: 16,
   decoderSize: 16,
 };
+const plain = { ...model, convolution: null, embeddingSize: 0 };
 const PIXELS = 50 * 50;
 const POINTS = 20;
 const STEPS_BETWEEN_POINTS = 5;
@@ -60,10 +61,11 @@ beforeAll(async () => {
 
 describe("the traced training step", () => {
   it.each([
-    ["marginal, Gaussian", {}, 1e-4],
-    // The baseline's gradients are sums of errors of either sign in bounds of thousands of nats, and so is their rounding.
-    ["nvil, Gaussian", { estimator: "nvil", architecture: "reference" }, 1e-3],
-    ["marginal, Bernoulli", { model: { ...model, likelihood: { type: "bernoulli" } } }, 1e-4],
+    // The slope of a convolution's bias is a sum over all places, of either sign, and so is its rounding.
+    ["marginal, Gaussian", {}, 5e-4],
+    // The baseline's are sums of errors of either sign in bounds of thousands of nats.
+    ["nvil, Gaussian", { estimator: "nvil", architecture: "reference", model: plain }, 1e-3],
+    ["marginal, Bernoulli", { model: { ...plain, likelihood: { type: "bernoulli" } } }, 1e-4],
   ])(
     "has the loss and gradients of eager tfjs at 20 points of a run: %s",
     {
