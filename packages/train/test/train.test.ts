@@ -13,6 +13,7 @@ import { readEvents } from "./run/event-reader.js";
 
 const base: TrainConfigInput = {
   dataset: "multi-strokes",
+  architecture: "reference",
   model: { lstmSize: 8, zWhatSize: 5, predictorSize: 8, encoderSize: 8, decoderSize: 8 },
   batchSize: 4,
   threads: 1,
