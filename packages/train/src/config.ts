@@ -172,12 +172,6 @@ function convolutionOf(side: number): AirConfigInput["convolution"] {
 }
 
 /**
- * Objects are dear at first, as a blurred patch would need help from a second one, and then no dearer than they are in the
- * data, lest two digits close together count as one.
- */
-const cheaperPresence = { from: 0.01, to: 0.5, share: 0.5 } as const;
-
-/**
  * Objects of 9 to 18 pixels, anywhere in the image. A window that cannot grow cannot cover two of them. Presence is probable
  * at first (see the presets), so that the first window goes on looking until it has learned to find something.
  */
@@ -198,14 +192,11 @@ export const trainPresets: {
     dataset: "multi-mnist",
     trainSize: datasetSizes["multi-mnist"].train,
     steps: 10_000,
-    presencePriorSchedule: cheaperPresence,
+    // Objects are dear at first, as a blurred patch would need help from a second one, and then no dearer than they are in
+    // the data, lest two digits close together count as one.
+    presencePriorSchedule: { from: 0.01, to: 0.5, share: 0.5 },
   },
-  "multi-strokes": {
-    dataset: "multi-strokes",
-    trainSize: datasetSizes["multi-strokes"].train,
-    steps: 3000,
-    presencePriorSchedule: cheaperPresence,
-  },
+  "multi-strokes": { dataset: "multi-strokes", trainSize: datasetSizes["multi-strokes"].train, steps: 3000 },
   "multi-mnist-64": {
     dataset: "multi-mnist-64",
     trainSize: datasetSizes["multi-mnist-64"].train,
