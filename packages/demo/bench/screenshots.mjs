@@ -9,6 +9,8 @@ const images = join(demo, "../../docs/images");
 /** Step 2, infer. */
 const POSITION = "4";
 const PATIENCE = 600_000;
+/** Until what an image has brought about is shown, its pace included, ms. */
+const SETTLED = 1200;
 
 const pictures = [
   { name: "demo-light", colorScheme: "light", width: 1120, height: 1000, scale: 1, to: ".story" },
@@ -31,6 +33,11 @@ await inChromium(async ({ browser, origin }) => {
     await page.waitForFunction(() => /ms per image/.test(document.getElementById("status-text").textContent));
     await page.locator("#dreams canvas").last().waitFor();
     await page.locator("#walk input").last().waitFor();
+    // The pace is that of a model at work, not of its first image: another example, and back.
+    for (const example of [2, 1, 2, 1, 0]) {
+      await page.locator("#examples button").nth(example).click();
+      await page.waitForTimeout(SETTLED);
+    }
     await page.locator("#story-slider").fill(POSITION);
     const end = await page.locator(to).evaluate((element) => element.getBoundingClientRect().bottom + scrollY);
     const path = join(images, `${name}.png`);

@@ -57,12 +57,14 @@ function listModels(models: readonly ServedModel[]): string {
   return JSON.stringify(models.map(({ entry }) => entry));
 }
 
+/** The models in `folder`, the one that counts best first: it is the one the page opens with. */
 async function findModels(folder: string): Promise<ServedModel[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   const models = await Promise.all(names.toSorted().map((name) => readModel(join(folder, name), name)));
   if (models.length === 0) throw new Error(`There are no models in ${folder}, and the page is nothing without one`);
-  return models;
+  const accuracy = ({ entry }: ServedModel): number => entry.countAccuracy ?? 0;
+  return models.toSorted((a, b) => accuracy(b) - accuracy(a));
 }
 
 async function readModel(folder: string, name: string): Promise<ServedModel> {

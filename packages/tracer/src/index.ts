@@ -10,6 +10,7 @@ export { type KernelCall, KernelInputs, type Lowering, lowering } from "./loweri
 export { decodeModel, type ModelProto } from "./onnx/schema.js";
 export {
   BATCH,
+  fuse,
   type InputSpec,
   type NamedTensors,
   registerLowering,

@@ -7,6 +7,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { runningOps, TRACING_BACKEND, TracingBackend, UnsupportedKernelError } from "./backend.js";
 import { GraphBuilder } from "./graph/builder.js";
+import { fuseGraph } from "./graph/fuse.js";
 import type { Graph } from "./graph/ir.js";
 import { constantOperand, dense, onnxDType, operand } from "./graph/operand.js";
 import { type BatchDependence, batchDependence } from "./graph/symbolic-batch.js";
@@ -84,6 +85,19 @@ export function trace(fn: (tensors: NamedTensors) => NamedTensors, options: Trac
   const sizes = symbolic ? BATCH_SIZES : ([1] as const);
   const graphs = sizes.map((batchSize) => traceAt(fn, options, batchSize));
   return { graph: graphs[0]!, inputs: options.inputs, batch: batchDependence(graphs, sizes) };
+}
+
+/**
+ * `traced` with fewer and larger operations, see {@link fuseGraph}: for graphs that run often, such as a training step.
+ *
+ * @throws {Error} if it has a symbolic batch
+ */
+export function fuse(traced: TracedGraph): TracedGraph {
+  if (Object.values(traced.inputs).some(({ shape }) => shape.includes(BATCH))) {
+    throw new Error("A graph with a symbolic batch cannot be fused: what pays depends on its sizes");
+  }
+  const graph = fuseGraph(traced.graph);
+  return { ...traced, graph, batch: batchDependence([graph], [1]) };
 }
 
 function traceAt(fn: (tensors: NamedTensors) => NamedTensors, options: TraceOptions, batchSize: number): Graph {

@@ -2,7 +2,7 @@
  * The training step — forward, backward, Adam — as one ONNX graph, and the names of what goes in and out of it:
  * `parameters/lstm.bias` goes in, `next/parameters/lstm.bias` comes out.
  */
-import { type NamedTensors, type TracedGraph, trace } from "@air-onnx/tracer";
+import { fuse, type NamedTensors, type TracedGraph, trace } from "@air-onnx/tracer";
 import { trainedParameterShapes } from "../objective/estimator.js";
 import { trainStep } from "../train-step.js";
 import { type EngineState, type StepDefinition, type StepInputs, stateParts } from "./engine.js";
@@ -76,7 +76,7 @@ export function traceTrainStep(definition: StepDefinition): TracedStep {
       ),
     },
   );
-  return { traced, state, perStep, metrics };
+  return { traced: fuse(traced), state, perStep, metrics };
 }
 
 /** The array of each per-step input of the graph, all steps stacked. */
