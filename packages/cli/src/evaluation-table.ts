@@ -22,6 +22,9 @@ export function measurementLines(measurement: Measurement): string {
   const { logLikelihood, klWhere, klWhat, klCount } = measurement;
   const numbers = [
     ["count accuracy at the posterior means", percent(measurement.countAccuracyMean)],
+    ...(measurement.pruned
+      ? [["  without objects that explain nothing", percent(measurement.pruned.countAccuracy)]]
+      : []),
     ["ELBO, nats an image", `${nats(elbo)} ± ${nats(elboStandardError)}`],
     ["  log-likelihood", nats(logLikelihood)],
     ["  KL where", nats(klWhere)],

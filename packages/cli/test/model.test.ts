@@ -225,6 +225,19 @@ describe("infer", () => {
     }
   });
 
+  it("leaves out what explains nothing if asked to", async () => {
+    const [all, needed] = [
+      JSON.parse(await succeedHere("infer", "model", "images")),
+      JSON.parse(await succeedHere("infer", "model", "images", "--prune")),
+    ];
+    // Of a black image nothing can be explained; what an unfinished model finds in it is not there.
+    expect(needed[0]).toMatchObject({ file: "images/dark.png", count: 0, objects: [] });
+    for (const [i, scene] of needed.entries()) {
+      expect(scene.objects).toHaveLength(scene.count);
+      for (const object of scene.objects) expect(all[i].objects).toContainEqual(object);
+    }
+  });
+
   it("writes pictures, JSON and latents", async () => {
     const args = ["images/square.png", "--out", "annotated", "--json", "out/scenes.json", "--latents"];
     await succeedHere("infer", "model", ...args, "--mode", "sample", "--seed", "3");

@@ -6,7 +6,8 @@ import type { AirConfig } from "./config.js";
 import { countProbabilities, logCountPrior, mapCount, sigmoid } from "./count.js";
 import { elboParts } from "./elbo.js";
 import type { SceneValueName } from "./graphs.js";
-import type { Scene, SceneObject } from "./scene.js";
+import { neededObjects } from "./prune.js";
+import type { DecodedScene, Scene, SceneObject } from "./scene.js";
 import { boxFromZWhere, type ZWhere } from "./where.js";
 
 /**
@@ -87,19 +88,16 @@ export class AttendedImage {
    *
    * @param emptyLogLikelihood log p(image | empty canvas), nats
    * @param maxSteps how many steps there could have been
+   * @param pruneBy the image, `[C, S, S]`, if objects that explain nothing of it are to be left out
    */
-  scene(config: AirConfig, emptyLogLikelihood: number, maxSteps: number): Scene {
+  scene(config: AirConfig, emptyLogLikelihood: number, maxSteps: number, pruneBy?: Float32Array): Scene {
     const steps = this.#steps;
     // After an early stop this is the truncated q(0..t), with all that is left on n = t.
     const q = countProbabilities(steps.map(({ values, row }) => values.presence[row]!));
     const count = this.#countDraw === undefined ? mapCount(q) : this.#drawnCount;
-    const last = count > 0 ? steps[count - 1]! : undefined;
-    const imageLength = config.channels * config.imageSize ** 2;
     return {
-      count,
+      ...this.#found(count, config, pruneBy),
       countProbabilities: [...q, ...new Array<number>(maxSteps - steps.length).fill(0)],
-      objects: this.#objects(count, config),
-      reconstruction: last ? copyRow(last.values.canvas, last.row, imageLength) : new Float32Array(imageLength),
       elbo: elboParts({
         countProbabilities: q,
         logCountPrior: logCountPrior(config.prior.presence, maxSteps),
@@ -108,6 +106,30 @@ export class AttendedImage {
         klWhat: steps.map(({ values, row }) => values.klWhat[row]!),
       }).elbo,
       steps: steps.length,
+    };
+  }
+
+  /** The first `count` objects, or those of them that the image needs. */
+  #found(count: number, config: AirConfig, pruneBy: Float32Array | undefined): DecodedScene {
+    const length = config.channels * config.imageSize ** 2;
+    const canvasOf = (step: number): Float32Array => {
+      if (step === 0) return new Float32Array(length);
+      const { values, row } = this.#steps[step - 1]!;
+      return copyRow(values.canvas, row, length);
+    };
+    const objects = this.#objects(count, config);
+    const reconstruction = canvasOf(count);
+    if (pruneBy === undefined) return { count, objects, reconstruction };
+    const layers = objects.map((_, i) => {
+      const before = canvasOf(i);
+      return canvasOf(i + 1).map((value, pixel) => value - before[pixel]!);
+    });
+    const needed = neededObjects(pruneBy, layers);
+    if (needed.length === count) return { count, objects, reconstruction };
+    return {
+      count: needed.length,
+      objects: needed.map((i) => objects[i]!),
+      reconstruction: reconstruction.map((_, pixel) => needed.reduce((sum, i) => sum + layers[i]![pixel]!, 0)),
     };
   }
 

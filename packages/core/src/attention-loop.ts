@@ -50,6 +50,13 @@ export interface InferenceOptions {
    * stays a bound; `elbo` moves by about R_t times the nats between the counts. Evaluations should say false.
    */
   readonly earlyStop?: boolean | undefined;
+  /**
+   * Leave out objects that explain nothing, false by default: those without which the image is no less probable, such as
+   * a window that landed between two objects. What is left are a scene's `count`, `objects` and `reconstruction`;
+   * `countProbabilities`, `elbo` and each object's `presence` stay what the steps said. For models with a Gaussian
+   * likelihood, whose canvas is the sum of its objects.
+   */
+  readonly prune?: boolean | undefined;
   /** Images that go through the graphs together, 64 by default. It decides memory and speed alone. */
   readonly batchSize?: number | undefined;
   /** Called, and awaited, after each step of each batch. */
@@ -87,6 +94,7 @@ interface BatchOptions extends Pick<InferenceOptions, "onStep" | "signal"> {
   readonly seed: number;
   readonly maxSteps: number;
   readonly earlyStop: boolean;
+  readonly prune: boolean;
 }
 
 /**
@@ -105,6 +113,7 @@ export async function inferScenes(
     seed = 0,
     steps = config.maxSteps,
     earlyStop = true,
+    prune = false,
     batchSize = DEFAULT_BATCH,
     ...rest
   }: InferenceOptions = {},
@@ -114,9 +123,12 @@ export async function inferScenes(
     throw new RangeError(`A batch of images has a positive multiple of ${imageLength} values, got ${images.length}`);
   }
   if (mode !== "mean" && mode !== "sample") throw new RangeError(`mode must be "mean" or "sample", got "${mode}"`);
+  if (prune && config.likelihood.type !== "gaussian") {
+    throw new RangeError(`prune is for models with a Gaussian likelihood; this one's is ${config.likelihood.type}`);
+  }
   requireInteger("steps", steps, 1);
   requireInteger("batchSize", batchSize, 1);
-  const options = { mode, seed, maxSteps: steps, earlyStop, onStep: rest.onStep, signal: rest.signal };
+  const options = { mode, seed, maxSteps: steps, earlyStop, prune, onStep: rest.onStep, signal: rest.signal };
   const scenes: Scene[] = [];
   for (let first = 0; first * imageLength < images.length; first += batchSize) {
     const batch = images.subarray(first * imageLength, (first + batchSize) * imageLength);
@@ -137,8 +149,9 @@ async function inferBatch(
   firstImage: number,
   options: BatchOptions,
 ): Promise<Scene[]> {
-  const { mode, seed, maxSteps, earlyStop, signal } = options;
-  const size = images.length / (config.channels * config.imageSize ** 2);
+  const { mode, seed, maxSteps, earlyStop, prune, signal } = options;
+  const imageLength = config.channels * config.imageSize ** 2;
+  const size = images.length / imageLength;
   const attended = Array.from({ length: size }, (_, i) => {
     const countDraw = mode === "sample" ? new RandomStream(seed, COUNT_DRAW, firstImage + i).uniform() : undefined;
     return new AttendedImage(countDraw, earlyStop);
@@ -150,7 +163,10 @@ async function inferBatch(
       ? await attendAtOnce(sessions.scene, batch, options)
       : await attendStepByStep(sessions, batch, options);
   signal?.throwIfAborted();
-  return attended.map((image, i) => image.scene(config, emptyLogLikelihood[i]!, maxSteps));
+  return attended.map((image, i) => {
+    const pruneBy = prune ? images.subarray(i * imageLength, (i + 1) * imageLength) : undefined;
+    return image.scene(config, emptyLogLikelihood[i]!, maxSteps, pruneBy);
+  });
 }
 
 interface Batch {

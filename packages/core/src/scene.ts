@@ -45,7 +45,7 @@ export interface DecodedScene {
 
 /** What the model infers from one image. */
 export interface Scene extends DecodedScene {
-  /** q(n | x) for n = 0..T, `[T + 1]`. */
+  /** q(n | x) for n = 0..T, `[T + 1]`; of all that the steps found, also where `prune` has left some out. */
   readonly countProbabilities: readonly number[];
   /**
    * Σ_n q(n|x) [log p(x|c_n) − Σ_{t≤n} KL_t + log p(n) − log q(n|x)] in nats, along the latents that the steps took.

@@ -21,6 +21,7 @@ const metricRows: readonly [key: string, label: string, write: (value: number) =
   ["countAccuracyMap", "Count accuracy, most probable count", percent],
   ["countAccuracySampled", "Count accuracy, sampled count (expectation)", percent],
   ["countAccuracyMean", "Count accuracy at the posterior means, as `infer` counts", percent],
+  ["countAccuracyPruned", "… without objects that explain nothing, as `infer` counts with `prune`", percent],
   ["elbo", "ELBO, mean per image (nats)", nats],
   ["logLikelihood", "… log-likelihood", nats],
   ["klWhere", "… minus KL of where", nats],

@@ -155,13 +155,14 @@ async function measure(run: TrainedRun, scenes: SceneSet, signal: AbortSignal): 
 }
 
 /** The numbers that a model is shipped with. */
-function metricsOf({ boxes, ...measurement }: Measurement): Record<string, number> {
+function metricsOf({ boxes, pruned, ...measurement }: Measurement): Record<string, number> {
   const { images, elbo, logLikelihood, klWhere, klWhat, klCount } = measurement;
   const { countAccuracyMap, countAccuracySampled, countAccuracyMean, presencePriorFitted } = measurement;
   const iou = boxes?.meanIou ?? undefined;
   return {
     ...{ images, elbo, logLikelihood, klWhere, klWhat, klCount },
     ...{ countAccuracyMap, countAccuracySampled, countAccuracyMean },
+    ...(pruned && { countAccuracyPruned: pruned.countAccuracy }),
     presencePriorFitted: presencePriorFitted.presence,
     elboPresencePriorFitted: presencePriorFitted.elbo,
     ...(iou !== undefined && { boxMeanIou: iou }),

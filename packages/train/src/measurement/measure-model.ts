@@ -45,6 +45,8 @@ export interface Measurement extends Evaluation {
   readonly countAccuracyMean: number;
   /** Of what `infer` finds; absent where the true boxes are not known. */
   readonly boxes?: BoxQuality;
+  /** The same two of `infer` with `prune`; absent for a model that cannot. */
+  readonly pruned?: { readonly countAccuracy: number; readonly boxes?: BoxQuality };
   /** Absent unless asked for. */
   readonly importanceWeighted?: ImportanceWeightedBound;
 }
@@ -102,19 +104,26 @@ export async function measureModel(
   const samplesOf = (index: number): number => (index < weighted ? importanceSamples : 1);
 
   const tally = new EvaluationTally(config.prior.presence, config.maxSteps, scenes.maxObjects);
-  const boxes = new BoxTally();
+  const found = new FoundTally();
+  const pruned = config.likelihood.type === "gaussian" ? new FoundTally() : undefined;
   const bound = new MeanTally();
   const effectiveSamples = new MeanTally();
   const formula = new MeanTally();
-  let right = 0;
   let done = 0;
-  const work = 2 * total + weighted * (importanceSamples - 1);
+  const work = (pruned ? 3 : 2) * total + weighted * (importanceSamples - 1);
   for (let start = 0; start < total; ) {
     const end = Math.min(total, start + BATCH_SIZE, start < weighted ? weighted : total);
     const batch = batchOf(scenes, start, end);
     const inferred = await model.infer(batch, { batchSize: BATCH_SIZE, signal });
+    inferred.forEach((scene, i) => void found.add(scene, scenes, start + i));
     done += end - start;
     onProgress?.(done, work);
+    if (pruned) {
+      const left = await model.infer(batch, { batchSize: BATCH_SIZE, prune: true, signal });
+      left.forEach((scene, i) => void pruned.add(scene, scenes, start + i));
+      done += end - start;
+      onProgress?.(done, work);
+    }
     const evidence = await model.evidence(batch, {
       samples: samplesOf(start),
       seed,
@@ -128,14 +137,6 @@ export async function measureModel(
       const [scene, measured] = [inferred[index - start]!, evidence[index - start]!];
       const trueCount = scenes.counts[index]!;
       tally.add(trueCount, measured);
-      if (scene.count === trueCount) right++;
-      const truth = trueBoxes(scenes, index);
-      if (truth.length === trueCount) {
-        boxes.add(
-          scene.objects.map(({ box }) => box),
-          truth,
-        );
-      }
       if (index < weighted) {
         bound.add(measured.importanceWeighted);
         effectiveSamples.add(measured.effectiveSamples);
@@ -145,12 +146,14 @@ export async function measureModel(
     }
     start = end;
   }
-  const quality = boxes.result();
   return {
     ...tally.result(),
     seed,
-    countAccuracyMean: right / total,
-    ...(quality && { boxes: quality }),
+    countAccuracyMean: found.countAccuracy,
+    ...(found.boxes && { boxes: found.boxes }),
+    ...(pruned && {
+      pruned: { countAccuracy: pruned.countAccuracy, ...(pruned.boxes && { boxes: pruned.boxes }) },
+    }),
     ...(isWeighted && {
       importanceWeighted: {
         samples: importanceSamples,
@@ -162,6 +165,34 @@ export async function measureModel(
       },
     }),
   };
+}
+
+/** How good the scenes are that were inferred. */
+class FoundTally {
+  readonly #boxes = new BoxTally();
+  #images = 0;
+  #right = 0;
+
+  /** @param index of the scene's image in the set */
+  add({ count, objects }: InferredScene, scenes: SceneSet, index: number): void {
+    this.#images++;
+    if (count === scenes.counts[index]) this.#right++;
+    const truth = trueBoxes(scenes, index);
+    if (truth.length !== scenes.counts[index]) return;
+    this.#boxes.add(
+      objects.map(({ box }) => box),
+      truth,
+    );
+  }
+
+  get countAccuracy(): number {
+    return this.#right / this.#images;
+  }
+
+  /** Undefined where the true boxes are not known. */
+  get boxes(): BoxQuality | undefined {
+    return this.#boxes.result();
+  }
 }
 
 /** Images `start` to `end` of a set, `[end - start, C, S, S]` in [0, 1]. */

@@ -59,10 +59,11 @@ function countSection(record: Measurement, pictures: ReportPictures): string[] {
         ["most probable count", percent(record.countAccuracyMap)],
         ["sampled count", percent(record.countAccuracySampled)],
         ["at the posterior means", percent(record.countAccuracyMean)],
+        ...(record.pruned ? [["without objects that explain nothing", percent(record.pruned.countAccuracy)]] : []),
       ],
     ),
     "The first two are of q(n|x) along one draw of the latents: its most probable count, and the expected share of right " +
-      "counts if each is drawn from it. The third is without noise, as `infer` counts.",
+      "counts if each is drawn from it. The third is without noise, as `infer` counts; the fourth as it counts with `prune`.",
     table(
       ["true count", "images", "most probable", "sampled", ...confusion[0]!.map((_, n) => `found ${n}`)],
       seen.map(({ row, truth }) => [

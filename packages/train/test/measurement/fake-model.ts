@@ -16,6 +16,8 @@ export const box = (xmin: number, ymin: number, side = 4): Box => ({
 export interface Case {
   readonly truth: readonly Box[];
   readonly found: readonly Box[];
+  /** What `prune` leaves of it, all by default. */
+  readonly needed?: readonly Box[];
   readonly elbo?: number;
   /** Of the count that is found. */
   readonly confidence?: number;
@@ -48,12 +50,13 @@ export function fakeModel(cases: readonly Case[]): FakeModel {
   return {
     calls,
     config,
-    infer: async (images) =>
-      casesIn(images).map(
-        (each): Scene => ({
-          count: each.found.length,
+    infer: async (images, { prune }) =>
+      casesIn(images).map((each): Scene => {
+        const shown = prune === true ? (each.needed ?? each.found) : each.found;
+        return {
+          count: shown.length,
           countProbabilities: probabilities(each),
-          objects: each.found.map((found) => ({
+          objects: shown.map((found) => ({
             presence: 1,
             box: found,
             zWhere: zWhereFromBox(found, 10),
@@ -63,8 +66,8 @@ export function fakeModel(cases: readonly Case[]): FakeModel {
           reconstruction: new Float32Array(100),
           elbo: 0,
           steps: 2,
-        }),
-      ),
+        };
+      }),
     evidence: async (images, { samples = 1, firstImage = 0, signal, onProgress }) => {
       signal?.throwIfAborted();
       calls.push({ first: firstImage, images: images.length / 100, samples });

@@ -19,6 +19,18 @@ describe("boxes", () => {
     });
   });
 
+  it("are measured again without the objects that explain nothing", async () => {
+    const [first, second, between] = [box(0, 0), box(6, 6), box(3, 3)];
+    const measurement = await measure([
+      { truth: [first, second], found: [between, first, second], needed: [first, second] },
+      { truth: [first], found: [first] },
+    ]);
+    expect(measurement.countAccuracyMean).toBe(0.5);
+    expect(measurement.pruned!.countAccuracy).toBe(1);
+    expect(measurement.pruned!.boxes!.precision).toBe(1);
+    expect(measurement.boxes!.precision).toBe(3 / 4);
+  });
+
   it("that are missed, invented or off are counted each in its way", async () => {
     const { boxes } = await measure([
       // Half of it: 8 of 16 pixels, and 8 of 24.
@@ -77,7 +89,8 @@ describe("the importance-weighted bound", () => {
       { first: 0, images: 2, samples: 50 },
       { first: 2, images: 4, samples: 1 },
     ]);
-    const work = 6 + 2 * 50 + 4;
+    // Inferred, inferred and pruned, and so many trajectories.
+    const work = 2 * 6 + 2 * 50 + 4;
     expect(progress.at(-1)).toEqual([work, work]);
     expect(progress.map(([done]) => done)).toEqual(progress.map(([done]) => done).toSorted((a, b) => a - b));
   });
