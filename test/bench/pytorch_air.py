@@ -1,10 +1,11 @@
-"""Attend-Infer-Repeat in PyTorch, as one would write it: the competitor of inference.mjs, with the sizes of Eslami et al.
+"""Attend-Infer-Repeat in PyTorch, as one would write it: the competitor of inference.mjs, with the sizes of Eslami et al.,
+and the model that pytorch_train.py trains.
 
 An LSTM of 256 units sees the whole image at every step, perceptrons of 200 units predict, encode and decode, and a spatial
-transformer of affine_grid and grid_sample looks and draws. Latents are the posteriors' means, and the same is computed
-of an image as air-onnx returns: presence, boxes, patches, canvases, the KL terms and the log-likelihoods.
+transformer of affine_grid and grid_sample looks and draws. In inference latents are the posteriors' means, and the same is
+computed of an image as air-onnx returns: presence, boxes, patches, canvases, the KL terms and the log-likelihoods.
 
-It answers one line of JSON on standard output to each on standard input, as worker.mjs does:
+It answers one line of JSON on standard output to each on standard input, as inference-worker.mjs does:
   {"batch": 64, "calls": 4}  ->  {"wall": ms a call, "cpu": ms a call, "rss": bytes}
 """
 import json
@@ -43,8 +44,12 @@ def kl(mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
 
 
 class Air(nn.Module):
-    def __init__(self) -> None:
+    """With `image_once` the image's part of the LSTM's gates is computed once and not at every step: the same sums in
+    another order, and less work."""
+
+    def __init__(self, image_once: bool = False) -> None:
         super().__init__()
+        self.image_once = image_once
         self.lstm = nn.LSTMCell(IMAGE * IMAGE + 3 + WHAT + 1, 256)
         self.predictor = perceptron(256, 1 + 3 + 3)
         self.encoder = perceptron(OBJECT * OBJECT, 2 * WHAT)
@@ -56,35 +61,69 @@ class Air(nn.Module):
         pixels = IMAGE * IMAGE * (math.log(STD) + 0.5 * math.log(2 * math.pi))
         return (image - canvas).square().sum((1, 2, 3)) * (-0.5 / STD**2) - pixels
 
-    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+    def image_gates(self, flat: torch.Tensor) -> torch.Tensor:
+        kernel = self.lstm.weight_ih[:, : IMAGE * IMAGE]
+        return F.linear(flat, kernel, self.lstm.bias_ih + self.lstm.bias_hh)
+
+    def recur(
+        self, image_gates: torch.Tensor, latents: torch.Tensor, hidden: tuple[torch.Tensor, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The LSTM's step on top of `image_gates`."""
+        latent_gates = F.linear(latents, self.lstm.weight_ih[:, IMAGE * IMAGE :])
+        gates = image_gates + latent_gates + F.linear(hidden[0], self.lstm.weight_hh)
+        admit, keep, candidate, output = gates.chunk(4, 1)
+        cell = keep.sigmoid() * hidden[1] + admit.sigmoid() * candidate.tanh()
+        return output.sigmoid() * cell.tanh(), cell
+
+    def trajectory(
+        self, image: torch.Tensor, noise: tuple[torch.Tensor, torch.Tensor] | None = None
+    ) -> dict[str, torch.Tensor]:
+        """All steps, each given that the objects before it are present: [steps, B, ...] by name.
+
+        Latents are drawn by the standard normal `noise`, [steps, B, 3] and [steps, B, WHAT]; without it they are the means.
+        """
         batch = image.shape[0]
         flat = image.flatten(1)
+        image_gates = self.image_gates(flat) if self.image_once else None
         hidden = (image.new_zeros(batch, 256), image.new_zeros(batch, 256))
         where, what = image.new_zeros(batch, 3), image.new_zeros(batch, WHAT)
         present, canvas = image.new_ones(batch, 1), torch.zeros_like(image)
         found: dict[str, list[torch.Tensor]] = {"log_likelihood": [self.log_likelihood(image, canvas)]}
-        for _ in range(STEPS):
-            hidden = self.lstm(torch.cat([flat, where, what, present], 1), hidden)
+        for t in range(STEPS):
+            if image_gates is None:
+                hidden = self.lstm(torch.cat([flat, where, what, present], 1), hidden)
+            else:
+                hidden = self.recur(image_gates, torch.cat([where, what, present], 1), hidden)
             logit, raw_mean, raw_std = self.predictor(hidden[0]).split([1, 3, 3], 1)
+            unit_std = F.softplus(raw_std)
             where = raw_mean + self.where_mean
+            if noise is not None:
+                where = where + unit_std * self.where_std * noise[0][t]
             inverse = torch.cat([1 / where[:, :1], -where[:, 1:] / where[:, :1]], 1)
             glimpse = resample(image, inverse, OBJECT)
-            what, raw_what_std = self.encoder(glimpse.flatten(1)).chunk(2, 1)
+            what_mean, raw_what_std = self.encoder(glimpse.flatten(1)).chunk(2, 1)
+            what_std = F.softplus(raw_what_std)
+            what = what_mean if noise is None else what_mean + what_std * noise[1][t]
             patch = torch.sigmoid(self.decoder(what) - 2).view(batch, 1, OBJECT, OBJECT)
             canvas = canvas + resample(patch, where, IMAGE)
             step = {
-                "presence": torch.sigmoid(logit[:, 0]),
+                "presence_logit": logit[:, 0],
                 "where": where,
                 "what": what,
                 "patch": patch,
                 "canvas": canvas,
-                "kl_where": kl(raw_mean / self.where_std, F.softplus(raw_std)),
-                "kl_what": kl(what, F.softplus(raw_what_std)),
+                "kl_where": kl(raw_mean / self.where_std, unit_std),
+                "kl_what": kl(what_mean, what_std),
                 "log_likelihood": self.log_likelihood(image, canvas),
             }
             for name, value in step.items():
                 found.setdefault(name, []).append(value)
         return {name: torch.stack(values) for name, values in found.items()}
+
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        found = self.trajectory(image)
+        found["presence"] = torch.sigmoid(found.pop("presence_logit"))
+        return found
 
 
 def count(found: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -130,4 +169,5 @@ def main(images_file: str, mode: str, threads: int) -> None:
             print(json.dumps(answer), flush=True)
 
 
-main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

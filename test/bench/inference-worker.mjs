@@ -3,7 +3,7 @@
  * of JSON on standard output to each on standard input:
  *   {"batch": 64, "calls": 4}  ->  {"wall": ms a call, "cpu": ms a call, "rss": bytes}
  *
- *   node worker.mjs <checkout> <model folder> <file of float32 images> <threads>
+ *   node inference-worker.mjs <checkout> <model folder> <file of float32 images> <threads>
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";

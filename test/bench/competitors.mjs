@@ -1,0 +1,139 @@
+/**
+ * What the benchmarks share: competitors, each a process of its own that is asked one thing at a time, so that all but one
+ * wait at any moment and what else the machine does meets all alike; and how a run is told and written down.
+ */
+import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { cpus, loadavg, tmpdir, totalmem } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { writeFileAtomic } from "../../packages/train/dist/index.js";
+
+export const here = fileURLToPath(new URL(".", import.meta.url));
+export const root = resolve(here, "../..");
+
+export const say = (line) => process.stdout.write(`${line}\n`);
+
+/** Of an even number of values the greater of the two in the middle: one that was measured. */
+export const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+/** The median over the rounds of one competitor's number in another's of the same round. */
+export const medianRatio = (numbers, others) => median(numbers.map((number, round) => number / others[round]));
+
+/** A new folder that is gone when this process ends, by Ctrl-C too. */
+export function temporaryFolder() {
+  const folder = mkdtempSync(join(tmpdir(), "air-onnx-bench-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+// Without a listener a signal would end the process past those of its exit.
+for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
+  process.once(signal, () => process.exit(code));
+
+/** A competitor's process, asked one thing at a time: one line of JSON in, one line of JSON out. */
+export class Worker {
+  #process;
+  #lines;
+  #began = performance.now();
+  #failure;
+
+  /** @param environment variables beside this process's own */
+  constructor(command, args, environment = {}) {
+    this.#process = spawn(command, args, {
+      stdio: ["pipe", "pipe", "inherit"],
+      env: { ...process.env, ...environment },
+    });
+    // One that cannot be started, or has died, is found where its answer is awaited.
+    this.#process.on("error", (cause) => {
+      this.#failure = cause;
+    });
+    this.#process.stdin.on("error", () => {});
+    this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
+  }
+
+  /**
+   * What it says when it is ready, and how long that took from the start of the process.
+   *
+   * @throws {Error} with its reason if it says that it is unavailable here, or ends
+   */
+  async ready() {
+    const answer = await this.#next();
+    if (answer.unavailable !== undefined) {
+      await this.end();
+      throw new Error(answer.unavailable);
+    }
+    return { ...answer, total: performance.now() - this.#began };
+  }
+
+  ask(question) {
+    this.#process.stdin.write(`${JSON.stringify(question)}\n`);
+    return this.#next();
+  }
+
+  async end() {
+    this.#process.stdin.end();
+    const { exitCode, signalCode, pid } = this.#process;
+    if (pid !== undefined && exitCode === null && signalCode === null) {
+      await new Promise((done) => this.#process.once("exit", done));
+    }
+  }
+
+  async #next() {
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(this.#failure?.message ?? "its process ended; its own words are above");
+    return JSON.parse(value);
+  }
+}
+
+/**
+ * Starts the candidates one after the other. Those that cannot be started are left out, each with a line that says so.
+ *
+ * @param candidates each has a `name`, and `start`, which returns a {@link Worker}
+ * @returns the others as `competitors`, each with its `worker` and what that said when it was `ready`
+ * @throws {Error} if the first cannot be started, which the others are compared with
+ */
+export async function startCompetitors(candidates) {
+  const competitors = [];
+  const skipped = [];
+  for (const candidate of candidates) {
+    const worker = candidate.start();
+    try {
+      competitors.push({ ...candidate, worker, ready: await worker.ready() });
+    } catch (cause) {
+      if (candidate === candidates[0]) throw cause;
+      skipped.push(candidate.name);
+      say(`SKIPPED ${candidate.name}: it could not be started (${cause.message})`);
+    }
+  }
+  return { competitors, skipped };
+}
+
+/** What a run's numbers depend on. */
+export function circumstances() {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    machine: {
+      processor: cpus()[0]?.model ?? "unknown",
+      cores: cpus().length,
+      memoryGigabytes: Math.round(totalmem() / 2 ** 30),
+      loadAverage: loadavg()[0],
+    },
+    revision: execFileSync("git", ["-C", root, "rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
+  };
+}
+
+/** {@link circumstances} as a line. */
+export function circumstancesLine({ date, machine, revision }) {
+  const { cores, processor, loadAverage } = machine;
+  return `${date}, ${cores} x ${processor}, load ${loadAverage.toFixed(1)}, revision ${revision}`;
+}
+
+/** Writes `report`, and a picture of it if there is one, as docs/performance/`name`.json and .svg. */
+export async function writeReport(name, report, picture) {
+  const folder = join(root, "docs/performance");
+  mkdirSync(folder, { recursive: true });
+  await writeFileAtomic(join(folder, `${name}.json`), `${JSON.stringify(report, null, 2)}\n`);
+  if (picture !== undefined) await writeFileAtomic(join(folder, `${name}.svg`), `${picture}\n`);
+  say(`Written: ${join(folder, name)}.json${picture === undefined ? "" : " and .svg"}`);
+}
