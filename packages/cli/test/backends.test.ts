@@ -1,4 +1,5 @@
 /** The commands about backends and speed; that the numbers are right is tested where they are made. */
+import { existsSync } from "node:fs";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { tiny, Workplace } from "./air-onnx.js";
 
@@ -36,6 +37,14 @@ describe("train --check-backends", () => {
   });
 });
 
+it("train makes no run folder for a backend that cannot run", async () => {
+  vi.stubEnv("CUDA_VISIBLE_DEVICES", "-1");
+  const { code, stderr } = await place.runHere(["train", "--backend", "onnxruntime-cuda", "--out", "none", ...tiny]);
+  expect(code).toBe(1);
+  expect(stderr).toContain("The backend onnxruntime-cuda is not available: ");
+  expect(existsSync(place.at("none"))).toBe(false);
+});
+
 describe("bench", () => {
   it("measures training against the machine's matrix products", async () => {
     const args = ["bench", "train", "--batch", "1", "2", "--repeats", "1", "--steps-per-run", "1", "--json"];
@@ -51,6 +60,13 @@ describe("bench", () => {
       expect(shareOfPeak).toBeGreaterThan(0);
     }
     expect(peakMemoryMegabytes).toBeGreaterThan(50);
+  });
+
+  it("says why a backend cannot run", async () => {
+    vi.stubEnv("CUDA_VISIBLE_DEVICES", "-1");
+    const { code, stdout, stderr } = await place.runHere(["bench", "train", "--backend", "onnxruntime-cuda"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain("error: The backend onnxruntime-cuda is not available: ");
   });
 
   it("says what is not an exported model", async () => {

@@ -106,7 +106,7 @@ function whyNoCuda(): string {
   return (
     `${driver}onnxruntime-node lacks its CUDA libraries, ${cudaLibraries.join(" and ")}. ` +
     `Fetch them by: node ${relative(process.cwd(), script)} --onnxruntime-node-install ` +
-    "(it takes them from nuget.org; they need CUDA 12 and cuDNN 9, see docs/accelerators.md)"
+    "(it takes them from nuget.org; they need CUDA 13 and cuDNN 9, see docs/accelerators.md, also for CUDA 12)"
   );
 }
 

@@ -87,6 +87,12 @@ describe("sums of products", () => {
     expect(await fusedOperators(sum)).toEqual(["Gemm", "Add"]);
   });
 
+  test("leave a scalar outside", async () => {
+    // As a third operand it aborts the process on onnxruntime 1.30's WebGPU provider.
+    const sum = ({ y1, w }: NamedTensors): NamedTensors => ({ sum: tf.add(tf.matMul(y1!, w!), 0.5) });
+    expect(await fusedOperators(sum)).toEqual(["Gemm", "Add"]);
+  });
+
   test("are left alone where something else reads a product", async () => {
     const sum = (tensors: NamedTensors): NamedTensors => {
       const [first, second] = steps(tensors) as [tf.Tensor, tf.Tensor];

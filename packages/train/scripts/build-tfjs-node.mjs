@@ -37,7 +37,7 @@ try {
   // For the linker alone, under the names that it is asked for.
   symlinkSync(libraries.cc, join(deps, "lib", "libtensorflow.so"));
   symlinkSync(libraries.framework, join(deps, "lib", "libtensorflow_framework.so"));
-  // At run time the libraries are loaded from TensorFlow's own folder, beside which it looks for those of CUDA.
+  // At run time the libraries are loaded from TensorFlow's own folder.
   const flags = [process.env.LDFLAGS, `-Wl,-rpath,${realpathSync(tensorflow)}`].filter(Boolean).join(" ");
   execFileSync("npm", ["run", "build-addon-from-source"], {
     cwd: addonPackage,
@@ -47,9 +47,7 @@ try {
   execFileSync(
     process.execPath,
     ["--input-type=commonjs", "--eval", `console.log(require(${JSON.stringify(addonPackage)}).version)`],
-    {
-      stdio: "inherit",
-    },
+    { env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: "1" }, stdio: "inherit" },
   );
 } catch (error) {
   console.error(`error: ${error.message}`);

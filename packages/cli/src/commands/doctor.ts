@@ -93,6 +93,13 @@ function nodeNote(): string {
     : " (tfjs-node was made for older ones: backends tensorflow and tensorflow-gpu put back what it misses)";
 }
 
+/** onnxruntime says that there is no adapter, and not what makes one. */
+function adviceOn({ device, reason }: DeviceStatus): string {
+  return device === "webgpu" && reason?.includes("adapter")
+    ? " (it needs a GPU with a Vulkan, Metal or Direct3D 12 driver, on Linux also libvulkan.so.1; see docs/accelerators.md)"
+    : "";
+}
+
 function describe(diagnosis: Diagnosis): string {
   const { versions, platform, cores, processor, memoryGigabytes, devices, backends, cache, mnist } = diagnosis;
   const status = ({ available, reason }: Tried): string => (available ? "works" : `no: ${reason}`);
@@ -105,7 +112,7 @@ function describe(diagnosis: Diagnosis): string {
     ["platform", platform],
     ["processor", `${processor}, ${cores} cores`],
     ["memory", `${memoryGigabytes} GB`],
-    ...devices.map((each) => [`device ${each.device}`, status(each)]),
+    ...devices.map((each) => [`device ${each.device}`, `${status(each)}${adviceOn(each)}`]),
     ...backends.map((each) => [`backend ${each.backend}`, sameAsDevice(each) ?? status(each)]),
     ["cache", `${cache.folder} ${cache.writable ? "(writable)" : "(not writable: choose another by --cache-dir)"}`],
     ["MNIST", mnist.available ? `found in ${mnist.folder}` : `not found: ${mnist.reason}`],

@@ -115,7 +115,9 @@ async function start(
 ): Promise<{ result: TrainResult; path: string }> {
   const config = await fittedConfigFrom(settings, print);
   const path = flags.out ?? `runs/${config.dataset}-seed${config.seed}`;
-  const { createRunFolder } = await import("@air-onnx/train");
+  const { createRunFolder, requireBackend } = await import("@air-onnx/train");
+  // Before there is a folder, which would be in the way of the next try.
+  await requireBackend(config.backend);
   const run = await createRunFolder(path, config, notice);
   print(`Run folder: ${path}`);
   let dataset: TrainingData;

@@ -106,7 +106,9 @@ class Fusion {
       ? [[x, y] as const, [y, x] as const]
       : [[y, x] as const, [x, y] as const]) {
       const factors = this.#product(product);
-      if (!factors || !sameShape(product.shape, shape) || other.dtype !== "float32" || other.shape.length > 2) continue;
+      if (!factors || !sameShape(product.shape, shape) || other.dtype !== "float32") continue;
+      // A scalar would do by the standard, but aborts the process on onnxruntime 1.30's WebGPU provider.
+      if (other.shape.length === 0 || other.shape.length > 2) continue;
       return this.#gemm([factors.a, factors.b, other], factors, product);
     }
     return undefined;

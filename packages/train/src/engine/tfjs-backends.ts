@@ -148,8 +148,9 @@ async function importPeer(backend: EagerBackend, name: string): Promise<unknown>
     if (message.includes("tfjs_binding.node")) {
       throw new BackendUnavailableError(
         backend,
-        `${name} is installed without its native addon, which its install script downloads: npm rebuild ${name}, or ` +
-          "build it against another TensorFlow (docs/accelerators.md)",
+        `${name} is installed without its native addon, which its install script downloads: ` +
+          // npm skips install scripts without a word where they are switched off, as in this repository.
+          `npm rebuild --ignore-scripts=false ${name}, or build it against another TensorFlow (docs/accelerators.md)`,
         { cause },
       );
     }

@@ -5,7 +5,7 @@
 import { Batches } from "../batches.js";
 import { parseTrainConfig, type TrainConfigInput } from "../config.js";
 import type { ImageSource } from "../data/scene-set.js";
-import { type Backend, tracedDevice } from "../engine/backends.js";
+import { type Backend, requireBackend, tracedDevice } from "../engine/backends.js";
 import { createEngine, stepDefinition } from "../engine/create.js";
 import { type Engine, initialState } from "../engine/engine.js";
 import type { EagerBackend } from "../engine/tfjs-backends.js";
@@ -49,6 +49,7 @@ export async function measureTraining(
   for (const backend of backends) {
     signal?.throwIfAborted();
     onProgress(`matrix products on ${backend}`);
+    await requireBackend(backend);
     const device = tracedDevice(backend);
     peaks.set(
       backend,
