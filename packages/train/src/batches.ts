@@ -27,16 +27,23 @@ export class Batches {
     this.#scenes = scenes;
   }
 
-  /** The inputs of the `steps` steps after step `done`. */
-  next(done: number, steps: number): StepInputs {
+  /**
+   * The inputs of the `steps` steps after step `done`.
+   *
+   * @param past inputs that nobody needs any more: their memory is written over. Left to the garbage collector, those of
+   *   a few runs add up to hundreds of megabytes.
+   */
+  next(done: number, steps: number, past?: StepInputs): StepInputs {
     const { model, batchSize, optimizer, seed } = this.#config;
     const pixels = pixelsPerImage(this.#scenes);
-    const images = new Float32Array(steps * batchSize * pixels);
+    const images = arrayOf(steps * batchSize * pixels, past?.images);
     fillBatch(this.#scenes, this.#indices(done * batchSize, steps * batchSize), images);
 
     const noiseSpecs = Object.entries(this.#estimator.noise(model, batchSize));
     const sizes = noiseSpecs.map(([, { shape }]) => shape.reduce((product, dim) => product * dim, 1));
-    const noise = Object.fromEntries(noiseSpecs.map(([name], i) => [name, new Float32Array(steps * sizes[i]!)]));
+    const noise = Object.fromEntries(
+      noiseSpecs.map(([name], i) => [name, arrayOf(steps * sizes[i]!, past?.noise[name])]),
+    );
     const stepSize = new Float32Array(steps);
     const rootCorrection = new Float32Array(steps);
     const priors = new Float32Array(steps * (model.maxSteps + 1));
@@ -97,4 +104,9 @@ export class Batches {
     }
     return order;
   }
+}
+
+/** `past` if it has that length, else a new array. */
+function arrayOf(length: number, past: Float32Array<ArrayBuffer> | undefined): Float32Array<ArrayBuffer> {
+  return past?.length === length ? past : new Float32Array(length);
 }

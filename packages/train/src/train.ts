@@ -8,7 +8,7 @@ import type { TrainConfig } from "./config.js";
 import { stageAt } from "./curriculum.js";
 import { fillBatch, pixelsPerImage, type SceneSet, type TrainingData } from "./data/scene-set.js";
 import { createEngine } from "./engine/create.js";
-import { type Arrays, type EngineState, initialState } from "./engine/engine.js";
+import { type Arrays, type EngineState, initialState, type StepInputs } from "./engine/engine.js";
 import { Evaluator } from "./evaluate.js";
 import type { Evaluation } from "./evaluation.js";
 import { initialParameters } from "./model/parameters.js";
@@ -132,8 +132,9 @@ export async function train(
     await using evaluator = await Evaluator.create(stage.config.model, { threads: config.threads });
     if (!started) onEvent({ type: "start", engine: engine.name, step, parameters: parameterCount });
     started = true;
+    let inputs: StepInputs | undefined;
     while (step < stage.end && !signal?.aborted) {
-      const inputs = batches.next(step, Math.min(config.stepsPerRun, stage.end - step));
+      inputs = batches.next(step, Math.min(config.stepsPerRun, stage.end - step), inputs);
       const began = performance.now();
       const metrics = await engine.run(inputs);
       const seconds = (performance.now() - began) / 1000;

@@ -173,6 +173,19 @@ describe("batches", () => {
     expect(later.stepSize).toEqual(straight.stepSize.slice(-5));
   });
 
+  it("write over inputs that are given back, and over no others", () => {
+    const batches = new Batches(configOf(), scenes);
+    const first = batches.next(0, 2);
+    const kept = structuredClone(first);
+    expect(batches.next(2, 2).images).not.toEqual(kept.images);
+    expect(first).toEqual(kept);
+    const second = batches.next(2, 2, first);
+    expect(second.images).toBe(first.images);
+    expect(second).toEqual(new Batches(configOf(), scenes).next(2, 2));
+    // Another number of steps needs another length.
+    expect(batches.next(4, 1, second)).toEqual(new Batches(configOf(), scenes).next(4, 1));
+  });
+
   it("draw uniform noise where the estimator asks for it", () => {
     const { noise } = new Batches(configOf({ estimator: "nvil" }), scenes).next(0, 50);
     const { uPresence, epsWhat } = noise as Record<"uPresence" | "epsWhat", Float32Array>;
