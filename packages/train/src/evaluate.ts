@@ -30,6 +30,9 @@ export interface EvaluateOptions {
 }
 
 const BATCH_SIZE = 100;
+/** What a bound is made of: of the outputs, all but those that are as large as images. */
+const MEASURED = ["logCount", "logLikelihood", "klWhere", "klWhat"] as const;
+const EXPLAINED = ["logCount", "zWhere", "canvases"] as const;
 
 /** One traced evaluation, with the parameters as inputs, so that it serves a whole training run. */
 export class Evaluator implements AsyncDisposable {
@@ -65,10 +68,11 @@ export class Evaluator implements AsyncDisposable {
         },
       },
     );
-    const session = await ort.InferenceSession.create(
-      encodeGraph(traced, { name: "evaluate" }),
-      trainingSessionOptions(threads),
-    );
+    // An arena would keep an evaluation's memory all through the training steps until the next.
+    const session = await ort.InferenceSession.create(encodeGraph(traced, { name: "evaluate" }), {
+      ...trainingSessionOptions(threads),
+      enableCpuMemArena: false,
+    });
     return new Evaluator(config, session);
   }
 
@@ -82,7 +86,7 @@ export class Evaluator implements AsyncDisposable {
     for (let start = 0; start < total; start += BATCH_SIZE) {
       options.signal?.throwIfAborted();
       const size = Math.min(BATCH_SIZE, total - start);
-      const outputs = await this.#run(parameters, scenes, start, size, options.seed ?? 0);
+      const outputs = await this.#run(MEASURED, parameters, scenes, start, size, options.seed ?? 0);
       const rows = (name: string, length: number, i: number): Float32Array =>
         (outputs[name]!.data as Float32Array).subarray(i * length, (i + 1) * length);
       for (let i = 0; i < size; i++) {
@@ -103,7 +107,7 @@ export class Evaluator implements AsyncDisposable {
   /** What the model makes of the images `start` to `start + size`, for pictures. */
   async explain(parameters: Arrays, scenes: SceneSet, start: number, size: number): Promise<Explanation[]> {
     const { maxSteps } = this.#config;
-    const outputs = await this.#run(parameters, scenes, start, size, 0);
+    const outputs = await this.#run(EXPLAINED, parameters, scenes, start, size, 0);
     const logCounts = outputs.logCount!.data as Float32Array;
     const windows = outputs.zWhere!.data as Float32Array;
     const canvases = outputs.canvases!.data as Float32Array;
@@ -127,6 +131,7 @@ export class Evaluator implements AsyncDisposable {
   }
 
   #run(
+    outputs: readonly string[],
     parameters: Arrays,
     scenes: SceneSet,
     start: number,
@@ -142,13 +147,14 @@ export class Evaluator implements AsyncDisposable {
     );
     const noise = trajectoryNoise(this.#config, size, { seed, firstImage: start, sample: 0 });
     const shapes = parameterShapes(this.#config);
-    return this.#session.run({
+    const feeds = {
       ...Object.fromEntries(
         Object.entries(shapes).map(([name, shape]) => [name, new ort.Tensor("float32", parameters[name]!, shape)]),
       ),
       image: new ort.Tensor("float32", images, [size, channels, imageSize, imageSize]),
       epsWhere: new ort.Tensor("float32", noise.where, [maxSteps, size, 3]),
       epsWhat: new ort.Tensor("float32", noise.what, [maxSteps, size, zWhatSize]),
-    });
+    };
+    return this.#session.run(feeds, outputs);
   }
 }

@@ -101,8 +101,7 @@ export async function train(
   const { onEvent = () => {}, notify = () => {}, signal } = options;
   refuseOtherImages(config, dataset);
   const log = await MetricsLog.open(folder.metricsFile, notify);
-  const start = await startingState(folder, log, options);
-  let { step } = start;
+  let { step, state }: Position = await startingState(folder, log, options);
   let lastCheckpoint = step > 0 ? step : undefined;
   const events = await EventFile.begin(folder.tensorboard, step);
   const record = (entry: MetricsRecord): void => {
@@ -110,8 +109,7 @@ export async function train(
     events.record(entry);
   };
 
-  const parameterCount = Object.values(start.state.parameters).reduce((sum, data) => sum + data.length, 0);
-  let { state } = start;
+  const parameterCount = Object.values(state!.parameters).reduce((sum, data) => sum + data.length, 0);
   let started = false;
   let trainingSeconds = 0;
   let stepsHere = 0;
@@ -128,7 +126,9 @@ export async function train(
   do {
     const stage = stageAt(config, step);
     const batches = new Batches(stage.config, dataset.train);
-    await using engine = await createEngine(stage.config, state);
+    await using engine = await createEngine(stage.config, state!);
+    // It is the engine's now, and a second copy would be in the way.
+    state = undefined;
     await using evaluator = await Evaluator.create(stage.config.model, { threads: config.threads });
     if (!started) onEvent({ type: "start", engine: engine.name, step, parameters: parameterCount });
     started = true;
@@ -181,15 +181,21 @@ export async function train(
     if (step === config.steps) evaluation ??= await evaluator.evaluate(state.parameters, dataset.test);
   } while (step < config.steps && !signal?.aborted);
   const finished = step === config.steps;
-  if (!finished && lastCheckpoint !== step) await checkpoint(state);
+  if (!finished && lastCheckpoint !== step) await checkpoint(state!);
   return { step, finished, evaluation: finished ? evaluation : undefined, trainingSeconds, picture };
+}
+
+/** Where a run is: training steps done, and the state after them, unless an engine has it. */
+interface Position {
+  step: number;
+  state: EngineState | undefined;
 }
 
 async function startingState(
   folder: RunFolder,
   log: MetricsLog,
   { resume = false, notify = () => {} }: TrainOptions,
-): Promise<{ step: number; state: EngineState }> {
+): Promise<Position> {
   const { config } = folder;
   const checkpoint = resume ? await loadNewestCheckpoint(folder, checkpointShapes, notify) : undefined;
   if (!checkpoint) {

@@ -42,7 +42,16 @@ const plans: readonly Plan[] = [
     yLabel: "nats per image",
     lines: [train("klWhat", "what"), train("klWhere", "where"), train("klCount", "count")],
   },
-  { title: "Log-likelihood", yLabel: "nats per image", lines: [train("logLikelihood", "training")] },
+  {
+    title: "KL from the prior, held-out images",
+    yLabel: "nats per image",
+    lines: [evaluation("klWhat", "what"), evaluation("klWhere", "where"), evaluation("klCount", "count")],
+  },
+  {
+    title: "Log-likelihood",
+    yLabel: "nats per image",
+    lines: [train("logLikelihood", "training"), evaluation("logLikelihood", "held-out images")],
+  },
   { title: "Expected count", yLabel: "objects per image", lines: [train("count", "training")] },
   { title: "Gradient norm", yLabel: "before clipping", yScale: "log", lines: [train("gradientNorm", "training")] },
   { title: "Learning rate", yLabel: "step size of Adam", lines: [train("learningRate", "training")] },
