@@ -6,7 +6,7 @@ const place = new Workplace();
 afterAll(() => place[Symbol.dispose]());
 
 /** Long enough to be stopped on the way. */
-const long = [...tiny, "--steps", "400", "--checkpoint-every", "100", "--evaluate-every", "400"];
+const long = [...tiny, "--steps", "800", "--checkpoint-every", "100", "--evaluate-every", "800"];
 
 function savedConfig(run: string): unknown {
   return JSON.parse(readFileSync(place.at(run, "config.json"), "utf8"));
@@ -14,7 +14,7 @@ function savedConfig(run: string): unknown {
 
 /** The hash of all parameters and moments after the last step. */
 function finalHash(run: string): string {
-  return JSON.parse(readFileSync(place.at(run, "checkpoints", "step-00000400.json"), "utf8")).sha256;
+  return JSON.parse(readFileSync(place.at(run, "checkpoints", "step-00000800.json"), "utf8")).sha256;
 }
 
 describe("train", () => {
@@ -119,7 +119,7 @@ describe("a run that is stopped and resumed ends with the parameters of one that
 
   it("stopped by SIGINT", async () => {
     const stopped = await place.run(["train", ...long, "--out", "runs/stopped"], {
-      at: "100/400 steps",
+      at: "100/800 steps",
       signal: "SIGINT",
     });
     expect(stopped.code).toBe(130);
@@ -134,11 +134,11 @@ describe("a run that is stopped and resumed ends with the parameters of one that
 
   it("killed", async () => {
     const killed = await place.run(["train", ...long, "--out", "runs/killed"], {
-      at: "200/400 steps",
+      at: "200/800 steps",
       signal: "SIGKILL",
     });
     expect(killed.code).toBeNull();
-    expect(existsSync(place.at("runs/killed/checkpoints/step-00000400.json"))).toBe(false);
+    expect(existsSync(place.at("runs/killed/checkpoints/step-00000800.json"))).toBe(false);
     const resumed = await place.run(["train", "--resume", "runs/killed"]);
     expect(resumed.code).toBe(0);
     expect(resumed.stderr).toContain("Took over the lock");
