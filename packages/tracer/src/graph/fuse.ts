@@ -7,9 +7,10 @@
 import { GraphBuilder } from "./builder.js";
 import { type Attribute, type Graph, int, type Node, type ResultValue, sameShape, sizeOf, type Value } from "./ir.js";
 
-/** The graph's equivalent with:
+/**
+ * The graph's equivalent with:
  *
- * - sums of matrix products that need no more memory than their factors as one product, [A₁ A₂]·[B₁; B₂];
+ * - sums of matrix products that are larger than their factors as one product, [A₁ A₂]·[B₁; B₂];
  * - other sums with a product, a bias for one, as the product's third operand (ONNX Gemm: A·B + C);
  * - sums over the same axis as one sum;
  * - the sum of all squares of a tensor as ReduceSumSquare.
@@ -18,7 +19,7 @@ export function fuseGraph(graph: Graph): Graph {
   return new Fusion(graph).run();
 }
 
-/** A Gemm with neither a third operand nor factors, as this package's lowerings make them. */
+/** A Gemm with neither a third operand nor scales (alpha, beta), as this package's lowerings make them. */
 interface Product {
   readonly a: Value;
   readonly b: Value;
