@@ -118,12 +118,10 @@ export class AttendedImage {
       return copyRow(values.canvas, row, length);
     };
     const objects = this.#objects(count, config);
-    const reconstruction = canvasOf(count);
-    if (pruneBy === undefined) return { count, objects, reconstruction };
-    const layers = objects.map((_, i) => {
-      const before = canvasOf(i);
-      return canvasOf(i + 1).map((value, pixel) => value - before[pixel]!);
-    });
+    if (pruneBy === undefined) return { count, objects, reconstruction: canvasOf(count) };
+    const canvases = Array.from({ length: count + 1 }, (_, step) => canvasOf(step));
+    const reconstruction = canvases[count]!;
+    const layers = objects.map((_, i) => canvases[i + 1]!.map((value, pixel) => value - canvases[i]![pixel]!));
     const needed = neededObjects(pruneBy, layers);
     if (needed.length === count) return { count, objects, reconstruction };
     return {
