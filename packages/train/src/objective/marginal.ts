@@ -121,9 +121,9 @@ function elboTerms(trajectory: Trajectory, prior: tf.Tensor): ElboTerms {
   const klWhere = tf.matMul(present, trajectory.klWhere);
   const klWhat = tf.matMul(present, trajectory.klWhat);
   const logCount = logCountPosterior(presenceLogit, steps);
-  const countProbability = tf.exp(logCount);
+  const countProbability = probabilityOf(logCount);
   const logCountPrior = tf.reshape(prior, [steps + 1, 1]);
-  // log q(n) is finite for every finite logit, so a q(n) that underflows to 0 contributes 0, never 0·∞.
+  // log q(n) is finite for every finite logit, so a q(n) of 0 contributes 0, never 0·∞.
   const perCount = tf.sub(tf.add(logLikelihood, tf.sub(logCountPrior, logCount)), tf.add(klWhere, klWhat));
   return {
     elbo: tf.sum(tf.mul(countProbability, perCount), 0),
@@ -134,6 +134,18 @@ function elboTerms(trajectory: Trajectory, prior: tf.Tensor): ElboTerms {
     klWhere,
     klWhat,
   };
+}
+
+/** A count with less probability is taken to have none: beside the others, which sum to 1, float32 does not see it. */
+const NEGLIGIBLE_PROBABILITY = 1e-15;
+
+/**
+ * exp, and 0 where that is negligible. Every slope along a count is a multiple of its probability, so those along one that is
+ * all but impossible would be denormal numbers, with which a processor computes up to a hundred times as slowly.
+ */
+function probabilityOf(logProbability: tf.Tensor): tf.Tensor {
+  const matters = tf.step(tf.sub(logProbability, Math.log(NEGLIGIBLE_PROBABILITY)));
+  return tf.mul(tf.exp(logProbability), matters);
 }
 
 /**

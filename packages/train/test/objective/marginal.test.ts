@@ -52,6 +52,24 @@ describe("the marginal bound", () => {
     expect(loss.dataSync()[0]).toBeCloseTo(-mean, 3);
   });
 
+  it("has no denormal slopes along counts that are all but impossible", () => {
+    // The predictor's first output is the presence logit: q(1) is about 1e-35 in every image.
+    const p = tinyParameters(config, 5);
+    const bias = p["predictor.output_bias"]!;
+    p["predictor.output_bias"] = tf.add(bias, tf.tensor1d([-80, ...new Array<number>(bias.size - 1).fill(0)]));
+    const { value, grads } = tf.valueAndGrads((...values: tf.Tensor[]) => {
+      const parameters = Object.fromEntries(Object.keys(p).map((name, i) => [name, values[i]!]));
+      return marginal.loss(parameters, config, image(), noise(), { logCountPrior: prior() }).loss;
+    })(Object.values(p));
+
+    const empty = evaluateScenes(p, config, image(), noise(), prior());
+    const emptyBound = tf.mean(tf.add(empty.logLikelihood.slice([0, 0], [batch, 1]), prior().slice(0, 1)));
+    expect(value.dataSync()[0]).toBeCloseTo(-emptyBound.dataSync()[0]!, 3);
+    for (const gradient of grads) {
+      for (const slope of gradient.dataSync()) expect(slope === 0 || Math.abs(slope) > 2 ** -126).toBe(true);
+    }
+  });
+
   it("is the sum of its logged parts", () => {
     const p = tinyParameters(config, 6);
     const { elbo, metrics } = marginal.loss(p, config, image(), noise(), { logCountPrior: prior() });
