@@ -201,7 +201,7 @@ export const trainPresets: {
     dataset: "multi-mnist-64",
     trainSize: datasetSizes["multi-mnist-64"].train,
     model: { imageSize: 64, objectSize: 18, encoderSize: 200, decoderSize: 200, ...smallWindows },
-    steps: 8000,
+    steps: 12_000,
     curriculum: [0.15, 0.65],
     presencePriorSchedule: { from: 0.9999, to: 0.3, share: 0.1 },
   },
