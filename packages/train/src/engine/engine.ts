@@ -59,13 +59,3 @@ export function initialState(parameters: Arrays): EngineState {
 }
 
 export const stateParts = ["parameters", "m", "v"] as const;
-
-/** Applies `map` to every array of `state`. */
-export function mapState(
-  state: EngineState,
-  map: (data: Float32Array<ArrayBuffer>) => Float32Array<ArrayBuffer>,
-): EngineState {
-  const part = (arrays: Arrays): Arrays =>
-    Object.fromEntries(Object.entries(arrays).map(([name, data]) => [name, map(data)]));
-  return { parameters: part(state.parameters), m: part(state.m), v: part(state.v) };
-}

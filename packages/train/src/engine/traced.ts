@@ -10,9 +10,9 @@ import {
   type Arrays,
   type Engine,
   type EngineState,
-  mapState,
   type StepDefinition,
   type StepInputs,
+  stateParts,
 } from "./engine.js";
 import { trainingSessionOptions } from "./session-options.js";
 import { metricOutput, stackedInputs, stateOf, traceTrainStep } from "./traced-step.js";
@@ -38,10 +38,9 @@ export async function createTracedEngine(
   });
   const session = await ort.InferenceSession.create(model, trainingSessionOptions(threads, device));
 
-  let current = mapState(start, (data) => data.slice());
-  // On the CPU, two copies of the state take turns as input and output. onnxruntime may overwrite an output before the last
-  // read of an input, so they must not be the same memory. From a device, each run brings new arrays.
-  let spare = device === "cpu" ? mapState(start, (data) => new Float32Array(data.length)) : undefined;
+  // Each run brings new arrays, on the CPU too: onnxruntime copies its results even where it is given memory to put them in.
+  let current = start;
+  let isStart = true;
   let disposed = false;
 
   return {
@@ -50,20 +49,20 @@ export async function createTracedEngine(
     async run(inputs: StepInputs): Promise<Arrays> {
       if (disposed) throw new Error("This engine has been disposed");
       const feeds: Record<string, ort.Tensor> = {};
-      const fetches: Record<string, ort.Tensor | null> = {};
-      for (const { part, name, shape, input, output } of state) {
+      for (const { part, name, shape, input } of state) {
         feeds[initialState(input)] = new ort.Tensor("float32", current[part][name]!, shape);
-        fetches[output] = spare ? new ort.Tensor("float32", spare[part][name]!, shape) : null;
       }
       const arrays: Arrays = stackedInputs(inputs);
       for (const [name, shape] of Object.entries(perStep)) {
         feeds[stacked(name)] = new ort.Tensor("float32", arrays[name]!, [inputs.steps, ...shape]);
       }
-      for (const name of metrics) fetches[metricOutput(name)] = null;
-      const results = await session.run(feeds, fetches);
+      const results = await session.run(feeds);
       const resultOf = (name: string) => results[name]!.data as Float32Array<ArrayBuffer>;
-      if (spare) [current, spare] = [spare, current];
-      else current = stateOf(state, ({ output }) => resultOf(output));
+      const past = current;
+      current = stateOf(state, ({ output }) => resultOf(output));
+      // What training starts from is the caller's.
+      if (!isStart) free(past);
+      isStart = false;
       return Object.fromEntries(metrics.map((name) => [name, resultOf(metricOutput(name))]));
     },
 
@@ -75,4 +74,17 @@ export async function createTracedEngine(
       await session.release();
     },
   };
+}
+
+/**
+ * Gives the memory of `state` back at once; its arrays are empty from then on. The garbage collector, which does not see how
+ * large they are, would let several runs' worth of them gather.
+ */
+function free(state: EngineState): void {
+  const buffers = stateParts.flatMap((part) => Object.values(state[part]).map(({ buffer }) => buffer));
+  const { port1, port2 } = new MessageChannel();
+  // Whatever is on its way to a port that closes goes with it.
+  port1.postMessage(undefined, buffers);
+  port1.close();
+  port2.close();
 }

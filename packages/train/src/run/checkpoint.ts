@@ -5,6 +5,7 @@
  * Random numbers are a function of (seed, stream, step), so the seed and the step are all of the generator's state.
  */
 import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseWith } from "@air-onnx/core";
@@ -105,7 +106,7 @@ export async function saveCheckpoint(folder: RunFolder, state: TrainingState): P
   // An earlier checkpoint of this step must not vouch for the new tensors.
   await remove(headerFile);
   await writeFileAtomic(tensorFile, chunks);
-  await readTensorFile(tensorFile, header);
+  await verifyTensorFile(tensorFile, header);
   await writeFileAtomic(headerFile, `${JSON.stringify(header, null, 2)}\n`);
   return headerFile;
 }
@@ -241,26 +242,50 @@ function parseHeader(text: string, file: string): { header: Header; config: Trai
   }
 }
 
+type Digest = Pick<Header, "size" | "sha256">;
+
 /** The bytes of the tensors, if they are those that `header` was written for. */
-async function readTensorFile(file: string, header: Pick<Header, "size" | "sha256">): Promise<Uint8Array> {
+async function readTensorFile(file: string, header: Digest): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(file);
   } catch (cause) {
-    throw new CorruptCheckpointError(`Cannot read checkpoint ${file}: ${reasonInWords(cause)}.`, { cause });
+    throw unreadable(file, cause);
   }
-  if (bytes.length !== header.size) {
-    throw new CorruptCheckpointError(
-      `Checkpoint ${file} is corrupt: expected ${header.size} bytes, found ${bytes.length}.`,
-    );
-  }
-  const found = sha256([bytes]);
-  if (found !== header.sha256) {
-    throw new CorruptCheckpointError(
-      `Checkpoint ${file} is corrupt: expected SHA-256 ${header.sha256}, found ${found}.`,
-    );
-  }
+  refuseOtherBytes(file, { size: bytes.length, sha256: sha256([bytes]) }, header);
   return bytes;
+}
+
+/** As {@link readTensorFile}, but a piece at a time: the state is in memory already. */
+async function verifyTensorFile(file: string, header: Digest): Promise<void> {
+  const hash = createHash("sha256");
+  let size = 0;
+  try {
+    for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      size += chunk.length;
+    }
+  } catch (cause) {
+    throw unreadable(file, cause);
+  }
+  refuseOtherBytes(file, { size, sha256: hash.digest("hex") }, header);
+}
+
+function unreadable(file: string, cause: unknown): CorruptCheckpointError {
+  return new CorruptCheckpointError(`Cannot read checkpoint ${file}: ${reasonInWords(cause)}.`, { cause });
+}
+
+function refuseOtherBytes(file: string, found: Digest, expected: Digest): void {
+  if (found.size !== expected.size) {
+    throw new CorruptCheckpointError(
+      `Checkpoint ${file} is corrupt: expected ${expected.size} bytes, found ${found.size}.`,
+    );
+  }
+  if (found.sha256 !== expected.sha256) {
+    throw new CorruptCheckpointError(
+      `Checkpoint ${file} is corrupt: expected SHA-256 ${expected.sha256}, found ${found.sha256}.`,
+    );
+  }
 }
 
 function splitTensors(bytes: Uint8Array, file: string): Omit<TrainingState, "step"> {
