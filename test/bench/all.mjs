@@ -5,21 +5,11 @@
  */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { here, say } from "./competitors.mjs";
+import { here, parseOptions, say } from "./competitors.mjs";
 
 const options = process.argv.slice(2);
 // For its errors: what one of them does not know is refused before the other has run.
-parseArgs({
-  args: options,
-  options: {
-    python: { type: "string" },
-    against: { type: "string" },
-    rounds: { type: "string" },
-    threads: { type: "string" },
-    write: { type: "boolean" },
-  },
-});
+parseOptions({});
 for (const half of ["training", "inference"]) {
   say(`\n${half[0].toUpperCase()}${half.slice(1)}`);
   const { status } = spawnSync(process.execPath, [join(here, `${half}.mjs`), ...options], { stdio: "inherit" });

@@ -8,12 +8,40 @@ import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { writeFileAtomic } from "../../packages/train/dist/index.js";
 
 export const here = fileURLToPath(new URL(".", import.meta.url));
 export const root = resolve(here, "../..");
 
 export const say = (line) => process.stdout.write(`${line}\n`);
+
+/** Options that every comparison has. */
+const sharedOptions = {
+  python: { type: "string", default: "python3" },
+  against: { type: "string" },
+  rounds: { type: "string", default: "12" },
+  threads: { type: "string", default: "1" },
+  write: { type: "boolean", default: false },
+};
+
+/** The values of the command's options: those that comparisons share, and `own`. */
+export const parseOptions = (own) => parseArgs({ options: { ...sharedOptions, ...own } }).values;
+
+/**
+ * The whole numbers of an option, one or, with commas between, several.
+ *
+ * @throws {RangeError} if one is not whole, or below `least`
+ */
+export function wholeNumbers(values, option, least) {
+  const numbers = values[option].split(",").map(Number);
+  for (const number of numbers) {
+    if (!Number.isInteger(number) || number < least) {
+      throw new RangeError(`--${option} must be of whole numbers from ${least}, got ${values[option]}`);
+    }
+  }
+  return numbers;
+}
 
 /** Of an even number of values the greater of the two in the middle: one that was measured. */
 export const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];

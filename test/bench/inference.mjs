@@ -9,14 +9,13 @@
  *   --against <folder>      a built checkout of another revision
  *   --model <folder>        models/multi-mnist by default; its images must be 50x50 and grey
  *   --batches 1,64,256,1024
- *   --rounds 15 --starts 5  how often each is measured, and started
+ *   --rounds 12 --starts 5  how often each is measured, and started
  *   --threads 1             of onnxruntime and PyTorch
  *   --write                 writes docs/performance/inference.{json,svg}
  */
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { exportModel } from "../../packages/export/dist/index.js";
 import {
   fillBatch,
@@ -31,28 +30,25 @@ import {
   here,
   median,
   medianRatio,
+  parseOptions,
   root,
   say,
   startCompetitors,
   temporaryFolder,
   Worker,
+  wholeNumbers,
   writeReport,
 } from "./competitors.mjs";
 
-const { values } = parseArgs({
-  options: {
-    python: { type: "string", default: "python3" },
-    against: { type: "string" },
-    model: { type: "string", default: join(root, "models/multi-mnist") },
-    batches: { type: "string", default: "1,64,256,1024" },
-    rounds: { type: "string", default: "15" },
-    starts: { type: "string", default: "5" },
-    threads: { type: "string", default: "1" },
-    write: { type: "boolean", default: false },
-  },
+const values = parseOptions({
+  model: { type: "string", default: join(root, "models/multi-mnist") },
+  batches: { type: "string", default: "1,64,256,1024" },
+  starts: { type: "string", default: "5" },
 });
-const batches = values.batches.split(",").map(Number);
-const [rounds, starts] = [Number(values.rounds), Number(values.starts)];
+const batches = wholeNumbers(values, "batches", 1);
+const [rounds] = wholeNumbers(values, "rounds", 1);
+const [starts] = wholeNumbers(values, "starts", 1);
+const [threads] = wholeNumbers(values, "threads", 0);
 const IMAGES = Math.max(1024, ...batches);
 
 const scratch = temporaryFolder();
@@ -133,7 +129,7 @@ for (let i = 0; i < starts; i++) {
 const [first] = competitors;
 const report = {
   ...circumstances(),
-  threads: Number(values.threads),
+  threads,
   rounds,
   skipped,
   exportMilliseconds: median(exportTimes),

@@ -5,10 +5,16 @@ one trajectory with all objects present, and the sum over the number n of object
 
   ELBO = sum over n of q(n|x) [log p(x|canvas n) - KL of the first n steps + log p(n) - log q(n|x)].
 
-A step draws its images and noise, and ends with the update: gradients clipped at a joint norm of 10, Adam in its fused form
-with a rate of 1e-3. What is compiled is the objective, with the model in it, forward and backward.
+The modes that begin with nvil take the paper's objective instead: presence is drawn, and its gradient is that of the score
+function with a learned recurrent baseline, a second LSTM and perceptron of the model's sizes.
 
-  python pytorch_train.py <file of 50x50 bytes an image> <eager | compile | compile-image-once> <batch size> <threads>
+A step draws its images and noise, and ends with the update: gradients clipped at a joint norm of 10, those of the baseline
+apart, and Adam in its fused form with a rate of 1e-3. What is compiled is the objective, with the model in it, forward and
+backward.
+
+  python pytorch_train.py <file of 50x50 bytes an image> <mode> <batch size> <threads>
+
+with mode one of eager, compile, compile-image-once, nvil-eager and nvil-compile.
 
 It answers one line of JSON on standard output to each on standard input, as training-worker.mjs does:
   {"steps": 20}  ->  {"wall": ms a step, "cpu": ms a step, "rss": bytes, "loss": mean of the steps}
@@ -24,7 +30,7 @@ try:
 except ImportError as cause:
     print(json.dumps({"unavailable": f"{sys.executable} cannot import torch: {cause}"}), flush=True)
     sys.exit(0)
-from pytorch_air import IMAGE, STEPS, WHAT, Air, resident_bytes
+from pytorch_air import IMAGE, STEPS, WHAT, Air, perceptron, resident_bytes
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
@@ -54,30 +60,92 @@ class NegativeElbo(nn.Module):
         return -(log_count.exp() * per_count).sum(0).mean()
 
 
+class Baseline(nn.Module):
+    """What minus the bound will be from each step on, [steps, B], from what the recurrent network sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTMCell(IMAGE * IMAGE + 3 + WHAT + 1, 256)
+        self.regressor = perceptron(256, 1)
+
+    def forward(self, image: torch.Tensor, where: torch.Tensor, what: torch.Tensor) -> torch.Tensor:
+        batch = image.shape[0]
+        flat, present = image.flatten(1), image.new_ones(batch, 1)
+        hidden = (image.new_zeros(batch, 256), image.new_zeros(batch, 256))
+        last = (image.new_zeros(batch, 3), image.new_zeros(batch, WHAT))
+        values = []
+        for t in range(STEPS):
+            hidden = self.lstm(torch.cat([flat, *last, present], 1), hidden)
+            values.append(self.regressor(hidden[0])[:, 0])
+            last = (where[t], what[t])
+        return torch.stack(values)
+
+
+class NvilLoss(nn.Module):
+    """The paper's loss, nats an image, to which the squared error of the baseline is added."""
+
+    def __init__(self, model: Air, baseline: Baseline) -> None:
+        super().__init__()
+        self.model = model
+        self.baseline = baseline
+
+    def forward(
+        self, image: torch.Tensor, eps_where: torch.Tensor, eps_what: torch.Tensor, uniform: torch.Tensor
+    ) -> torch.Tensor:
+        found = self.model.trajectory(image, (eps_where, eps_what))
+        logit = found["presence_logit"]
+        presence = (uniform < logit.sigmoid()).float().cumprod(0)
+        reached = torch.cat([torch.ones_like(presence[:1]), presence[:-1]])
+        absent = reached - presence
+        log_present = F.logsigmoid(logit)
+        log_absent = log_present - logit
+        probability = log_present.exp()
+        kl_presence = reached * (
+            probability * (log_present - math.log(PRESENCE))
+            + (1 - probability) * (log_absent - math.log(1 - PRESENCE))
+        )
+        divergence = kl_presence + presence * (found["kl_where"] + found["kl_what"])
+        is_count = torch.cat([absent, presence[-1:]])
+        log_likelihood = (is_count * found["log_likelihood"]).sum(0)
+        elbo = log_likelihood - divergence.sum(0)
+
+        value = reached * self.baseline(image, found["where"].detach(), found["what"].detach())
+        with torch.no_grad():
+            later = divergence.flip(0).cumsum(0).flip(0)
+            target = reached * (later - log_likelihood)
+            advantage = target - value
+        score = (advantage * (presence * log_present + absent * log_absent)).sum(0)
+        return (score - elbo + (target - value).square().sum(0)).mean()
+
+
 class Training:
     def __init__(self, images: torch.Tensor, mode: str, batch: int) -> None:
         self.images = images
         self.batch = batch
         self.order = torch.empty(0, dtype=torch.long)
-        self.model = Air(image_once=mode.endswith("image-once"))
-        self.parameters = list(self.model.parameters())
-        self.optimizer = torch.optim.Adam(self.parameters, lr=LEARNING_RATE, fused=True)
-        self.eager_loss = NegativeElbo(self.model)
-        self.loss = self.eager_loss if mode == "eager" else torch.compile(self.eager_loss, dynamic=False)
+        self.draws_presence = mode.startswith("nvil")
+        model = Air(image_once=mode.endswith("image-once"))
+        modules = [model, Baseline()] if self.draws_presence else [model]
+        self.parameters = [list(module.parameters()) for module in modules]
+        self.optimizer = torch.optim.Adam(sum(self.parameters, []), lr=LEARNING_RATE, fused=True)
+        self.eager_loss = NvilLoss(*modules) if self.draws_presence else NegativeElbo(model)
+        self.loss = torch.compile(self.eager_loss, dynamic=False) if "compile" in mode else self.eager_loss
 
-    def inputs(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def inputs(self) -> tuple[torch.Tensor, ...]:
         """Images in the order of an epoch, and noise."""
         if len(self.order) < self.batch:
             self.order = torch.cat([self.order, torch.randperm(len(self.images))])
         chosen, self.order = self.order[: self.batch], self.order[self.batch :]
         image = self.images[chosen].view(self.batch, 1, IMAGE, IMAGE).float() / 255
-        return image, torch.randn(STEPS, self.batch, 3), torch.randn(STEPS, self.batch, WHAT)
+        noise = (torch.randn(STEPS, self.batch, 3), torch.randn(STEPS, self.batch, WHAT))
+        return (image, *noise, torch.rand(STEPS, self.batch)) if self.draws_presence else (image, *noise)
 
     def step(self) -> torch.Tensor:
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.loss(*self.inputs())
         loss.backward()
-        nn.utils.clip_grad_norm_(self.parameters, CLIP_NORM)
+        for parameters in self.parameters:
+            nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
         self.optimizer.step()
         return loss.detach()
 

@@ -4,14 +4,15 @@
  *   {"steps": 20}  ->  {"wall": ms a step, "cpu": ms a step, "rss": bytes, "loss": mean of the steps}
  *   {"products": true}  ->  {"work": operations of a step's matrix products, "peak": GFLOP/s of a large one}
  *
- *   node training-worker.mjs <checkout> <reference | compact> <backend> <file of 50x50 bytes an image> <batch size> <threads>
+ *   node training-worker.mjs <checkout> <reference | compact> <marginal | nvil> <backend> <file of 50x50 bytes an image>
+ *     <batch size> <threads>
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
-const [checkout, architecture, backend, imagesFile, batchSize, threads] = process.argv.slice(2);
+const [checkout, architecture, estimator, backend, imagesFile, batchSize, threads] = process.argv.slice(2);
 const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 const load = (path) => import(pathToFileURL(resolve(checkout, "packages/train/dist", path)).href);
 const {
@@ -24,20 +25,29 @@ const {
   stepDefinition,
   tracedDevice,
 } = await load("index.js");
+const { estimators } = await load("objective/estimators.js");
 
 const config = parseTrainConfig({
   dataset: "multi-strokes",
   architecture,
+  estimator,
   backend,
   batchSize: Number(batchSize),
   threads: Number(threads),
   // PyTorch's, so that the losses can be compared; the time of a step does not depend on it.
-  optimizer: { learningRate: 1e-3, finalLearningRate: 1e-3, warmupSteps: 0, clipNorm: 10 },
+  optimizer: {
+    learningRate: 1e-3,
+    finalLearningRate: 1e-3,
+    baselineLearningRate: 1e-3,
+    warmupSteps: 0,
+    clipNorm: 10,
+  },
 });
 const { imageSize, channels } = config.model;
 const images = new Uint8Array(readFileSync(imagesFile));
 const batches = new Batches(config, { imageSize, channels, images, size: images.length / (channels * imageSize ** 2) });
-const parameters = Object.entries(initialParameters(config.model, config.seed));
+const own = estimators[estimator].parameters(config.model);
+const parameters = Object.entries(initialParameters(config.model, config.seed, own));
 const start = initialState(Object.fromEntries(parameters.map(([name, { data }]) => [name, data])));
 
 let engine;

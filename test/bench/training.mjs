@@ -14,7 +14,6 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { generateMultiStrokes } from "../../packages/train/dist/index.js";
 import { lineChart } from "../../packages/train/dist/report/line-chart.js";
 import {
@@ -23,35 +22,20 @@ import {
   here,
   median,
   medianRatio,
+  parseOptions,
   root,
   say,
   startCompetitors,
   temporaryFolder,
   Worker,
+  wholeNumbers,
   writeReport,
 } from "./competitors.mjs";
 
-const { values } = parseArgs({
-  options: {
-    python: { type: "string", default: "python3" },
-    against: { type: "string" },
-    batches: { type: "string", default: "64,256" },
-    rounds: { type: "string", default: "12" },
-    threads: { type: "string", default: "1" },
-    write: { type: "boolean", default: false },
-  },
-});
-const [rounds, threads] = [Number(values.rounds), Number(values.threads)];
-const batches = values.batches.split(",").map(Number);
-for (const [option, number, least] of [
-  ["rounds", rounds, 1],
-  ["threads", threads, 0],
-  ...batches.map((batch) => ["batches", batch, 1]),
-]) {
-  if (!Number.isInteger(number) || number < least) {
-    throw new RangeError(`--${option} must be of whole numbers from ${least}, got ${values[option]}`);
-  }
-}
+const values = parseOptions({ batches: { type: "string", default: "64,256" } });
+const batches = wholeNumbers(values, "batches", 1);
+const [rounds] = wholeNumbers(values, "rounds", 1);
+const [threads] = wholeNumbers(values, "threads", 0);
 const IMAGES = Math.max(4096, ...batches);
 /** In a turn: as many as training itself runs at once. */
 const STEPS = 20;
@@ -64,10 +48,10 @@ const tensorflowThreads =
 
 function candidatesFor(batch, imagesFile) {
   const node =
-    (checkout, architecture, backend = "onnxruntime") =>
+    (checkout, architecture, { estimator = "marginal", backend = "onnxruntime" } = {}) =>
     () => {
       const script = join(here, "training-worker.mjs");
-      const args = [script, checkout, architecture, backend, imagesFile, String(batch), values.threads];
+      const args = [script, checkout, architecture, estimator, backend, imagesFile, String(batch), values.threads];
       return new Worker(process.execPath, args, tensorflowThreads);
     };
   const torch = (mode) => () =>
@@ -79,8 +63,11 @@ function candidatesFor(batch, imagesFile) {
     { name: "PyTorch eager", start: torch("eager") },
     { name: "PyTorch compiled", start: torch("compile") },
     { name: "PyTorch compiled, image once", start: torch("compile-image-once") },
-    { name: "tfjs wasm", start: node(root, "reference", "wasm"), steps: STEPS_OP_BY_OP },
-    { name: "tfjs TensorFlow", start: node(root, "reference", "tensorflow"), steps: STEPS_OP_BY_OP },
+    { name: "air-onnx, paper's estimator", start: node(root, "reference", { estimator: "nvil" }) },
+    { name: "PyTorch eager, paper's", start: torch("nvil-eager") },
+    { name: "PyTorch compiled, paper's", start: torch("nvil-compile") },
+    { name: "tfjs wasm", start: node(root, "reference", { backend: "wasm" }), steps: STEPS_OP_BY_OP },
+    { name: "tfjs TensorFlow", start: node(root, "reference", { backend: "tensorflow" }), steps: STEPS_OP_BY_OP },
     ...(other === undefined
       ? []
       : [
