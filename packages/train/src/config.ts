@@ -172,15 +172,15 @@ function convolutionOf(side: number): AirConfigInput["convolution"] {
 }
 
 /**
- * Objects of 9 to 18 pixels, anywhere in the image. A window that cannot grow cannot cover two of them. Presence is probable
- * at first (see the presets), so that the first window goes on looking until it has learned to find something.
+ * Objects of 9 to 18 pixels, anywhere in the image. A window that cannot grow beyond one of them (see `windowSide` of the
+ * presets) cannot cover two. Presence is probable at first, so that the first window goes on looking until it has learned
+ * to find something.
  */
 const smallWindows = {
   convolution: null,
   embeddingSize: 0,
   recurrentInput: "remainder",
   whereParameterisation: "bounded",
-  windowSide: [8, 20],
   prior: { whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
 } as const satisfies AirConfigInput;
 
@@ -200,7 +200,15 @@ export const trainPresets: {
   "multi-mnist-64": {
     dataset: "multi-mnist-64",
     trainSize: datasetSizes["multi-mnist-64"].train,
-    model: { imageSize: 64, objectSize: 18, encoderSize: 200, decoderSize: 200, ...smallWindows },
+    // A digit fills 13 of the 18 pixels that it is drawn in.
+    model: {
+      imageSize: 64,
+      objectSize: 18,
+      encoderSize: 200,
+      decoderSize: 200,
+      ...smallWindows,
+      windowSide: [8, 16],
+    },
     steps: 12_000,
     curriculum: [0.15, 0.65],
     presencePriorSchedule: { from: 0.9999, to: 0.3, share: 0.1 },
@@ -208,7 +216,7 @@ export const trainPresets: {
   "multi-dsprites-64": {
     dataset: "multi-dsprites-64",
     trainSize: datasetSizes["multi-dsprites-64"].train,
-    model: { imageSize: 64, channels: 3, objectSize: 18, ...smallWindows, embeddingSize: 256 },
+    model: { imageSize: 64, channels: 3, objectSize: 18, ...smallWindows, windowSide: [8, 20], embeddingSize: 256 },
     steps: 12_000,
     curriculum: [0.08, 0.22],
     presencePriorSchedule: { from: 0.9, share: 0.06 },
