@@ -1,6 +1,6 @@
 /** Images as a model attends to them, step by step, ready to be drawn. */
 import type { InferenceOptions, Scene } from "@air-onnx/core";
-import { type AttendedImage, recordAttention } from "@air-onnx/train";
+import { type AttendedImage, recordAttention } from "@air-onnx/train/scenes";
 import type { SceneModel } from "./checkpoint-model.js";
 
 export interface AttendedScene extends AttendedImage {

@@ -14,7 +14,7 @@ import {
   type SceneSet,
   stepColours,
   writeFileAtomic,
-} from "@air-onnx/train";
+} from "@air-onnx/train/scenes";
 
 /** Side of an image pixel in the pictures. */
 const SCALE = 3;

@@ -1,4 +1,3 @@
-export { FileError, reasonInWords, temporaryPath, writeFileAtomic } from "./atomic-file.js";
 export { Batches } from "./batches.js";
 export {
   architectures,
@@ -33,9 +32,9 @@ export { initialParameters, type ParameterValue, parameterShapes } from "./model
 export type { Estimator } from "./objective/estimator.js";
 export { estimators } from "./objective/estimators.js";
 export { evaluateScenes } from "./objective/marginal.js";
-export * from "./pictures/index.js";
 export * from "./report/index.js";
 export * from "./run/index.js";
+export * from "./scenes.js";
 export * from "./speed/index.js";
 export * from "./sweep/index.js";
 export {

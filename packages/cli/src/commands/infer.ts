@@ -89,7 +89,7 @@ function pngFiles(path: string): string[] {
 /** All images as one batch `[B, C, S, S]`; what is wrong with one is told with its name. */
 async function readImages(files: readonly string[], { config, manifest }: AirModel): Promise<Float32Array> {
   const { ImageError, toImageBatch } = await import("@air-onnx/core");
-  const { readPng } = await import("@air-onnx/train");
+  const { readPng } = await import("@air-onnx/train/scenes");
   const length = config.channels * config.imageSize ** 2;
   const batch = new Float32Array(files.length * length);
   files.forEach((file, i) => {
@@ -143,7 +143,7 @@ async function drawSteps(
   { mode, seed }: InferFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const { attentionSheet } = await import("@air-onnx/train");
+  const { attentionSheet } = await import("@air-onnx/train/scenes");
   const { attendTo } = await import("../attention-pictures.js");
   const { writePicture } = await import("../scene-sheets.js");
   const shown = batch.subarray(0, (batch.length / size) * Math.min(size, STEPS_PICTURE_IMAGES));
