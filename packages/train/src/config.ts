@@ -200,14 +200,14 @@ export const trainPresets: {
   "multi-mnist-64": {
     dataset: "multi-mnist-64",
     trainSize: datasetSizes["multi-mnist-64"].train,
-    // A digit fills 13 of the 18 pixels that it is drawn in.
+    // All digits are drawn in 18 pixels, of which they fill 13.
     model: {
       imageSize: 64,
       objectSize: 18,
       encoderSize: 200,
       decoderSize: 200,
       ...smallWindows,
-      windowSide: [8, 16],
+      windowSide: [14, 18],
     },
     steps: 12_000,
     curriculum: [0.15, 0.65],
