@@ -20,7 +20,8 @@ export async function attendTo(
   trueCounts?: readonly number[],
 ): Promise<AttendedScene[]> {
   const record = recordAttention(model.config);
-  const scenes = await model.infer(images, { ...options, earlyStop: false, onStep: record.onStep });
+  // A picture of steps shows them all, and what each of them said.
+  const scenes = await model.infer(images, { ...options, earlyStop: false, prune: false, onStep: record.onStep });
   const length = images.length / scenes.length;
   return scenes.map((scene, i) => ({
     image: images.subarray(i * length, (i + 1) * length),

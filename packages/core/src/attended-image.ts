@@ -115,19 +115,18 @@ export class AttendedImage {
     const canvasOf = (step: number): Float32Array => {
       if (step === 0) return new Float32Array(length);
       const { values, row } = this.#steps[step - 1]!;
-      return copyRow(values.canvas, row, length);
+      return values.canvas.subarray(row * length, (row + 1) * length);
     };
     const objects = this.#objects(count, config);
-    if (pruneBy === undefined) return { count, objects, reconstruction: canvasOf(count) };
-    const canvases = Array.from({ length: count + 1 }, (_, step) => canvasOf(step));
-    const reconstruction = canvases[count]!;
-    const layers = objects.map((_, i) => canvases[i + 1]!.map((value, pixel) => value - canvases[i]![pixel]!));
+    const found = { count, objects, reconstruction: canvasOf(count).slice() };
+    if (pruneBy === undefined) return found;
+    const layers = objects.map((_, i) => difference(canvasOf(i + 1), canvasOf(i)));
     const needed = neededObjects(pruneBy, layers);
-    if (needed.length === count) return { count, objects, reconstruction };
+    if (needed.length === count) return found;
     return {
       count: needed.length,
       objects: needed.map((i) => objects[i]!),
-      reconstruction: reconstruction.map((_, pixel) => needed.reduce((sum, i) => sum + layers[i]![pixel]!, 0)),
+      reconstruction: found.reconstruction.map((_, pixel) => needed.reduce((sum, i) => sum + layers[i]![pixel]!, 0)),
     };
   }
 
@@ -147,6 +146,12 @@ export class AttendedImage {
       };
     });
   }
+}
+
+function difference(a: Float32Array, b: Float32Array): Float32Array {
+  const result = new Float32Array(a.length);
+  for (let i = 0; i < a.length; i++) result[i] = a[i]! - b[i]!;
+  return result;
 }
 
 /** Row `row` of a `[B, length]` array, copied: a view would keep the whole batch in memory for one scene. */

@@ -51,10 +51,10 @@ export interface InferenceOptions {
    */
   readonly earlyStop?: boolean | undefined;
   /**
-   * Leave out objects that explain nothing, false by default: those without which the image is no less probable, such as
-   * a window that landed between two objects. What is left are a scene's `count`, `objects` and `reconstruction`;
-   * `countProbabilities`, `elbo` and each object's `presence` stay what the steps said. For models with a Gaussian
-   * likelihood, whose canvas is the sum of its objects.
+   * Leave out objects that explain nothing: those without which the image is no less probable, such as a window that landed
+   * between two objects. What is left are a scene's `count`, `objects` and `reconstruction`; `countProbabilities`, `elbo`
+   * and each object's `presence` stay what the steps said. For models with a Gaussian likelihood, whose canvas is the sum
+   * of its objects; with these, true by default in mode `mean`.
    */
   readonly prune?: boolean | undefined;
   /** Images that go through the graphs together, 64 by default. It decides memory and speed alone. */
@@ -113,7 +113,7 @@ export async function inferScenes(
     seed = 0,
     steps = config.maxSteps,
     earlyStop = true,
-    prune = false,
+    prune = mode === "mean" && config.likelihood.type === "gaussian",
     batchSize = DEFAULT_BATCH,
     ...rest
   }: InferenceOptions = {},

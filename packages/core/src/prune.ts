@@ -12,19 +12,22 @@
  * @returns their numbers, in order
  */
 export function neededObjects(image: Float32Array, layers: readonly Float32Array[]): number[] {
-  const residual = image.map((value, i) => layers.reduce((rest, layer) => rest - layer[i]!, value));
+  const residual = image.slice();
+  for (const layer of layers) addTo(residual, layer, -1);
   let kept = [...layers.keys()];
   while (kept.length > 0) {
     const losses = kept.map((object) => lossWithout(layers[object]!, residual));
     const least = Math.min(...losses);
     if (least > 0) break;
     const useless = kept[losses.indexOf(least)]!;
-    layers[useless]!.forEach((value, i) => {
-      residual[i]! += value;
-    });
+    addTo(residual, layers[useless]!, 1);
     kept = kept.filter((object) => object !== useless);
   }
   return kept;
+}
+
+function addTo(sum: Float32Array, layer: Float32Array, sign: 1 | -1): void {
+  for (let i = 0; i < sum.length; i++) sum[i]! += sign * layer[i]!;
 }
 
 /** ‖residual + layer‖² - ‖residual‖²: how much further from the image the canvas is without the layer. */

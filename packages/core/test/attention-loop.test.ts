@@ -1,9 +1,13 @@
 import type { Tensor } from "onnxruntime-common";
 import { describe, expect, it } from "vitest";
-import { EARLY_STOP_TOLERANCE, inferScenes, type StepReport } from "../src/attention-loop.js";
+import { EARLY_STOP_TOLERANCE, inferScenes as infer, type StepReport } from "../src/attention-loop.js";
 import { GraphOutputError } from "../src/graph-run.js";
 import { RandomStream } from "../src/random.js";
 import { toyBatch, toyConfig, toyImage, toyLogit, toySessions } from "./toy-model.js";
+
+/** All that the steps say; prune.test.ts has what is left out of it. */
+const inferScenes: typeof infer = (sessions, config, images, options) =>
+  infer(sessions, config, images, { prune: false, ...options });
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
@@ -171,10 +175,10 @@ describe("inferScenes", () => {
 
   it("samples latents as a function of the seed", async () => {
     const images = toyBatch([toyImage(1, 1), toyImage(1, 1)]);
-    const infer = (seed: number) => inferScenes(toySessions(), toyConfig, images, { mode: "sample", seed });
-    const scenes = await infer(1);
-    expect(await infer(1)).toEqual(scenes);
-    expect((await infer(2))[0]!.objects[0]!.zWhat).not.toEqual(scenes[0]!.objects[0]!.zWhat);
+    const sampled = (seed: number) => inferScenes(toySessions(), toyConfig, images, { mode: "sample", seed });
+    const scenes = await sampled(1);
+    expect(await sampled(1)).toEqual(scenes);
+    expect((await sampled(2))[0]!.objects[0]!.zWhat).not.toEqual(scenes[0]!.objects[0]!.zWhat);
     // Equal images at different places draw different noise.
     expect(scenes[1]!.objects[0]!.zWhat).not.toEqual(scenes[0]!.objects[0]!.zWhat);
     const [mean] = await inferScenes(toySessions(), toyConfig, images);

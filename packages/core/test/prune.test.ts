@@ -54,8 +54,8 @@ describe("inferScenes with prune", () => {
     }));
 
   it("leaves out what explains nothing, and says what the steps said of the rest", async () => {
-    const [all] = await inferScenes(sessions(), toyConfig, images);
-    const [two, one] = await inferScenes(sessions(), toyConfig, images, { prune: true });
+    const [all] = await inferScenes(sessions(), toyConfig, images, { prune: false });
+    const [two, one] = await inferScenes(sessions(), toyConfig, images);
     expect(all!.count).toBe(2);
     expect(two!.count).toBe(1);
     expect(two!.objects).toEqual([all!.objects[1]]);
@@ -72,13 +72,21 @@ describe("inferScenes with prune", () => {
         ...outputs,
         next_canvas: outputs.next_canvas!.map((value) => value - outputs.patch![0]! + 0.3),
       }));
-    const pruned = await inferScenes(faint(), toyConfig, bright, { prune: true });
-    expect(pruned).toEqual(await inferScenes(faint(), toyConfig, bright));
+    const pruned = await inferScenes(faint(), toyConfig, bright);
+    expect(pruned).toEqual(await inferScenes(faint(), toyConfig, bright, { prune: false }));
     expect(pruned[0]!.count).toBe(3);
   });
 
-  it("refuses a model whose canvas is no sum", async () => {
+  it("leaves out nothing of a draw from the posterior unless asked to", async () => {
+    const [drawn] = await inferScenes(sessions(), toyConfig, images, { mode: "sample" });
+    expect(drawn).toEqual((await inferScenes(sessions(), toyConfig, images, { mode: "sample", prune: false }))[0]);
+    const pruned = await inferScenes(sessions(), toyConfig, images, { mode: "sample", prune: true });
+    expect(pruned[0]!.count).toBeLessThan(drawn!.count);
+  });
+
+  it("is refused, and not the default, for a model whose canvas is no sum", async () => {
     const bernoulli = parseAirConfig({ ...toyConfig, likelihood: { type: "bernoulli" } });
+    expect((await inferScenes(toySessions(), bernoulli, images))[0]!.count).toBe(2);
     await expect(inferScenes(toySessions(), bernoulli, images, { prune: true })).rejects.toThrow(
       /prune is for models with a Gaussian likelihood; this one's is bernoulli/,
     );

@@ -268,6 +268,8 @@ class Page {
     const steps: TracedStep[] = [];
     const start = performance.now();
     const [scene] = await model.infer(raster, {
+      // The story and the chart tell what the steps said, all of them.
+      prune: false,
       onStep: (report) => {
         steps.push(traceStep(report));
       },

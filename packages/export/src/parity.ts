@@ -231,7 +231,7 @@ async function compareLoop(
   differences: Differences,
 ): Promise<number> {
   const { maxSteps, channels, imageSize, zWhatSize } = config;
-  const scenes = await model.infer(images, { mode: "mean", earlyStop: false });
+  const scenes = await model.infer(images, { mode: "mean", earlyStop: false, prune: false });
   const eager = tf.tidy(() => {
     const { elbo, logCount, zWhere, canvases } = evaluateScenes(
       graphs.tensors,

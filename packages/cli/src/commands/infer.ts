@@ -15,7 +15,7 @@ interface InferFlags {
   readonly mode: (typeof modeChoices)[number];
   readonly seed?: number;
   readonly latents?: true;
-  readonly prune?: true;
+  readonly prune: boolean;
   readonly json?: string;
   readonly out?: string;
   readonly stepsPicture?: string;
@@ -37,7 +37,7 @@ export function inferCommand(): Command {
     )
     .option("--json <file>", "write the JSON there instead of to standard output")
     .option("--latents", "put z_what of each object into the JSON")
-    .option("--prune", "leave out objects that explain nothing, such as a window between two objects")
+    .option("--no-prune", "keep objects that explain nothing, such as a window between two objects")
     .addOption(new Option("--device <name>", "where to run").choices(deviceChoices).default("cpu"))
     .addOption(new Option("--mode <name>", "posterior means, or samples").choices(modeChoices).default("mean"))
     .addOption(new Option("--seed <n>", "of mode sample").argParser(integer(0)))
@@ -56,11 +56,9 @@ Examples:
       const files = images.flatMap(pngFiles);
       const { AirModel } = await import("@air-onnx/runtime-node");
       await using model = await AirModel.fromPretrained(path, { device: flags.device, onNotice: notice, signal });
-      if (flags.prune === true && model.config.likelihood.type !== "gaussian") {
-        throw new UsageError(`--prune is for models with a Gaussian likelihood, and that of ${path} is another`);
-      }
       const batch = await readImages(files, model);
-      const scenes = await model.infer(batch, { mode: flags.mode, seed: flags.seed, prune: flags.prune, signal });
+      const { mode, seed } = flags;
+      const scenes = await model.infer(batch, { mode, seed, signal, ...(!flags.prune && { prune: false }) });
       if (flags.out !== undefined) await drawScenes(flags.out, files, batch, scenes, model.config);
       if (flags.stepsPicture !== undefined)
         await drawSteps(flags.stepsPicture, batch, files.length, model, flags, signal);

@@ -114,7 +114,7 @@ export async function measureModel(
   for (let start = 0; start < total; ) {
     const end = Math.min(total, start + BATCH_SIZE, start < weighted ? weighted : total);
     const batch = batchOf(scenes, start, end);
-    const inferred = await model.infer(batch, { batchSize: BATCH_SIZE, signal });
+    const inferred = await model.infer(batch, { batchSize: BATCH_SIZE, prune: false, signal });
     inferred.forEach((scene, i) => void found.add(scene, scenes, start + i));
     done += end - start;
     onProgress?.(done, work);

@@ -63,7 +63,7 @@ function countSection(record: Measurement, pictures: ReportPictures): string[] {
       ],
     ),
     "The first two are of q(n|x) along one draw of the latents: its most probable count, and the expected share of right " +
-      "counts if each is drawn from it. The third is without noise, as `infer` counts; the fourth as it counts with `prune`.",
+      "counts if each is drawn from it. The third is without noise; the fourth, without objects that explain nothing, as `infer` counts.",
     table(
       ["true count", "images", "most probable", "sampled", ...confusion[0]!.map((_, n) => `found ${n}`)],
       seen.map(({ row, truth }) => [
