@@ -154,6 +154,21 @@ describe("the traced training step", () => {
     }
   });
 
+  it("frees the state of the run before, but not what it started from", async () => {
+    const config = configOf();
+    const batches = new Batches(config, scenes);
+    const start = startOf(config);
+    await using engine = await createEngine(config, start);
+    const sizes = (state: EngineState) => stateParts.flatMap((part) => Object.values(state[part]).map((x) => x.length));
+    await engine.run(batches.next(0, 1));
+    const first = await engine.state();
+    expect(sizes(first)).toEqual(sizes(start));
+    await engine.run(batches.next(1, 1));
+    expect(Math.max(...sizes(first))).toBe(0);
+    expect(sizes(await engine.state())).toEqual(sizes(start));
+    expect(Math.min(...sizes(start))).toBeGreaterThan(0);
+  });
+
   it("refuses to run after it was disposed", async () => {
     const config = configOf();
     const engine = await createEngine(config, startOf(config));
