@@ -6,7 +6,7 @@ import type { AirConfig } from "./config.js";
 import { countProbabilities, logCountPrior, mapCount, sigmoid } from "./count.js";
 import { elboParts } from "./elbo.js";
 import type { SceneValueName } from "./graphs.js";
-import { neededObjects } from "./prune.js";
+import { addLayer, neededObjects } from "./prune.js";
 import type { DecodedScene, Scene, SceneObject } from "./scene.js";
 import { boxFromZWhere, type ZWhere } from "./where.js";
 
@@ -112,22 +112,19 @@ export class AttendedImage {
   /** The first `count` objects, or those of them that the image needs. */
   #found(count: number, config: AirConfig, pruneBy: Float32Array | undefined): DecodedScene {
     const length = config.channels * config.imageSize ** 2;
-    const canvasOf = (step: number): Float32Array => {
+    const canvases = Array.from({ length: count + 1 }, (_, step): Float32Array => {
       if (step === 0) return new Float32Array(length);
       const { values, row } = this.#steps[step - 1]!;
       return values.canvas.subarray(row * length, (row + 1) * length);
-    };
+    });
     const objects = this.#objects(count, config);
-    const found = { count, objects, reconstruction: canvasOf(count).slice() };
-    if (pruneBy === undefined) return found;
-    const layers = objects.map((_, i) => difference(canvasOf(i + 1), canvasOf(i)));
-    const needed = neededObjects(pruneBy, layers);
-    if (needed.length === count) return found;
-    return {
-      count: needed.length,
-      objects: needed.map((i) => objects[i]!),
-      reconstruction: found.reconstruction.map((_, pixel) => needed.reduce((sum, i) => sum + layers[i]![pixel]!, 0)),
-    };
+    const needed = pruneBy && neededObjects(pruneBy, canvases);
+    if (needed === undefined || needed.length === count) {
+      return { count, objects, reconstruction: canvases[count]!.slice() };
+    }
+    const reconstruction = new Float32Array(length);
+    for (const i of needed) addLayer(reconstruction, canvases[i]!, canvases[i + 1]!);
+    return { count: needed.length, objects: needed.map((i) => objects[i]!), reconstruction };
   }
 
   #objects(count: number, { channels, objectSize, imageSize, zWhatSize }: AirConfig): SceneObject[] {
@@ -146,12 +143,6 @@ export class AttendedImage {
       };
     });
   }
-}
-
-function difference(a: Float32Array, b: Float32Array): Float32Array {
-  const result = new Float32Array(a.length);
-  for (let i = 0; i < a.length; i++) result[i] = a[i]! - b[i]!;
-  return result;
 }
 
 /** Row `row` of a `[B, length]` array, copied: a view would keep the whole batch in memory for one scene. */

@@ -8,31 +8,36 @@
  * removal brings the canvas no further from the image, the least useful of them is left out.
  *
  * @param image `[C, S, S]`
- * @param layers what each object adds to the canvas, `[C, S, S]` each
- * @returns their numbers, in order
+ * @param canvases the empty one, and that after each object, `[C, S, S]` each
+ * @returns the objects' numbers, in order
  */
-export function neededObjects(image: Float32Array, layers: readonly Float32Array[]): number[] {
-  const residual = image.slice();
-  for (const layer of layers) addTo(residual, layer, -1);
-  let kept = [...layers.keys()];
+export function neededObjects(image: Float32Array, canvases: readonly Float32Array[]): number[] {
+  const canvas = canvases.at(-1)!;
+  const residual = new Float32Array(image.length);
+  for (let i = 0; i < image.length; i++) residual[i] = image[i]! - canvas[i]!;
+  let kept = [...canvases.keys()].slice(0, -1);
   while (kept.length > 0) {
-    const losses = kept.map((object) => lossWithout(layers[object]!, residual));
+    const losses = kept.map((object) => lossWithout(canvases[object]!, canvases[object + 1]!, residual));
     const least = Math.min(...losses);
     if (least > 0) break;
     const useless = kept[losses.indexOf(least)]!;
-    addTo(residual, layers[useless]!, 1);
+    addLayer(residual, canvases[useless]!, canvases[useless + 1]!);
     kept = kept.filter((object) => object !== useless);
   }
   return kept;
 }
 
-function addTo(sum: Float32Array, layer: Float32Array, sign: 1 | -1): void {
-  for (let i = 0; i < sum.length; i++) sum[i]! += sign * layer[i]!;
+/** Adds to `sum` what an object did: its canvas without the one before it. */
+export function addLayer(sum: Float32Array, before: Float32Array, after: Float32Array): void {
+  for (let i = 0; i < sum.length; i++) sum[i]! += after[i]! - before[i]!;
 }
 
-/** ‖residual + layer‖² - ‖residual‖²: how much further from the image the canvas is without the layer. */
-function lossWithout(layer: Float32Array, residual: Float32Array): number {
+/** ‖residual + layer‖² - ‖residual‖², layer = after - before: how much further from the image the canvas is without it. */
+function lossWithout(before: Float32Array, after: Float32Array, residual: Float32Array): number {
   let loss = 0;
-  for (let i = 0; i < layer.length; i++) loss += layer[i]! * (2 * residual[i]! + layer[i]!);
+  for (let i = 0; i < residual.length; i++) {
+    const layer = after[i]! - before[i]!;
+    loss += layer * (2 * residual[i]! + layer);
+  }
   return loss;
 }

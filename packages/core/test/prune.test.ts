@@ -1,11 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { inferScenes } from "../src/attention-loop.js";
 import { parseAirConfig } from "../src/config.js";
-import { neededObjects } from "../src/prune.js";
+import { neededObjects as neededOf } from "../src/prune.js";
 import { RandomStream } from "../src/random.js";
 import { toyBatch, toyConfig, toyImage, toySessions } from "./toy-model.js";
 
 const layer = (...values: number[]): Float32Array => Float32Array.from(values);
+/** By what each object adds to the canvas. */
+function neededObjects(image: Float32Array, layers: readonly Float32Array[]): number[] {
+  const canvases = [new Float32Array(image.length)];
+  for (const each of layers) canvases.push(canvases.at(-1)!.map((value, i) => value + each[i]!));
+  return neededOf(image, canvases);
+}
 const distance = (image: Float32Array, layers: readonly Float32Array[]): number =>
   image.reduce((sum, value, i) => sum + (value - layers.reduce((canvas, each) => canvas + each[i]!, 0)) ** 2, 0);
 
