@@ -6,7 +6,7 @@ import type { AirConfig } from "./config.js";
 import { countProbabilities, logCountPrior, mapCount, sigmoid } from "./count.js";
 import { elboParts } from "./elbo.js";
 import type { SceneValueName } from "./graphs.js";
-import { addLayer, neededObjects } from "./prune.js";
+import { neededObjects } from "./prune.js";
 import type { DecodedScene, Scene, SceneObject } from "./scene.js";
 import { boxFromZWhere, type ZWhere } from "./where.js";
 
@@ -112,19 +112,15 @@ export class AttendedImage {
   /** The first `count` objects, or those of them that the image needs. */
   #found(count: number, config: AirConfig, pruneBy: Float32Array | undefined): DecodedScene {
     const length = config.channels * config.imageSize ** 2;
-    const canvases = Array.from({ length: count + 1 }, (_, step): Float32Array => {
-      if (step === 0) return new Float32Array(length);
-      const { values, row } = this.#steps[step - 1]!;
-      return values.canvas.subarray(row * length, (row + 1) * length);
-    });
+    const canvases = this.#steps
+      .slice(0, count)
+      .map(({ values, row }) => values.canvas.subarray(row * length, (row + 1) * length));
     const objects = this.#objects(count, config);
-    const needed = pruneBy && neededObjects(pruneBy, canvases);
-    if (needed === undefined || needed.length === count) {
-      return { count, objects, reconstruction: canvases[count]!.slice() };
-    }
-    const reconstruction = new Float32Array(length);
-    for (const i of needed) addLayer(reconstruction, canvases[i]!, canvases[i + 1]!);
-    return { count: needed.length, objects: needed.map((i) => objects[i]!), reconstruction };
+    // Copies: the steps' canvases are views of whole batches.
+    const copyOf = (canvas: Float32Array | undefined) => canvas?.slice() ?? new Float32Array(length);
+    if (pruneBy === undefined) return { count, objects, reconstruction: copyOf(canvases.at(-1)) };
+    const { needed, canvas } = neededObjects(pruneBy, canvases);
+    return { count: needed.length, objects: needed.map((i) => objects[i]!), reconstruction: copyOf(canvas) };
   }
 
   #objects(count: number, { channels, objectSize, imageSize, zWhatSize }: AirConfig): SceneObject[] {

@@ -7,10 +7,13 @@ import { toyBatch, toyConfig, toyImage, toySessions } from "./toy-model.js";
 
 const layer = (...values: number[]): Float32Array => Float32Array.from(values);
 /** By what each object adds to the canvas. */
-function neededObjects(image: Float32Array, layers: readonly Float32Array[]): number[] {
-  const canvases = [new Float32Array(image.length)];
-  for (const each of layers) canvases.push(canvases.at(-1)!.map((value, i) => value + each[i]!));
-  return neededOf(image, canvases);
+function neededObjects(image: Float32Array, layers: readonly Float32Array[]): readonly number[] {
+  const canvases = layers.map((_, n) => image.map((_, i) => layers.slice(0, n + 1).reduce((sum, l) => sum + l[i]!, 0)));
+  const { needed, canvas } = neededOf(image, canvases);
+  const left = image.map((_, i) => needed.reduce((sum, object) => sum + layers[object]![i]!, 0));
+  if (needed.length === 0) expect(canvas).toBeUndefined();
+  else canvas!.forEach((value, i) => void expect(value).toBeCloseTo(left[i]!, 6));
+  return needed;
 }
 const distance = (image: Float32Array, layers: readonly Float32Array[]): number =>
   image.reduce((sum, value, i) => sum + (value - layers.reduce((canvas, each) => canvas + each[i]!, 0)) ** 2, 0);
