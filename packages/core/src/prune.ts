@@ -45,7 +45,8 @@ function lossWithout(
   let loss = 0;
   for (let i = 0; i < image.length; i++) {
     const layer = before === undefined ? after[i]! : after[i]! - before[i]!;
-    loss += layer * (2 * (image[i]! - canvas[i]!) + layer);
+    // Most of a layer is empty.
+    if (layer !== 0) loss += layer * (2 * (image[i]! - canvas[i]!) + layer);
   }
   return loss;
 }
