@@ -47,7 +47,10 @@ export interface Engine extends AsyncDisposable {
   readonly name: string;
   /** Advances the state by K steps. Resolves to the metrics of each, [K] by name, `loss` among them. */
   run(inputs: StepInputs): Promise<Arrays>;
-  /** The state now, read from the device if it is on one. The arrays are the engine's, and may be empty after the next `run`: copy what must outlive it. */
+  /**
+   * The state now, read from the device if it is on one. The arrays are the engine's, and may be empty after the next `run`:
+   * copy what must outlive it.
+   */
   state(): Promise<EngineState>;
 }
 

@@ -77,8 +77,8 @@ export async function createTracedEngine(
 }
 
 /**
- * Gives the memory of `state` back at once; its arrays are empty from then on. The garbage collector, which does not see how
- * large they are, would let several runs' worth of them gather.
+ * Gives the memory of `state` back at once; its arrays are empty from then on. The garbage collector would let several runs'
+ * worth of them gather first.
  */
 function free(state: EngineState): void {
   const buffers = stateParts.flatMap((part) => Object.values(state[part]).map(({ buffer }) => buffer));
