@@ -141,7 +141,7 @@ const NEGLIGIBLE_PROBABILITY = 1e-15;
 
 /**
  * exp, and 0 where that is negligible. Every slope along a count is a multiple of its probability, so those along one that is
- * all but impossible would be denormal numbers, with which a processor computes up to a hundred times as slowly.
+ * all but impossible would be denormal numbers, with which many processors are far slower: here, eight times a whole step.
  */
 function probabilityOf(logProbability: tf.Tensor): tf.Tensor {
   const matters = tf.step(tf.sub(logProbability, Math.log(NEGLIGIBLE_PROBABILITY)));
