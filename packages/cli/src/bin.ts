@@ -2,7 +2,8 @@
 import { setFlagsFromString } from "node:v8";
 import { run } from "./run.js";
 
-// While a training step is traced, V8 would let the space for short-lived values grow by some 35 MB, and keep it. It looks at this flag whenever that space is full, so it may be set now.
+// While a training step is traced, V8 would let the space for short-lived values grow by some 35 MB, and keep it. It looks at
+// this flag whenever that space is full, so it may be set now.
 setFlagsFromString("--semi-space-growth-factor=1");
 
 // A reader that has seen enough, such as `head`, is no failure.
