@@ -1,7 +1,18 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-const packages = ["core", "tracer", "runtime-node", "runtime-web", "train", "export", "cli"];
+const packages = [
+  "core",
+  "tracer",
+  "runtime-node",
+  "runtime-web",
+  "scenes",
+  "measure",
+  "train",
+  "export",
+  "report",
+  "cli",
+];
 
 const source = (path: string): string => fileURLToPath(new URL("packages/", import.meta.url)) + path;
 

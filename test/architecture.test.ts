@@ -13,9 +13,12 @@ const layers: Record<string, readonly string[]> = {
   tracer: [],
   "runtime-node": ["core"],
   "runtime-web": ["core"],
-  train: ["core", "tracer", "runtime-node"],
-  export: ["core", "tracer", "runtime-node", "train"],
-  cli: ["core", "tracer", "runtime-node", "train", "export"],
+  scenes: ["core"],
+  measure: ["core", "scenes"],
+  train: ["core", "tracer", "runtime-node", "scenes", "measure"],
+  export: ["core", "tracer", "runtime-node", "scenes", "measure", "train"],
+  report: ["core", "scenes", "measure", "train", "export"],
+  cli: ["core", "runtime-node", "scenes", "measure", "train", "export", "report"],
   demo: ["core", "runtime-web"],
 };
 
@@ -98,8 +101,38 @@ describe.each(Object.keys(layers))("packages/%s", (name) => {
   });
 });
 
-it("nothing that runs a model needs TensorFlow.js", () => {
-  for (const name of ["core", "runtime-node", "runtime-web"]) {
+it("nothing that runs a model, draws images or measures needs TensorFlow.js", () => {
+  for (const name of ["core", "runtime-node", "runtime-web", "scenes", "measure"]) {
     for (const { specifier } of importsOf(name)) expect(specifier).not.toMatch(/^@tensorflow\//);
   }
+});
+
+/** The files that a module loads of its own package, itself included, and what each imports from elsewhere. */
+function loadedWith(entry: string): { readonly files: string[]; readonly elsewhere: string[] } {
+  const files = new Set<string>();
+  const elsewhere = new Set<string>();
+  const visit = (file: string): void => {
+    if (files.has(file)) return;
+    files.add(file);
+    for (const specifier of valueImports(readFileSync(file, "utf8"))) {
+      if (specifier.startsWith(".")) visit(resolve(dirname(file), specifier.replace(/\.js$/, ".ts")));
+      else elsewhere.add(specifier);
+    }
+  };
+  visit(entry);
+  return { files: [...files], elsewhere: [...elsewhere] };
+}
+
+/** The specifiers of the static imports that are still there when the types are gone. */
+function valueImports(text: string): string[] {
+  const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, "");
+  return [...code.matchAll(/^(?:import|export) (?!type\b)([^;]*?)\bfrom "([^"]+)"|^import "([^"]+)"/gm)]
+    .filter(([, names]) => names === undefined || !/^\{(?:\s*type [^,}]+,?)+\s*\}/.test(names))
+    .map((match) => (match[2] ?? match[3])!);
+}
+
+it("what draws images runs in a page: it loads nothing of Node's", () => {
+  const { files, elsewhere } = loadedWith(join(root, "packages", "scenes", "src", "drawn.ts"));
+  expect(files.length).toBeGreaterThan(15);
+  expect(elsewhere.filter((specifier) => specifier !== "@air-onnx/core")).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AirModel } from "@air-onnx/runtime-node";
-import { fillBatch, generateMultiStrokes } from "@air-onnx/train";
+import { fillBatch, generateMultiStrokes } from "@air-onnx/scenes";
 import { describe, expect, it } from "vitest";
 
 const folder = fileURLToPath(new URL("../models", import.meta.url));

@@ -16,7 +16,18 @@ import { StaticServer } from "./browser/static-server.js";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
-const packages = ["core", "tracer", "runtime-node", "runtime-web", "train", "export", "cli"];
+const packages = [
+  "core",
+  "tracer",
+  "runtime-node",
+  "runtime-web",
+  "scenes",
+  "measure",
+  "train",
+  "export",
+  "report",
+  "cli",
+];
 const MINUTES = 60_000;
 
 let folder: string;
@@ -265,7 +276,7 @@ const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
 
 describe("the command line in a clean project", () => {
   it("installs and answers", { timeout: 4 * MINUTES }, async () => {
-    const project = await install("cli", ["core", "tracer", "runtime-node", "train", "export", "cli"]);
+    const project = await install("cli", packages.filter((name) => name !== "runtime-web"));
     const bin = join(project, "node_modules", ".bin", "air-onnx");
     const { version } = JSON.parse(await readFile(join(root, "packages/cli/package.json"), "utf8")) as {
       version: string;

@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { writeFileAtomic } from "../../packages/train/dist/index.js";
+import { writeFileAtomic } from "../../packages/scenes/dist/index.js";
 
 export const here = fileURLToPath(new URL(".", import.meta.url));
 export const root = resolve(here, "../..");

@@ -17,13 +17,9 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { exportModel } from "../../packages/export/dist/index.js";
-import {
-  fillBatch,
-  generateMultiStrokes,
-  initialParameters,
-  parseTrainConfig,
-} from "../../packages/train/dist/index.js";
-import { lineChart } from "../../packages/train/dist/report/line-chart.js";
+import { lineChart } from "../../packages/report/dist/html/line-chart.js";
+import { fillBatch, generateMultiStrokes } from "../../packages/scenes/dist/index.js";
+import { initialParameters, parseTrainConfig } from "../../packages/train/dist/index.js";
 import {
   circumstances,
   circumstancesLine,

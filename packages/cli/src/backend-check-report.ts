@@ -1,12 +1,14 @@
 /** `air-onnx train --check-backends`: whether the backends of training agree here, and how fast each is. */
+
 import type { Backend, BackendCheck } from "@air-onnx/train";
+import type { Setting } from "@air-onnx/train/runs";
 import { backendChoices } from "./choices.js";
 import { type DataPlaces, loadRunData } from "./dataset-options.js";
 import { CommandError, UsageError } from "./failures.js";
-import { table } from "./format.js";
 import { describeMachine, softwareVersions } from "./machine.js";
 import { print, printJson } from "./output.js";
-import { fittedConfigFrom, type Setting } from "./train-settings.js";
+import { table } from "./table.js";
+import { fittedConfigFrom } from "./train-settings.js";
 
 export interface BackendCheckFlags extends DataPlaces {
   readonly out?: string;

@@ -4,7 +4,8 @@
  */
 import type { WeightType } from "@air-onnx/export";
 import type { Device } from "@air-onnx/runtime-node";
-import type { DatasetName, EagerBackend, Split, TrainConfig } from "@air-onnx/train";
+import type { DatasetName, Split } from "@air-onnx/scenes";
+import type { EagerBackend, TrainConfig } from "@air-onnx/train";
 
 function namesOf<Name extends string>(names: Readonly<Record<Name, true>>): Name[] {
   return Object.keys(names) as Name[];

@@ -1,25 +1,26 @@
 /** The flags that say which data set, which of its images and where it is kept, and loading it with progress. */
+
+import { count, duration } from "@air-onnx/measure/format";
 import type {
   DataProgress,
   DatasetChoices,
   DatasetName,
   DatasetOptions,
   SceneSet,
-  TrainConfig,
   TrainingData,
-} from "@air-onnx/train";
+} from "@air-onnx/scenes";
+import type { TrainConfig } from "@air-onnx/train";
 import { type Command, Option } from "commander";
 import { datasetChoices, heldOutSplitChoices } from "./choices.js";
 import { UsageError } from "./failures.js";
-import { count, duration } from "./format.js";
 import { integer, numberAbove } from "./option-values.js";
 import { notice } from "./output.js";
-import { showProgress } from "./progress.js";
+import { type Progress, showProgress } from "./progress.js";
 
 /** Where data come from and are kept. */
 export interface DataPlaces {
-  readonly mnistDir?: string;
-  readonly cacheDir?: string;
+  readonly mnistDir?: string | undefined;
+  readonly cacheDir?: string | undefined;
 }
 
 /** Which images of a data set are held out, as flags say it; a data set refuses what it does not take. */
@@ -87,35 +88,6 @@ export function choicesOf({ trainSize, testSize, dataSeed, maxCount, patchSize, 
   return Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)) as DatasetChoices;
 }
 
-/** The held-out images of a run with `config`. */
-export function heldOutChoices(config: TrainConfig): DatasetChoices {
-  switch (config.dataset) {
-    case "npz":
-    case "png-folder":
-      return { path: config.path, testFraction: config.testFraction, seed: config.dataSeed };
-    case "multi-mnist":
-      return { testSize: config.testSize };
-    default:
-      return {
-        testSize: config.testSize,
-        seed: config.dataSeed,
-        maxCount: config.maxCount,
-        ...sideOf(config.dataset, config.model.imageSize),
-        ...("patchSize" in config && { patchSize: config.patchSize }),
-      };
-  }
-}
-
-/** The side of its images, for a data set that can be drawn in any. */
-export function sideOf(name: DatasetName, imageSize: number): Pick<DatasetChoices, "imageSize"> {
-  return isBrought(name) || name === "multi-mnist" ? {} : { imageSize };
-}
-
-/** Whether the images are the user's own. */
-export function isBrought(name: DatasetName): name is "npz" | "png-folder" {
-  return name === "npz" || name === "png-folder";
-}
-
 /** `name` as one of the data sets there are. */
 export function datasetNamed(name: string, source: string): DatasetName {
   const found = datasetChoices.find((choice) => choice === name);
@@ -140,7 +112,7 @@ export async function loadData(
   if (flags.stream && flags.trainSize !== undefined) {
     throw new UsageError("--stream and --train-size exclude each other: a stream has no end");
   }
-  const { loadDataset, loadOwnImages, streamDataset } = await import("@air-onnx/train");
+  const { isBrought, loadDataset, loadOwnImages, streamDataset } = await import("@air-onnx/scenes");
   const choices = choicesOf(flags);
   return reporting(name, places, options, (context) => {
     if (flags.stream) return streamDataset(name, { ...choices, ...context });
@@ -157,7 +129,7 @@ export async function loadRunData(
   places: DataPlaces,
   options: LoadOptions,
 ): Promise<TrainingData> {
-  const { loadTrainingData } = await import("@air-onnx/train");
+  const { loadTrainingData } = await import("@air-onnx/scenes");
   return reporting(config.dataset, places, options, (context) => loadTrainingData(config, context));
 }
 
@@ -168,10 +140,10 @@ export async function loadHeldOut(
   places: DataPlaces,
   { split = "test", ...options }: LoadOptions & { readonly split?: (typeof heldOutSplitChoices)[number] },
 ): Promise<SceneSet> {
+  const { isBrought, loadSplits } = await import("@air-onnx/scenes");
   if (isBrought(name) && choices.path === undefined) {
     throw new UsageError(`The images of dataset ${name} are your own: say where they are by --data`);
   }
-  const { loadSplits } = await import("@air-onnx/train");
   return reporting(name, places, options, async (context) => {
     return (await loadSplits(name, [split], { ...choices, ...context }))[split];
   });
@@ -179,19 +151,23 @@ export async function loadHeldOut(
 
 async function reporting<Loaded>(
   label: string,
-  { mnistDir, cacheDir }: DataPlaces,
+  places: DataPlaces,
   { signal, quiet = false }: LoadOptions,
   load: (context: Omit<DatasetOptions, keyof DatasetChoices>) => Promise<Loaded>,
 ): Promise<Loaded> {
   using progress = await showProgress({ label, quiet });
-  return await load({
+  return await load({ ...dataPlaces(places, progress), signal });
+}
+
+/** Where data come from, with loading them shown through `progress`. */
+export function dataPlaces({ mnistDir, cacheDir }: DataPlaces, progress: Progress) {
+  return {
     // Set but empty, as a shell script may leave them, is not set.
     mnistDir: mnistDir || undefined,
     cacheDir: cacheDir || undefined,
-    signal,
     onNotice: notice,
-    onProgress: (report) => progress.update(...describe(report)),
-  });
+    onProgress: (report: DataProgress) => progress.update(...describe(report)),
+  };
 }
 
 function describe(progress: DataProgress): [done: number, total: number | undefined, detail: string] {

@@ -1,6 +1,7 @@
 /** What was measured as lines: the numbers, and which counts are taken for which. */
-import type { Evaluation, Measurement } from "@air-onnx/train";
-import { count, percent, table } from "./format.js";
+import type { Evaluation, Measurement } from "@air-onnx/measure";
+import { count, percent } from "@air-onnx/measure/format";
+import { table } from "./table.js";
 import { evaluationLine } from "./training-report.js";
 
 /** An evaluation in short. */

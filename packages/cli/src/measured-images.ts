@@ -1,6 +1,7 @@
 /** Which held-out images a model is measured on: those of its own evaluation, but for what flags say. */
-import type { DatasetChoices, DatasetName } from "@air-onnx/train";
-import { choicesOf, datasetNamed, type HeldOutFlags, isBrought, sideOf } from "./dataset-options.js";
+import type { DatasetChoices, DatasetName } from "@air-onnx/scenes";
+import { isBrought, sideOf } from "@air-onnx/scenes";
+import { choicesOf, datasetNamed, type HeldOutFlags } from "./dataset-options.js";
 
 /** What a model says of its own evaluation. */
 export interface OwnImages {

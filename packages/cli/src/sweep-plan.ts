@@ -1,10 +1,9 @@
 /** What a sweep is asked for on the command line: which seeds, how many at once, and what counts as a success. */
-import { availableParallelism } from "node:os";
+import { count } from "@air-onnx/measure/format";
 import type { SweepPlan, TrainConfig } from "@air-onnx/train";
 import { InvalidArgumentError } from "commander";
 import { UsageError } from "./failures.js";
-import { count } from "./format.js";
-import { commandFor } from "./train-settings.js";
+import { commandWriter } from "./train-settings.js";
 
 export const sweepDefaults = { seeds: 10, successAccuracy: 0.9 } as const;
 /** More would be a slip of the finger. */
@@ -21,7 +20,7 @@ export async function sweepCommandFor(
     ...["--seeds", isFirst ? String(seeds.length) : `${seeds.join(",")}${seeds.length === 1 ? "," : ""}`],
     ...(successAccuracy === sweepDefaults.successAccuracy ? [] : ["--success-accuracy", String(successAccuracy)]),
   ];
-  const training = await commandFor({ ...config, seed: 0 });
+  const training = (await commandWriter())({ ...config, seed: 0 });
   return training.replace("air-onnx train", `air-onnx sweep ${own.join(" ")}`);
 }
 
@@ -41,22 +40,6 @@ export function parseSeeds(text: string): number[] {
 
 export function firstSeeds(many: number): number[] {
   return Array.from({ length: many }, (_, seed) => seed);
-}
-
-/** How many seeds to train at once, and the threads of each. */
-export function shareCores(
-  jobs: number | undefined,
-  threads: number,
-  seeds: number,
-): { readonly jobs: number; readonly threads: number } {
-  if (threads > 0) return { jobs: Math.min(seeds, jobs ?? jobsFor(threads)), threads };
-  const atOnce = Math.min(seeds, jobs ?? jobsFor(1));
-  return { jobs: atOnce, threads: atOnce > 1 ? 1 : 0 };
-}
-
-/** @param threads of each; 0: as many as there are */
-export function jobsFor(threads: number): number {
-  return threads === 0 ? 1 : Math.max(1, Math.floor(availableParallelism() / threads));
 }
 
 /** @throws {UsageError} showing what is given and not as in `plan`, that of the sweep in `path` */

@@ -1,9 +1,10 @@
 /** A sweep as it is shown while it runs: a line for every evaluation and every seed that ends, and a bar for the whole. */
-import type { MetricsRecord, SeedRecord, SweepFolder } from "@air-onnx/train";
-import { count, duration, percent } from "./format.js";
+
+import { count, duration, percent } from "@air-onnx/measure/format";
+import type { MetricsRecord, SeedRecord, SweepFolder, SweepListener } from "@air-onnx/train";
 import type { Progress } from "./progress.js";
 
-export class SweepReport {
+export class SweepReport implements SweepListener {
   readonly #began = performance.now();
   /** Steps done, by seed. */
   readonly #steps = new Map<number, number>();

@@ -3,18 +3,12 @@
  * has no flag. Their meaning, defaults and validity are the training configuration's own.
  */
 import { readFileSync } from "node:fs";
-import type { DatasetName, TrainConfig } from "@air-onnx/train";
+import type { Setting, TrainConfig } from "@air-onnx/train/runs";
 import { type Command, Option } from "commander";
 import { architectureChoices, backendChoices, datasetChoices, estimatorChoices } from "./choices.js";
-import { imageOptions, isBrought } from "./dataset-options.js";
+import { imageOptions } from "./dataset-options.js";
 import { UsageError } from "./failures.js";
 import { integer, numberAbove } from "./option-values.js";
-
-/** One setting by its place in the configuration, such as `optimizer.learningRate`. */
-export interface Setting {
-  readonly key: string;
-  readonly value: unknown;
-}
 
 /** Where the value of each flag goes. */
 const flags: readonly (readonly [key: string, option: () => Option])[] = [
@@ -67,9 +61,9 @@ export function addSettingOptions(command: Command): Command {
 }
 
 /** The settings that a command line gave, each once, the weaker first. */
-export function givenSettings(options: Readonly<Record<string, unknown>>): Setting[] {
+export async function givenSettings(options: Readonly<Record<string, unknown>>): Promise<Setting[]> {
   const { config, set = [] } = options as { config?: string; set?: readonly string[] };
-  const fromFile = config === undefined ? [] : readSettings(config);
+  const fromFile = config === undefined ? [] : await readSettings(config);
   const fromFlags = flags.flatMap(([key, option]): Setting[] => {
     const value = options[option().attributeName()];
     return value === undefined ? [] : [{ key, value }];
@@ -95,19 +89,13 @@ export function overriding(weak: readonly Setting[], strong: readonly Setting[])
   return [...weak.filter(({ key }) => !gone(key)), ...strong];
 }
 
-/** The settings of a configuration object, which is plain data. */
-export function settingsOf(value: unknown, path: readonly string[] = []): Setting[] {
-  if (!isRecord(value)) return [{ key: path.join("."), value }];
-  return Object.entries(value).flatMap(([key, inner]) => settingsOf(inner, [...path, key]));
-}
-
 /**
  * The configuration that `settings` ask for; the later of two wins.
  *
  * @throws {UsageError} naming every setting that is not valid, and what was expected of it
  */
 export async function configFrom(settings: readonly Setting[]): Promise<TrainConfig> {
-  const { parseTrainConfig } = await import("@air-onnx/train");
+  const { parseTrainConfig } = await import("@air-onnx/train/runs");
   const input: Record<string, unknown> = { dataset: datasetChoices[0] };
   for (const { key, value } of settings) assign(input, key, value);
   try {
@@ -155,7 +143,8 @@ async function unknownSettings(settings: readonly Setting[], complaint: string):
   const dataset = settings.findLast(({ key }) => key === "dataset")?.value ?? datasetChoices[0];
   const name = datasetChoices.find((choice) => choice === dataset);
   if (!name) return [];
-  const known = (await defaultsOf(name)).map(({ key }) => key);
+  const { defaultSettings } = await import("@air-onnx/train/runs");
+  const known = defaultSettings(name).map(({ key }) => key);
   const groupOf = (key: string): string => key.slice(0, key.lastIndexOf(".") + 1);
   return settings
     .filter(({ key }) => !known.includes(key) && key.split(".").some((part) => complaint.includes(`"${part}"`)))
@@ -165,28 +154,25 @@ async function unknownSettings(settings: readonly Setting[], complaint: string):
     });
 }
 
-/** Every setting of a run on a data set of which nothing else is said; where the user's own images are is made up. */
-async function defaultsOf(name: DatasetName): Promise<Setting[]> {
-  const dataset = { key: "dataset", value: name };
-  return settingsOf(await configFrom(isBrought(name) ? [dataset, { key: "path", value: "." }] : [dataset]));
+/** Writes the command that trains with a configuration: only what differs from the data set's defaults. */
+export async function commandWriter(): Promise<(config: TrainConfig) => string> {
+  const { defaultSettings, settingsOf } = await import("@air-onnx/train/runs");
+  return (config) => {
+    const defaults = new Map(
+      defaultSettings(config.dataset).map(({ key, value }) => [key, JSON.stringify(value)] as const),
+    );
+    const words = settingsOf(config).flatMap(({ key, value }) => {
+      if (key !== "dataset" && key !== "path" && JSON.stringify(value) === defaults.get(key)) return [];
+      const flag = flags.find(([flagKey]) => flagKey === key)?.[1]().long;
+      if (flag && value === true) return [flag];
+      const text = typeof value === "string" ? value : JSON.stringify(value);
+      return flag ? [flag, text] : ["--set", `${key}=${text}`];
+    });
+    return ["air-onnx", "train", ...words].join(" ");
+  };
 }
 
-/** The command that trains with `config`: only what differs from the data set's defaults. */
-export async function commandFor(config: TrainConfig): Promise<string> {
-  const defaults = new Map(
-    (await defaultsOf(config.dataset)).map(({ key, value }) => [key, JSON.stringify(value)] as const),
-  );
-  const words = settingsOf(config).flatMap(({ key, value }) => {
-    if (key !== "dataset" && key !== "path" && JSON.stringify(value) === defaults.get(key)) return [];
-    const flag = flags.find(([flagKey]) => flagKey === key)?.[1]().long;
-    if (flag && value === true) return [flag];
-    const text = typeof value === "string" ? value : JSON.stringify(value);
-    return flag ? [flag, text] : ["--set", `${key}=${text}`];
-  });
-  return ["air-onnx", "train", ...words].join(" ");
-}
-
-function readSettings(file: string): Setting[] {
+async function readSettings(file: string): Promise<Setting[]> {
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(file, "utf8"));
@@ -195,6 +181,7 @@ function readSettings(file: string): Setting[] {
     throw new UsageError(`Cannot use --config ${file}: ${reason}`, { cause });
   }
   if (!isRecord(json)) throw new UsageError(`Cannot use --config ${file}: it must hold one JSON object`);
+  const { settingsOf } = await import("@air-onnx/train/runs");
   return settingsOf(json);
 }
 

@@ -1,6 +1,7 @@
 /** Training as it is shown: a bar or lines while it runs, and what to know and to type when it ends. */
-import type { Evaluation, TrainEvent, TrainResult } from "@air-onnx/train";
-import { count, duration, percent } from "./format.js";
+import type { Evaluation } from "@air-onnx/measure";
+import { count, duration, percent } from "@air-onnx/measure/format";
+import type { TrainEvent, TrainResult } from "@air-onnx/train";
 import type { Progress } from "./progress.js";
 
 /** A listener that shows training's events through `progress`. */

@@ -173,7 +173,7 @@ describe("infer --steps-picture", () => {
       "cpu",
     ]);
     expect({ code: exported.code, stderr: exported.stderr }).toEqual({ code: 0, stderr: "" });
-    const { readPng, encodePng } = await import("@air-onnx/train");
+    const { readPng, encodePng } = await import("@air-onnx/scenes");
     mkdirSync(place.at("images"));
     const black = encodePng({ width: 50, height: 50, channels: 1, data: new Uint8Array(2500) });
     for (let i = 0; i < 25; i++) writeFileSync(place.at(`images/${i}.png`), black);

@@ -23,4 +23,5 @@ export type { InferenceSessions } from "./recurrence.js";
 export * from "./scene.js";
 export * from "./scene-drawing.js";
 export { sceneGraph } from "./scene-graph.js";
+export type { SceneModel } from "./scene-model.js";
 export * from "./where.js";

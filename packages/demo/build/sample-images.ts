@@ -8,7 +8,7 @@ import {
   type SceneGenerator,
   type SceneSet,
   trueBoxes,
-} from "@air-onnx/train";
+} from "@air-onnx/scenes";
 import { fitImage } from "../src/image-fit.js";
 import type { Raster } from "../src/raster.js";
 import type { SampleSet } from "../src/sample-set.js";

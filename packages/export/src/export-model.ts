@@ -14,8 +14,9 @@ import {
   manifestSchema,
   parseWith,
 } from "@air-onnx/core";
+import { FileError, reasonInWords, temporaryPath } from "@air-onnx/scenes";
 import { OPSET, roundToFloat16, type WeightType } from "@air-onnx/tracer";
-import { FileError, reasonInWords, type StateTensors, temporaryPath } from "@air-onnx/train";
+import type { StateTensors } from "@air-onnx/train";
 import { encodeGraphs } from "./graphs.js";
 import { type CardDetails, modelCard } from "./model-card.js";
 
@@ -59,13 +60,8 @@ export async function exportModel(
   model: TrainedModel,
   { overwrite = false, weights = "float32", card = {}, verify }: ExportOptions = {},
 ): Promise<Manifest> {
+  await refuseToReplace(directory, overwrite);
   const replaces = await exists(directory);
-  if (replaces && !overwrite) {
-    throw new FileError(
-      `${directory} exists already: pass --overwrite to replace it, or choose another --out`,
-      directory,
-    );
-  }
   const graphs = encodeGraphs(model.config, model.parameters, weights);
   const manifest = parseWith(
     manifestSchema,
@@ -114,6 +110,12 @@ export async function exportModel(
   }
   await rm(replaced, { recursive: true, force: true });
   return manifest;
+}
+
+/** @throws {FileError} if the folder `directory` exists and may not be replaced */
+export async function refuseToReplace(directory: string, overwrite: boolean): Promise<void> {
+  if (overwrite || !(await exists(directory))) return;
+  throw new FileError(`${directory} exists already: pass --overwrite to replace it, or choose another --out`, directory);
 }
 
 /**

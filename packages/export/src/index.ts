@@ -1,5 +1,14 @@
 export type { WeightType } from "@air-onnx/tracer";
+export { type CheckpointModel, openCheckpoint } from "./checkpoint-model.js";
 export { type ExportOptions, exportModel, roundWeights, type TrainedModel } from "./export-model.js";
+export {
+  type ExportedRun,
+  type ExportRunOptions,
+  exportDefaults,
+  exportRun,
+  ParityError,
+  paritySentence,
+} from "./export-run.js";
 export { encodeGraphs, traceGraph } from "./graphs.js";
 export { type CardDetails, modelCard } from "./model-card.js";
 export { checkParity, type ParityOptions, type ParityReport, type ParityRow } from "./parity.js";

@@ -15,16 +15,8 @@ import {
 } from "@air-onnx/core";
 import { AirModel } from "@air-onnx/runtime-node";
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
-import {
-  type EagerBackend,
-  evaluateScenes,
-  fillBatch,
-  graphFunctions,
-  pixelsPerImage,
-  type SceneSet,
-  type StateTensors,
-  useEagerBackend,
-} from "@air-onnx/train";
+import { fillBatch, pixelsPerImage, type SceneSet } from "@air-onnx/scenes";
+import { type EagerBackend, evaluateScenes, graphFunctions, type StateTensors, useEagerBackend } from "@air-onnx/train";
 import * as tf from "@tensorflow/tfjs";
 
 export interface ParityOptions {

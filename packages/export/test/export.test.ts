@@ -4,15 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AirConfigInput, graphNames, graphSignatures, parseAirConfig, parseManifest } from "@air-onnx/core";
 import { AirModel } from "@air-onnx/runtime-node";
+import { generateMultiStrokes, type SceneSet } from "@air-onnx/scenes";
 import { decodeModel } from "@air-onnx/tracer";
-import {
-  estimators,
-  generateMultiStrokes,
-  initialParameters,
-  type SceneSet,
-  type StateTensors,
-  useEagerBackend,
-} from "@air-onnx/train";
+import { estimators, initialParameters, type StateTensors, useEagerBackend } from "@air-onnx/train";
 import * as ort from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkParity, encodeGraphs, exportModel, type TrainedModel, traceGraph } from "../src/index.js";

@@ -4,8 +4,8 @@
  * Nothing is carried from one step to the next, so a run that goes on from step s sees what it would have seen.
  */
 import { logCountPrior, RandomStream } from "@air-onnx/core";
+import { fillBatch, type ImageSource, pixelsPerImage } from "@air-onnx/scenes";
 import type { TrainConfig } from "./config.js";
-import { fillBatch, type ImageSource, pixelsPerImage } from "./data/scene-set.js";
 import type { StepInputs } from "./engine/engine.js";
 import type { Estimator } from "./objective/estimator.js";
 import { estimators } from "./objective/estimators.js";

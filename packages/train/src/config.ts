@@ -5,9 +5,8 @@
  * A run is a function of this configuration: two runs with equal ones give equal parameters on one machine and thread.
  */
 import { type AirConfigInput, airConfigSchema, parseWith } from "@air-onnx/core";
+import { type DatasetName, datasetConflicts, datasetNames, datasetSettings, datasetSizes } from "@air-onnx/scenes";
 import { z } from "zod";
-import { type DatasetName, datasetNames, datasetSizes } from "./data/dataset.js";
-import { datasetConflicts, datasetSettings } from "./dataset-config.js";
 
 const count = z.int().positive();
 const seed = z.int().nonnegative();

@@ -2,13 +2,13 @@
  * Measures parameters on images whose truth is known: the bound and its parts, and how often the count is right.
  */
 import { type AirConfig, elboParts, logCountPrior, mapCount, trajectoryNoise } from "@air-onnx/core";
+import { type Evaluation, EvaluationTally } from "@air-onnx/measure";
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
+import { fillBatch, pixelsPerImage, type SceneSet } from "@air-onnx/scenes";
 import { BATCH, encodeGraph, trace } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
-import { fillBatch, pixelsPerImage, type SceneSet } from "./data/scene-set.js";
 import type { Arrays } from "./engine/engine.js";
 import { trainingSessionOptions } from "./engine/session-options.js";
-import { type Evaluation, EvaluationTally } from "./evaluation.js";
 import { parameterShapes } from "./model/parameters.js";
 import { evaluateScenes } from "./objective/marginal.js";
 
@@ -23,10 +23,10 @@ export interface Explanation {
 
 export interface EvaluateOptions {
   /** Evaluates the first so many images; default all. */
-  readonly images?: number;
+  readonly images?: number | undefined;
   /** Of the noise, which is the first sample's of `estimateEvidence`. Default 0. */
-  readonly seed?: number;
-  readonly signal?: AbortSignal;
+  readonly seed?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const BATCH_SIZE = 100;

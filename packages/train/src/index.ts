@@ -6,8 +6,6 @@ export {
   type TrainConfig,
   type TrainConfigInput,
 } from "./config.js";
-export * from "./data/index.js";
-export { type DataPlaces, loadTrainingData } from "./dataset-config.js";
 export {
   type BackendCheck,
   type BackendParity,
@@ -25,16 +23,14 @@ export { createGradientCheck, type GradientCheck, type GradientDifference } from
 export { type EagerBackend, eagerBackends, useEagerBackend } from "./engine/tfjs-backends.js";
 export { createTracedEngine } from "./engine/traced.js";
 export { type EvaluateOptions, Evaluator, type Explanation } from "./evaluate.js";
-export { type Evaluation, EvaluationTally } from "./evaluation.js";
-export * from "./measurement/index.js";
 export { type GraphFunction, graphFunctions } from "./model/graphs.js";
 export { initialParameters, type ParameterValue, parameterShapes } from "./model/parameters.js";
 export type { Estimator } from "./objective/estimator.js";
 export { estimators } from "./objective/estimators.js";
 export { evaluateScenes } from "./objective/marginal.js";
-export * from "./report/index.js";
 export * from "./run/index.js";
-export * from "./scenes.js";
+export { type RunOptions, resumeRun, startRun } from "./run-training.js";
+export { defaultSettings, type Setting, settingsOf } from "./settings.js";
 export * from "./speed/index.js";
 export * from "./sweep/index.js";
 export {
@@ -45,3 +41,4 @@ export {
   type TrainResult,
   train,
 } from "./train.js";
+export { openTrainedRun, type TrainedRun, trainingMinutes } from "./trained-run.js";

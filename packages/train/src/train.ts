@@ -2,19 +2,26 @@
  * The training loop: batches → engine → metrics, pictures and checkpoints, until the configured number of steps.
  */
 import { boxFromZWhere } from "@air-onnx/core";
-import { writeFileAtomic } from "./atomic-file.js";
+import type { Evaluation } from "@air-onnx/measure";
+import {
+  encodePng,
+  fillBatch,
+  type Picture,
+  pixelsPerImage,
+  reconstructionSheet,
+  type SceneSet,
+  type TrainingData,
+  writeFileAtomic,
+} from "@air-onnx/scenes";
 import { Batches } from "./batches.js";
 import type { TrainConfig } from "./config.js";
 import { stageAt } from "./curriculum.js";
-import { fillBatch, pixelsPerImage, type SceneSet, type TrainingData } from "./data/scene-set.js";
 import { createEngine } from "./engine/create.js";
 import { type Arrays, type EngineState, initialState, type StepInputs } from "./engine/engine.js";
 import { Evaluator } from "./evaluate.js";
-import type { Evaluation } from "./evaluation.js";
 import { initialParameters } from "./model/parameters.js";
 import { trainedParameterShapes } from "./objective/estimator.js";
 import { estimators } from "./objective/estimators.js";
-import { encodePng, type Picture, reconstructionSheet } from "./pictures/index.js";
 import {
   EventFile,
   keepNewestCheckpoints,

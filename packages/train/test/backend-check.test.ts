@@ -1,8 +1,9 @@
 /** The comparison of backends: that it passes those that agree, and finds those that do not. */
+
+import type { SceneSet } from "@air-onnx/scenes";
+import { generateMultiStrokes } from "@air-onnx/scenes";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parseTrainConfig } from "../src/config.js";
-import { generateMultiStrokes } from "../src/data/index.js";
-import type { SceneSet } from "../src/data/scene-set.js";
 import { checkBackends } from "../src/engine/backend-check.js";
 import { listBackends } from "../src/engine/backend-status.js";
 import { answerTrial, answerTrialApart, type TrialAnswer, type TrialRequest } from "../src/engine/trial.js";

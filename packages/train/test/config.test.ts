@@ -1,7 +1,7 @@
 import { ConfigError } from "@air-onnx/core";
+import { datasetNames } from "@air-onnx/scenes";
 import { describe, expect, it } from "vitest";
 import { describeConfigDifference, parseTrainConfig } from "../src/config.js";
-import { datasetNames } from "../src/data/dataset.js";
 
 const failure = (input: unknown): string => {
   try {

@@ -2,12 +2,12 @@
  * The traced engine against eager tfjs, from shared states of a real run, and against itself in chunks of another size.
  */
 import { logCountPrior } from "@air-onnx/core";
+import type { SceneSet } from "@air-onnx/scenes";
+import { generateMultiStrokes } from "@air-onnx/scenes";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Batches } from "../src/batches.js";
 import { parseTrainConfig, type TrainConfig } from "../src/config.js";
-import { generateMultiStrokes } from "../src/data/index.js";
-import type { SceneSet } from "../src/data/scene-set.js";
 import { createEngine, stepDefinition } from "../src/engine/create.js";
 import { type EngineState, initialState, type StepInputs, stateParts } from "../src/engine/engine.js";
 import { createGradientCheck, relativeDistance } from "../src/engine/gradient-check.js";

@@ -2,11 +2,10 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Dataset, decodePng, generateMultiStrokes, multiStrokes, streamScenes } from "@air-onnx/scenes";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseTrainConfig, type TrainConfigInput } from "../src/config.js";
-import { type Dataset, generateMultiStrokes, multiStrokes, streamScenes } from "../src/data/index.js";
 import { initialParameters } from "../src/model/parameters.js";
-import { decodePng } from "../src/pictures/index.js";
 import { createRunFolder, loadNewestCheckpoint, readMetrics, resumeRunFolder } from "../src/run/index.js";
 import { checkpointShapes, DivergedError, type TrainEvent, type TrainOptions, train } from "../src/train.js";
 import { readEvents } from "./run/event-reader.js";

@@ -3,9 +3,9 @@
  * it takes a second for a step, so there is one check of each backend, of a model that looks once.
  */
 import { existsSync } from "node:fs";
+import { generateMultiStrokes } from "@air-onnx/scenes";
 import { expect, it } from "vitest";
 import { parseTrainConfig } from "../src/config.js";
-import { generateMultiStrokes } from "../src/data/index.js";
 import { checkBackends } from "../src/engine/backend-check.js";
 import { answerTrialApart, type TrialRequest } from "../src/engine/trial.js";
 

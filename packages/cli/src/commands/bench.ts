@@ -1,15 +1,17 @@
 /** `air-onnx bench`: how fast this machine trains and infers, by backend or device and batch size. */
+
+import { count, percent } from "@air-onnx/measure/format";
 import type { Device } from "@air-onnx/runtime-node";
 import type { Backend, CpuNodes, Rates } from "@air-onnx/train";
 import { Argument, Command, Option } from "commander";
 import { architectureChoices, backendChoices, benchDeviceChoices } from "../choices.js";
 import { UsageError } from "../failures.js";
-import { count, percent, table } from "../format.js";
 import { describeMachine, type Machine, softwareVersions } from "../machine.js";
 import { integer } from "../option-values.js";
 import { print, printJson } from "../output.js";
 import { type Progress, showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
+import { table } from "../table.js";
 
 interface BenchFlags {
   readonly backend?: readonly Backend[];
@@ -114,7 +116,8 @@ type Results = Pick<BenchReport, "measured" | "placements">;
 async function benchTraining(flags: BenchFlags, progress: Progress, signal: AbortSignal): Promise<Results> {
   const { backend = ["onnxruntime"], batch = defaults.batch.train, stepsPerRun = defaults.stepsPerRun } = flags;
   const { repeats, threads, architecture } = flags;
-  const { generateMultiStrokes, measureTraining } = await import("@air-onnx/train");
+  const { generateMultiStrokes } = await import("@air-onnx/scenes");
+  const { measureTraining } = await import("@air-onnx/train");
   // No more images than one run sees, again and again: their drawing is not what is measured.
   const scenes = await generateMultiStrokes({ seed: 0, size: Math.max(...batch) * stepsPerRun });
   const speeds = await measureTraining({ dataset: "multi-strokes", ...(architecture && { architecture }) }, scenes, {

@@ -1,5 +1,7 @@
 /** `air-onnx data`: builds a data set, or loads it from the cache, and says what is in it. */
-import type { ImageSource, SceneSet, TrainingData } from "@air-onnx/train";
+
+import { count } from "@air-onnx/measure/format";
+import type { ImageSource, SceneSet, TrainingData } from "@air-onnx/scenes";
 import { Argument, Command } from "commander";
 import { datasetChoices } from "../choices.js";
 import {
@@ -13,9 +15,9 @@ import {
   sizeInWords,
 } from "../dataset-options.js";
 import { CommandError } from "../failures.js";
-import { count, table } from "../format.js";
 import { print } from "../output.js";
 import { listenForStop } from "../stop-signal.js";
+import { table } from "../table.js";
 
 interface DataFlags extends DataPlaces, ImageFlags {
   readonly picture?: string;
@@ -90,7 +92,7 @@ async function writeAll({ name, train, test }: TrainingData, path: string): Prom
     const reason = train.size === Number.POSITIVE_INFINITY ? "a stream has no end" : "the counts of some are not known";
     throw new CommandError(`The images of ${name} cannot be written to ${path}: ${reason}`);
   }
-  const { emptyScenes, writeNpz } = await import("@air-onnx/train");
+  const { emptyScenes, writeNpz } = await import("@air-onnx/scenes");
   const { imageSize, channels, maxObjects } = train;
   // Both are parts of one set, so that they have one form.
   const all = emptyScenes(train.size + test.size, imageSize, channels, maxObjects);
@@ -102,8 +104,8 @@ async function writeAll({ name, train, test }: TrainingData, path: string): Prom
 }
 
 async function drawTruth(scenes: SceneSet, path: string): Promise<void> {
-  const { trueBoxes } = await import("@air-onnx/train");
-  const { contactSheet, firstImages, SHEET, writePicture } = await import("../scene-sheets.js");
+  const { trueBoxes } = await import("@air-onnx/scenes");
+  const { contactSheet, firstImages, SHEET, writePicture } = await import("@air-onnx/scenes");
   const exhibits = firstImages(scenes, SHEET.images).map((image, i) => {
     return { image, boxes: trueBoxes(scenes, i), label: String(scenes.counts[i]) };
   });

@@ -47,7 +47,8 @@ Examples:
 
 async function diagnose({ cacheDir, mnistDir }: DataPlaces): Promise<Diagnosis> {
   const { listDevices } = await import("@air-onnx/runtime-node");
-  const { defaultCacheDir, listBackends } = await import("@air-onnx/train");
+  const { defaultCacheDir } = await import("@air-onnx/scenes");
+  const { listBackends } = await import("@air-onnx/train");
   const folder = resolve(cacheDir || defaultCacheDir());
   return {
     versions: softwareVersions(),
@@ -61,7 +62,7 @@ async function diagnose({ cacheDir, mnistDir }: DataPlaces): Promise<Diagnosis> 
 
 /** Looks only: nothing is downloaded. */
 async function findMnist(folder: string, cacheDir: string): Promise<Diagnosis["mnist"]> {
-  const { loadMnistPart } = await import("@air-onnx/train");
+  const { loadMnistPart } = await import("@air-onnx/scenes");
   return { folder, ...(await attempt(() => loadMnistPart("trainImages", { mnistDir: folder, cacheDir }))) };
 }
 

@@ -1,19 +1,15 @@
 /** `air-onnx eval`: measures a run's newest checkpoint, or an exported model, on held-out images. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { EvaluationRecord, MeasurableModel, MeasuredImage, SceneSet } from "@air-onnx/train";
+import type { MeasurableModel, MeasuredImage } from "@air-onnx/measure";
+import { count, duration } from "@air-onnx/measure/format";
+import type { EvaluationRecord } from "@air-onnx/report";
+import type { SceneSet } from "@air-onnx/scenes";
 import { Command, Option } from "commander";
 import { deviceChoices, type heldOutSplitChoices } from "../choices.js";
-import {
-  addHeldOutOptions,
-  type DataPlaces,
-  type HeldOutFlags,
-  heldOutChoices,
-  loadHeldOut,
-} from "../dataset-options.js";
+import { addHeldOutOptions, type DataPlaces, type HeldOutFlags, loadHeldOut } from "../dataset-options.js";
 import { UsageError } from "../failures.js";
-import { count, duration } from "../format.js";
-import { imagesToMeasure, type OwnImages } from "../measured-images.js";
+import type { OwnImages } from "../measured-images.js";
 import { integer } from "../option-values.js";
 import { notice, print, printJson } from "../output.js";
 import { showProgress } from "../progress.js";
@@ -83,11 +79,12 @@ Examples:
 }
 
 async function evaluate(path: string, flags: EvalFlags, signal: AbortSignal): Promise<void> {
-  const { explanationOf, explanationSheet, makeFolder, SHEET, writePicture } = await import("../scene-sheets.js");
-  const { measureModel, WorstImages } = await import("@air-onnx/train");
+  const { explanationOf, explanationSheet, makeFolder, SHEET, writePicture } = await import("@air-onnx/scenes");
+  const { measureModel, WorstImages } = await import("@air-onnx/measure");
   const { describeMachine, softwareVersions } = await import("../machine.js");
   await using subject = isModelFolder(path) ? await openExported(path, flags, signal) : await openRun(path, flags);
   const { model, what, own } = subject;
+  const { imagesToMeasure } = await import("../measured-images.js");
   const { dataset, choices, differences } = imagesToMeasure(own, flags, path);
   // Before the work, as what it would come to could not be written.
   if (flags.out !== undefined) await makeFolder(flags.out);
@@ -156,11 +153,11 @@ async function evaluate(path: string, flags: EvalFlags, signal: AbortSignal): Pr
 async function writeReport(
   folder: string,
   record: EvaluationRecord,
-  worst: import("@air-onnx/train").WorstImages,
+  worst: import("@air-onnx/measure").WorstImages,
   scenes: SceneSet,
 ): Promise<void> {
-  const { confusionPicture, evaluationReport, worstSheet } = await import("@air-onnx/train");
-  const { writeInFolder, writePicture } = await import("../scene-sheets.js");
+  const { confusionPicture, evaluationReport, worstSheet } = await import("@air-onnx/report");
+  const { writeInFolder, writePicture } = await import("@air-onnx/scenes");
   await writePicture(join(folder, files.worst), worstSheet(worst, scenes));
   await writePicture(join(folder, files.confusion), confusionPicture(record.confusion));
   await writeInFolder(join(folder, files.report), evaluationReport(record, files));
@@ -188,9 +185,10 @@ function isModelFolder(path: string): boolean {
 
 async function openRun(path: string, { device }: EvalFlags): Promise<Subject> {
   if (device !== "cpu") throw new UsageError("--device is for exported models: a run is measured on the cpu");
-  const { openCheckpoint } = await import("../checkpoint-model.js");
-  const { openTrainedRun } = await import("../trained-run.js");
-  const run = await openTrainedRun(path);
+  const { openCheckpoint } = await import("@air-onnx/export");
+  const { heldOutChoices } = await import("@air-onnx/scenes");
+  const { openTrainedRun } = await import("@air-onnx/train");
+  const run = await openTrainedRun(path, notice);
   const { config } = run.folder;
   const model = await openCheckpoint(run);
   return {

@@ -64,7 +64,7 @@ Examples:
         await drawSteps(flags.stepsPicture, batch, files.length, model, flags, signal);
       const described = scenes.map((scene, i) => describe(files[i]!, scene, flags.latents === true));
       if (flags.json === undefined) return printJson(described);
-      const { writeInFolder } = await import("../scene-sheets.js");
+      const { writeInFolder } = await import("@air-onnx/scenes");
       await writeInFolder(flags.json, `${JSON.stringify(described, null, 2)}\n`);
       const pictures = flags.out === undefined ? "" : `, pictures in ${flags.out}`;
       const steps = flags.stepsPicture === undefined ? "" : `, steps in ${flags.stepsPicture}`;
@@ -87,7 +87,7 @@ function pngFiles(path: string): string[] {
 /** All images as one batch `[B, C, S, S]`; what is wrong with one is told with its name. */
 async function readImages(files: readonly string[], { config, manifest }: AirModel): Promise<Float32Array> {
   const { ImageError, toImageBatch } = await import("@air-onnx/core");
-  const { readPng } = await import("@air-onnx/train/scenes");
+  const { readPng } = await import("@air-onnx/scenes");
   const length = config.channels * config.imageSize ** 2;
   const batch = new Float32Array(files.length * length);
   files.forEach((file, i) => {
@@ -123,7 +123,7 @@ async function drawScenes(
   scenes: readonly Scene[],
   config: AirConfig,
 ): Promise<void> {
-  const { sideBySide, writePicture } = await import("../scene-sheets.js");
+  const { sideBySide, writePicture } = await import("@air-onnx/scenes");
   const length = batch.length / files.length;
   const names = uniqueNames(files);
   for (const [i, { reconstruction, objects }] of scenes.entries()) {
@@ -141,9 +141,9 @@ async function drawSteps(
   { mode, seed }: InferFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const { attentionSheet } = await import("@air-onnx/train/scenes");
-  const { attendTo } = await import("../attention-pictures.js");
-  const { writePicture } = await import("../scene-sheets.js");
+  const { attentionSheet } = await import("@air-onnx/scenes");
+  const { attendTo } = await import("@air-onnx/scenes");
+  const { writePicture } = await import("@air-onnx/scenes");
   const shown = batch.subarray(0, (batch.length / size) * Math.min(size, STEPS_PICTURE_IMAGES));
   // What is drawn for an image depends on the seed and its place alone, so these are the scenes of the whole call.
   const attended = await attendTo(model, shown, { mode, seed, signal });

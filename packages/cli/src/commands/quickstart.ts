@@ -1,17 +1,18 @@
 /** `air-onnx quickstart`: the whole pipeline in minutes, on images that need no download. */
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { duration, percent } from "@air-onnx/measure/format";
+import type { Setting } from "@air-onnx/train/runs";
 import { Command, Option } from "commander";
-import { addPlaceOptions, type DataPlaces, loadedLine, loadRunData } from "../dataset-options.js";
+import { addPlaceOptions, type DataPlaces } from "../dataset-options.js";
 import { CommandError } from "../failures.js";
-import { duration, percent } from "../format.js";
 import { integer } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { listenForStop } from "../stop-signal.js";
-import { configFrom, type Setting } from "../train-settings.js";
-import { exportAndCheck, exportDefaults } from "./export.js";
-import { stoppedTraining, trainAndReport } from "./train.js";
+import { configFrom } from "../train-settings.js";
+import { exportAndShow, exportFlagDefaults } from "./export.js";
+import { showRun, stoppedTraining } from "./train.js";
 
 /** A short run on multi-strokes: enough for well over 90 % of the counts. */
 const preset: readonly Setting[] = [
@@ -55,35 +56,39 @@ Examples:
 }
 
 async function quickstart({ out, seed, threads, ...places }: QuickstartFlags, signal: AbortSignal): Promise<void> {
-  const { createRunFolder, writeFileAtomic } = await import("@air-onnx/train");
-  const stage = stages(4);
+  const { startRun } = await import("@air-onnx/train");
+  const stage = stages(3);
   await removeEarlier(out);
   const config = await configFrom([...preset, { key: "seed", value: seed }, { key: "threads", value: threads }]);
-  const run = await createRunFolder(out, config, notice);
-  await writeFileAtomic(join(out, MARKER), `${JSON.stringify({ startedAt: new Date().toISOString() })}\n`);
 
-  stage(`Drawing images of 0 to 2 stroke digits (${config.dataset})`);
-  const began = performance.now();
-  const dataset = await loadRunData(config, places, { signal });
-  print(loadedLine(dataset, (performance.now() - began) / 1000));
-
-  stage(`Training without labels: ${config.steps} steps`);
-  const result = await trainAndReport(run, dataset, { signal, resume: false, label: "train" });
+  stage(
+    `Drawing images of 0 to 2 stroke digits (${config.dataset}), and training without labels: ${config.steps} steps`,
+  );
+  const result = await showRun(places, signal, (options) =>
+    startRun(out, config, {
+      ...options,
+      onFolder: () => writeFileSync(join(out, MARKER), `${JSON.stringify({ startedAt: new Date().toISOString() })}\n`),
+    }),
+  );
   if (!result.finished) throw stoppedTraining(out, result.step, signal);
 
   stage("Exporting to ONNX, and comparing it with what was trained");
   const directory = join(out, "model");
-  await exportAndCheck(out, { ...exportDefaults, ...places, out: directory, name: "quickstart" }, signal);
+  const { heldOut } = await exportAndShow(
+    out,
+    { ...exportFlagDefaults, ...places, out: directory, name: "quickstart" },
+    signal,
+  );
 
   stage("Finding objects in held-out images by the exported model");
   const { AirModel } = await import("@air-onnx/runtime-node");
-  const { measureModel } = await import("@air-onnx/train");
+  const { measureModel } = await import("@air-onnx/measure");
   const { evaluationLines } = await import("../evaluation-table.js");
-  const { drawModelScenes } = await import("../model-scenes.js");
+  const { drawModelScenes } = await import("@air-onnx/report");
   await using model = await AirModel.fromPretrained(directory, { signal });
-  const evaluation = await measureModel(model, dataset.test, { signal });
+  const evaluation = await measureModel(model, heldOut, { signal });
   const picture = join(out, "scenes.png");
-  await drawModelScenes(model, dataset.test, picture, signal);
+  await drawModelScenes(model, heldOut, picture, signal);
   print(evaluationLines(evaluation));
 
   print(`

@@ -1,9 +1,11 @@
 /** `air-onnx report`: a run, or the runs of a sweep, as one HTML file to look at. */
 import { join } from "node:path";
+import type { TrainConfig } from "@air-onnx/train/runs";
 import { Command, Option } from "commander";
-import { addPlaceOptions, type DataPlaces } from "../dataset-options.js";
+import { addPlaceOptions, type DataPlaces, dataPlaces } from "../dataset-options.js";
 import { integer } from "../option-values.js";
 import { notice, print } from "../output.js";
+import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
 
 interface ReportFlags extends DataPlaces {
@@ -32,15 +34,33 @@ Examples:
     )
     .action(async (path: string, flags: ReportFlags) => {
       using stopping = listenForStop();
-      const { findRuns } = await import("../report/runs.js");
-      const { writeInFolder } = await import("../scene-sheets.js");
+      const { findRuns, runReport, severalRunsReport } = await import("@air-onnx/report");
+      const { writeInFolder } = await import("@air-onnx/scenes");
+      const { commandWriter } = await import("../train-settings.js");
+      const { version } = await import("../version.js");
+      const trainCommandOf = await commandWriter();
       const found = findRuns(path);
+      const { mnistDir, cacheDir, images } = flags;
+      using progress = await showProgress({ label: "data" });
+      const options = {
+        places: dataPlaces({ mnistDir, cacheDir }, progress),
+        images,
+        madeBy: `air-onnx ${version()}`,
+        commandFor: (config: TrainConfig, name: string) => `${trainCommandOf(config)} --out runs/${shellWord(name)}`,
+        signal: stopping.signal,
+        notify: notice,
+      };
       const html =
         found.kind === "run"
-          ? await (await import("../report/run-report.js")).runReport(found.folder, flags, stopping.signal, notice)
-          : await (await import("../report/several-runs-report.js")).severalRunsReport(path, found.folders, notice);
+          ? await runReport(found.folder, options)
+          : await severalRunsReport(path, found.folders, options);
       const file = flags.out ?? join(path, "report.html");
       await writeInFolder(file, html);
       print(`Report: ${file}`);
     });
+}
+
+/** A word of a command line, for a POSIX shell. */
+function shellWord(text: string): string {
+  return /^[\w.,:/=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

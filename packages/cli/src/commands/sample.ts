@@ -45,7 +45,7 @@ Examples:
       using stopping = listenForStop();
       const { signal } = stopping;
       const { AirModel } = await import("@air-onnx/runtime-node");
-      const { contactSheet, writePicture } = await import("../scene-sheets.js");
+      const { contactSheet, writePicture } = await import("@air-onnx/scenes");
       await using model = await AirModel.fromPretrained(path, { signal });
       const prior = presencePrior === "fitted" ? fittedPrior(path, model.manifest) : presencePrior;
       const scenes = await model.sample(n, { seed, count, presencePrior: prior, signal });

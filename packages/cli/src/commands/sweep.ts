@@ -1,26 +1,19 @@
 /** `air-onnx sweep`: one configuration trained with many seeds, and the table in which every one of them is. */
 import { rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { count } from "@air-onnx/measure/format";
 import type { LockedSweep, SweepFolder, SweepPlan, SweepSession, TrainConfig } from "@air-onnx/train";
+import type { Setting } from "@air-onnx/train/runs";
 import { Command, Option } from "commander";
 import { addPlaceOptions, type DataPlaces, loadedLine, loadRunData } from "../dataset-options.js";
 import { CommandError, StoppedError, UsageError } from "../failures.js";
-import { count } from "../format.js";
 import { describeMachine, softwareVersions } from "../machine.js";
 import { integer, numberAbove } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
-import {
-  firstSeeds,
-  jobsFor,
-  parseSeeds,
-  refuseOtherPlan,
-  shareCores,
-  sweepCommandFor,
-  sweepDefaults,
-} from "../sweep-plan.js";
-import { addSettingOptions, fittedConfigFrom, givenSettings, type Setting } from "../train-settings.js";
+import { firstSeeds, parseSeeds, refuseOtherPlan, sweepCommandFor, sweepDefaults } from "../sweep-plan.js";
+import { addSettingOptions, fittedConfigFrom, givenSettings } from "../train-settings.js";
 import { refuseOtherSettings } from "./train.js";
 
 interface SweepFlags extends DataPlaces {
@@ -79,7 +72,7 @@ Examples:
   $ air-onnx sweep --resume sweeps/mnist --retry-failed`,
     )
     .action(async (flags: SweepFlags) => {
-      const settings = sharedSettings(flags);
+      const settings = await sharedSettings(flags);
       using stopping = listenForStop();
       if (flags.resume === undefined) await start(settings, flags, stopping.signal);
       else await resume(flags.resume, settings, flags, stopping.signal);
@@ -87,8 +80,8 @@ Examples:
 }
 
 /** The settings that all seeds have. */
-function sharedSettings(flags: SweepFlags): Setting[] {
-  const settings = givenSettings(flags as Readonly<Record<string, unknown>>);
+async function sharedSettings(flags: SweepFlags): Promise<Setting[]> {
+  const settings = await givenSettings(flags as Readonly<Record<string, unknown>>);
   if (flags.seed !== undefined || flags.set?.some((text) => text.startsWith("seed="))) {
     throw new UsageError("A sweep trains many seeds: say which by --seeds instead of --seed");
   }
@@ -98,7 +91,7 @@ function sharedSettings(flags: SweepFlags): Setting[] {
 
 async function start(settings: readonly Setting[], flags: SweepFlags, signal: AbortSignal): Promise<void> {
   if (flags.retryFailed) throw new UsageError("--retry-failed needs --resume");
-  const { createSweep } = await import("@air-onnx/train");
+  const { createSweep, shareCores } = await import("@air-onnx/train");
   const seeds = flags.seeds ?? firstSeeds(sweepDefaults.seeds);
   const asked = await fittedConfigFrom(settings, print);
   const { jobs, threads } = shareCores(flags.jobs, asked.threads, seeds.length);
@@ -124,7 +117,7 @@ async function resume(
 ): Promise<void> {
   if (flags.out !== undefined)
     throw new UsageError("--out and --resume exclude each other: a sweep goes on in its folder");
-  const { openSweep, resumeSweep } = await import("@air-onnx/train");
+  const { jobsFor, openSweep, resumeSweep } = await import("@air-onnx/train");
   const { plan } = openSweep(path);
   refuseOtherPlan(path, plan, flags);
   await refuseOtherSettings(path, plan.config, settings);
@@ -159,13 +152,16 @@ async function trainAndReport({ sweep, lock }: LockedSweep, { jobs, flags, signa
       await prepareData(sweep, flags, { signal, isNew });
       print(`${trainingOf(open.length)} ${jobs} at once with ${threadsOf(sweep.plan.config)}, on ${cores()}`);
       const { SweepReport } = await import("../sweep-report.js");
-      const { trainSeeds } = await import("../sweep-training.js");
+      const { trainSeeds } = await import("@air-onnx/train");
       // Without a terminal, evaluations and ends are lines enough.
       using progress = await showProgress({ label: "sweep", everyMs: Number.POSITIVE_INFINITY });
       const sayStopping = (): void =>
         progress.line("Stopping every seed with a checkpoint. Ctrl-C again does not wait.");
       signal.addEventListener("abort", sayStopping, { once: true });
-      await trainSeeds(sweep, { jobs, places: flags, signal, report: new SweepReport(sweep, progress) });
+      const { mnistDir, cacheDir } = flags;
+      const places = { mnistDir: mnistDir || undefined, cacheDir: cacheDir || undefined };
+      const listener = new SweepReport(sweep, progress);
+      await trainSeeds(sweep, { jobs, places, signal, listener, notify: notice });
     }
     print(`\n${sweep.page()}`);
     await sweep.save();

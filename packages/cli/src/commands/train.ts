@@ -1,21 +1,13 @@
 /** `air-onnx train`: trains in a run folder, from the start or from where it was stopped. */
-import { rm } from "node:fs/promises";
-import type { LockedRun, TrainConfig, TrainingData, TrainResult } from "@air-onnx/train";
+import type { RunOptions, TrainConfig, TrainResult } from "@air-onnx/train";
+import type { Setting } from "@air-onnx/train/runs";
 import { Command } from "commander";
-import { addPlaceOptions, type DataPlaces, loadedLine, loadRunData } from "../dataset-options.js";
+import { addPlaceOptions, type DataPlaces, dataPlaces, loadedLine } from "../dataset-options.js";
 import { StoppedError, UsageError } from "../failures.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
-import {
-  addSettingOptions,
-  configFrom,
-  fittedConfigFrom,
-  givenSettings,
-  overriding,
-  type Setting,
-  settingsOf,
-} from "../train-settings.js";
+import { addSettingOptions, configFrom, fittedConfigFrom, givenSettings, overriding } from "../train-settings.js";
 
 interface TrainFlags extends DataPlaces {
   readonly out?: string;
@@ -50,7 +42,7 @@ Examples:
   $ air-onnx train --resume runs/mnist`,
     )
     .action(async (flags: TrainFlags) => {
-      const settings = givenSettings(flags as Readonly<Record<string, unknown>>);
+      const settings = await givenSettings(flags as Readonly<Record<string, unknown>>);
       using stopping = listenForStop();
       if (flags.json && !flags.checkBackends) throw new UsageError("--json needs --check-backends");
       if (flags.checkBackends) {
@@ -66,38 +58,33 @@ Examples:
     });
 }
 
-/**
- * Trains `run` until it is finished or stopped, shows it, and frees its lock.
- *
- * @param label of the progress bar
- */
-export async function trainAndReport(
-  { folder, lock }: LockedRun,
-  dataset: TrainingData,
-  { signal, resume, label }: { readonly signal: AbortSignal; readonly resume: boolean; readonly label: string },
+/** Shows a run that is trained by `train`, from its folder to its result. */
+export async function showRun(
+  flags: DataPlaces,
+  signal: AbortSignal,
+  train: (options: RunOptions) => Promise<TrainResult>,
 ): Promise<TrainResult> {
-  const { train } = await import("@air-onnx/train");
   const { resultLines, showTraining } = await import("../training-report.js");
-  try {
-    let firstStep = 0;
-    using progress = await showProgress({ label, everyDone: 100 });
-    const show = showTraining(progress);
-    const sayStopping = (): void => progress.line("Stopping after the steps that run now. Ctrl-C again stops at once.");
-    signal.addEventListener("abort", sayStopping, { once: true });
-    const result = await train(folder, dataset, {
-      signal,
-      resume,
-      notify: notice,
-      onEvent: (event) => {
-        if (event.type === "start") firstStep = event.step;
-        show(event);
-      },
-    });
-    if (result.finished) for (const line of resultLines(result, firstStep)) progress.line(line);
-    return result;
-  } finally {
-    lock.release();
-  }
+  let firstStep = 0;
+  using progress = await showProgress({ label: "train", everyDone: 100 });
+  const show = showTraining(progress);
+  const sayStopping = (): void => progress.line("Stopping after the steps that run now. Ctrl-C again stops at once.");
+  const result = await train({
+    signal,
+    notify: notice,
+    places: dataPlaces(flags, progress),
+    onFolder: (path) => progress.line(`Run folder: ${path}`),
+    onImages: (images, seconds) => {
+      progress.line(loadedLine(images, seconds));
+      signal.addEventListener("abort", sayStopping, { once: true });
+    },
+    onEvent: (event) => {
+      if (event.type === "start") firstStep = event.step;
+      show(event);
+    },
+  });
+  if (result.finished) for (const line of resultLines(result, firstStep)) progress.line(line);
+  return result;
 }
 
 /** Training that the user stopped, and how to go on. */
@@ -115,20 +102,8 @@ async function start(
 ): Promise<{ result: TrainResult; path: string }> {
   const config = await fittedConfigFrom(settings, print);
   const path = flags.out ?? `runs/${config.dataset}-seed${config.seed}`;
-  const { createRunFolder, requireBackend } = await import("@air-onnx/train");
-  // Before there is a folder, which would be in the way of the next try.
-  await requireBackend(config.backend);
-  const run = await createRunFolder(path, config, notice);
-  print(`Run folder: ${path}`);
-  let dataset: TrainingData;
-  try {
-    dataset = await loadAndSay(config, flags, signal);
-  } catch (cause) {
-    // Nothing was trained: the folder would only be in the way of the next try.
-    await rm(path, { recursive: true, force: true });
-    throw cause;
-  }
-  return { path, result: await trainAndReport(run, dataset, { signal, resume: false, label: "train" }) };
+  const { startRun } = await import("@air-onnx/train");
+  return { path, result: await showRun(flags, signal, (options) => startRun(path, config, options)) };
 }
 
 async function resume(
@@ -137,19 +112,11 @@ async function resume(
   flags: TrainFlags,
   signal: AbortSignal,
 ): Promise<{ result: TrainResult; path: string }> {
-  const { openRunFolder, resumeRunFolder } = await import("@air-onnx/train");
+  const { openRunFolder, resumeRun } = await import("@air-onnx/train");
   if (flags.out !== undefined)
     throw new UsageError("--out and --resume exclude each other: a run goes on in its folder");
   await refuseOtherSettings(path, openRunFolder(path).config, settings);
-  const run = await resumeRunFolder(path, notice);
-  let dataset: TrainingData;
-  try {
-    dataset = await loadAndSay(run.folder.config, flags, signal);
-  } catch (cause) {
-    run.lock.release();
-    throw cause;
-  }
-  return { path, result: await trainAndReport(run, dataset, { signal, resume: true, label: "train" }) };
+  return { path, result: await showRun(flags, signal, (options) => resumeRun(path, options)) };
 }
 
 /** @throws {UsageError} showing every given setting that is not as in `saved`, the configuration of `path` */
@@ -158,7 +125,7 @@ export async function refuseOtherSettings(
   saved: TrainConfig,
   settings: readonly Setting[],
 ): Promise<void> {
-  const { describeConfigDifference } = await import("@air-onnx/train");
+  const { describeConfigDifference, settingsOf } = await import("@air-onnx/train/runs");
   const dataset = settings.findLast(({ key }) => key === "dataset")?.value ?? saved.dataset;
   const differences =
     dataset === saved.dataset
@@ -169,11 +136,4 @@ export async function refuseOtherSettings(
     `${path} goes on with the settings that it was started with; these differ:\n` +
       `${differences.map((line) => `  ${line}`).join("\n")}\nLeave them out, or start another run by --out.`,
   );
-}
-
-async function loadAndSay(config: TrainConfig, places: DataPlaces, signal: AbortSignal): Promise<TrainingData> {
-  const began = performance.now();
-  const dataset = await loadRunData(config, places, { signal });
-  print(loadedLine(dataset, (performance.now() - began) / 1000));
-  return dataset;
 }

@@ -2,9 +2,10 @@
  * Compares backends step by step: from one state, with the same images and noise, each must find the reference's loss and
  * gradients up to rounding. Whole runs cannot be compared: training is chaotic, and Adam's first step is a sign.
  */
+
+import type { ImageSource } from "@air-onnx/scenes";
 import { Batches } from "../batches.js";
 import type { TrainConfig } from "../config.js";
-import type { ImageSource } from "../data/scene-set.js";
 import { initialParameters } from "../model/parameters.js";
 import { estimators } from "../objective/estimators.js";
 import type { Backend } from "./backends.js";

@@ -9,10 +9,16 @@ import { createReadStream } from "node:fs";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseWith } from "@air-onnx/core";
+import {
+  decodeSafetensors,
+  FileError,
+  reasonInWords,
+  type SafetensorsTensor,
+  safetensorsChunks,
+  writeFileAtomic,
+} from "@air-onnx/scenes";
 import { z } from "zod";
-import { FileError, reasonInWords, writeFileAtomic } from "../atomic-file.js";
 import { parseTrainConfig, type TrainConfig } from "../config.js";
-import { decodeSafetensors, type SafetensorsTensor, safetensorsChunks } from "../safetensors.js";
 import type { Notify } from "./lock.js";
 import { type RunFolder, stepName } from "./run-folder.js";
 
@@ -49,6 +55,17 @@ export type ParameterShapes = (config: TrainConfig) => Readonly<Record<string, r
 /** A checkpoint that cannot be written or used; the message names the file and the reason. */
 export class CheckpointError extends Error {
   override name = "CheckpointError";
+}
+
+/** A run that has not saved a checkpoint yet. */
+export class NoCheckpointError extends CheckpointError {
+  override name = "NoCheckpointError";
+  constructor(
+    /** The run folder. */
+    readonly path: string,
+  ) {
+    super(`${path} has no checkpoint yet`);
+  }
 }
 
 /** A checkpoint whose files are not what was written: an older one may still be whole. */

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { FileError, reasonInWords } from "../atomic-file.js";
+import { FileError, reasonInWords } from "@air-onnx/scenes";
 
 /** Is told about everything that was repaired on the way, in a sentence for the user. */
 export type Notify = (message: string) => void;

@@ -6,8 +6,8 @@
 import { appendFileSync, statSync, truncateSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { parseWith } from "@air-onnx/core";
+import { FileError, reasonInWords, writeFileAtomic } from "@air-onnx/scenes";
 import { z } from "zod";
-import { FileError, reasonInWords, writeFileAtomic } from "../atomic-file.js";
 import type { Notify } from "./lock.js";
 
 const kinds = ["train", "evaluation"] as const;

@@ -13,7 +13,7 @@
 import { readFileSync } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { FileError, reasonInWords, removeStaleTemporaries, writeFileAtomic } from "../atomic-file.js";
+import { FileError, reasonInWords, removeStaleTemporaries, writeFileAtomic } from "@air-onnx/scenes";
 import { parseTrainConfig, type TrainConfig } from "../config.js";
 import { type FileLock, type Notify, takeLock } from "./lock.js";
 

@@ -9,8 +9,8 @@ import { appendFileSync } from "node:fs";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { FileError, reasonInWords } from "@air-onnx/scenes";
 import protobuf from "protobufjs";
-import { FileError, reasonInWords } from "../atomic-file.js";
 import type { MetricsRecord } from "./metrics-log.js";
 import { tfRecord } from "./tfrecord.js";
 

@@ -2,9 +2,10 @@
  * How fast training steps are by backend and batch size. The backends take turns in one process, so that what else the
  * machine does meets all alike.
  */
+
+import type { ImageSource } from "@air-onnx/scenes";
 import { Batches } from "../batches.js";
 import { parseTrainConfig, type TrainConfigInput } from "../config.js";
-import type { ImageSource } from "../data/scene-set.js";
 import { type Backend, requireBackend, tracedDevice } from "../engine/backends.js";
 import { createEngine, stepDefinition } from "../engine/create.js";
 import { type Engine, initialState } from "../engine/engine.js";

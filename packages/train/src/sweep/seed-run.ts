@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { rmdir } from "node:fs/promises";
 import { parseWith } from "@air-onnx/core";
-import { FileError, removeStaleTemporaries } from "../atomic-file.js";
+import { FileError, removeStaleTemporaries } from "@air-onnx/scenes";
 import { describeConfigDifference } from "../config.js";
 import { checkpointSteps } from "../run/checkpoint.js";
 import { type Notify, takeLock } from "../run/lock.js";

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { decodeSafetensors, FileError } from "@air-onnx/scenes";
 import { beforeEach, describe, expect, it } from "vitest";
-import { FileError } from "../../src/atomic-file.js";
 import { parseTrainConfig } from "../../src/config.js";
 import {
   CheckpointError,
@@ -15,7 +15,6 @@ import {
   type TrainingState,
 } from "../../src/run/checkpoint.js";
 import { createRunFolder, RunFolder } from "../../src/run/run-folder.js";
-import { decodeSafetensors } from "../../src/safetensors.js";
 import { useTemporaryFolder } from "./temporary-folder.js";
 
 const inFolder = useTemporaryFolder();

@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { FileError } from "@air-onnx/scenes";
 import { describe, expect, it } from "vitest";
-import { FileError } from "../../src/atomic-file.js";
 import { MetricsLog, type MetricsRecord, readMetrics } from "../../src/run/metrics-log.js";
 import { useTemporaryFolder } from "./temporary-folder.js";
 

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { FileError } from "@air-onnx/scenes";
 import { describe, expect, it } from "vitest";
-import { FileError } from "../../src/atomic-file.js";
 import { parseTrainConfig } from "../../src/config.js";
 import { createRunFolder, openRunFolder, resumeRunFolder, stepName } from "../../src/run/run-folder.js";
 import { useTemporaryFolder } from "./temporary-folder.js";

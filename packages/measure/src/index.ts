@@ -1,0 +1,13 @@
+/** What a model is worth on images whose truth is known: any model that can be asked, a checkpoint or an exported one. */
+export type { BoxQuality } from "./box-quality.js";
+export { type Evaluation, EvaluationTally, type ImageMeasures } from "./evaluation.js";
+export { count, duration, percent } from "./format.js";
+export {
+  type ImportanceWeightedBound,
+  type MeasurableModel,
+  type MeasuredImage,
+  type Measurement,
+  type MeasureOptions,
+  measureModel,
+} from "./measure-model.js";
+export { confidence, WorstImages } from "./worst-images.js";

@@ -1,0 +1,148 @@
+import { describe, expect, it } from "vitest";
+import { type MeasureOptions, measureModel, WorstImages } from "../src/index.js";
+import { box, type Case, fakeModel, scenesOf } from "./fake-model.js";
+
+const measure = (cases: readonly Case[], options?: MeasureOptions) =>
+  measureModel(fakeModel(cases), scenesOf(cases), options);
+
+describe("boxes", () => {
+  it("are perfect where they are the true ones, in any order", async () => {
+    const pair = [box(0, 0), box(5, 5)];
+    const { boxes, countAccuracyMean } = await measure([
+      { truth: pair, found: pair.toReversed() },
+      { truth: [], found: [] },
+    ]);
+    expect(countAccuracyMean).toBe(1);
+    expect(boxes).toEqual({
+      ...{ images: 2, trueBoxes: 2, foundBoxes: 2 },
+      ...{ meanIouMatched: 1, meanIou: 1, precision: 1, recall: 1 },
+    });
+  });
+
+  it("are measured again without the objects that explain nothing", async () => {
+    const [first, second, between] = [box(0, 0), box(6, 6), box(3, 3)];
+    const measurement = await measure([
+      { truth: [first, second], found: [between, first, second], needed: [first, second] },
+      { truth: [first], found: [first] },
+    ]);
+    expect(measurement.countAccuracyMean).toBe(0.5);
+    expect(measurement.pruned!.countAccuracy).toBe(1);
+    expect(measurement.pruned!.boxes!.precision).toBe(1);
+    expect(measurement.boxes!.precision).toBe(3 / 4);
+  });
+
+  it("that are missed, invented or off are counted each in its way", async () => {
+    const { boxes } = await measure([
+      // Half of it: 8 of 16 pixels, and 8 of 24.
+      { truth: [box(0, 0)], found: [box(2, 0)] },
+      { truth: [box(0, 0), box(6, 6)], found: [box(0, 0)] },
+      { truth: [], found: [box(1, 1)] },
+    ]);
+    expect(boxes).toMatchObject({ trueBoxes: 3, foundBoxes: 3, precision: 1 / 3, recall: 1 / 3 });
+    expect(boxes!.meanIouMatched).toBeCloseTo((1 / 3 + 1) / 2, 6);
+    expect(boxes!.meanIou).toBeCloseTo((1 / 3 + 1) / 4, 6);
+  });
+
+  it("are not measured where the true ones are not known", async () => {
+    const cases = [{ truth: [box(0, 0)], found: [box(0, 0)] }];
+    const scenes = scenesOf(cases);
+    scenes.boxes.fill(Number.NaN);
+    const measurement = await measureModel(fakeModel(cases), scenes);
+    expect(measurement).not.toHaveProperty("boxes");
+    expect(measurement.countAccuracyMean).toBe(1);
+  });
+
+  it("are measured on the images of which all are known", async () => {
+    const cases = [
+      { truth: [box(0, 0), box(5, 5)], found: [] },
+      { truth: [box(0, 0)], found: [box(0, 0)] },
+    ];
+    const scenes = scenesOf(cases);
+    scenes.boxes.fill(Number.NaN, 4, 8);
+    expect((await measureModel(fakeModel(cases), scenes)).boxes).toMatchObject({ images: 1, trueBoxes: 1, meanIou: 1 });
+  });
+});
+
+describe("the importance-weighted bound", () => {
+  const cases: Case[] = Array.from({ length: 6 }, (_, i) => ({ truth: [], found: [], elbo: 10 * i }));
+
+  it("is left out unless it is asked for", async () => {
+    const model = fakeModel(cases);
+    expect(await measureModel(model, scenesOf(cases))).not.toHaveProperty("importanceWeighted");
+    expect(model.calls).toEqual([{ first: 0, images: 6, samples: 1 }]);
+  });
+
+  it("is of the first images alone if so limited, the rest of all", async () => {
+    const model = fakeModel(cases);
+    const progress: [number, number][] = [];
+    const measurement = await measureModel(model, scenesOf(cases), {
+      importanceSamples: 50,
+      importanceImages: 2,
+      onProgress: (done, total) => progress.push([done, total]),
+    });
+    expect(measurement).toMatchObject({ images: 6, elbo: 25, klWhere: 1, klWhat: 2, klCount: 3 });
+    expect(measurement.importanceWeighted).toEqual({
+      ...{ samples: 50, images: 2, bound: 55, effectiveSamples: 25, analyticKlFormula: 105 },
+      standardError: 5,
+    });
+    expect(model.calls).toEqual([
+      { first: 0, images: 2, samples: 50 },
+      { first: 2, images: 4, samples: 1 },
+    ]);
+    // Inferred, inferred and pruned, and so many trajectories.
+    const work = 2 * 6 + 2 * 50 + 4;
+    expect(progress.at(-1)).toEqual([work, work]);
+    expect(progress.map(([done]) => done)).toEqual(progress.map(([done]) => done).toSorted((a, b) => a - b));
+  });
+
+  it("is of one image without a standard error that nobody knows", async () => {
+    const { importanceWeighted } = await measure(cases, { images: 1, importanceSamples: 3 });
+    expect(importanceWeighted).toMatchObject({ images: 1, standardError: 0 });
+  });
+});
+
+describe("the images", () => {
+  const cases: Case[] = Array.from({ length: 5 }, (_, i) => ({ truth: [], found: [], elbo: i }));
+
+  it("can be the first so many", async () => {
+    expect(await measure(cases, { images: 3 })).toMatchObject({ images: 3, elbo: 1 });
+    expect(await measure(cases, { images: 99 })).toMatchObject({ images: 5, elbo: 2 });
+  });
+
+  it.each<[MeasureOptions, RegExp]>([
+    [{ images: 0 }, /images must be an integer of at least 1, got 0/],
+    [{ importanceSamples: 0 }, /importanceSamples must be an integer of at least 1, got 0/],
+    [{ importanceSamples: 2, importanceImages: 1.5 }, /importanceImages must be .* got 1.5/],
+  ])("are refused with %j", async (options, message) => {
+    await expect(measure(cases, options)).rejects.toThrow(message);
+  });
+
+  it("must be of the model's size", async () => {
+    const scenes = { ...scenesOf(cases), imageSize: 20, images: new Uint8Array(5 * 400) };
+    await expect(measureModel(fakeModel(cases), scenes)).rejects.toThrow(
+      "takes images of 10x10 with 1 channel(s), but those of the data set are 20x20 with 1",
+    );
+  });
+
+  it("are left at a signal, with its reason", async () => {
+    const signal = AbortSignal.abort(new Error("enough"));
+    await expect(measure(cases, { signal })).rejects.toThrow("enough");
+  });
+});
+
+it("the worst images are the lowest bounds, and the surest of the wrong counts", async () => {
+  const one = [box(0, 0)];
+  const worst = new WorstImages(2);
+  await measure(
+    [
+      { truth: one, found: one, elbo: 5 },
+      { truth: one, found: [], elbo: 3, confidence: 0.6 },
+      { truth: [], found: one, elbo: 9, confidence: 0.8 },
+      { truth: one, found: one, elbo: 1, confidence: 0.99 },
+      { truth: one, found: [], elbo: 8, confidence: 0.7 },
+    ],
+    { onImage: (image) => worst.add(image) },
+  );
+  expect(worst.lowestElbo.map(({ index }) => index)).toEqual([3, 1]);
+  expect(worst.mostConfidentlyWrong.map(({ index }) => index)).toEqual([2, 4]);
+});

@@ -1,0 +1,23 @@
+/** Runs, sweeps and evaluations as pages to look at. */
+export { confusionPicture } from "./evaluation/confusion-picture.js";
+export { type EvaluationRecord, evaluationReport } from "./evaluation/evaluation-report.js";
+export { drawModelScenes } from "./evaluation/model-scenes.js";
+export { worstSheet } from "./evaluation/worst-sheet.js";
+export { type Insert, type Markup, markup } from "./html/markup.js";
+export {
+  chartFigures,
+  codeBlock,
+  confusionTable,
+  dataTable,
+  disclosure,
+  htmlPage,
+  type Page,
+  type PageSection,
+  pictureFigure,
+  sideBySideBlocks,
+} from "./html/page.js";
+export { learningCurves, type RunRecords } from "./run/learning-curves.js";
+export type { ReportOptions } from "./run/report-options.js";
+export { runReport } from "./run/run-report.js";
+export { findRuns } from "./run/runs.js";
+export { severalRunsReport } from "./run/several-runs-report.js";

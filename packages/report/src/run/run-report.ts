@@ -1,0 +1,148 @@
+/** The report of one run: its figures, curves and pictures, and how to make it again. */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { count, duration, percent } from "@air-onnx/measure";
+import { DataError, FileError } from "@air-onnx/scenes";
+import type { TrainedRun } from "@air-onnx/train";
+import { CheckpointError, checkpointSteps, type RunFolder } from "@air-onnx/train/runs";
+import { type Insert, markup } from "../html/markup.js";
+import {
+  chartFigures,
+  dataTable,
+  disclosure,
+  htmlPage,
+  type PageSection,
+  pictureFigure,
+  sideBySideBlocks,
+} from "../html/page.js";
+import { configurationSection } from "./configuration.js";
+import { evaluationFileSection } from "./evaluation-file.js";
+import { heldOutSections } from "./held-out.js";
+import { imaginedSection } from "./imagined.js";
+import { learningCurves } from "./learning-curves.js";
+import { measureRow, measureTable } from "./measures.js";
+import type { ReportOptions } from "./report-options.js";
+import { type RunState, readRunState } from "./runs.js";
+
+/** The report of the run in `folder` as one HTML file. */
+export async function runReport(folder: RunFolder, options: ReportOptions): Promise<string> {
+  const { signal, notify, madeBy, commandFor } = options;
+  const notices: string[] = [];
+  const leaveOut = (line: string): void => {
+    notices.push(line);
+    notify(line);
+  };
+  const state = await readRunState(folder, leaveOut);
+  if (!state.isFinished) notices.push(`This run is ${state.inWords}.`);
+  const run = await trainedRun(folder, leaveOut);
+  const sections: PageSection[] = [...resultSections(state), ...curveSections(folder, state)];
+  sections.push(...(await evaluationFileSection(folder.path, leaveOut)));
+  sections.push(...(await evaluationPicture(folder, state, leaveOut)));
+  if (run) {
+    const { openCheckpoint } = await import("@air-onnx/export");
+    await using model = await openCheckpoint(run);
+    try {
+      sections.push(...(await heldOutSections(run, model, options)));
+    } catch (cause) {
+      if (!(cause instanceof DataError) && !(cause instanceof FileError)) throw cause;
+      leaveOut(
+        `What needs the held-out images (their counts, the steps on them) is left out, as data set ${folder.config.dataset} cannot be had: ${cause.message}`,
+      );
+    }
+    sections.push(await imaginedSection(model, signal));
+  }
+  sections.push(configurationSection(folder.config, commandFor(folder.config, basename(resolve(folder.path)))));
+  const { config } = folder;
+  return htmlPage({
+    title: `AIR run ${basename(resolve(folder.path))}`,
+    lead: `Attend-Infer-Repeat on ${config.dataset}, estimator ${config.estimator}, seed ${config.seed}: ${state.inWords}.`,
+    notices,
+    sections,
+    footer: footer(madeBy),
+  });
+}
+
+/** When and by what a report was made. */
+export function footer(madeBy: string): Insert {
+  const now = new Date();
+  return markup`Made <time datetime="${now.toISOString()}">${now.toISOString().slice(0, 16).replace("T", " ")} UTC</time> by ${madeBy}.`;
+}
+
+/** The run's newest checkpoint, if there is one that can be used. */
+async function trainedRun(folder: RunFolder, leaveOut: (line: string) => void): Promise<TrainedRun | undefined> {
+  const consequence = "what needs a trained model (measurements, steps, imagined scenes) is left out";
+  try {
+    const { openTrainedRun } = await import("@air-onnx/train");
+    if ((await checkpointSteps(folder)).length > 0) return await openTrainedRun(folder.path, leaveOut);
+    leaveOut(`The run has no checkpoint yet: ${consequence}`);
+  } catch (cause) {
+    if (!(cause instanceof CheckpointError) && !(cause instanceof FileError)) throw cause;
+    leaveOut(`The run's checkpoint cannot be used: ${consequence}. ${cause.message}`);
+  }
+  return undefined;
+}
+
+function resultSections({ step, lastEvaluation, seconds }: RunState): PageSection[] {
+  const rows: [string, string][] = [["Steps", count(step)]];
+  if (seconds !== undefined && step > 0) {
+    rows.push(["Time in training steps", duration(seconds)]);
+    rows.push(["Time per step", `${((1000 * seconds) / step).toFixed(1)} ms`]);
+  }
+  const body = [
+    lastEvaluation
+      ? measureTable(
+          `Held-out images, last evaluation of training: step ${count(lastEvaluation.step)}`,
+          Object.entries(lastEvaluation).flatMap(([name, value]) => measureRow(name, value)),
+        )
+      : markup`<p>Nothing has been evaluated yet.</p>`,
+    dataTable({ caption: "Training", head: ["", "Value"], rows }),
+  ];
+  return [{ title: "Results", body: sideBySideBlocks(body) }];
+}
+
+function curveSections({ path }: RunFolder, { records }: RunState): PageSection[] {
+  const charts = learningCurves([{ name: basename(resolve(path)), records }]);
+  if (charts.length === 0) return [{ title: "Learning curves", body: markup`<p>Nothing has been reported yet.</p>` }];
+  const evaluations = records.filter(({ kind }) => kind === "evaluation");
+  const numbers = dataTable({
+    caption: "Evaluations on held-out images",
+    head: ["Step", "ELBO, nats", "Most probable count", "Sampled count"],
+    rows: evaluations.map(({ step, elbo, countAccuracyMap, countAccuracySampled }) => [
+      count(step),
+      ...[elbo].map((value) => (typeof value === "number" ? value.toFixed(2) : "–")),
+      ...[countAccuracyMap, countAccuracySampled].map((value) => (typeof value === "number" ? percent(value) : "–")),
+    ]),
+  });
+  return [
+    {
+      title: "Learning curves",
+      body: [
+        markup`<p>Faint: as it was reported; full: smoothed, or as evaluated. What is far off, such as the first steps, lies outside of the picture.</p>`,
+        chartFigures(charts),
+        evaluations.length > 0 ? disclosure("The evaluations as numbers", numbers) : undefined,
+      ],
+    },
+  ];
+}
+
+/** The picture that training drew at its last evaluation. */
+async function evaluationPicture(
+  folder: RunFolder,
+  { lastEvaluation }: RunState,
+  leaveOut: (line: string) => void,
+): Promise<PageSection[]> {
+  if (!lastEvaluation) return [];
+  const file = folder.pictureFile(lastEvaluation.step);
+  if (!existsSync(file)) {
+    leaveOut(`The picture of the last evaluation is not there: ${join("pictures", basename(file))}`);
+    return [];
+  }
+  const figure = pictureFigure({
+    png: await readFile(file),
+    alt: `Held-out images above what the model redraws, with a box around each object it found, at step ${lastEvaluation.step}`,
+    caption:
+      "Above each image with the windows of the objects found, below what the model redrew, and the count; wrong counts are red.",
+  });
+  return [{ title: `Reconstructions at step ${count(lastEvaluation.step)}`, body: figure }];
+}

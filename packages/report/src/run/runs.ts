@@ -1,0 +1,77 @@
+/** The runs that a report is about, and what each has come to. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { count } from "@air-onnx/measure";
+import { FileError, reasonInWords } from "@air-onnx/scenes";
+import { type MetricsRecord, openRunFolder, type RunFolder, readMetrics, trainingSeconds } from "@air-onnx/train/runs";
+
+/**
+ * The run in `path`, or else those in the folders right below it, by name.
+ *
+ * @throws {FileError} if there is none, it is an exported model, or the folder or a run cannot be read
+ * @throws {ConfigError} if a run's configuration is not valid
+ */
+export function findRuns(
+  path: string,
+): { readonly kind: "run"; readonly folder: RunFolder } | { readonly kind: "several"; readonly folders: RunFolder[] } {
+  if (existsSync(join(path, "config.json"))) {
+    if (isExportedModel(path)) {
+      throw new FileError(`${path} is an exported model: a report is of the run folder that it was trained in`, path);
+    }
+    return { kind: "run", folder: openRunFolder(path) };
+  }
+  let names: string[];
+  try {
+    names = readdirSync(path);
+  } catch (cause) {
+    throw new FileError(`Cannot read ${path}: ${reasonInWords(cause)}`, path, { cause });
+  }
+  const folders = names
+    .toSorted((a, b) => a.localeCompare(b, "en", { numeric: true }))
+    .map((name) => join(path, name))
+    .filter((folder) => existsSync(join(folder, "config.json")) && !isExportedModel(folder))
+    .map(openRunFolder);
+  if (folders.length === 0) {
+    throw new FileError(
+      `${path} is neither a run folder nor a folder of some: no config.json is in it or below it`,
+      path,
+    );
+  }
+  return { kind: "several", folders };
+}
+
+function isExportedModel(folder: string): boolean {
+  try {
+    return JSON.parse(readFileSync(join(folder, "config.json"), "utf8")).format === "air-onnx";
+  } catch {
+    // What is wrong with it is told by those who open it as a run.
+    return false;
+  }
+}
+
+/** A run by its log. */
+export interface RunState {
+  readonly records: readonly MetricsRecord[];
+  /** Steps done, as far as they were reported. */
+  readonly step: number;
+  readonly isFinished: boolean;
+  /** Such as `finished after 3,000 steps`. */
+  readonly inWords: string;
+  readonly lastEvaluation: MetricsRecord | undefined;
+  /** Time spent in training steps, undefined if the log does not tell. */
+  readonly seconds: number | undefined;
+}
+
+export async function readRunState(folder: RunFolder, notify: (line: string) => void): Promise<RunState> {
+  const records = await readMetrics(folder.metricsFile, notify);
+  const step = records.at(-1)?.step ?? 0;
+  const { steps } = folder.config;
+  const lastEvaluation = records.findLast(({ kind }) => kind === "evaluation");
+  // The evaluation of the last step is the last thing that a run reports.
+  const isFinished = lastEvaluation?.step === steps;
+  const lock = existsSync(folder.lockFile) ? "; by its lock file it is training" : "";
+  const inWords = isFinished
+    ? `finished after ${count(steps)} steps`
+    : `unfinished: step ${count(step)} of ${count(steps)}${lock}`;
+  return { records, step, isFinished, inWords, lastEvaluation, seconds: trainingSeconds(records) };
+}

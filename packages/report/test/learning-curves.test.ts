@@ -1,0 +1,106 @@
+import type { MetricsRecord } from "@air-onnx/train";
+import { describe, expect, it } from "vitest";
+import { lineChart } from "../src/html/line-chart.js";
+import { learningCurves, smoothed } from "../src/run/learning-curves.js";
+
+const records = (seed: number): MetricsRecord[] =>
+  Array.from({ length: 60 }, (_, i): MetricsRecord[] => {
+    const step = 20 * (i + 1);
+    const elbo = step + seed;
+    const train = {
+      step,
+      kind: "train",
+      loss: -elbo,
+      elbo,
+      klWhat: 2,
+      klWhere: 1,
+      gradientNorm: 5,
+      learningRate: 1e-3,
+      millisecondsPerStep: 30,
+      ownRate: i,
+    } as const;
+    const evaluation = {
+      step,
+      kind: "evaluation",
+      images: 100,
+      elbo,
+      countAccuracyMap: 0.9,
+      trainingSeconds: 3,
+      boxIou: 0.5,
+    } as const;
+    return i % 20 === 19 ? [train, evaluation] : [train];
+  }).flat();
+const titles = (charts: readonly { title: string }[]): string[] => charts.map(({ title }) => title);
+
+describe("learningCurves", () => {
+  const charts = learningCurves([{ name: "run", records: records(0) }]);
+
+  it("draws every metric that was learned once, those that belong together in one chart", () => {
+    expect(titles(charts)).toEqual([
+      "ELBO",
+      "Count accuracy",
+      "KL from the prior",
+      "Gradient norm",
+      "Learning rate",
+      "Own rate, training",
+      "Box iou, held-out images",
+    ]);
+    expect(charts[2]!.series.filter(({ faint }) => !faint).map(({ name }) => name)).toEqual(["what", "where"]);
+  });
+
+  it("lays the smoothed curve over the reported one, and marks evaluations", () => {
+    const [reported, smooth, held] = charts[0]!.series;
+    expect(reported).toMatchObject({ name: "training", faint: true, colour: 0 });
+    expect(reported!.points).toHaveLength(60);
+    expect(smooth).toMatchObject({ name: "training", colour: 0 });
+    expect(held).toMatchObject({ name: "held-out images", colour: 1, marks: true });
+    expect(held!.points).toEqual([400, 800, 1200].map((x) => ({ x, y: x })));
+    expect(charts[0]!.description).toContain("held-out images 400 at step 400 to 1,200 at step 1200");
+  });
+
+  it("does not smooth what is set", () => {
+    expect(charts.find(({ title }) => title === "Learning rate")!.series).toHaveLength(1);
+  });
+
+  it("shows a loss that is not the negative bound", () => {
+    const nvil = records(0).map((record) => (record.kind === "train" ? { ...record, loss: 1 } : record));
+    expect(titles(learningCurves([{ name: "run", records: nvil }]))).toContain("Loss, training");
+  });
+
+  it("lays several runs over each other, with a chart for each metric", () => {
+    const several = learningCurves([0, 1, 2].map((seed) => ({ name: `seed-${seed}`, records: records(seed) })));
+    expect(titles(several).slice(0, 3)).toEqual([
+      "ELBO: training",
+      "ELBO: held-out images",
+      "Count accuracy: most probable count",
+    ]);
+    expect(several[1]!.series.map(({ name, colour }) => [name, colour])).toEqual([
+      ["seed-0", 0],
+      ["seed-1", 1],
+      ["seed-2", 2],
+    ]);
+  });
+
+  it("can all be drawn, also when a logarithmic metric reaches zero or there is a single report", () => {
+    const zero = records(0).map((record) => (record.kind === "train" ? { ...record, gradientNorm: 0 } : record));
+    for (const chart of learningCurves([{ name: "run", records: zero }]))
+      expect(lineChart(chart).source).toContain("<svg");
+    for (const chart of learningCurves([{ name: "run", records: records(0).slice(0, 1) }])) lineChart(chart);
+    expect(learningCurves([{ name: "run", records: [] }])).toEqual([]);
+  });
+});
+
+describe("smoothed", () => {
+  it("keeps a straight line, its ends and its length", () => {
+    const line = Array.from({ length: 200 }, (_, x) => ({ x, y: 2 * x + 1 }));
+    smoothed(line).forEach(({ x, y }, i) => {
+      expect(x).toBe(i);
+      expect(y).toBeCloseTo(2 * i + 1, 9);
+    });
+  });
+
+  it("takes noise out", () => {
+    const noise = Array.from({ length: 300 }, (_, x) => ({ x, y: x % 2 }));
+    for (const { y } of smoothed(noise).slice(10, -10)) expect(Math.abs(y - 0.5)).toBeLessThan(0.1);
+  });
+});

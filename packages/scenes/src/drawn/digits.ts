@@ -1,0 +1,21 @@
+/** The MNIST digits as one array of bytes, `[M, 28, 28]`. */
+import { DataError } from "../data-error.js";
+
+export const DIGIT_SIZE = 28;
+const DIGIT_PIXELS = DIGIT_SIZE * DIGIT_SIZE;
+
+/**
+ * The number M of digits.
+ *
+ * @throws {DataError} if the bytes are not a whole, positive number of 28x28 images
+ */
+export function digitsIn(digits: Uint8Array): number {
+  const count = digits.length / DIGIT_PIXELS;
+  if (count > 0 && Number.isInteger(count)) return count;
+  throw new DataError(`${digits.length} bytes are not a whole number of ${DIGIT_SIZE}x${DIGIT_SIZE} digits`);
+}
+
+/** Digit `index`, `[28, 28]`, as a view. */
+export function digitOf(digits: Uint8Array, index: number): Uint8Array {
+  return digits.subarray(index * DIGIT_PIXELS, (index + 1) * DIGIT_PIXELS);
+}

@@ -1,0 +1,87 @@
+/** Data sets in the user's cache folder: built once, then read. A cache that cannot be used is a notice, not an error. */
+import { access, constants, mkdir, mkdtemp, rm, stat } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { DataError } from "../data-error.js";
+import type { Reporting } from "../reporting.js";
+import type { SceneSet } from "../scene-set.js";
+import { FileError, reasonInWords, removeStaleTemporaries } from "./atomic-file.js";
+import { SafetensorsError } from "./safetensors.js";
+import { readSceneFile, type SceneFileIdentity, writeSceneFile } from "./scene-file.js";
+
+/** AIR_ONNX_CACHE, else `air-onnx` in XDG_CACHE_HOME, else in `~/.cache`. */
+export function defaultCacheDir(): string {
+  const { AIR_ONNX_CACHE, XDG_CACHE_HOME } = process.env;
+  return AIR_ONNX_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "air-onnx");
+}
+
+export interface Cache {
+  readonly folder: string;
+  /** A cache that is only readable is still read. */
+  readonly writable: boolean;
+}
+
+export async function openCache(folder: string, { onNotice }: Reporting): Promise<Cache> {
+  const datasets = join(folder, "datasets");
+  try {
+    await mkdir(datasets, { recursive: true });
+    await access(datasets, constants.W_OK);
+  } catch (cause) {
+    onNotice?.(
+      `Cannot write to the cache folder ${folder}: ${reasonInWords(cause)}; going on without keeping the data`,
+    );
+    return { folder, writable: false };
+  }
+  await removeStaleTemporaries(datasets);
+  return { folder, writable: true };
+}
+
+/** The set of that identity from the cache if it is there and intact, else from `build`, and then put there. */
+export async function cached(
+  cache: Cache,
+  identity: SceneFileIdentity,
+  build: () => Promise<SceneSet>,
+  { onNotice, signal }: Reporting,
+): Promise<SceneSet> {
+  signal?.throwIfAborted();
+  const path = join(cache.folder, "datasets", `${identity.content}.safetensors`);
+  if (await exists(path)) {
+    try {
+      return await readSceneFile(path, identity);
+    } catch (cause) {
+      if (!(cause instanceof DataError || cause instanceof FileError || cause instanceof SafetensorsError)) throw cause;
+      onNotice?.(`${cause.message}; building it again`);
+    }
+  }
+  const scenes = await build();
+  if (cache.writable) {
+    try {
+      await writeSceneFile(path, scenes, identity);
+    } catch (cause) {
+      if (!(cause instanceof FileError)) throw cause;
+      onNotice?.(`${cause.message}; going on without keeping the data`);
+    }
+  }
+  return scenes;
+}
+
+/** Without a cache to write to, downloads go to a folder that is gone afterwards. */
+export async function withDownloadFolder<T>(
+  { folder, writable }: Cache,
+  use: (cacheDir: string) => Promise<T>,
+): Promise<T> {
+  if (writable) return use(folder);
+  const temporary = await mkdtemp(join(tmpdir(), "air-onnx-"));
+  try {
+    return await use(temporary);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

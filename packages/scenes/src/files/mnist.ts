@@ -1,0 +1,159 @@
+/**
+ * The four MNIST files (LeCun, Cortes and Burges; CC BY-SA 3.0), from a folder of the user's or downloaded once into the
+ * cache. Whichever way they come, their unpacked bytes must be the original ones.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { DataError } from "../data-error.js";
+import type { Reporting } from "../reporting.js";
+import { FileError, reasonInWords } from "./atomic-file.js";
+import { download } from "./download.js";
+import { parseIdx, unpackGzip } from "./idx.js";
+
+export interface Mnist {
+  /** `[60000, 28, 28]`, 0..255. */
+  readonly trainImages: Uint8Array;
+  /** `[60000]`, 0..9. */
+  readonly trainLabels: Uint8Array;
+  /** `[10000, 28, 28]`, 0..255. */
+  readonly testImages: Uint8Array;
+  /** `[10000]`, 0..9. */
+  readonly testLabels: Uint8Array;
+}
+
+export type MnistPart = keyof Mnist;
+
+/** A file by its original name, and the SHA-256 of its unpacked bytes: a `.gz` differs from packer to packer. */
+export interface MnistFile {
+  readonly name: string;
+  readonly sha256: string;
+}
+
+export const mnistFiles: Readonly<Record<MnistPart, MnistFile>> = {
+  trainImages: {
+    name: "train-images-idx3-ubyte",
+    sha256: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+  },
+  trainLabels: {
+    name: "train-labels-idx1-ubyte",
+    sha256: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+  },
+  testImages: {
+    name: "t10k-images-idx3-ubyte",
+    sha256: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+  },
+  testLabels: {
+    name: "t10k-labels-idx1-ubyte",
+    sha256: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+  },
+};
+
+/** Addresses that have `NAME.gz` of every file below them. */
+export const mnistMirrors: readonly string[] = [
+  "https://ossci-datasets.s3.amazonaws.com/mnist/",
+  "https://storage.googleapis.com/cvdf-datasets/mnist/",
+];
+
+export interface MnistOptions extends Reporting {
+  /** A folder with the files, plain or `.gz`; then nothing is downloaded. */
+  readonly mnistDir?: string | undefined;
+  /** Downloads are kept in its subfolder `mnist`. */
+  readonly cacheDir: string;
+  readonly mirrors?: readonly string[] | undefined;
+  /** Which files these are, if not the original ones. */
+  readonly files?: Readonly<Record<MnistPart, MnistFile>> | undefined;
+}
+
+/**
+ * All of MNIST.
+ *
+ * @throws see {@link loadMnistPart}
+ */
+export async function loadMnist(options: MnistOptions): Promise<Mnist> {
+  return {
+    trainImages: await loadMnistPart("trainImages", options),
+    trainLabels: await loadMnistPart("trainLabels", options),
+    testImages: await loadMnistPart("testImages", options),
+    testLabels: await loadMnistPart("testLabels", options),
+  };
+}
+
+/**
+ * One of the four files.
+ *
+ * @throws {DataError} naming the file, if it is missing from `mnistDir`, is damaged, has another hash than the original
+ *   (expected and found), or could be downloaded from no mirror (each with its reason)
+ * @throws {FileError} if a file cannot be read or written
+ * @throws the signal's reason when aborted
+ */
+export async function loadMnistPart(part: MnistPart, options: MnistOptions): Promise<Uint8Array> {
+  const { mnistDir, cacheDir, mirrors = mnistMirrors, files = mnistFiles, ...reporting } = options;
+  const file = files[part];
+  if (mnistDir !== undefined) {
+    const path = await findFile(mnistDir, file.name);
+    return openMnistFile(await read(path), path, file);
+  }
+  const folder = join(cacheDir, "mnist");
+  const path = join(folder, `${file.name}.gz`);
+  if (await exists(path)) {
+    try {
+      return await openMnistFile(await read(path), path, file);
+    } catch (cause) {
+      if (!(cause instanceof DataError)) throw cause;
+      reporting.onNotice?.(`${cause.message}; downloading it again`);
+    }
+  }
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw new FileError(`Cannot create ${folder}: ${reasonInWords(cause)}`, folder, { cause });
+  });
+  const urls = mirrors.map((mirror) => `${mirror.replace(/\/?$/, "/")}${file.name}.gz`);
+  try {
+    return await download({ ...reporting, urls, path, accept: (bytes) => openMnistFile(bytes, "the file", file) });
+  } catch (cause) {
+    if (!(cause instanceof DataError)) throw cause;
+    throw new DataError(
+      `${cause.message}\nIf you have the MNIST files, name their folder by --mnist-dir or AIR_ONNX_MNIST_DIR.`,
+      { cause },
+    );
+  }
+}
+
+async function openMnistFile(bytes: Uint8Array, source: string, { name, sha256 }: MnistFile): Promise<Uint8Array> {
+  const unpacked = await unpackGzip(bytes, source);
+  const found = createHash("sha256").update(unpacked).digest("hex");
+  if (found !== sha256) {
+    throw new DataError(
+      `${source} is not the original ${name}, or it is damaged: the SHA-256 of its unpacked bytes is ${found}, expected ${sha256}`,
+    );
+  }
+  return parseIdx(unpacked, source).data;
+}
+
+/** The file under any of its usual names: plain or packed, with a hyphen or a dot before `idx`. */
+async function findFile(folder: string, name: string): Promise<string> {
+  const spellings = [name, name.replace("-idx", ".idx")];
+  const candidates = spellings.flatMap((spelling) => [spelling, `${spelling}.gz`]);
+  for (const candidate of candidates) {
+    const path = join(folder, candidate);
+    if (await exists(path)) return path;
+  }
+  throw new DataError(
+    (await exists(folder))
+      ? `The MNIST folder ${folder} has none of ${candidates.join(", ")}`
+      : `The MNIST folder ${folder} does not exist`,
+  );
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function read(path: string): Promise<Uint8Array> {
+  return readFile(path).catch((cause: unknown) => {
+    throw new FileError(`Cannot read ${path}: ${reasonInWords(cause)}`, path, { cause });
+  });
+}

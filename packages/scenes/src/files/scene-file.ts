@@ -1,0 +1,77 @@
+/**
+ * A scene set as a safetensors file: `images` U8 `[N, C, S, S]`, `counts` U8 `[N]`, `boxes` F32 `[N, maxObjects, 4]`.
+ * Its metadata say which set it is, by which version of its generator, and the SHA-256 of the three.
+ */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { DataError } from "../data-error.js";
+import type { SceneSet } from "../scene-set.js";
+import { FileError, reasonInWords, writeFileAtomic } from "./atomic-file.js";
+import { decodeSafetensors, safetensorsChunks } from "./safetensors.js";
+
+export interface SceneFileIdentity {
+  /** The set's name with all that decides its content. */
+  readonly content: string;
+  /** Version of the generator. */
+  readonly version: number;
+}
+
+/**
+ * @throws {FileError} if the file cannot be written
+ */
+export function writeSceneFile(path: string, scenes: SceneSet, { content, version }: SceneFileIdentity): Promise<void> {
+  const { size, channels, imageSize, maxObjects, images, counts, boxes } = scenes;
+  const chunks = safetensorsChunks(
+    {
+      images: { dtype: "U8", shape: [size, channels, imageSize, imageSize], data: images },
+      counts: { dtype: "U8", shape: [size], data: counts },
+      boxes: { dtype: "F32", shape: [size, maxObjects, 4], data: boxes },
+    },
+    { content, version: String(version), sha256: digest(scenes) },
+  );
+  return writeFileAtomic(path, chunks);
+}
+
+/**
+ * @throws {FileError} if the file cannot be read
+ * @throws {DataError | SafetensorsError} naming `path`, if the file is damaged, or is another set or version
+ */
+export async function readSceneFile(path: string, { content, version }: SceneFileIdentity): Promise<SceneSet> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new FileError(`Cannot read ${path}: ${reasonInWords(cause)}`, path, { cause });
+  });
+  const { tensors, metadata } = decodeSafetensors(bytes, path);
+  if (metadata.content !== content || metadata.version !== String(version)) {
+    throw new DataError(
+      `${path} holds "${metadata.content}" version ${metadata.version}, not "${content}" version ${version}`,
+    );
+  }
+  const { images, counts, boxes } = tensors;
+  const [size, channels, imageSize, width, ...more] = images?.shape ?? [];
+  const maxObjects = boxes?.shape[1];
+  if (
+    images?.dtype !== "U8" ||
+    counts?.dtype !== "U8" ||
+    boxes?.dtype !== "F32" ||
+    size === undefined ||
+    channels === undefined ||
+    imageSize === undefined ||
+    maxObjects === undefined ||
+    width !== imageSize ||
+    more.length > 0 ||
+    counts.shape.join() !== `${size}` ||
+    boxes.shape.join() !== `${size},${maxObjects},4`
+  ) {
+    throw new DataError(`${path} does not have the images, counts and boxes of a scene set`);
+  }
+  const scenes = { imageSize, channels, images: images.data, counts: counts.data, boxes: boxes.data, maxObjects, size };
+  const found = digest(scenes);
+  if (found !== metadata.sha256) {
+    throw new DataError(`${path} is damaged: its content has the SHA-256 ${found}, expected ${metadata.sha256}`);
+  }
+  return scenes;
+}
+
+function digest({ images, counts, boxes }: SceneSet): string {
+  return createHash("sha256").update(images).update(counts).update(boxes).digest("hex");
+}

@@ -1,0 +1,174 @@
+/**
+ * ZIP archives as NumPy writes them (PKWARE APPNOTE 6.3): entries that are stored or deflated, each below 4 GiB. What
+ * goes beyond that, zip64 and encryption, is refused by name. Packing and unpacking are zlib's.
+ */
+import { promisify } from "node:util";
+import { deflateRaw, inflateRaw } from "node:zlib";
+import { DataError } from "../data-error.js";
+
+const LOCAL_HEADER = 0x04034b50;
+const CENTRAL_HEADER = 0x02014b50;
+const END_OF_DIRECTORY = 0x06054b50;
+const END_BYTES = 22;
+const STORED = 0;
+const DEFLATED = 8;
+const ENCRYPTED = 1;
+/** In place of a size or an offset that only zip64 can hold. */
+const TOO_LARGE = 0xffffffff;
+/** 1 January 1980, the first day of ZIP: an archive is a function of its content. */
+const NO_DATE = 0x00210000;
+
+interface Entry {
+  readonly method: number;
+  readonly crc: number;
+  readonly packedSize: number;
+  readonly size: number;
+  readonly offset: number;
+}
+
+/** The files of an archive, unpacked one at a time. */
+export class ZipArchive {
+  readonly #bytes: Buffer;
+  readonly #source: string;
+  readonly #entries = new Map<string, Entry>();
+
+  /**
+   * @param source what the bytes are, for error messages
+   * @throws {DataError} naming `source`, if they are not an archive, are truncated, or need zip64
+   */
+  constructor(bytes: Uint8Array, source: string) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#source = source;
+    this.#readDirectory();
+  }
+
+  get names(): string[] {
+    return [...this.#entries.keys()];
+  }
+
+  /**
+   * @throws {DataError} naming the archive and the entry, if it is not there, is damaged, or packed in another way
+   */
+  async unpack(name: string): Promise<Uint8Array> {
+    const entry = this.#entries.get(name);
+    if (!entry) throw new DataError(`${this.#source} has no entry ${name}, only ${this.names.join(", ")}`);
+    const fail = (reason: string): never => {
+      throw new DataError(`${this.#source}: the entry ${name} ${reason}`);
+    };
+    const { method, crc, packedSize, size, offset } = entry;
+    if (offset + 30 > this.#bytes.length || this.#bytes.readUInt32LE(offset) !== LOCAL_HEADER) {
+      fail("is not where the directory says: the file is damaged");
+    }
+    // Sizes stand in the directory alone: NumPy leaves those of the local header to zip64 fields.
+    const start = offset + 30 + this.#bytes.readUInt16LE(offset + 26) + this.#bytes.readUInt16LE(offset + 28);
+    const packed = this.#bytes.subarray(start, start + packedSize);
+    if (packed.length < packedSize) fail("ends beyond the file: it is truncated");
+    let data: Uint8Array;
+    if (method === STORED) data = packed;
+    else if (method === DEFLATED) {
+      data = await promisify(inflateRaw)(packed, { maxOutputLength: size || 1 }).catch((cause: Error) =>
+        fail(`cannot be unpacked: ${cause.message}`),
+      );
+    } else return fail(`is packed by method ${method}, only stored (0) and deflated (8) can be read`);
+    if (data.length !== size) fail(`has ${data.length} bytes, expected ${size}: it is damaged`);
+    if (crc32(data) !== crc) fail("is damaged: its CRC-32 is not the one written down");
+    return data;
+  }
+
+  #readDirectory(): void {
+    const bytes = this.#bytes;
+    const fail = (reason: string): never => {
+      throw new DataError(`${this.#source} is not a readable ZIP archive: ${reason}`);
+    };
+    const zip64 = (): never => fail("it needs zip64 (4 GiB or more, or too many entries), which is not read");
+    let end = bytes.length - END_BYTES;
+    // A comment of up to 64 KiB may follow.
+    while (end >= 0 && end > bytes.length - END_BYTES - 0x10000 && bytes.readUInt32LE(end) !== END_OF_DIRECTORY) end--;
+    if (end < 0 || bytes.readUInt32LE(end) !== END_OF_DIRECTORY) {
+      fail(
+        bytes.length >= 4 && bytes.readUInt32LE(0) === LOCAL_HEADER
+          ? "it has no directory at its end: it is truncated"
+          : "it is another kind of file",
+      );
+    }
+    const count = bytes.readUInt16LE(end + 10);
+    let at = bytes.readUInt32LE(end + 16);
+    if (count === 0xffff || at === TOO_LARGE) zip64();
+    for (let i = 0; i < count; i++) {
+      if (at + 46 > end || bytes.readUInt32LE(at) !== CENTRAL_HEADER) fail("its directory is damaged");
+      const nameLength = bytes.readUInt16LE(at + 28);
+      const name = bytes.toString("utf8", at + 46, at + 46 + nameLength);
+      const packedSize = bytes.readUInt32LE(at + 20);
+      const size = bytes.readUInt32LE(at + 24);
+      const offset = bytes.readUInt32LE(at + 42);
+      if (packedSize === TOO_LARGE || size === TOO_LARGE || offset === TOO_LARGE) zip64();
+      if (bytes.readUInt16LE(at + 8) & ENCRYPTED) fail(`its entry ${name} is encrypted`);
+      const method = bytes.readUInt16LE(at + 10);
+      this.#entries.set(name, { method, crc: bytes.readUInt32LE(at + 16), packedSize, size, offset });
+      at += 46 + nameLength + bytes.readUInt16LE(at + 30) + bytes.readUInt16LE(at + 32);
+    }
+  }
+}
+
+/**
+ * The bytes of an archive with these files, deflated, as chunks.
+ *
+ * @throws {DataError} if the archive would need zip64
+ */
+export async function zipChunks(files: Readonly<Record<string, Uint8Array>>): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  const directory: Uint8Array[] = [];
+  let offset = 0;
+  for (const [name, data] of Object.entries(files)) {
+    const packed = await promisify(deflateRaw)(data);
+    if (data.length >= TOO_LARGE || offset + packed.length >= TOO_LARGE) {
+      throw new DataError(`${name} would make the archive larger than 4 GiB, which needs zip64: write fewer images`);
+    }
+    const encoded = Buffer.from(name);
+    // From "version needed" to the lengths of name and extra field: the same in both headers.
+    const common = Buffer.alloc(26);
+    common.writeUInt16LE(20, 0);
+    common.writeUInt16LE(DEFLATED, 4);
+    common.writeUInt32LE(NO_DATE, 6);
+    common.writeUInt32LE(crc32(data), 10);
+    common.writeUInt32LE(packed.length, 14);
+    common.writeUInt32LE(data.length, 18);
+    common.writeUInt16LE(encoded.length, 22);
+    const local = Buffer.concat([word(LOCAL_HEADER), common, encoded]);
+    const rest = Buffer.alloc(14);
+    rest.writeUInt32LE(offset, 10);
+    directory.push(word(CENTRAL_HEADER), Buffer.from([20, 0]), common, rest, encoded);
+    chunks.push(local, packed);
+    offset += local.length + packed.length;
+  }
+  const entries = Object.keys(files).length;
+  const end = Buffer.alloc(END_BYTES);
+  end.writeUInt32LE(END_OF_DIRECTORY, 0);
+  end.writeUInt16LE(entries, 8);
+  end.writeUInt16LE(entries, 10);
+  end.writeUInt32LE(
+    directory.reduce((sum, { length }) => sum + length, 0),
+    12,
+  );
+  end.writeUInt32LE(offset, 16);
+  return [...chunks, ...directory, end];
+}
+
+function word(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  return crc;
+});
+
+/** Of ISO 3309, as ZIP uses it; zlib's own came only with Node 22.2. */
+function crc32(data: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (let i = 0; i < data.length; i++) crc = CRC_TABLE[(crc ^ data[i]!) & 0xff]! ^ (crc >>> 8);
+  return (crc ^ 0xffffffff) >>> 0;
+}

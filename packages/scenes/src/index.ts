@@ -1,0 +1,54 @@
+/**
+ * Images to train on and to measure on: data sets by name, generators, readers of people's files, and pictures of scenes.
+ * Nothing here loads TensorFlow.js or onnxruntime. What a page can use, too, is `@air-onnx/scenes/drawn`.
+ */
+export { type BroughtImages, holdOut, type SplitOptions, withoutLabels } from "./brought-images.js";
+export { DataError } from "./data-error.js";
+export {
+  type DatasetChoices,
+  type DatasetName,
+  type DatasetOptions,
+  datasetNames,
+  datasetSizes,
+  loadDataset,
+  loadOwnImages,
+  loadSplits,
+  type Split,
+  type StreamOptions,
+  streamDataset,
+} from "./dataset.js";
+export {
+  type DataPlaces,
+  type DatasetConfig,
+  datasetConflicts,
+  datasetSettings,
+  heldOutChoices,
+  isBrought,
+  loadTrainingData,
+  sideOf,
+} from "./dataset-config.js";
+export * from "./drawn.js";
+export {
+  FileError,
+  reasonInWords,
+  removeStaleTemporaries,
+  temporaryPath,
+  writeFileAtomic,
+} from "./files/atomic-file.js";
+export { defaultCacheDir } from "./files/cache.js";
+export {
+  loadMnist,
+  loadMnistPart,
+  type Mnist,
+  type MnistFile,
+  type MnistOptions,
+  type MnistPart,
+  mnistFiles,
+  mnistMirrors,
+} from "./files/mnist.js";
+export { readNpz, writeNpz } from "./files/npz.js";
+export * from "./files/png.js";
+export { readPngFolder } from "./files/png-folder.js";
+export * from "./files/safetensors.js";
+export { readSceneFile, type SceneFileIdentity, writeSceneFile } from "./files/scene-file.js";
+export { makeFolder, writeInFolder, writePicture } from "./files/write-picture.js";

@@ -1,0 +1,110 @@
+/** The pictures that commands write: scenes with boxes and counts, drawn by the training package's rasters. */
+import type { AirConfig, Box, DecodedScene } from "@air-onnx/core";
+import { fillBatch, pixelsPerImage, type SceneSet } from "../scene-set.js";
+import { Picture } from "./picture.js";
+import { type Scene as PicturedScene, reconstructionSheet, stepColours } from "./scene-picture.js";
+
+/** Side of an image pixel in the pictures. */
+const SCALE = 3;
+const MARGIN = 12;
+const LABEL_HEIGHT = 24;
+const background = [24, 26, 31] as const;
+const label = [222, 226, 233] as const;
+
+/** Images shown in a sheet, and how many side by side. */
+export const SHEET = { images: 24, columns: 8 } as const;
+
+/** One image of a contact sheet. */
+export interface Exhibit {
+  /** `[C, S, S]` in [0, 1]. */
+  readonly image: Float32Array;
+  readonly boxes: readonly Box[];
+  readonly label: string;
+}
+
+/** Images with their boxes, a label below each. */
+export function contactSheet(
+  exhibits: readonly Exhibit[],
+  { imageSize, channels }: Pick<AirConfig, "imageSize" | "channels">,
+): Picture {
+  const side = imageSize * SCALE;
+  const columns = Math.min(SHEET.columns, exhibits.length);
+  const rows = Math.ceil(exhibits.length / columns);
+  const sheet = new Picture(
+    MARGIN + columns * (side + MARGIN),
+    MARGIN + rows * (side + LABEL_HEIGHT + MARGIN),
+    background,
+  );
+  for (const [i, exhibit] of exhibits.entries()) {
+    const x = MARGIN + (i % columns) * (side + MARGIN);
+    const y = MARGIN + Math.floor(i / columns) * (side + LABEL_HEIGHT + MARGIN);
+    drawWithBoxes(sheet, { data: exhibit.image, size: imageSize, channels }, exhibit.boxes, x, y);
+    sheet.drawText(exhibit.label, x, y + side + 6, 2, label);
+  }
+  return sheet;
+}
+
+/** An image with boxes, and beside it its reconstruction with the same boxes. */
+export function sideBySide(
+  image: Float32Array,
+  reconstruction: Float32Array,
+  boxes: readonly Box[],
+  { imageSize, channels }: Pick<AirConfig, "imageSize" | "channels">,
+): Picture {
+  const side = imageSize * SCALE;
+  const picture = new Picture(2 * side + MARGIN, side, background);
+  drawWithBoxes(picture, { data: image, size: imageSize, channels }, boxes, 0, 0);
+  drawWithBoxes(picture, { data: reconstruction, size: imageSize, channels }, boxes, side + MARGIN, 0);
+  return picture;
+}
+
+/** The first images of `scenes` as a model explains them, wrong counts marked. */
+export function explanationSheet(
+  scenes: SceneSet,
+  explanations: readonly Pick<PicturedScene, "boxes" | "count" | "reconstruction">[],
+): Picture {
+  const images = firstImages(scenes, explanations.length);
+  const shown = explanations.map((explanation, i) => ({
+    ...explanation,
+    image: images[i]!,
+    trueCount: scenes.counts[i]!,
+  }));
+  return reconstructionSheet(shown, {
+    imageSize: scenes.imageSize,
+    channels: scenes.channels,
+    scale: 2,
+    columns: SHEET.columns,
+  });
+}
+
+/** What a sheet shows of an inferred or imagined scene. */
+export function explanationOf(scene: DecodedScene): Pick<PicturedScene, "boxes" | "count" | "reconstruction"> {
+  return {
+    boxes: scene.objects.map(({ box }) => box),
+    count: scene.count,
+    reconstruction: scene.reconstruction,
+  };
+}
+
+/** The first images of a set, each `[C, S, S]` in [0, 1]. */
+export function firstImages(scenes: SceneSet, wanted: number): Float32Array[] {
+  return Array.from({ length: Math.min(wanted, scenes.size) }, (_, i) => {
+    const image = new Float32Array(pixelsPerImage(scenes));
+    fillBatch(scenes, [i], image);
+    return image;
+  });
+}
+
+function drawWithBoxes(
+  picture: Picture,
+  image: { readonly data: Float32Array; readonly size: number; readonly channels: number },
+  boxes: readonly Box[],
+  x: number,
+  y: number,
+): void {
+  picture.drawImage(image, x, y, SCALE);
+  boxes.forEach((box, i) => {
+    const colour = stepColours[i % stepColours.length]!;
+    picture.outlineBox(box, { x, y, size: image.size, scale: SCALE }, 2, colour);
+  });
+}

@@ -1,0 +1,265 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type DatasetName, loadDataset, loadSplits, streamDataset } from "../src/dataset.js";
+import { defaultCacheDir } from "../src/files/cache.js";
+import { readSceneFile, writeSceneFile } from "../src/files/scene-file.js";
+import { type Dataset, emptyScenes, fillBatch } from "../src/scene-set.js";
+
+let folder: string;
+let notices: string[];
+const onNotice = (line: string) => notices.push(line);
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "air-dataset-"));
+  notices = [];
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Everything about a data set, in a form that compares quickly. */
+const digest = ({ name, train, test }: Dataset) =>
+  [train, test].reduce(
+    (text, { images, counts, boxes, ...form }) =>
+      `${text} ${JSON.stringify(form)} ${createHash("sha256").update(images).update(counts).update(boxes).digest("hex")}`,
+    name,
+  );
+
+const small = { trainSize: 30, testSize: 10 };
+const load = (options = {}) => loadDataset("multi-strokes", { cacheDir: folder, ...small, onNotice, ...options });
+const trainFile = () => join(folder, "datasets", "multi-strokes-seed0-30.safetensors");
+
+describe("loadDataset", () => {
+  it("builds once, then reads the same from the cache", async () => {
+    const onProgress = vi.fn();
+    const built = await load({ onProgress });
+    expect(built).toMatchObject({ name: "multi-strokes", train: { size: 30, imageSize: 50 }, test: { size: 10 } });
+    expect(onProgress).toHaveBeenCalled();
+    onProgress.mockClear();
+    expect(digest(await load({ onProgress }))).toBe(digest(built));
+    expect(onProgress).not.toHaveBeenCalled();
+    expect(notices).toEqual([]);
+  });
+
+  it("never tests on an image it trains on, whatever the seeds", async () => {
+    const seen = new Map<string, string>();
+    for (const seed of [0, 1, 2]) {
+      const { train, test } = await load({ seed });
+      for (const [split, set] of Object.entries({ train, test })) {
+        for (let i = 0; i < set.size; i++) {
+          if (set.counts[i] === 0) continue;
+          const image = Buffer.from(set.images.subarray(i * 2500, (i + 1) * 2500)).toString("base64");
+          expect(seen.get(image) ?? split).toBe(split);
+          seen.set(image, split);
+        }
+      }
+    }
+  });
+
+  it.each<[string, (path: string) => Promise<void>, RegExp]>([
+    ["is truncated", (path) => truncate(path, 5000), /is not a valid safetensors file/],
+    ["is empty", (path) => writeFile(path, ""), /has 0 bytes/],
+    [
+      "has a wrong bit",
+      async (path) => {
+        const bytes = await readFile(path);
+        bytes[bytes.length - 1]! ^= 1;
+        await writeFile(path, bytes);
+      },
+      /is damaged: its content has the SHA-256 [0-9a-f]{64}, expected [0-9a-f]{64}/,
+    ],
+    [
+      "is of another generator",
+      (path) => writeSceneFile(path, emptyScenes(30, 50, 1, 2), { content: "multi-strokes-seed0-30", version: 0 }),
+      /holds "multi-strokes-seed0-30" version 0, not "multi-strokes-seed0-30" version 1/,
+    ],
+  ])("builds a cached set that %s again, and says why", async (_, damage, reason) => {
+    const built = await load();
+    await damage(trainFile());
+    expect(digest(await load())).toBe(digest(built));
+    expect(notices).toHaveLength(1);
+    expect(notices[0]).toMatch(reason);
+    expect(notices[0]).toMatch(/; building it again$/);
+    expect(digest(await load())).toBe(digest(built));
+    expect(notices).toHaveLength(1);
+  });
+
+  it("may be called by many at once", async () => {
+    const all = await Promise.all([load(), load(), load()]);
+    expect(new Set([...all, await load()].map(digest)).size).toBe(1);
+    expect(notices).toEqual([]);
+    expect(await readdir(join(folder, "datasets"))).toHaveLength(2);
+  });
+
+  it("goes on without a cache that it cannot write to, and says so once", async () => {
+    const file = join(folder, "file");
+    await writeFile(file, "");
+    const { train } = await load({ cacheDir: join(file, "cache") });
+    expect(train.size).toBe(30);
+    expect(notices).toHaveLength(1);
+    expect(notices[0]).toMatch(/^Cannot write to the cache folder .*cache: .*; going on without keeping the data$/);
+  });
+
+  it("stops when aborted", async () => {
+    const abort = new AbortController();
+    const onProgress = () => abort.abort(new Error("enough"));
+    await expect(load({ trainSize: 5000, signal: abort.signal, onProgress })).rejects.toThrow("enough");
+    expect(await readdir(join(folder, "datasets"))).toEqual([]);
+  });
+
+  it.each<[string, object, string]>([
+    ["no images", { trainSize: 0 }, "trainSize must be a positive integer, got 0"],
+    ["half an image", { testSize: 2.5 }, "testSize must be a positive integer, got 2.5"],
+  ])("refuses %s", async (_, options, message) => {
+    await expect(load(options)).rejects.toThrow(message);
+  });
+
+  it("refuses a name it does not have", async () => {
+    await expect(loadDataset("cifar" as DatasetName, { cacheDir: folder })).rejects.toThrow(
+      'There is no dataset "cifar", only multi-strokes, multi-mnist, multi-mnist-64, multi-dsprites-64, npz, png-folder',
+    );
+  });
+});
+
+describe("other forms", () => {
+  it("are kept apart in the cache", async () => {
+    await load();
+    expect(await load({ imageSize: 50, maxCount: 2 })).toMatchObject({ train: { imageSize: 50, maxObjects: 2 } });
+    expect(await load({ imageSize: 64, maxCount: 3 })).toMatchObject({ test: { imageSize: 64, maxObjects: 3 } });
+    expect((await readdir(join(folder, "datasets"))).sort()).toEqual([
+      "multi-strokes-imageSize64-maxCount3-seed0-30.safetensors",
+      "multi-strokes-imageSize64-maxCount3-seed1-10.safetensors",
+      "multi-strokes-seed0-30.safetensors",
+      "multi-strokes-seed1-10.safetensors",
+    ]);
+  });
+
+  it("of sprites are drawn anew each time, as fast as they would be read", async () => {
+    const form = { imageSize: 40, patchSize: 12, maxCount: 3 };
+    const sprites = () => loadDataset("multi-dsprites-64", { cacheDir: folder, trainSize: 3, testSize: 2, ...form });
+    const one = await sprites();
+    expect(one).toMatchObject({ train: { size: 3, imageSize: 40, channels: 3, maxObjects: 3 }, test: { size: 2 } });
+    expect(digest(await sprites())).toBe(digest(one));
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("are refused where there is only one", async () => {
+    await expect(load({ patchSize: 9 })).rejects.toThrow(
+      "multi-strokes takes no patchSize, only trainSize, testSize, seed, imageSize, maxCount",
+    );
+    await expect(loadDataset("multi-mnist", { cacheDir: folder, maxCount: 3 })).rejects.toThrow("takes no maxCount");
+  });
+});
+
+describe("loadSplits", () => {
+  it("loads only what is asked for", async () => {
+    const splits = await loadSplits("multi-strokes", ["test"], { cacheDir: folder, ...small });
+    expect(Object.keys(splits)).toEqual(["test"]);
+    expect(splits.test.size).toBe(10);
+    expect(await readdir(join(folder, "datasets"))).toEqual(["multi-strokes-seed1-10.safetensors"]);
+  });
+
+  it("has no fresh images where the test images share nothing with the training ones", async () => {
+    await expect(loadSplits("multi-strokes", ["fresh"], { cacheDir: folder })).rejects.toThrow(
+      "multi-strokes has no fresh images: its test images are fresh already",
+    );
+  });
+});
+
+describe("streamDataset", () => {
+  it("has the fixed set's held-out images, and its training images as a beginning", async () => {
+    const fixed = await load();
+    const { name, train, test } = await streamDataset("multi-strokes", { cacheDir: folder, testSize: 10 });
+    expect(name).toBe("multi-strokes");
+    expect(test).toEqual(fixed.test);
+    expect(train.size).toBe(Infinity);
+    const [one, other] = [new Float32Array(30 * 2500), new Float32Array(30 * 2500)];
+    const all = Array.from({ length: 30 }, (_, i) => i);
+    fillBatch(fixed.train, all, one);
+    fillBatch(train, all, other);
+    expect(Buffer.from(other.buffer).equals(Buffer.from(one.buffer))).toBe(true);
+  });
+
+  it("has other images for another stream, and the same held-out ones", async () => {
+    const stream = (streamSeed: number) =>
+      streamDataset("multi-strokes", { cacheDir: folder, testSize: 10, streamSeed });
+    const [one, other] = [await stream(0), await stream(1)];
+    expect(other.test).toEqual(one.test);
+    const batches = [one, other].map(({ train }) => {
+      const batch = new Float32Array(10 * 2500);
+      fillBatch(train, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], batch);
+      return batch;
+    });
+    expect(Buffer.from(batches[0]!.buffer).equals(Buffer.from(batches[1]!.buffer))).toBe(false);
+  });
+
+  it("is not for files", async () => {
+    await expect(streamDataset("npz", { path: "x.npz" })).rejects.toThrow(
+      "npz cannot be streamed: its images are files",
+    );
+  });
+});
+
+describe("multi-mnist", () => {
+  it("has a fixed size and no seed", async () => {
+    await expect(loadDataset("multi-mnist", { cacheDir: folder, seed: 1 })).rejects.toThrow(
+      "multi-mnist takes no seed, only trainSize, testSize",
+    );
+    await expect(loadDataset("multi-mnist", { cacheDir: folder, trainSize: 60_000 })).rejects.toThrow(
+      "multi-mnist has 50000 training and 10000 test images, not 60000 and 10000",
+    );
+  });
+
+  it("looks for the MNIST files where the environment says", async () => {
+    const nowhere = join(folder, "nowhere");
+    vi.stubEnv("AIR_ONNX_MNIST_DIR", nowhere);
+    await expect(loadDataset("multi-mnist", { cacheDir: folder })).rejects.toThrow(`folder ${nowhere} does not exist`);
+    await expect(loadDataset("multi-mnist", { cacheDir: folder, mnistDir: folder })).rejects.toThrow(
+      `The MNIST folder ${folder} has none of train-images-idx3-ubyte,`,
+    );
+  });
+});
+
+describe("defaultCacheDir", () => {
+  it("is the environment's, else the desktop's, else in the home folder", () => {
+    vi.stubEnv("AIR_ONNX_CACHE", "/somewhere");
+    vi.stubEnv("XDG_CACHE_HOME", "/xdg");
+    expect(defaultCacheDir()).toBe("/somewhere");
+    vi.stubEnv("AIR_ONNX_CACHE", "");
+    expect(defaultCacheDir()).toBe(join("/xdg", "air-onnx"));
+    vi.stubEnv("XDG_CACHE_HOME", "");
+    expect(defaultCacheDir()).toBe(join(homedir(), ".cache", "air-onnx"));
+  });
+});
+
+describe("a scene file", () => {
+  const identity = { content: "test", version: 1 };
+
+  it("keeps every field and is refused under another name", async () => {
+    const scenes = emptyScenes(3, 4, 3, 2);
+    scenes.images.fill(7);
+    scenes.counts.set([0, 1, 2]);
+    scenes.boxes.set([0, 1, 2, 3], 8);
+    const path = join(folder, "scenes.safetensors");
+    await writeSceneFile(path, scenes, identity);
+    expect(await readSceneFile(path, identity)).toEqual(scenes);
+    await expect(readSceneFile(path, { content: "other", version: 1 })).rejects.toThrow(
+      `${path} holds "test" version 1, not "other" version 1`,
+    );
+  });
+
+  it("that cannot be read or written is named with the reason", async () => {
+    const missing = join(folder, "missing", "x");
+    await expect(readSceneFile(missing, identity)).rejects.toThrow(`Cannot read ${missing}: the file or its folder`);
+    await expect(writeSceneFile(missing, emptyScenes(1, 1, 1, 1), identity)).rejects.toThrow(
+      `Cannot write ${missing}: `,
+    );
+    await mkdir(join(folder, "folder"));
+    await expect(readSceneFile(join(folder, "folder"), identity)).rejects.toThrow(
+      "it is a folder, not a file (EISDIR)",
+    );
+  });
+});

@@ -1,0 +1,74 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { generateScenes } from "../../src/drawn/generate.js";
+import { multiMnist64 } from "../../src/drawn/multi-mnist-64.js";
+import { loadMnistPart } from "../../src/files/mnist.js";
+import { trueBoxes } from "../../src/scene-set.js";
+
+const mnistDir = process.env.AIR_ONNX_MNIST_DIR || undefined;
+
+/** 5 "digits": a bar of 6 columns on black, further right in each. */
+const bars = Uint8Array.from({ length: 5 * 784 }, (_, i) => {
+  const column = (i % 28) - 2 - 4 * Math.floor(i / 784);
+  return column >= 0 && column < 6 ? 255 : 0;
+});
+
+describe("multiMnist64", () => {
+  it("is the same set on every machine", async () => {
+    // Raise MULTI_MNIST_64_VERSION whenever this changes: cached sets are otherwise taken for the new ones.
+    const { images, counts, boxes } = await generateScenes(multiMnist64(bars, 0), 300);
+    expect(createHash("sha256").update(images).update(counts).update(boxes).digest("hex")).toBe(
+      "e9dc168e86b8b5856c37c36c7b614beb4347fde163b84653c0e0c50280514549",
+    );
+  });
+
+  it("has as many images of every count, all black and white, with digits of 18x18 inside", async () => {
+    const scenes = await generateScenes(multiMnist64(bars, 1), 900);
+    expect(scenes).toMatchObject({ imageSize: 64, channels: 1, maxObjects: 2, size: 900 });
+    for (const count of [0, 1, 2]) {
+      expect(Math.abs(scenes.counts.filter((found) => found === count).length / 900 - 1 / 3)).toBeLessThan(0.06);
+    }
+    expect(new Set(scenes.images)).toEqual(new Set([0, 255]));
+    for (let index = 0; index < scenes.size; index++) {
+      for (const { xmin, ymin, xmax, ymax } of trueBoxes(scenes, index)) {
+        expect([xmax - xmin, ymax - ymin]).toEqual([18, 18]);
+        expect(Math.min(xmin, ymin) >= 0 && Math.max(xmax, ymax) <= 64).toBe(true);
+      }
+    }
+  });
+
+  it("takes another canvas, digits and number of them", async () => {
+    const form = { imageSize: 40, patchSize: 10, maxCount: 4 };
+    const scenes = await generateScenes(multiMnist64(bars, 1, form), 200);
+    expect(scenes).toMatchObject({ imageSize: 40, maxObjects: 4 });
+    expect(new Set(scenes.counts)).toEqual(new Set([0, 1, 2, 3, 4]));
+    const index = scenes.counts.indexOf(4);
+    for (const { xmin, xmax } of trueBoxes(scenes, index)) expect(xmax - xmin).toBe(10);
+  });
+
+  it.each<[string, object, RegExp]>([
+    ["digits larger than the image", { patchSize: 65 }, /Patches must be 1 to 64 pixels wide.*got 65/],
+    ["half a pixel", { patchSize: 9.5 }, /got 9\.5/],
+    ["no objects", { maxCount: 0 }, /maxCount must be an integer from 1 to 255, got 0/],
+    ["more than a byte counts", { maxCount: 256 }, /got 256/],
+  ])("refuses %s", (_, form, message) => {
+    expect(() => multiMnist64(bars, 0, form)).toThrow(message);
+  });
+});
+
+if (mnistDir === undefined) {
+  console.warn(
+    "SKIPPED: multi-MNIST 64 of the MNIST digits is not checked, because AIR_ONNX_MNIST_DIR does not name them",
+  );
+}
+
+it.skipIf(mnistDir === undefined)(
+  "multi-MNIST 64 of the MNIST test digits is the one that is known [skipped unless AIR_ONNX_MNIST_DIR names the MNIST files]",
+  async () => {
+    const digits = await loadMnistPart("testImages", { mnistDir, cacheDir: "unused" });
+    const { images } = await generateScenes(multiMnist64(digits, 1), 1000);
+    expect(createHash("sha256").update(images).digest("hex")).toBe(
+      "717e1127b100b1c00b85df9513cf68e5771fea0b8848292d9da85b09d2c47eb0",
+    );
+  },
+);

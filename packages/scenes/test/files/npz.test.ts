@@ -1,0 +1,242 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { encodeNpy } from "../../src/files/npy.js";
+import { readNpz, writeNpz } from "../../src/files/npz.js";
+import { ZipArchive, zipChunks } from "../../src/files/zip.js";
+import { emptyScenes } from "../../src/scene-set.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "air-npz-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Written by NumPy 2.4.6, with `x = np.arange(18, dtype=np.uint8).reshape(2, 3, 3) * 14`. */
+const byNumpy = {
+  /** np.savez_compressed(file, x=x, n_obj=np.array([1, 2])) */
+  bytes:
+    "UEsDBC0AAAAIAAAAIQCDm2Ie//////////8FABQAeC5ucHkBABAAkgAAAAAAAABbAAAAAAAAAJvsF+obEMnIUMZQrZ6SWpxcpG6loF5Taqiuo6Cell9UUpSYF59flJIKEndLzClOBYoXZyQWpAL5GkY6CsZApKmjUKtAHuBi4JPRsnALSSqo65m1YtuRSw/eAQBQSwMELQAAAAgAAAAhAAz8HOn//////////wkAFABuX29iai5ucHkBABAAkAAAAAAAAABKAAAAAAAAAJvsF+obEMnIUMZQrZ6SWpxcpG6loG6TaaGuo6Cell9UUpSYF59flJIKEndLzClOBYoXZyQWpAL5GkY6mjoKtQoUAC5GBghggtIAUEsBAi0DLQAAAAgAAAAhAIObYh5bAAAAkgAAAAUAAAAAAAAAAAAAAIABAAAAAHgubnB5UEsBAi0DLQAAAAgAAAAhAAz8HOlKAAAAkAAAAAkAAAAAAAAAAAAAAIABkgAAAG5fb2JqLm5weVBLBQYAAAAAAgACAGoAAAAXAQAAAAA=",
+  /** np.savez(file, x=x.astype("f4") / 255) */
+  floats:
+    "UEsDBC0AAAAAAAAAIQAeYqVM//////////8FABQAeC5ucHkBABAAyAAAAAAAAADIAAAAAAAAAJNOVU1QWQEAdgB7J2Rlc2NyJzogJzxmNCcsICdmb3J0cmFuX29yZGVyJzogRmFsc2UsICdzaGFwZSc6ICgyLCAzLCAzKSwgfSAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAKAAAAAOHgYD3h4OA9qagoPuHgYD6NjIw+qaioPsXExD7h4OA+/fz8Po2MDD+bmho/qagoP7e2Nj/FxEQ/09JSP+HgYD/v7m4/UEsBAi0DLQAAAAAAAAAhAB5ipUzIAAAAyAAAAAUAAAAAAAAAAAAAAIABAAAAAHgubnB5UEsFBgAAAAABAAEAMwAAAP8AAAAAAA==",
+  /** np.savez_compressed(file, x=x, n_obj=np.array([1, None], dtype=object)) */
+  objects:
+    "UEsDBC0AAAAIAAAAIQCDm2Ie//////////8FABQAeC5ucHkBABAAkgAAAAAAAABbAAAAAAAAAJvsF+obEMnIUMZQrZ6SWpxcpG6loF5Taqiuo6Cell9UUpSYF59flJIKEndLzClOBYoXZyQWpAL5GkY6CsZApKmjUKtAHuBi4JPRsnALSSqo65m1YtuRSw/eAQBQSwMELQAAAAgAAAAhAPICorj//////////wkAFABuX29iai5ucHkBABAAGAEAAAAAAADEAAAAAAAAAJvsF+obEMnIUMZQrZ6SWpxcpG6loF7jr66joJ6WX1RSlJgXn1+UkgoSdkvMKU4FihdnJBakAvkaRjqaOgq1CpQArgaWqb0MENAjlleaW1CpF5+cX5Sql1uaU5KZWFSUWDmlhye+KDU5P6+4pKg0uWTK5Ck9rGCVU3rY81IgSiZP8WZoneLMmDSlfUrQFA1vRm+m1ikZzD2sKSWVBakgLUz+FlM6OyCyzD2MNVP8/Py8/gMBmPC2L5mS1BkL0umXCmTqAQBQSwECLQMtAAAACAAAACEAg5tiHlsAAACSAAAABQAAAAAAAAAAAAAAgAEAAAAAeC5ucHlQSwECLQMtAAAACAAAACEA8gKiuMQAAAAYAQAACQAAAAAAAAAAAAAAgAGSAAAAbl9vYmoubnB5UEsFBgAAAAACAAIAagAAAJEBAAAAAA==",
+} as const;
+const ramp = Uint8Array.from({ length: 18 }, (_, i) => 14 * i);
+
+async function file(content: string | Uint8Array | readonly Uint8Array[]): Promise<string> {
+  const path = join(folder, "images.npz");
+  const bytes = typeof content === "string" ? Buffer.from(content, "base64") : content;
+  await writeFile(path, bytes instanceof Uint8Array ? bytes : Buffer.concat(bytes));
+  return path;
+}
+
+/** An NPZ file of arrays given by dtype, shape and raw bytes. */
+async function arrays(
+  given: Record<string, readonly [descr: string, shape: readonly number[], data: ArrayBufferView]>,
+): Promise<string> {
+  const entries = Object.entries(given).map(([key, [descr, shape, data]]) => [`${key}.npy`, npy(descr, shape, data)]);
+  return file(await zipChunks(Object.fromEntries(entries)));
+}
+
+function npy(descr: string, shape: readonly number[], data: ArrayBufferView, { order = "False", version = 1 } = {}) {
+  const header = `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': (${shape.join(", ")}${shape.length === 1 ? "," : ""}), }\n`;
+  const length = Buffer.alloc(version === 1 ? 2 : 4);
+  length[0] = header.length;
+  const raw = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return Buffer.concat([
+    Buffer.from([0x93]),
+    Buffer.from("NUMPY"),
+    Buffer.from([version, 0]),
+    length,
+    Buffer.from(header),
+    raw,
+  ]);
+}
+
+describe("a file that NumPy wrote", () => {
+  it("gives its images and counts", async () => {
+    const { labelled, unlabelled } = await readNpz(await file(byNumpy.bytes));
+    expect(labelled).toMatchObject({ size: 2, imageSize: 3, channels: 1, maxObjects: 2 });
+    expect(labelled.images).toEqual(ramp);
+    expect([...labelled.counts]).toEqual([1, 2]);
+    expect(labelled.boxes.every(Number.isNaN)).toBe(true);
+    expect(unlabelled.size).toBe(0);
+  });
+
+  it("without counts gives unlabelled images, of floats in 0..1 too", async () => {
+    const { labelled, unlabelled } = await readNpz(await file(byNumpy.floats));
+    expect(labelled.size).toBe(0);
+    expect(unlabelled).toEqual({ size: 2, imageSize: 3, channels: 1, images: ramp });
+  });
+
+  it("with Python objects is refused, and what to save instead is said", async () => {
+    await expect(readNpz(await file(byNumpy.objects))).rejects.toThrow(
+      /images\.npz: the array n_obj cannot be read: its elements are Python objects: save an array of numbers/,
+    );
+  });
+});
+
+describe("writeNpz", () => {
+  it.each([1, 3])("writes what readNpz reads, boxes too, with %d channel(s)", async (channels) => {
+    const scenes = emptyScenes(3, 4, channels, 2);
+    scenes.images.forEach((_, i) => {
+      scenes.images[i] = (i * 7) % 256;
+    });
+    scenes.counts.set([0, 1, 2]);
+    scenes.boxes.set([0, 1, 2, 3.5], 8);
+    const path = join(folder, "out.npz");
+    await writeNpz(path, scenes);
+    expect((await readNpz(path)).labelled).toEqual(scenes);
+  });
+
+  it("writes the same bytes for the same scenes", async () => {
+    const [one, other] = [join(folder, "a.npz"), join(folder, "b.npz")];
+    await writeNpz(one, emptyScenes(3, 4, 1, 2));
+    await writeNpz(other, emptyScenes(3, 4, 1, 2));
+    expect(await readFile(one)).toEqual(await readFile(other));
+  });
+});
+
+describe("the images", () => {
+  const rgb = Uint8Array.from({ length: 2 * 3 * 4 }, (_, i) => 10 * i);
+  const channelsLast = Uint8Array.from({ length: 24 }, (_, i) => {
+    const [image, pixel, channel] = [Math.floor(i / 12), Math.floor((i % 12) / 3), i % 3];
+    return rgb[image * 12 + channel * 4 + pixel]!;
+  });
+
+  it.each<[string, readonly number[], Uint8Array]>([
+    ["first", [2, 3, 2, 2], rgb],
+    ["last", [2, 2, 2, 3], channelsLast],
+  ])("may have their channels %s", async (_, shape, data) => {
+    const { unlabelled } = await readNpz(await arrays({ x: ["|u1", shape, data] }));
+    expect(unlabelled).toEqual({ size: 2, imageSize: 2, channels: 3, images: rgb });
+  });
+
+  it.each<[string, ArrayBufferView, number[]]>([
+    ["|b1", Uint8Array.of(0, 1, 1, 0), [0, 255, 255, 0]],
+    ["|u1", Uint8Array.of(0, 1, 1, 0), [0, 255, 255, 0]],
+    ["<i4", Int32Array.of(0, 2, 128, 255), [0, 2, 128, 255]],
+    ["<i8", BigInt64Array.of(0n, 2n, 128n, 255n), [0, 2, 128, 255]],
+    ["<u2", Uint16Array.of(0, 2, 128, 255), [0, 2, 128, 255]],
+    ["<f8", Float64Array.of(0, 0.5, 1, 0.25), [0, 128, 255, 64]],
+    ["<f4", Float32Array.of(0, 1.5, 100, 255), [0, 2, 100, 255]],
+  ])("may be of dtype %s, in 0..1 or 0..255 by their largest value", async (descr, data, expected) => {
+    const { unlabelled } = await readNpz(await arrays({ x: [descr, [1, 2, 2], data] }));
+    expect([...unlabelled.images]).toEqual(expected);
+  });
+
+  it.each<[string, string, readonly number[], ArrayBufferView, RegExp]>([
+    ["are not square", "|u1", [1, 2, 3], new Uint8Array(6), /array x has shape \(1, 2, 3\), expected square images as/],
+    ["have two channels", "|u1", [1, 2, 3, 3], new Uint8Array(18), /1 or 3 channels/],
+    ["are none", "|u1", [0, 3, 3], new Uint8Array(0), /has shape \(0, 3, 3\)/],
+    ["are negative", "<f4", [1, 1, 1], Float32Array.of(-0.5), /has the value -0\.5: intensities must be in 0\.\.1 or/],
+    ["are too bright", "<i4", [1, 1, 1], Int32Array.of(256), /has the value 256/],
+    ["are not numbers", "<f4", [1, 1, 1], Float32Array.of(Number.NaN), /has the value NaN/],
+    ["are big-endian", ">f4", [1, 1, 1], new Uint8Array(4), /of dtype >f4, not one of .*: convert it with astype/],
+    ["are complex", "<c8", [1, 1, 1], new Uint8Array(8), /of dtype <c8/],
+    ["are too few", "|u1", [2, 3, 3], new Uint8Array(17), /needs 18 bytes, 17 are there: it is damaged or truncated/],
+    ["are huge integers", "<i8", [1, 1, 1], BigInt64Array.of(2n ** 60n), /1152921504606846976, which is too large/],
+  ])("that %s are refused", async (_, descr, shape, data, message) => {
+    await expect(readNpz(await arrays({ x: [descr, shape, data] }))).rejects.toThrow(message);
+  });
+
+  it("in Fortran order are refused", async () => {
+    const x = npy("|u1", [1, 2, 2], new Uint8Array(4), { order: "True" });
+    await expect(readNpz(await file(await zipChunks({ "x.npy": x })))).rejects.toThrow("save np.ascontiguousarray(x)");
+  });
+
+  it.each([2, 3])("may stand in an NPY file of version %d", async (version) => {
+    const x = npy("|u1", [1, 2, 2], Uint8Array.of(1, 2, 3, 4), { version });
+    const { unlabelled } = await readNpz(await file(await zipChunks({ "x.npy": x })));
+    expect([...unlabelled.images]).toEqual([1, 2, 3, 4]);
+  });
+
+  it("that are missing: the arrays that there are, are named", async () => {
+    const path = await arrays({ images: ["|u1", [1], new Uint8Array(1)], y: ["|u1", [1], new Uint8Array(1)] });
+    await expect(readNpz(path)).rejects.toThrow("has no array x (the images); it has images, y. Save it by np.savez(");
+  });
+});
+
+describe("the counts", () => {
+  const x = ["|u1", [2, 1, 1], Uint8Array.of(1, 2)] as const;
+
+  it.each<[string, string, readonly number[], ArrayBufferView, RegExp]>([
+    ["are too few", "|u1", [1], new Uint8Array(1), /array n_obj has shape \(1\), expected \(2,\)/],
+    ["are a table", "|u1", [2, 1], new Uint8Array(2), /has shape \(2, 1\)/],
+    [
+      "are halves",
+      "<f4",
+      [2],
+      Float32Array.of(1, 0.5),
+      /the count 0\.5 for image 1, expected an integer from 0 to 255/,
+    ],
+    ["are negative", "<i4", [2], Int32Array.of(-1, 0), /the count -1 for image 0/],
+  ])("that %s are refused", async (_, descr, shape, data, message) => {
+    await expect(readNpz(await arrays({ x, n_obj: [descr, shape, data] }))).rejects.toThrow(message);
+  });
+
+  it("need as many boxes as they count", async () => {
+    const n_obj = ["|u1", [2], Uint8Array.of(0, 2)] as const;
+    const boxes = ["<f4", [2, 1, 4], new Float32Array(8)] as const;
+    await expect(readNpz(await arrays({ x, n_obj, boxes }))).rejects.toThrow(/boxes has shape \(2, 1, 4\).*at least 2/);
+  });
+});
+
+describe("an archive", () => {
+  const good = () => zipChunks({ "x.npy": encodeNpy([1, 2, 2], Uint8Array.of(1, 2, 3, 4)) }).then(Buffer.concat);
+  /** Where the directory begins. */
+  const directory = (bytes: Buffer) => bytes.readUInt32LE(bytes.length - 6);
+
+  it.each<[string, (bytes: Buffer) => Buffer, RegExp]>([
+    [
+      "of another kind",
+      () => Buffer.from("a text that is no archive at all"),
+      /is not a readable ZIP.*another kind of file/,
+    ],
+    ["that is empty", () => Buffer.alloc(0), /another kind of file/],
+    ["that is cut short", (bytes) => bytes.subarray(0, -8), /it is truncated/],
+    ["with a wrong bit", (bytes) => flip(bytes, 45), /entry x\.npy (is damaged|cannot be unpacked)/],
+    ["with another CRC", (bytes) => flip(bytes, directory(bytes) + 16), /x\.npy is damaged: its CRC-32/],
+    ["with an encrypted entry", (bytes) => flip(bytes, directory(bytes) + 8), /its entry x\.npy is encrypted/],
+    ["packed in another way", (bytes) => flip(bytes, directory(bytes) + 10), /packed by method 9, only stored \(0\)/],
+    ["that needs zip64", (bytes) => set32(bytes, directory(bytes) + 24, 0xffffffff), /it needs zip64/],
+    ["whose directory lies", (bytes) => set32(bytes, bytes.length - 6, 3), /its directory is damaged/],
+    ["whose entry lies elsewhere", (bytes) => set32(bytes, directory(bytes) + 42, 5), /x\.npy is not where/],
+  ])("%s is refused", async (_, damage, message) => {
+    await expect(readNpz(await file(damage(await good())))).rejects.toThrow(message);
+  });
+
+  it("may end with a comment", async () => {
+    const bytes = Buffer.concat([await good(), Buffer.from("hello")]);
+    bytes.writeUInt16LE(5, bytes.length - 7);
+    expect((await readNpz(await file(bytes))).unlabelled.size).toBe(1);
+  });
+
+  it("that does not exist is named", async () => {
+    await expect(readNpz(join(folder, "none.npz"))).rejects.toThrow(/Cannot read .*none\.npz: the file or its folder/);
+  });
+
+  it("keeps files of any content and size, also none", async () => {
+    const files = { "empty.bin": new Uint8Array(0), "zeros.bin": new Uint8Array(100_000), "a/b.bin": ramp };
+    const archive = new ZipArchive(Buffer.concat(await zipChunks(files)), "archive");
+    expect(archive.names).toEqual(Object.keys(files));
+    for (const [name, data] of Object.entries(files)) {
+      expect(Buffer.compare(await archive.unpack(name), data)).toBe(0);
+    }
+    await expect(archive.unpack("c")).rejects.toThrow("archive has no entry c, only empty.bin, zeros.bin, a/b.bin");
+  });
+});
+
+function flip(bytes: Buffer, at: number): Buffer {
+  bytes[at]! ^= 1;
+  return bytes;
+}
+
+function set32(bytes: Buffer, at: number, value: number): Buffer {
+  bytes.writeUInt32LE(value, at);
+  return bytes;
+}

@@ -1,0 +1,113 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { loadDataset, loadOwnImages } from "../../src/dataset.js";
+import { encodePng } from "../../src/files/png.js";
+import { readPngFolder } from "../../src/files/png-folder.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "air-pngs-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const write = (name: string, data: readonly number[], { width = 2, height = 2, channels = 1 as 1 | 3 | 4 } = {}) =>
+  writeFile(join(folder, name), encodePng({ width, height, channels, data: Uint8Array.from(data) }));
+const grey = (name: string, level: number) => write(name, [level, level, level, level]);
+const counts = (...lines: string[]) => writeFile(join(folder, "counts.csv"), lines.join("\n"));
+
+describe("readPngFolder", () => {
+  it("reads the images by their names, with the counts that there are", async () => {
+    await grey("b.png", 20);
+    await grey("a.png", 10);
+    await grey("c.PNG", 30);
+    await writeFile(join(folder, "notes.txt"), "not an image");
+    await counts("file,count", "c.PNG,2", "a.png, 0", "");
+    const { labelled, unlabelled } = await readPngFolder(folder);
+    expect(labelled).toMatchObject({ size: 2, imageSize: 2, channels: 1, maxObjects: 2 });
+    expect([...labelled.images]).toEqual([10, 10, 10, 10, 30, 30, 30, 30]);
+    expect([...labelled.counts]).toEqual([0, 2]);
+    expect(unlabelled).toEqual({ size: 1, imageSize: 2, channels: 1, images: new Uint8Array(4).fill(20) });
+  });
+
+  it("separates the channels of colour", async () => {
+    await write("a.png", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], { channels: 3 });
+    const { unlabelled } = await readPngFolder(folder);
+    expect(unlabelled.channels).toBe(3);
+    expect([...unlabelled.images]).toEqual([1, 4, 7, 10, 2, 5, 8, 11, 3, 6, 9, 12]);
+  });
+
+  it.each<[string, () => Promise<unknown>, RegExp]>([
+    ["two sizes", () => write("b.png", [1], { width: 1, height: 1 }), /a\.png is 2x2 grey and b\.png is 1x1 grey/],
+    [
+      "grey and colour",
+      () => write("b.png", [1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3], { channels: 3 }),
+      /a\.png is 2x2 grey and b\.png is 2x2 in colour/,
+    ],
+    [
+      "transparent pixels",
+      () => write("b.png", new Array(16).fill(9), { channels: 4 }),
+      /b\.png has transparent pixels/,
+    ],
+    ["a damaged image", () => writeFile(join(folder, "b.png"), "x"), /b\.png is not a readable PNG image/],
+    ["a count of no image", () => counts("a.png,1", "z.png,1"), /counts\.csv, line 2: there is no image z\.png/],
+    ["two counts of an image", () => counts("a.png,1", "a.png,1"), /line 2: a\.png has a count already/],
+    ["a count that is none", () => counts("a.png,one"), /line 1: "a\.png,one" is not of the form file,count/],
+    ["a count beyond a byte", () => counts("a.png,256"), /256 objects are too many/],
+  ])("refuses %s", async (_, spoil, message) => {
+    await grey("a.png", 10);
+    await spoil();
+    await expect(readPngFolder(folder)).rejects.toThrow(message);
+  });
+
+  it("refuses images that are not square", async () => {
+    await write("a.png", [1, 2], { width: 2, height: 1 });
+    await expect(readPngFolder(folder)).rejects.toThrow("a.png is 2x1: images must be square");
+  });
+
+  it("refuses a folder without images, or that is not there", async () => {
+    await expect(readPngFolder(folder)).rejects.toThrow("has no .png files");
+    await expect(readPngFolder(join(folder, "none"))).rejects.toThrow(/Cannot read the folder .*none: the file or its/);
+  });
+});
+
+describe("a folder as a data set", () => {
+  const images = async (labelled: number) => {
+    await mkdir(join(folder, "more"));
+    for (let i = 0; i < 10; i++) await grey(`${i}.png`, i);
+    await counts(...Array.from({ length: labelled }, (_, i) => `${i}.png,${i % 3}`));
+  };
+
+  it("trains on unlabelled images and holds labelled ones out", async () => {
+    await images(3);
+    const { name, train, test } = await loadOwnImages("png-folder", { path: folder, testFraction: 0.2 });
+    expect(name).toBe("png-folder");
+    expect([train.size, test.size]).toEqual([8, 2]);
+    const seen = [...("images" in train ? train.images : []), ...test.images].filter((_, i) => i % 4 === 0);
+    expect(seen.sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    for (const [i, count] of test.counts.entries()) expect(count).toBe(test.images[4 * i]! % 3);
+  });
+
+  it("holds out the same images for the same seed, others for another", async () => {
+    await images(10);
+    const heldOut = async (seed: number) =>
+      (await loadDataset("png-folder", { path: folder, testFraction: 0.4, seed })).test.images;
+    expect(await heldOut(0)).toEqual(await heldOut(0));
+    expect(await heldOut(0)).not.toEqual(await heldOut(1));
+  });
+
+  it("is no labelled data set unless all counts are known", async () => {
+    await images(9);
+    await expect(loadDataset("png-folder", { path: folder })).rejects.toThrow("is not known of 1 images");
+  });
+
+  it("needs counts for what it holds out", async () => {
+    await images(1);
+    await expect(loadOwnImages("png-folder", { path: folder, testFraction: 0.2 })).rejects.toThrow(
+      "has counts for 1 of its 10 images, but 2 are to be held out for evaluation: give more counts, or a smaller testFraction",
+    );
+    await expect(loadOwnImages("png-folder", { path: folder, testFraction: 1 })).rejects.toThrow("between 0 and 1");
+    await expect(loadOwnImages("png-folder", {})).rejects.toThrow("png-folder needs the path of a folder");
+  });
+});

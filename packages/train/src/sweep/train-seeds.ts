@@ -1,0 +1,106 @@
+/** Trains the seeds of a sweep that are left, several at once, each in a process of its own. One that fails stops no other. */
+
+import type { DataPlaces } from "@air-onnx/scenes";
+import type { Notify } from "../run/lock.js";
+import type { MetricsRecord } from "../run/metrics-log.js";
+import { watchMetrics } from "./metrics-watch.js";
+import { trainInProcess } from "./seed-process.js";
+import { clearHalfMadeRun, readSeedRun, seedRunIsFree } from "./seed-run.js";
+import type { SweepFolder } from "./sweep-folder.js";
+import type { SeedRecord } from "./sweep-record.js";
+
+/** Is told how the seeds come along. */
+export interface SweepListener {
+  started(seed: number, step: number): void;
+  /** The seed has done so many steps. */
+  reached(seed: number, step: number): void;
+  evaluated(seed: number, record: MetricsRecord): void;
+  ended(seed: SeedRecord): void;
+}
+
+export interface SweepTrainingOptions {
+  /** Seeds at once. */
+  readonly jobs: number;
+  readonly places: Pick<DataPlaces, "mnistDir" | "cacheDir">;
+  /** Stops every seed, with a checkpoint. */
+  readonly signal: AbortSignal;
+  readonly listener: SweepListener;
+  /** Lines the user should see: what was repaired, what was fallen back to. */
+  readonly notify: Notify;
+}
+
+/** How long a process that a killed sweep left may take to notice and stop. */
+const PATIENCE_MS = 60_000;
+
+/** Trains every seed that has neither finished nor failed, and keeps the sweep's record. */
+export async function trainSeeds(sweep: SweepFolder, options: SweepTrainingOptions): Promise<void> {
+  const queue = sweep.seeds.filter(({ status }) => status !== "finished" && status !== "failed");
+  const work = async (): Promise<void> => {
+    while (!options.signal.aborted) {
+      const next = queue.shift();
+      if (!next) return;
+      const ended = await trainSeed(sweep, next, options);
+      sweep.record(ended);
+      options.listener.ended(ended);
+      await saveOrSay(sweep, options.notify);
+    }
+  };
+  const outcomes = await Promise.allSettled(Array.from({ length: options.jobs }, work));
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+}
+
+async function trainSeed(
+  sweep: SweepFolder,
+  before: SeedRecord,
+  { places, signal, listener, notify: tell }: SweepTrainingOptions,
+): Promise<SeedRecord> {
+  const { seed, earlierFailures } = before;
+  const about = { seed, earlierFailures };
+  const run = sweep.runOf(seed);
+  const notify = (line: string): void => tell(`seed ${seed}: ${line}`);
+  let step = "step" in before ? before.step : 0;
+  const now = (): string => new Date().toISOString();
+  try {
+    await seedRunIsFree(run, { notify, signal, patience: PATIENCE_MS });
+    await clearHalfMadeRun(run);
+    let found = await readSeedRun(run);
+    if (found.state === "started") step = found.step;
+    if (found.state !== "finished") {
+      if (signal.aborted) return { ...about, status: "stopped", step };
+      sweep.record({ ...about, status: "running", step });
+      await saveOrSay(sweep, tell);
+      listener.started(seed, step);
+      await using _ = watchMetrics(run.metricsFile, step, {
+        onStep: (reached) => listener.reached(seed, reached),
+        onEvaluation: (record) => {
+          // The last one is told with the seed's end.
+          if (record.step < run.config.steps) listener.evaluated(seed, record);
+        },
+      });
+      const { mnistDir, cacheDir } = places;
+      const config = found.state === "started" ? undefined : run.config;
+      const outcome = await trainInProcess({ path: run.path, config, mnistDir, cacheDir }, { signal, notify });
+      found = await readSeedRun(run);
+      if (found.state === "started") step = found.step;
+      if (found.state !== "finished") {
+        if (outcome.type === "stopped") return { ...about, status: "stopped", step };
+        const failure = outcome.type === "failed" ? outcome.reason : "ended without an evaluation after its last step";
+        return { ...about, status: "failed", step, failure, endedAt: now() };
+      }
+    }
+    const { state: _, ...result } = found;
+    return { ...about, status: "finished", ...result, endedAt: now() };
+  } catch (cause) {
+    // Something about this seed's files: the others may have better ones.
+    if (!(cause instanceof Error && (cause.name === "FileError" || cause.name === "ConfigError"))) throw cause;
+    return { ...about, status: "failed", step, failure: cause.message, endedAt: now() };
+  }
+}
+
+/** The next seed's end is another chance to write; at the sweep's end, it must succeed. */
+async function saveOrSay(sweep: SweepFolder, notify: Notify): Promise<void> {
+  await sweep.save().catch((cause: Error) => {
+    if (cause.name !== "FileError") throw cause;
+    notify(`${cause.message}; going on, and trying again later`);
+  });
+}

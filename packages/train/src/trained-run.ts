@@ -1,0 +1,45 @@
+/** What a run folder has learned so far: its newest checkpoint, ready to be measured or exported. */
+
+import type { Arrays } from "./engine/engine.js";
+import { parameterShapes } from "./model/parameters.js";
+import { type Checkpoint, loadNewestCheckpoint, NoCheckpointError, type StateTensors } from "./run/checkpoint.js";
+import type { Notify } from "./run/lock.js";
+import { readMetrics } from "./run/metrics-log.js";
+import { openRunFolder, type RunFolder } from "./run/run-folder.js";
+import { trainingSeconds } from "./run/training-time.js";
+import { checkpointShapes } from "./train.js";
+
+export interface TrainedRun {
+  readonly folder: RunFolder;
+  readonly checkpoint: Checkpoint;
+  /** The parameters of the model, without those of the estimator's baseline if it has one. */
+  readonly tensors: StateTensors;
+  /** `tensors` without their shapes, as evaluation takes them. */
+  readonly parameters: Arrays;
+}
+
+/**
+ * Opens the newest checkpoint of the run in `path` that can be used.
+ *
+ * @throws {NoCheckpointError} if the run has none yet
+ * @throws {CheckpointError} if none can be used
+ * @throws {FileError} if there is no run in `path`
+ */
+export async function openTrainedRun(path: string, notify: Notify): Promise<TrainedRun> {
+  const folder = openRunFolder(path);
+  const checkpoint = await loadNewestCheckpoint(folder, checkpointShapes, notify);
+  if (!checkpoint) throw new NoCheckpointError(path);
+  const names = Object.keys(parameterShapes(folder.config.model));
+  const tensors = Object.fromEntries(names.map((name) => [name, checkpoint.parameters[name]!] as const));
+  const parameters = Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, data] as const));
+  return { folder, checkpoint, tensors, parameters };
+}
+
+/** Time spent in training steps up to the checkpoint, by the run's log, in minutes; undefined if the log does not tell. */
+export async function trainingMinutes({ folder, checkpoint }: TrainedRun, notify: Notify): Promise<number | undefined> {
+  const records = (await readMetrics(folder.metricsFile, notify)).filter(
+    ({ kind, step }) => kind === "train" && step <= checkpoint.step,
+  );
+  const seconds = records.at(-1)?.step === checkpoint.step ? trainingSeconds(records) : undefined;
+  return seconds === undefined ? undefined : seconds / 60;
+}
