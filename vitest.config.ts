@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { SkippedTestsReporter } from "./test/requirements/reporter.js";
 
 const packages = [
   "core",
@@ -19,10 +20,13 @@ const source = (path: string): string => fileURLToPath(new URL("packages/", impo
 export default defineConfig({
   resolve: {
     // Tests run the sources, so that a stale build cannot pass; the packed packages have a test of their own.
-    alias: packages.flatMap((name) => [
-      { find: new RegExp(`^@air-onnx/${name}$`), replacement: source(`${name}/src/index.ts`) },
-      { find: new RegExp(`^@air-onnx/${name}/(.+)$`), replacement: source(`${name}/src/$1.ts`) },
-    ]),
+    alias: [
+      ...packages.flatMap((name) => [
+        { find: new RegExp(`^@air-onnx/${name}$`), replacement: source(`${name}/src/index.ts`) },
+        { find: new RegExp(`^@air-onnx/${name}/(.+)$`), replacement: source(`${name}/src/$1.ts`) },
+      ]),
+      { find: "@air-onnx/test/requirements", replacement: source("../test/requirements/index.ts") },
+    ],
   },
   test: {
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
@@ -32,5 +36,10 @@ export default defineConfig({
     // Some tests load onnxruntime by themselves; see packages/runtime-node/src/telemetry.ts.
     env: { ORT_DISABLE_TELEMETRY: "1" },
     testTimeout: 60_000,
+    reporters: [
+      "default",
+      ...(process.env.GITHUB_ACTIONS === "true" ? ["github-actions"] : []),
+      new SkippedTestsReporter(),
+    ],
   },
 });

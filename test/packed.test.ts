@@ -11,8 +11,9 @@ import { exportModel } from "@air-onnx/export";
 import { initialParameters } from "@air-onnx/train";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeInChromium, launchChromium } from "./browser/chromium.js";
+import { launchChromium } from "./browser/chromium.js";
 import { StaticServer } from "./browser/static-server.js";
+import { chromium } from "./requirements/index.js";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -195,7 +196,7 @@ await AirModel.fromPretrained("model", { device: "cuda" });
     expect(await typeCheck(project, { module: "ESNext", moduleResolution: "Bundler", lib })).toBe("");
   });
 
-  describeInChromium("in Chromium", () => {
+  chromium.describe("in Chromium", () => {
     it("bundles with Vite and no configuration, and runs in a worker", { timeout: 2 * MINUTES }, async () => {
       await writeFile(
         join(project, "index.html"),
@@ -276,7 +277,10 @@ const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
 
 describe("the command line in a clean project", () => {
   it("installs and answers", { timeout: 4 * MINUTES }, async () => {
-    const project = await install("cli", packages.filter((name) => name !== "runtime-web"));
+    const project = await install(
+      "cli",
+      packages.filter((name) => name !== "runtime-web"),
+    );
     const bin = join(project, "node_modules", ".bin", "air-onnx");
     const { version } = JSON.parse(await readFile(join(root, "packages/cli/package.json"), "utf8")) as {
       version: string;

@@ -14,8 +14,8 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { generateMultiStrokes } from "../../packages/scenes/dist/index.js";
 import { lineChart } from "../../packages/report/dist/html/line-chart.js";
+import { generateMultiStrokes } from "../../packages/scenes/dist/index.js";
 import {
   circumstances,
   circumstancesLine,

@@ -14,9 +14,10 @@ import { fillBatch, generateMultiStrokes } from "@air-onnx/scenes";
 import { initialParameters } from "@air-onnx/train";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { chromium, chromiumWebgpu } from "../requirements/index.js";
 import { bundlePage } from "./bundle.js";
-import { describeInChromium, launchChromium } from "./chromium.js";
+import { launchChromium } from "./chromium.js";
 import type * as InPage from "./page/main.js";
 import { StaticServer } from "./static-server.js";
 
@@ -44,7 +45,7 @@ const tinyConfig = parseAirConfig({
   decoderSize: 6,
 });
 
-describeInChromium("runtime-web", () => {
+chromium.describe("runtime-web", () => {
   let folder: string;
   let server: StaticServer;
   let browser: Browser;
@@ -87,8 +88,6 @@ describeInChromium("runtime-web", () => {
     tinyImages = Float32Array.from({ length: 3 * 144 }, (_, i) => Math.abs(Math.sin(i)));
     page = await openPage(browser);
     adapter = await call("webgpuAdapter");
-    if (adapter === undefined)
-      console.warn("\nSKIPPED: this Chromium gives no WebGPU adapter, not even a software one\n");
   }, 60 * SECOND);
 
   afterAll(async () => {
@@ -324,41 +323,51 @@ describeInChromium("runtime-web", () => {
   });
 
   describe("auto", () => {
-    it("passes a software GPU over and says why; webgpu by name takes it", async ({ skip }) => {
-      if (adapter === undefined) return skip();
-      const status = (await call("listDevices")).find(({ device }) => device === "webgpu");
-      if (!status?.software) return skip();
-      const path = await serveTiny("/software");
-      const { device, notices } = await call("load", path, { device: "auto", worker: false });
-      expect(device).toBe("wasm");
-      expect(notices).toEqual([
-        expect.stringMatching(/^device auto: running on wasm, because the only webgpu adapter .*is software/),
-      ]);
-      await call("dispose");
-      const named = await call("load", path, { device: "webgpu", worker: false });
-      expect(named).toMatchObject({ device: "webgpu", notices: [] });
-      await call("dispose");
-    });
+    beforeEach((test) => chromiumWebgpu.check(test, adapter !== undefined));
 
-    it("takes a GPU that is none of software", async ({ skip }) => {
-      if (adapter === undefined) return skip();
-      // As a real GPU's adapter says.
-      const own = await page.evaluateHandle(() => {
+    /** Does `work` in a page whose adapter says that it is software, or a real GPU, whichever it is. */
+    async function withAdapter(kind: "software" | "real", work: () => Promise<void>): Promise<void> {
+      const own = await page.evaluateHandle((value) => {
         const before = Object.getOwnPropertyDescriptor(GPUAdapterInfo.prototype, "isFallbackAdapter")!;
-        Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { value: false, configurable: true });
+        Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { value, configurable: true });
         return before;
-      });
+      }, kind === "software");
       try {
-        const { device, notices } = await call("load", await serveTiny("/real"), { device: "auto", worker: false });
-        expect({ device, notices }).toEqual({ device: "webgpu", notices: [] });
-        await call("dispose");
+        await work();
       } finally {
         await own.evaluate((before) => Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", before));
       }
+    }
+
+    it("passes a software GPU over and says why; webgpu by name takes it", async () => {
+      await withAdapter("software", async () => {
+        const status = (await call("listDevices")).find(({ device }) => device === "webgpu");
+        expect(status).toMatchObject({ available: true, software: true });
+        const path = await serveTiny("/software");
+        const { device, notices } = await call("load", path, { device: "auto", worker: false });
+        expect(device).toBe("wasm");
+        expect(notices).toEqual([
+          expect.stringMatching(/^device auto: running on wasm, because the only webgpu adapter .*is software/),
+        ]);
+        await call("dispose");
+        const named = await call("load", path, { device: "webgpu", worker: false });
+        expect(named).toMatchObject({ device: "webgpu", notices: [] });
+        await call("dispose");
+      });
+    });
+
+    it("takes a GPU that is none of software", async () => {
+      await withAdapter("real", async () => {
+        const { device, notices } = await call("load", await serveTiny("/real"), { device: "auto", worker: false });
+        expect({ device, notices }).toEqual({ device: "webgpu", notices: [] });
+        await call("dispose");
+      });
     });
   });
 
   describe("on WebGPU", () => {
+    beforeEach((test) => chromiumWebgpu.check(test, adapter !== undefined));
+
     /** Software is slow: a batch of so many images. */
     const BATCH = 4;
     /**
@@ -367,13 +376,11 @@ describeInChromium("runtime-web", () => {
      */
     const PATIENCE = process.env.AIR_ONNX_ALL_PARITY ? Number.POSITIVE_INFINITY : 15 * SECOND;
 
-    it.for(graphNames)("the %s graph gives Node's outputs", async (name, { skip }) => {
-      if (adapter === undefined) return skip();
+    it.for(graphNames)("the %s graph gives Node's outputs", async (name) => {
       await expectSameGraph("webgpu", name, BATCH);
     });
 
-    it("scenes are Node's", { timeout: 600 * SECOND }, async ({ skip }) => {
-      if (adapter === undefined) return skip();
+    it("scenes are Node's", { timeout: 600 * SECOND }, async () => {
       await call("load", SHIPPED, { device: "webgpu", worker: false });
       const expected = await shipped.infer(images);
       const enough = performance.now() + PATIENCE;
@@ -387,8 +394,7 @@ describeInChromium("runtime-web", () => {
       await call("dispose");
     });
 
-    it("no memory is left behind", { timeout: 120 * SECOND }, async ({ skip }) => {
-      if (adapter === undefined) return skip();
+    it("no memory is left behind", { timeout: 120 * SECOND }, async () => {
       const { device } = await call("load", SHIPPED, { device: "webgpu", worker: false });
       expect(device).toBe("webgpu");
       await call("infer", few(BATCH));
@@ -402,8 +408,7 @@ describeInChromium("runtime-web", () => {
       await call("dispose");
     });
 
-    it("nothing but the arithmetic of shapes runs on the CPU", async ({ skip }) => {
-      if (adapter === undefined) return skip();
+    it("nothing but the arithmetic of shapes runs on the CPU", async () => {
       const lines: string[] = [];
       const listen = (message: { text(): string }): void => void lines.push(message.text());
       page.on("console", listen);
@@ -428,8 +433,7 @@ describeInChromium("runtime-web", () => {
       {
         timeout: 120 * SECOND,
       },
-      async (worker, { skip }) => {
-        if (adapter === undefined) return skip();
+      async (worker) => {
         const path = await serveTiny("/lost");
         await call("load", path, { device: "webgpu", worker });
         const alone = await call("infer", tinyImages);

@@ -1,5 +1,6 @@
 /** What the doctor says in words; the JSON is tested with the other commands. */
-import { afterAll, afterEach, expect, it, vi } from "vitest";
+import { linux } from "@air-onnx/test/requirements";
+import { afterAll, afterEach, expect, vi } from "vitest";
 import { Workplace } from "./air-onnx.js";
 
 const place = new Workplace();
@@ -7,7 +8,7 @@ afterAll(() => place[Symbol.dispose]());
 afterEach(() => vi.unstubAllEnvs());
 
 // Elsewhere a GPU cannot be hidden by the environment.
-it.runIf(process.platform === "linux")("says what a WebGPU adapter needs, once", async () => {
+linux.it("says what a WebGPU adapter needs, once", async () => {
   vi.stubEnv("VK_ICD_FILENAMES", place.at("no-driver.json"));
   // Dawn says on standard error by itself that it finds no Vulkan.
   const { code, stdout } = await place.run(["doctor"]);

@@ -10,10 +10,11 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { parseAirConfig } from "@air-onnx/core";
 import { exportModel } from "@air-onnx/export";
+import { chromium } from "@air-onnx/test/requirements";
 import { initialParameters } from "@air-onnx/train";
 import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { describeInChromium, launchChromium } from "../../../test/browser/chromium.js";
+import { launchChromium } from "../../../test/browser/chromium.js";
 import { StaticServer } from "../../../test/browser/static-server.js";
 
 const run = promisify(execFile);
@@ -30,7 +31,7 @@ const FIVE = [
   66, 1, 42, 2, 18, 3, 14, 22, 10, 44, 24, 39, 40, 40, 54, 46, 62, 58, 65, 70, 60, 86, 48, 96, 36, 100, 18, 98, 3, 92,
 ];
 
-describeInChromium("the demo", () => {
+chromium.describe("the demo", () => {
   let folder: string;
   let server: StaticServer;
   let browser: Browser;

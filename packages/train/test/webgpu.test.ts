@@ -4,6 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { generateMultiStrokes } from "@air-onnx/scenes";
+import { nodeWebgpu } from "@air-onnx/test/requirements";
 import { expect, it } from "vitest";
 import { parseTrainConfig } from "../src/config.js";
 import { checkBackends } from "../src/engine/backend-check.js";
@@ -28,12 +29,9 @@ for (const [backend, engine] of [
 ] as const) {
   it(`on ${backend} has the loss and gradients of the CPU, and goes on from its own state`, {
     timeout: 240_000,
-  }, async ({ skip }) => {
+  }, async (test) => {
     const status = await answerTrialApart({ backend }, env);
-    if ("reason" in status) {
-      console.warn(`SKIPPED: training on ${backend}: ${status.reason}`);
-      skip();
-    }
+    nodeWebgpu.check(test, !("reason" in status), "reason" in status ? `${backend}: ${status.reason}` : undefined);
     const config = parseTrainConfig({
       dataset: "multi-strokes",
       model: { lstmSize: 8, zWhatSize: 6, predictorSize: 16, encoderSize: 16, decoderSize: 16, maxSteps: 1 },

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { mnist } from "@air-onnx/test/requirements";
 import { describe, expect, it } from "vitest";
 import { generateScenes } from "../../src/drawn/generate.js";
 import { multiMnist64 } from "../../src/drawn/multi-mnist-64.js";
@@ -56,19 +57,10 @@ describe("multiMnist64", () => {
   });
 });
 
-if (mnistDir === undefined) {
-  console.warn(
-    "SKIPPED: multi-MNIST 64 of the MNIST digits is not checked, because AIR_ONNX_MNIST_DIR does not name them",
+mnist.it("multi-MNIST 64 of the MNIST test digits is the one that is known", async () => {
+  const digits = await loadMnistPart("testImages", { mnistDir, cacheDir: "unused" });
+  const { images } = await generateScenes(multiMnist64(digits, 1), 1000);
+  expect(createHash("sha256").update(images).digest("hex")).toBe(
+    "717e1127b100b1c00b85df9513cf68e5771fea0b8848292d9da85b09d2c47eb0",
   );
-}
-
-it.skipIf(mnistDir === undefined)(
-  "multi-MNIST 64 of the MNIST test digits is the one that is known [skipped unless AIR_ONNX_MNIST_DIR names the MNIST files]",
-  async () => {
-    const digits = await loadMnistPart("testImages", { mnistDir, cacheDir: "unused" });
-    const { images } = await generateScenes(multiMnist64(digits, 1), 1000);
-    expect(createHash("sha256").update(images).digest("hex")).toBe(
-      "717e1127b100b1c00b85df9513cf68e5771fea0b8848292d9da85b09d2c47eb0",
-    );
-  },
-);
+});

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { mnist } from "@air-onnx/test/requirements";
 import { describe, expect, it } from "vitest";
 import {
   checkMultiMnist,
@@ -97,31 +98,19 @@ describe("checkMultiMnist", () => {
   });
 });
 
-if (mnistDir === undefined) {
-  console.warn(
-    "SKIPPED: the published multi-MNIST is not rebuilt, because AIR_ONNX_MNIST_DIR does not name the MNIST files",
-  );
-}
+mnist.it("the published multi-MNIST comes out bit for bit", async () => {
+  const mnistDigits = await loadMnistPart("trainImages", { mnistDir, cacheDir: "unused" });
+  const scenes = await generateMultiMnist(mnistDigits);
+  expect(() => checkMultiMnist(scenes)).not.toThrow();
+  const test = sliceScenes(scenes, scenes.size - originalMultiMnist.testSize, scenes.size);
+  expect([0, 1, 2].map((count) => test.counts.filter((found) => found === count).length)).toEqual([3382, 3357, 3261]);
+});
 
-it.skipIf(mnistDir === undefined)(
-  "the published multi-MNIST comes out bit for bit [skipped unless AIR_ONNX_MNIST_DIR names the MNIST files]",
-  async () => {
-    const mnist = await loadMnistPart("trainImages", { mnistDir, cacheDir: "unused" });
-    const scenes = await generateMultiMnist(mnist);
-    expect(() => checkMultiMnist(scenes)).not.toThrow();
-    const test = sliceScenes(scenes, scenes.size - originalMultiMnist.testSize, scenes.size);
-    expect([0, 1, 2].map((count) => test.counts.filter((found) => found === count).length)).toEqual([3382, 3357, 3261]);
-  },
-);
-
-it.skipIf(mnistDir === undefined)(
-  "the fresh multi-MNIST of the MNIST test digits comes out as recorded [skipped unless AIR_ONNX_MNIST_DIR names the MNIST files]",
-  async () => {
-    const { seed, size } = freshMultiMnist;
-    const scenes = await generateMultiMnist(await loadMnistPart("testImages", { mnistDir, cacheDir: "unused" }), {
-      seed,
-      size,
-    });
-    expect(() => checkMultiMnist(scenes, freshMultiMnist)).not.toThrow();
-  },
-);
+mnist.it("the fresh multi-MNIST of the MNIST test digits comes out as recorded", async () => {
+  const { seed, size } = freshMultiMnist;
+  const scenes = await generateMultiMnist(await loadMnistPart("testImages", { mnistDir, cacheDir: "unused" }), {
+    seed,
+    size,
+  });
+  expect(() => checkMultiMnist(scenes, freshMultiMnist)).not.toThrow();
+});

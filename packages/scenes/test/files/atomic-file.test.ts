@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { linux, unprivileged } from "@air-onnx/test/requirements";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FileError, reasonInWords, removeStaleTemporaries, writeFileAtomic } from "../../src/files/atomic-file.js";
 
@@ -45,12 +46,12 @@ describe("writeFileAtomic", () => {
     expect(await readdir(folder)).toEqual(["taken"]);
   });
 
-  it.skipIf(process.getuid?.() === 0)("says permission denied [skipped as root, who may write anywhere]", async () => {
+  unprivileged.it("says permission denied", async () => {
     await chmod(folder, 0o500);
     await expect(writeFileAtomic(join(folder, "a"), "x")).rejects.toThrow("permission denied (EACCES)");
   });
 
-  it.skipIf(process.platform !== "linux")("says so when the device is full [Linux only: /dev/full]", async () => {
+  linux.it("says so when the device is full", async () => {
     // Nothing can be renamed onto a device, but the reason's words come from the same table.
     const cause = await writeFile("/dev/full", "x").catch((error: unknown) => error);
     expect(reasonInWords(cause)).toBe("no space is left on the device (ENOSPC)");

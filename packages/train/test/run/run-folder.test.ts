@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { FileError } from "@air-onnx/scenes";
+import { linux } from "@air-onnx/test/requirements";
 import { describe, expect, it } from "vitest";
 import { parseTrainConfig } from "../../src/config.js";
 import { createRunFolder, openRunFolder, resumeRunFolder, stepName } from "../../src/run/run-folder.js";
@@ -117,7 +118,7 @@ describe("the lock of a run", () => {
     lock.release();
   });
 
-  it.runIf(existsSync("/proc/self/stat"))("knows a process from a later one with the same id", async () => {
+  linux.it("knows a process from a later one with the same id", async () => {
     const { folder, lock } = await createRunFolder(inFolder("run"), config, silent);
     lock.release();
     writeLock(folder.path, { pid: process.pid, host: hostname(), processStart: "1" });

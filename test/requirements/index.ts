@@ -1,0 +1,43 @@
+/** What some tests require of the machine. AIR_ONNX_REQUIRE may name any of these: a test that misses it then fails. */
+import { findChromium, howToGetOne } from "../browser/find-chromium.mjs";
+import { requirements } from "./requirement.js";
+
+export const { chromium, chromiumWebgpu, mnist, nodeWebgpu, linux, unprivileged } = requirements(
+  {
+    chromium: {
+      missing: "no Chromium or Chrome was found",
+      remedy: howToGetOne,
+      installable: true,
+      isMet: () => findChromium() !== undefined,
+    },
+    chromiumWebgpu: {
+      missing: "Chromium gives no WebGPU adapter, not even a software one",
+      remedy: "Use a Chromium with SwiftShader, as Debian's is, or a machine with a GPU",
+      installable: true,
+    },
+    mnist: {
+      missing: "no folder with the MNIST files was named",
+      remedy: "Name one that has train-images-idx3-ubyte.gz and t10k-images-idx3-ubyte.gz in AIR_ONNX_MNIST_DIR",
+      installable: true,
+      isMet: () => Boolean(process.env.AIR_ONNX_MNIST_DIR),
+    },
+    nodeWebgpu: {
+      missing: "WebGPU does not work in Node here",
+      remedy: "Use a machine with a GPU and its Vulkan driver, or install Debian's Chromium, whose software GPU does",
+      installable: false,
+    },
+    linux: {
+      missing: "this is not Linux",
+      remedy: "Run the tests on Linux",
+      installable: false,
+      isMet: () => process.platform === "linux",
+    },
+    unprivileged: {
+      missing: "this user may write anywhere: it is root, or the system has no POSIX permissions",
+      remedy: "Run the tests as another user than root, on Linux or macOS",
+      installable: false,
+      isMet: () => (process.getuid?.() ?? 0) !== 0,
+    },
+  },
+  process.env.AIR_ONNX_REQUIRE,
+);
