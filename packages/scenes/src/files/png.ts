@@ -1,7 +1,8 @@
-/** PNG files to pixels and back. Decoding and encoding are pngjs's; this adds errors that say what is wrong. */
-import { readFileSync } from "node:fs";
+/** PNG files to pixels and back. Decoding and encoding are pngjs's, which is only given files that were checked. */
 import { PNG } from "pngjs";
-import { FileError, reasonInWords } from "./atomic-file.js";
+import { FileError } from "./atomic-file.js";
+import { checkPng, MAX_PNG_BYTES } from "./png-structure.js";
+import { readWholeFileSync } from "./read-file.js";
 
 /** Pixels, row by row from the top, channels interleaved: grey, RGB or RGBA, 0..255. */
 export interface Raster {
@@ -11,24 +12,15 @@ export interface Raster {
   readonly data: Uint8Array;
 }
 
-/** Far above any image of a model, and far below what would exhaust the memory: a PNG of 60 KB can claim 64 GB of pixels. */
-const MAX_PIXELS = 2 ** 26;
-const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-
 /**
  * Reads a PNG file. A grey one has 1 channel, one in colour 3, and one with pixels that are not opaque 4; an alpha channel
  * that hides nothing is dropped. Samples of 16 bits are rounded to 8.
  *
- * @throws {FileError} naming the file, if it cannot be read, is not a PNG, is truncated or corrupt, or is too large.
+ * @throws {FileError} naming the file, if it cannot be read, is not a PNG, is truncated or damaged in any way, or is larger
+ *   than `MAX_PNG_SIDE`, `MAX_PNG_PIXELS` or `MAX_PNG_BYTES`
  */
 export function readPng(path: string): Raster {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    throw new FileError(`Cannot read image ${path}: ${reasonInWords(cause)}`, path, { cause });
-  }
-  return decodePng(bytes, path);
+  return decodePng(readWholeFileSync(path, { maxBytes: MAX_PNG_BYTES, what: `image ${path}` }), path);
 }
 
 /**
@@ -41,21 +33,14 @@ export function decodePng(bytes: Uint8Array, source: string): Raster {
   const fail = (reason: string, cause?: unknown): never => {
     throw new FileError(`${source} is not a readable PNG image: ${reason}`, source, { cause });
   };
-  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (file.length === 0) fail("the file is empty");
-  if (!file.subarray(0, SIGNATURE.length).equals(SIGNATURE.subarray(0, file.length)))
-    fail("it is another kind of file");
-  const end = endOfImage(file);
-  if (end === undefined) return fail(`it is truncated after ${file.length} bytes`);
-  const pixels = file.readUInt32BE(16) * file.readUInt32BE(20);
-  if (pixels > MAX_PIXELS) fail(`it has ${pixels} pixels, at most ${MAX_PIXELS} are read`);
+  const checked = checkPng(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), fail);
   try {
-    const { width, height, color, data } = PNG.sync.read(file.subarray(0, end));
+    const { width, height, color, data } = PNG.sync.read(checked);
     const isOpaque = data.every((value, i) => i % 4 !== 3 || value === 255);
     const channels = !isOpaque ? 4 : color ? 3 : 1;
     return { width, height, channels, data: fromRgba(data, channels) };
   } catch (cause) {
-    return fail(`it is corrupt (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+    return fail(`it is damaged (${cause instanceof Error ? cause.message : String(cause)})`, cause);
   }
 }
 
@@ -67,20 +52,6 @@ export function encodePng({ width, height, channels, data }: Raster): Uint8Array
   return new Uint8Array(
     PNG.sync.write(png, { colorType, inputColorType: colorType, inputHasAlpha: channels === 4, deflateStrategy: 0 }),
   );
-}
-
-/**
- * The offset behind the IEND chunk, by the chunks' lengths (PNG specification, 5.3: length, type, data, CRC), or undefined
- * if the file ends before. pngjs reports a file that is cut short in words that do not say so, and refuses bytes behind the end.
- */
-function endOfImage(file: Buffer): number | undefined {
-  let offset = SIGNATURE.length;
-  while (offset + 8 <= file.length) {
-    const type = file.toString("latin1", offset + 4, offset + 8);
-    offset += 12 + file.readUInt32BE(offset);
-    if (type === "IEND" && offset <= file.length) return offset;
-  }
-  return undefined;
 }
 
 function fromRgba(rgba: Uint8Array, channels: 1 | 3 | 4): Uint8Array {

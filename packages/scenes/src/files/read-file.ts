@@ -1,0 +1,69 @@
+/**
+ * Whole files, of a size that is checked before any of it is read. A device, a pipe or a socket is refused: it has no size,
+ * and may never end.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { FileError, reasonInWords } from "./atomic-file.js";
+
+/** More in one call fails on some systems. */
+const SLICE_BYTES = 2 ** 30;
+/** Opening a pipe without a writer must not wait for one. Windows has neither the pipes nor the flag. */
+const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
+export interface ReadLimit {
+  /** The most bytes that are read. */
+  readonly maxBytes: number;
+  /** What the file is, for error messages; default: its path. */
+  readonly what?: string;
+}
+
+/**
+ * @returns the file's bytes, in memory of their own
+ * @throws {FileError} if the file cannot be read, is no regular file, has more than `maxBytes` bytes, or shrinks meanwhile
+ */
+export async function readWholeFile(path: string, { maxBytes, what = path }: ReadLimit): Promise<Buffer<ArrayBuffer>> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, FLAGS);
+    const bytes = room(await file.stat(), maxBytes);
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesRead } = await file.read(bytes, at, Math.min(SLICE_BYTES, bytes.length - at), at);
+      at += progress(bytesRead);
+    }
+    return bytes;
+  } catch (cause) {
+    throw new FileError(`Cannot read ${what}: ${reasonInWords(cause)}`, path, { cause });
+  } finally {
+    await file?.close();
+  }
+}
+
+/** As {@link readWholeFile}, at once. */
+export function readWholeFileSync(path: string, { maxBytes, what = path }: ReadLimit): Buffer<ArrayBuffer> {
+  let file: number | undefined;
+  try {
+    file = openSync(path, FLAGS);
+    const bytes = room(fstatSync(file), maxBytes);
+    for (let at = 0; at < bytes.length; ) {
+      at += progress(readSync(file, bytes, at, Math.min(SLICE_BYTES, bytes.length - at), at));
+    }
+    return bytes;
+  } catch (cause) {
+    throw new FileError(`Cannot read ${what}: ${reasonInWords(cause)}`, path, { cause });
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+function room(stats: Stats, maxBytes: number): Buffer<ArrayBuffer> {
+  if (stats.isDirectory()) throw new Error("it is a folder, not a file (EISDIR)");
+  if (!stats.isFile()) throw new Error("it is a device, a pipe or a socket, not a file");
+  if (stats.size > maxBytes) throw new Error(`it has ${stats.size} bytes, at most ${maxBytes} are read`);
+  return Buffer.alloc(stats.size);
+}
+
+function progress(bytesRead: number): number {
+  if (bytesRead === 0) throw new Error("it became shorter while it was read");
+  return bytesRead;
+}
