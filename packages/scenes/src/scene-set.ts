@@ -3,6 +3,7 @@
  * in training and evaluation alike; the truth is for measuring only, training never sees it.
  */
 import type { Box } from "@air-onnx/core";
+import { DataError } from "./data-error.js";
 
 /** The form of every image of a set. */
 export interface ImageForm {
@@ -56,17 +57,40 @@ export interface Dataset extends TrainingData {
   readonly train: SceneSet;
 }
 
-/** Black images without objects, to be drawn on. */
+/** The longest array that Node 20 has. */
+const MAX_IMAGE_BYTES = 2 ** 32;
+/** Room for the boxes of 3,000,000 images of ten objects. */
+const MAX_BOX_BYTES = 2 ** 29;
+
+/**
+ * Black images without objects, to be drawn on.
+ *
+ * @throws {DataError} if so many images do not fit into one set
+ */
 export function emptyScenes(size: number, imageSize: number, channels: number, maxObjects: number): SceneSet {
-  return {
-    imageSize,
-    channels,
-    images: new Uint8Array(size * channels * imageSize * imageSize),
-    counts: new Uint8Array(size),
-    boxes: new Float32Array(size * maxObjects * 4).fill(Number.NaN),
-    maxObjects,
-    size,
-  };
+  const bytes = size * channels * imageSize * imageSize;
+  if (bytes > MAX_IMAGE_BYTES) {
+    throw new DataError(
+      `${size} images of ${channels}x${imageSize}x${imageSize} take ${bytes} bytes, a set has at most ${MAX_IMAGE_BYTES}: use fewer`,
+    );
+  }
+  const boxes = unknownBoxes(size, maxObjects);
+  return { imageSize, channels, images: new Uint8Array(bytes), counts: new Uint8Array(size), boxes, maxObjects, size };
+}
+
+/**
+ * Boxes `[size, maxObjects, 4]`, all of them NaN.
+ *
+ * @throws {DataError} if they do not fit into one set
+ */
+export function unknownBoxes(size: number, maxObjects: number): Float32Array<ArrayBuffer> {
+  const length = size * maxObjects * 4;
+  if (length * Float32Array.BYTES_PER_ELEMENT > MAX_BOX_BYTES) {
+    throw new DataError(
+      `The boxes of ${size} images of up to ${maxObjects} objects take more than ${MAX_BOX_BYTES} bytes: use fewer images`,
+    );
+  }
+  return new Float32Array(length).fill(Number.NaN);
 }
 
 /**

@@ -36,39 +36,102 @@ const readers: Readonly<Record<string, (bytes: ArrayBuffer, fail: Fail) => NpyDa
 };
 type Fail = (reason: string) => never;
 
+/** NumPy itself reads no longer one. */
+const MAX_HEADER_BYTES = 10_000;
+/** NumPy's own limit is 32, later 64. */
+const MAX_RANK = 64;
+
+/** A file as it is read. */
+export interface NpyContent {
+  /** Bytes of the file. */
+  readonly size: number;
+  /** Those bytes. */
+  readonly chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+}
+
+/** What the header says of the array. */
+export interface NpyForm {
+  readonly shape: readonly number[];
+  /** Elements there are, and the bytes they take. */
+  readonly length: number;
+  readonly byteLength: number;
+}
+
 /**
- * @param source what the bytes are, for error messages
+ * Reads a file. Room for its data is made when the header agrees with the file's size and `accept` has returned.
+ *
+ * @param source what the file is, for error messages
+ * @param accept throws if an array of that form is not wanted
  * @throws {DataError} naming `source` and what is wrong or cannot be read
+ * @throws what the chunks or `accept` throw
  */
-export function decodeNpy(bytes: Uint8Array, source: string): NpyArray {
+export async function decodeNpy(
+  { size, chunks }: NpyContent,
+  source: string,
+  accept: (form: NpyForm) => void = () => {},
+): Promise<NpyArray> {
   const fail: Fail = (reason) => {
     throw new DataError(`${source} cannot be read: ${reason}`);
   };
-  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (file.length < 10 || file.toString("latin1", 0, 6) !== MAGIC) fail("it is not a NumPy array");
-  const version = file[6]!;
-  if (version < 1 || version > 3) fail(`it has version ${version} of the NPY format, 1 to 3 are known`);
-  const start = version === 1 ? 10 : 12;
-  const headerLength = version === 1 ? file.readUInt16LE(8) : file.length < 12 ? 0 : file.readUInt32LE(8);
-  const dataStart = start + headerLength;
-  if (dataStart > file.length) fail("its header is truncated");
-  const header = file.toString(version === 3 ? "utf8" : "latin1", start, dataStart);
-  const { descr, shape } = parseHeader(header, fail);
-  const width = descr === "|b1" ? 1 : Number(descr.slice(2));
-  const expected = shape.reduce((product, dim) => product * dim, 1) * width;
-  const found = file.length - dataStart;
-  if (found !== expected) {
-    fail(
-      `shape (${shape.join(", ")}) of ${descr} needs ${expected} bytes, ${found} are there: it is damaged or truncated`,
-    );
+  let head = Buffer.alloc(0);
+  let header: Header | undefined;
+  let data = new Uint8Array(0);
+  let filled = 0;
+  const fill = (bytes: Uint8Array): void => {
+    if (bytes.length > data.length - filled) fail(`it has more than ${size} bytes`);
+    data.set(bytes, filled);
+    filled += bytes.length;
+  };
+  for await (const chunk of chunks) {
+    if (header) fill(chunk);
+    else {
+      head = Buffer.concat([head, chunk]);
+      header = parseHeader(head, fail);
+      if (!header) continue;
+      checkForm(header, size, fail);
+      accept(header);
+      data = new Uint8Array(header.byteLength);
+      fill(head.subarray(header.dataStart));
+    }
   }
-  // A copy, because the data may begin at any byte.
-  const data = new Uint8Array(expected);
-  data.set(file.subarray(dataStart));
-  return { shape, data: readers[descr]!(data.buffer, fail) };
+  if (!header) return fail(head.length < 10 ? "it is not a NumPy array" : "its header is truncated");
+  if (filled < data.length) fail(`it ends after ${header.dataStart + filled} of ${size} bytes`);
+  return { shape: header.shape, data: readers[header.descr]!(data.buffer, fail) };
 }
 
-function parseHeader(header: string, fail: Fail): { descr: string; shape: number[] } {
+interface Header extends NpyForm {
+  readonly descr: string;
+  readonly dataStart: number;
+}
+
+/** The header, once `head` has all of it. */
+function parseHeader(head: Buffer, fail: Fail): Header | undefined {
+  if (head.length < 10) return undefined;
+  if (head.toString("latin1", 0, 6) !== MAGIC) fail("it is not a NumPy array");
+  const version = head[6]!;
+  if (version < 1 || version > 3) fail(`it has version ${version} of the NPY format, 1 to 3 are known`);
+  const start = version === 1 ? 10 : 12;
+  if (head.length < start) return undefined;
+  const headerLength = version === 1 ? head.readUInt16LE(8) : head.readUInt32LE(8);
+  if (headerLength > MAX_HEADER_BYTES)
+    fail(`its header has ${headerLength} bytes, at most ${MAX_HEADER_BYTES} are read`);
+  const dataStart = start + headerLength;
+  if (head.length < dataStart) return undefined;
+  const { descr, shape } = parseDictionary(head.toString(version === 3 ? "utf8" : "latin1", start, dataStart), fail);
+  const length = shape.reduce((product, dim) => product * dim, 1);
+  return { descr, shape, length, byteLength: length * (descr === "|b1" ? 1 : Number(descr.slice(2))), dataStart };
+}
+
+function checkForm({ descr, shape, byteLength, dataStart }: Header, size: number, fail: Fail): void {
+  const found = size - dataStart;
+  if (found !== byteLength) {
+    fail(
+      `shape (${shape.join(", ")}) of ${descr} needs ${byteLength} bytes, ${found} are there: it is damaged or truncated`,
+    );
+  }
+}
+
+function parseDictionary(header: string, fail: Fail): { descr: string; shape: number[] } {
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
   const dims = /'shape':\s*\(([\d,\s]*)\)/.exec(header)?.[1];
   const descr = /'descr':\s*'([^']*)'/.exec(header)?.[1];
@@ -79,18 +142,26 @@ function parseHeader(header: string, fail: Fail): { descr: string; shape: number
   if (descr.includes("O")) {
     fail("its elements are Python objects: save an array of numbers, such as np.stack(x).astype(np.uint8)");
   }
-  if (!(descr in readers)) {
-    fail(`its elements are of dtype ${descr}, not one of ${Object.keys(readers).join(", ")}: convert it with astype`);
+  if (!Object.hasOwn(readers, descr)) {
+    fail(
+      `its elements are of dtype ${descr.slice(0, 100)}, not one of ${Object.keys(readers).join(", ")}: convert it with astype`,
+    );
   }
   if (order === "True") fail("it is in Fortran order: save np.ascontiguousarray(x)");
-  return { descr, shape: dims.split(",").flatMap((dim) => (dim.trim() === "" ? [] : [Number(dim)])) };
+  const shape = dims.split(",").flatMap((dim) => (dim.trim() === "" ? [] : [Number(dim)]));
+  if (shape.length > MAX_RANK || !shape.every(Number.isSafeInteger))
+    fail(`its shape is damaged: (${dims.slice(0, 100)})`);
+  return { descr, shape };
 }
 
-function exact(integers: BigInt64Array | BigUint64Array, fail: Fail): Float64Array {
-  return Float64Array.from(integers, (value) => {
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : fail(`it has the value ${value}, which is too large`);
-  });
+/** The integers as doubles, in their own memory. */
+function exact(integers: BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>, fail: Fail): Float64Array {
+  const doubles = new Float64Array(integers.buffer);
+  for (let i = 0; i < integers.length; i++) {
+    const number = Number(integers[i]);
+    doubles[i] = Number.isSafeInteger(number) ? number : fail(`it has the value ${integers[i]}, which is too large`);
+  }
+  return doubles;
 }
 
 /** The bytes of an NPY file, version 1. */

@@ -5,13 +5,23 @@
  * Values of `x` up to 1 are intensities as they are, and values up to 255 are divided by 255: the largest of the file
  * decides, whatever its dtype. They are kept as 256 levels.
  */
-import { readFile } from "node:fs/promises";
+
 import type { BroughtImages } from "../brought-images.js";
 import { DataError } from "../data-error.js";
-import { emptyScenes, type ImageSet, type SceneSet } from "../scene-set.js";
-import { FileError, reasonInWords, writeFileAtomic } from "./atomic-file.js";
-import { decodeNpy, encodeNpy, type NpyArray, type NpyData } from "./npy.js";
-import { ZipArchive, zipChunks } from "./zip.js";
+import { emptyScenes, type ImageForm, type ImageSet, type SceneSet, unknownBoxes } from "../scene-set.js";
+import { writeFileAtomic } from "./atomic-file.js";
+import { decodeNpy, encodeNpy, type NpyArray, type NpyData, type NpyForm } from "./npy.js";
+import { readWholeFile } from "./read-file.js";
+import { listed, ZipArchive, zipChunks } from "./zip.js";
+
+/** What an archive without zip64 can have. */
+const MAX_FILE_BYTES = 2 ** 32 - 1;
+/** An archive may unpack to so much, whatever its size, */
+const FREE_BYTES = 2 ** 29;
+/** and beyond that to so many times its size. Images of few, small objects on black are packed to a hundredth. */
+const MAX_RATIO = 200;
+/** A count is a byte. */
+const MAX_COUNT = 255;
 
 /**
  * Writes `x` (bytes, 0..255, `[N, S, S]` of grey images and `[N, C, S, S]` of others), `n_obj` (64-bit integers `[N]`, as
@@ -35,50 +45,80 @@ export async function writeNpz(path: string, scenes: SceneSet): Promise<void> {
  * Reads a file with `x` `[N, S, S]`, `[N, C, S, S]` or `[N, S, S, C]`, C being 1 or 3, and perhaps `n_obj` `[N]`: all
  * images are labelled, or none is.
  *
+ * An array is unpacked when its shape and dtype have been checked, and no more of it than they need.
+ *
  * @throws {FileError} if the file cannot be read
  * @throws {DataError} naming the file and the array: not an NPZ file, damaged, without `x`, of another shape, of Python
- *   objects, in Fortran order, or with values that are no intensities or counts
+ *   objects, in Fortran order, with values that are no intensities or counts, or unpacking to too much
  */
 export async function readNpz(path: string): Promise<BroughtImages> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new FileError(`Cannot read ${path}: ${reasonInWords(cause)}`, path, { cause });
-  });
+  const bytes = await readWholeFile(path, { maxBytes: MAX_FILE_BYTES });
   const archive = new ZipArchive(bytes, path);
-  const has = (key: string): boolean => archive.names.includes(`${key}.npy`);
-  const array = async (key: string): Promise<NpyArray> =>
-    decodeNpy(await archive.unpack(`${key}.npy`), `${path}: the array ${key}`);
+  const names = new Set(archive.names);
+  const has = (key: string): boolean => names.has(`${key}.npy`);
+  const named = (key: string): string => `${path}: the array ${key}`;
+  let unpacked = 0;
+  const array = (key: string, accept: (form: NpyForm, what: string) => void): Promise<NpyArray> => {
+    const what = named(key);
+    return decodeNpy(archive.open(`${key}.npy`), what, (form) => {
+      accept(form, what);
+      unpacked += form.byteLength;
+      checkExpansion(unpacked, bytes.length, what);
+    });
+  };
   if (!has("x")) {
     const keys = archive.names.map((name) => name.replace(/\.npy$/, ""));
     throw new DataError(
-      `${path} has no array x (the images); it has ${keys.join(", ") || "none at all"}. Save it by np.savez(path, x=images, n_obj=counts)`,
+      `${path} has no array x (the images); it has ${listed(keys) || "none at all"}. Save it by np.savez(path, x=images, n_obj=counts)`,
     );
   }
-  const set = imagesFrom(await array("x"), `${path}: the array x`);
+  const x = await array("x", ({ shape }, what) => void storedForm(shape, what));
+  const set = imagesFrom(x, named("x"));
   const { imageSize, channels, size } = set;
   if (!has("n_obj")) return { labelled: emptyScenes(0, imageSize, channels, 0), unlabelled: set };
-  const counts = countsFrom(await array("n_obj"), size, `${path}: the array n_obj`);
+  const n_obj = await array("n_obj", ({ shape }, what) => checkCountShape(shape, size, what));
+  const counts = countsFrom(n_obj, named("n_obj"));
   const most = counts.reduce((max, count) => Math.max(max, count), 0);
   const { boxes, maxObjects } = has("boxes")
-    ? boxesFrom(await array("boxes"), size, most, `${path}: the array boxes`)
-    : { boxes: new Float32Array(size * most * 4).fill(Number.NaN), maxObjects: most };
+    ? boxesFrom(await array("boxes", ({ shape }, what) => checkBoxShape(shape, size, most, what)))
+    : { boxes: unknownBoxes(size, most), maxObjects: most };
   const unlabelled = { imageSize, channels, size: 0, images: new Uint8Array(0) };
   return { labelled: { ...set, counts, boxes, maxObjects }, unlabelled };
 }
 
-function imagesFrom({ shape, data }: NpyArray, what: string): ImageSet {
+function checkExpansion(unpacked: number, packed: number, what: string): void {
+  const most = Math.max(FREE_BYTES, MAX_RATIO * packed);
+  if (unpacked > most) {
+    throw new DataError(
+      `${what} would unpack a file of ${packed} bytes to ${unpacked}, at most ${most} are: save fewer images, or np.savez instead of np.savez_compressed`,
+    );
+  }
+}
+
+interface StoredForm extends ImageForm {
+  readonly size: number;
+  readonly channelsLast: boolean;
+}
+
+function storedForm(shape: readonly number[], what: string): StoredForm {
   const [size = 0, a = 0, b = 0, c] = shape;
   const colours = (channels: number | undefined): boolean => channels === 1 || channels === 3;
-  let form: { imageSize: number; channels: number; channelsLast: boolean } | undefined;
-  if (shape.length === 3 && a === b) form = { imageSize: a, channels: 1, channelsLast: false };
-  else if (shape.length === 4 && b === c && colours(a)) form = { imageSize: b, channels: a, channelsLast: false };
-  else if (shape.length === 4 && a === b && colours(c)) form = { imageSize: a, channels: c!, channelsLast: true };
+  let form: StoredForm | undefined;
+  if (shape.length === 3 && a === b) form = { size, imageSize: a, channels: 1, channelsLast: false };
+  else if (shape.length === 4 && b === c && colours(a)) form = { size, imageSize: b, channels: a, channelsLast: false };
+  else if (shape.length === 4 && a === b && colours(c)) form = { size, imageSize: a, channels: c!, channelsLast: true };
   if (!form || size === 0 || form.imageSize === 0) {
     throw new DataError(
       `${what} has shape (${shape.join(", ")}), expected square images as (N, S, S), (N, C, S, S) or (N, S, S, C) with 1 or 3 channels C`,
     );
   }
-  const { imageSize, channels, channelsLast } = form;
+  return form;
+}
+
+function imagesFrom({ shape, data }: NpyArray, what: string): ImageSet {
+  const { size, imageSize, channels, channelsLast } = storedForm(shape, what);
   const scale = intensityScale(data, what);
+  if (data instanceof Uint8Array && scale === 1 && !channelsLast) return { imageSize, channels, size, images: data };
   const images = new Uint8Array(data.length);
   const plane = imageSize * imageSize;
   const target = (i: number): number => {
@@ -102,25 +142,31 @@ function intensityScale(data: NpyData, what: string): number {
   return most <= 1 ? 255 : 1;
 }
 
-function countsFrom({ shape, data }: NpyArray, size: number, what: string): Uint8Array {
+function checkCountShape(shape: readonly number[], size: number, what: string): void {
   if (shape.length !== 1 || shape[0] !== size) {
     throw new DataError(`${what} has shape (${shape.join(", ")}), expected (${size},): one count an image`);
   }
-  for (let i = 0; i < size; i++) {
+}
+
+function countsFrom({ data }: NpyArray, what: string): Uint8Array {
+  for (let i = 0; i < data.length; i++) {
     const count = data[i]!;
-    if (!(Number.isInteger(count) && count >= 0 && count <= 255)) {
-      throw new DataError(`${what} has the count ${count} for image ${i}, expected an integer from 0 to 255`);
+    if (!(Number.isInteger(count) && count >= 0 && count <= MAX_COUNT)) {
+      throw new DataError(`${what} has the count ${count} for image ${i}, expected an integer from 0 to ${MAX_COUNT}`);
     }
   }
   return Uint8Array.from(data);
 }
 
-function boxesFrom({ shape, data }: NpyArray, size: number, most: number, what: string) {
+function checkBoxShape(shape: readonly number[], size: number, most: number, what: string): void {
   const [images, maxObjects = 0, corners, ...more] = shape;
-  if (images !== size || maxObjects < most || corners !== 4 || more.length > 0) {
+  if (images !== size || maxObjects < most || maxObjects > MAX_COUNT || corners !== 4 || more.length > 0) {
     throw new DataError(
-      `${what} has shape (${shape.join(", ")}), expected (${size}, M, 4) with M at least ${most}: xmin, ymin, xmax, ymax of each object`,
+      `${what} has shape (${shape.join(", ")}), expected (${size}, M, 4) with M from ${most} to ${MAX_COUNT}: xmin, ymin, xmax, ymax of each object`,
     );
   }
-  return { boxes: Float32Array.from(data), maxObjects };
+}
+
+function boxesFrom({ shape, data }: NpyArray) {
+  return { boxes: data instanceof Float32Array ? data : Float32Array.from(data), maxObjects: shape[1]! };
 }

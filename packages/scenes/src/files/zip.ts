@@ -3,7 +3,7 @@
  * goes beyond that, zip64 and encryption, is refused by name. Packing and unpacking are zlib's.
  */
 import { promisify } from "node:util";
-import { deflateRaw, inflateRaw } from "node:zlib";
+import { createInflateRaw, deflateRaw } from "node:zlib";
 import { DataError } from "../data-error.js";
 import { crc32 } from "./crc32.js";
 
@@ -19,6 +19,15 @@ const TOO_LARGE = 0xffffffff;
 /** 1 January 1980, the first day of ZIP: an archive is a function of its content. */
 const NO_DATE = 0x00210000;
 
+/** Deflate's densest code, a run of 258 bytes in two bits, makes no more of one byte. */
+const MAX_EXPANSION = 1032;
+/** Bytes that are unpacked at once. */
+const CHUNK_BYTES = 2 ** 16;
+/** In an error message. */
+const MAX_NAMES_SHOWN = 10;
+
+type Fail = (reason: string, cause?: unknown) => never;
+
 interface Entry {
   readonly method: number;
   readonly crc: number;
@@ -27,7 +36,15 @@ interface Entry {
   readonly offset: number;
 }
 
-/** The files of an archive, unpacked one at a time. */
+/** The content of an entry, unpacked as it is asked for. */
+export interface ZipContent {
+  /** Bytes there are. */
+  readonly size: number;
+  /** Those bytes, exactly; a damaged entry throws, at the latest behind the last chunk. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** The files of an archive. Opening one makes room for nothing: a small archive can hold far more than the memory. */
 export class ZipArchive {
   readonly #bytes: Buffer;
   readonly #source: string;
@@ -35,7 +52,7 @@ export class ZipArchive {
 
   /**
    * @param source what the bytes are, for error messages
-   * @throws {DataError} naming `source`, if they are not an archive, are truncated, or need zip64
+   * @throws {DataError} naming `source`, if they are not an archive, are truncated, hold two files of one name, or need zip64
    */
   constructor(bytes: Uint8Array, source: string) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -48,15 +65,17 @@ export class ZipArchive {
   }
 
   /**
-   * @throws {DataError} naming the archive and the entry, if it is not there, is damaged, or packed in another way
+   * @returns the file's content, whose chunks throw a {@link DataError} naming the archive and the entry if it is damaged
+   * @throws {DataError} naming the archive and the entry, if it is not there, is not whole, is packed in another way, or
+   *   cannot have as many bytes as it says
    */
-  async unpack(name: string): Promise<Uint8Array> {
+  open(name: string): ZipContent {
     const entry = this.#entries.get(name);
-    if (!entry) throw new DataError(`${this.#source} has no entry ${name}, only ${this.names.join(", ")}`);
-    const fail = (reason: string): never => {
-      throw new DataError(`${this.#source}: the entry ${name} ${reason}`);
+    if (!entry) throw new DataError(`${this.#source} has no entry ${name}, only ${listed(this.names)}`);
+    const fail: Fail = (reason, cause) => {
+      throw new DataError(`${this.#source}: the entry ${name} ${reason}`, { cause });
     };
-    const { method, crc, packedSize, size, offset } = entry;
+    const { method, packedSize, size, offset } = entry;
     if (offset + 30 > this.#bytes.length || this.#bytes.readUInt32LE(offset) !== LOCAL_HEADER) {
       fail("is not where the directory says: the file is damaged");
     }
@@ -64,21 +83,17 @@ export class ZipArchive {
     const start = offset + 30 + this.#bytes.readUInt16LE(offset + 26) + this.#bytes.readUInt16LE(offset + 28);
     const packed = this.#bytes.subarray(start, start + packedSize);
     if (packed.length < packedSize) fail("ends beyond the file: it is truncated");
-    let data: Uint8Array;
-    if (method === STORED) data = packed;
-    else if (method === DEFLATED) {
-      data = await promisify(inflateRaw)(packed, { maxOutputLength: size || 1 }).catch((cause: Error) =>
-        fail(`cannot be unpacked: ${cause.message}`),
-      );
-    } else return fail(`is packed by method ${method}, only stored (0) and deflated (8) can be read`);
-    if (data.length !== size) fail(`has ${data.length} bytes, expected ${size}: it is damaged`);
-    if (crc32(data) !== crc) fail("is damaged: its CRC-32 is not the one written down");
-    return data;
+    if (method !== STORED && method !== DEFLATED) {
+      fail(`is packed by method ${method}, only stored (0) and deflated (8) can be read`);
+    }
+    const most = method === STORED ? packedSize : packedSize * MAX_EXPANSION;
+    if (size > most) fail(`has ${size} bytes by the directory, but ${packedSize} packed bytes make ${most} at most`);
+    return { size, chunks: contentOf(packed, entry, fail) };
   }
 
   #readDirectory(): void {
     const bytes = this.#bytes;
-    const fail = (reason: string): never => {
+    const fail: Fail = (reason) => {
       throw new DataError(`${this.#source} is not a readable ZIP archive: ${reason}`);
     };
     const zip64 = (): never => fail("it needs zip64 (4 GiB or more, or too many entries), which is not read");
@@ -104,11 +119,49 @@ export class ZipArchive {
       const offset = bytes.readUInt32LE(at + 42);
       if (packedSize === TOO_LARGE || size === TOO_LARGE || offset === TOO_LARGE) zip64();
       if (bytes.readUInt16LE(at + 8) & ENCRYPTED) fail(`its entry ${name} is encrypted`);
+      if (this.#entries.has(name)) fail(`it has two entries ${name}`);
       const method = bytes.readUInt16LE(at + 10);
       this.#entries.set(name, { method, crc: bytes.readUInt32LE(at + 16), packedSize, size, offset });
       at += 46 + nameLength + bytes.readUInt16LE(at + 30) + bytes.readUInt16LE(at + 32);
     }
   }
+}
+
+async function* contentOf(packed: Buffer, entry: Entry, fail: Fail): AsyncGenerator<Uint8Array> {
+  const { method, size, crc } = entry;
+  let found = 0;
+  let foundCrc = 0;
+  for await (const chunk of method === STORED ? slices(packed) : inflated(packed, fail)) {
+    found += chunk.length;
+    if (found > size) fail(`has more than the ${size} bytes that the directory says: it is damaged`);
+    foundCrc = crc32(chunk, foundCrc);
+    yield chunk;
+  }
+  if (found !== size) fail(`has ${found} bytes, expected ${size}: it is damaged`);
+  if (foundCrc !== crc) fail("is damaged: its CRC-32 is not the one written down");
+}
+
+function* slices(bytes: Buffer): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES);
+}
+
+async function* inflated(packed: Buffer, fail: Fail): AsyncGenerator<Uint8Array> {
+  const inflate = createInflateRaw({ chunkSize: CHUNK_BYTES });
+  inflate.end(packed);
+  try {
+    for await (const chunk of inflate) yield chunk as Buffer;
+  } catch (cause) {
+    fail(`cannot be unpacked: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+  }
+  const left = packed.length - inflate.bytesWritten;
+  if (left !== 0) fail(`has ${left} bytes behind the end of its packed content: it is damaged`);
+}
+
+/** Names for an error message. */
+export function listed(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_NAMES_SHOWN).map((name) => name.slice(0, 100));
+  const more = names.length - shown.length;
+  return `${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 /**

@@ -1,6 +1,8 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { finished } from "node:stream/promises";
+import { createDeflateRaw } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { encodeNpy } from "../../src/files/npy.js";
 import { readNpz, writeNpz } from "../../src/files/npz.js";
@@ -139,6 +141,8 @@ describe("the images", () => {
     ["are big-endian", ">f4", [1, 1, 1], new Uint8Array(4), /of dtype >f4, not one of .*: convert it with astype/],
     ["are complex", "<c8", [1, 1, 1], new Uint8Array(8), /of dtype <c8/],
     ["are too few", "|u1", [2, 3, 3], new Uint8Array(17), /needs 18 bytes, 17 are there: it is damaged or truncated/],
+    ["have too many dimensions", "|u1", new Array(65).fill(1), new Uint8Array(1), /its shape is damaged: \(1, 1/],
+    ["have a size beyond all", "|u1", [0, 1e20, 1e20], new Uint8Array(0), /its shape is damaged: \(0, 1000000/],
     ["are huge integers", "<i8", [1, 1, 1], BigInt64Array.of(2n ** 60n), /1152921504606846976, which is too large/],
   ])("that %s are refused", async (_, descr, shape, data, message) => {
     await expect(readNpz(await arrays({ x: [descr, shape, data] }))).rejects.toThrow(message);
@@ -182,14 +186,86 @@ describe("the counts", () => {
   it("need as many boxes as they count", async () => {
     const n_obj = ["|u1", [2], Uint8Array.of(0, 2)] as const;
     const boxes = ["<f4", [2, 1, 4], new Float32Array(8)] as const;
-    await expect(readNpz(await arrays({ x, n_obj, boxes }))).rejects.toThrow(/boxes has shape \(2, 1, 4\).*at least 2/);
+    await expect(readNpz(await arrays({ x, n_obj, boxes }))).rejects.toThrow(
+      /boxes has shape \(2, 1, 4\).*M from 2 to 255/,
+    );
   });
 });
 
+describe("an array that unpacks to very much", () => {
+  const byteLength = 2 ** 29 + 2 ** 20;
+
+  it("is refused before it is unpacked", async () => {
+    const side = Math.sqrt(2 ** 20);
+    const x = npy("|u1", [byteLength / 2 ** 20, side, side], new Uint8Array(0));
+    const path = await packedZeros({ "x.npy": [x, byteLength] });
+    await expect(readNpz(path)).rejects.toThrow(
+      /array x would unpack a file of \d+ bytes to 537919488, at most 536870912 are: save fewer images, or np\.savez/,
+    );
+  });
+
+  it("is refused by its shape before it is unpacked, whatever its size", async () => {
+    const x = npy("|u1", [2, 1, 1], Uint8Array.of(1, 2));
+    const path = await packedZeros({
+      "x.npy": [x, 0],
+      "n_obj.npy": [npy("|u1", [byteLength], new Uint8Array(0)), byteLength],
+    });
+    await expect(readNpz(path)).rejects.toThrow("array n_obj has shape (537919488), expected (2,): one count an image");
+  });
+
+  it("is refused with the boxes that its counts would need", async () => {
+    const size = 200_000;
+    const x = npy("|u1", [size, 1, 1], new Uint8Array(size));
+    const n_obj = npy("|u1", [size], new Uint8Array(size).fill(255));
+    await expect(readNpz(await file(await zipChunks({ "x.npy": x, "n_obj.npy": n_obj })))).rejects.toThrow(
+      "The boxes of 200000 images of up to 255 objects take more than 536870912 bytes",
+    );
+  });
+
+  /** An archive of entries that begin with the bytes and have so many zeros behind them. */
+  async function packedZeros(entries: Record<string, readonly [head: Uint8Array, zeros: number]>): Promise<string> {
+    const heads = Object.fromEntries(Object.entries(entries).map(([name, [head]]) => [name, head]));
+    const bytes = Buffer.concat(await zipChunks(heads));
+    const parts: Buffer[] = [];
+    const records: Buffer[] = [];
+    let at = directory(bytes);
+    let offset = 0;
+    for (const [name, [head, zeros]] of Object.entries(entries)) {
+      const deflate = createDeflateRaw();
+      const packed: Buffer[] = [];
+      deflate.on("data", (chunk: Buffer) => packed.push(chunk));
+      deflate.write(head);
+      const slice = new Uint8Array(2 ** 20);
+      for (let left = zeros; left > 0; left -= slice.length) deflate.write(slice.subarray(0, left));
+      deflate.end();
+      await finished(deflate);
+      const content = Buffer.concat(packed);
+      const length = 46 + name.length;
+      const record = Buffer.from(bytes.subarray(at, at + length));
+      at += length;
+      record.writeUInt32LE(content.length, 20);
+      record.writeUInt32LE(head.length + zeros, 24);
+      record.writeUInt32LE(offset, 42);
+      const local = bytes.subarray(0, 30 + "x.npy".length);
+      const start = Buffer.concat([local.subarray(0, 30), Buffer.from(name)]);
+      start.writeUInt16LE(name.length, 26);
+      parts.push(start, content);
+      offset += start.length + content.length;
+      records.push(record);
+    }
+    const end = Buffer.from(bytes.subarray(-22));
+    end.writeUInt32LE(offset, 16);
+    return file([...parts, ...records, end]);
+  }
+});
+
+/** Where the directory of an archive begins. */
+function directory(bytes: Buffer): number {
+  return bytes.readUInt32LE(bytes.length - 6);
+}
+
 describe("an archive", () => {
   const good = () => zipChunks({ "x.npy": encodeNpy([1, 2, 2], Uint8Array.of(1, 2, 3, 4)) }).then(Buffer.concat);
-  /** Where the directory begins. */
-  const directory = (bytes: Buffer) => bytes.readUInt32LE(bytes.length - 6);
 
   it.each<[string, (bytes: Buffer) => Buffer, RegExp]>([
     [
@@ -210,6 +286,43 @@ describe("an archive", () => {
     await expect(readNpz(await file(damage(await good())))).rejects.toThrow(message);
   });
 
+  it("that says of an entry more than it can hold is refused before it is unpacked", async () => {
+    const bytes = await good();
+    set32(bytes, directory(bytes) + 24, 0xfffffffe);
+    await expect(readNpz(await file(bytes))).rejects.toThrow(
+      /entry x\.npy has 4294967294 bytes by the directory, but \d+ packed bytes make \d+ at most/,
+    );
+  });
+
+  it.each([-1, 1])("that says of an entry %d bytes of what it holds is refused", async (difference) => {
+    const bytes = await good();
+    const size = bytes.readUInt32LE(directory(bytes) + 24);
+    await expect(readNpz(await file(set32(bytes, directory(bytes) + 24, size + difference)))).rejects.toThrow(
+      /entry x\.npy has more than the 131 bytes that the directory says|array x cannot be read: shape \(1, 2, 2\) of \|u1 needs 4/,
+    );
+  });
+
+  it("with bytes behind the packed content of an entry is refused", async () => {
+    const bytes = await good();
+    const packed = bytes.readUInt32LE(directory(bytes) + 20);
+    await expect(readNpz(await file(set32(bytes, directory(bytes) + 20, packed + 1)))).rejects.toThrow(
+      /entry x\.npy has 1 bytes behind the end of its packed content/,
+    );
+  });
+
+  it("with two entries of one name is refused", async () => {
+    const bytes = Buffer.concat(await zipChunks({ "x.npy": ramp, "y.npy": ramp }));
+    for (let at = bytes.indexOf("y.npy"); at !== -1; at = bytes.indexOf("y.npy")) bytes.write("x", at);
+    await expect(readNpz(await file(bytes))).rejects.toThrow("it has two entries x.npy");
+  });
+
+  it("of very many other arrays names the first", async () => {
+    const names = Array.from({ length: 30 }, (_, i) => [`a${i}.npy`, new Uint8Array(0)]);
+    await expect(readNpz(await file(await zipChunks(Object.fromEntries(names))))).rejects.toThrow(
+      "it has a0, a1, a2, a3, a4, a5, a6, a7, a8, a9 and 20 more.",
+    );
+  });
+
   it("may end with a comment", async () => {
     const bytes = Buffer.concat([await good(), Buffer.from("hello")]);
     bytes.writeUInt16LE(5, bytes.length - 7);
@@ -225,9 +338,13 @@ describe("an archive", () => {
     const archive = new ZipArchive(Buffer.concat(await zipChunks(files)), "archive");
     expect(archive.names).toEqual(Object.keys(files));
     for (const [name, data] of Object.entries(files)) {
-      expect(Buffer.compare(await archive.unpack(name), data)).toBe(0);
+      const { size, chunks } = archive.open(name);
+      const found: Uint8Array[] = [];
+      for await (const chunk of chunks) found.push(chunk);
+      expect(size).toBe(data.length);
+      expect(Buffer.concat(found).equals(data)).toBe(true);
     }
-    await expect(archive.unpack("c")).rejects.toThrow("archive has no entry c, only empty.bin, zeros.bin, a/b.bin");
+    expect(() => archive.open("c")).toThrow("archive has no entry c, only empty.bin, zeros.bin, a/b.bin");
   });
 });
 

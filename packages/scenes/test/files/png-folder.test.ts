@@ -1,7 +1,9 @@
+import { linkSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DataError } from "../../src/data-error.js";
 import { loadDataset, loadOwnImages } from "../../src/dataset.js";
 import { encodePng } from "../../src/files/png.js";
 import { readPngFolder } from "../../src/files/png-folder.js";
@@ -59,6 +61,16 @@ describe("readPngFolder", () => {
     await grey("a.png", 10);
     await spoil();
     await expect(readPngFolder(folder)).rejects.toThrow(message);
+  });
+
+  it("refuses more images than a set can have, before it reads them", async () => {
+    const side = 2048;
+    await write("0.png", new Array(side * side).fill(0), { width: side, height: side });
+    for (let i = 1; i <= 1024; i++) linkSync(join(folder, "0.png"), join(folder, `${i}.png`));
+    await expect(readPngFolder(folder)).rejects.toThrow(DataError);
+    await expect(readPngFolder(folder)).rejects.toThrow(
+      "1025 images of 1x2048x2048 take 4299161600 bytes, a set has at most",
+    );
   });
 
   it("refuses images that are not square", async () => {

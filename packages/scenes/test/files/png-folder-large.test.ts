@@ -1,0 +1,26 @@
+/** A folder of as many images as no test can write: its list and its images are stood in for. */
+import { join } from "node:path";
+import { expect, it, vi } from "vitest";
+import { readPngFolder } from "../../src/files/png-folder.js";
+
+const { names } = vi.hoisted(() => ({
+  names: Array.from({ length: 300_000 }, (_, i) => `${String(i).padStart(6, "0")}.png`),
+}));
+
+vi.mock("node:fs/promises", async (original) => ({
+  ...(await original<typeof import("node:fs/promises")>()),
+  readdir: async () => [...names, "counts.csv"],
+}));
+vi.mock("../../src/read-file.js", () => ({
+  readWholeFile: async () => Buffer.from(names.map((name, i) => `${name},${i % 4}\n`).join("")),
+}));
+vi.mock("../../src/pictures/png.js", () => ({
+  readPng: () => ({ width: 2, height: 2, channels: 1, data: Uint8Array.of(1, 2, 3, 4) }),
+}));
+
+it("a folder of 300,000 labelled images is read", async () => {
+  const { labelled, unlabelled } = await readPngFolder(join("large", "folder"));
+  expect([labelled.size, labelled.maxObjects, unlabelled.size]).toEqual([300_000, 3, 0]);
+  expect(labelled.images.every((level, i) => level === (i % 4) + 1)).toBe(true);
+  expect(labelled.counts.every((count, i) => count === i % 4)).toBe(true);
+});
