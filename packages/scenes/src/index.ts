@@ -49,6 +49,7 @@ export {
 export { readNpz, writeNpz } from "./files/npz.js";
 export * from "./files/png.js";
 export { readPngFolder } from "./files/png-folder.js";
+export { MAX_PNG_BYTES, MAX_PNG_PIXELS, MAX_PNG_SIDE } from "./files/png-structure.js";
 export * from "./files/safetensors.js";
 export { readSceneFile, type SceneFileIdentity, writeSceneFile } from "./files/scene-file.js";
 export { makeFolder, writeInFolder, writePicture } from "./files/write-picture.js";
