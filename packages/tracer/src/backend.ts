@@ -89,6 +89,11 @@ export class TracingBackend extends tf.KernelBackend {
     return cast(graph, shaped, tensor.dtype);
   }
 
+  /** Whether `tensor` has no value until the graph is run. */
+  isTraced(tensor: tf.TensorInfo): boolean {
+    return this.#entries.has(tensor.dataId) && this.#entries.get(tensor.dataId).kind === "traced";
+  }
+
   /** Runs a lowering on tfjs tensors. */
   lower(
     lowering: Lowering,

@@ -5,18 +5,17 @@ export { encodeLoop, initialState, type LoopSpec, STEPS, stacked } from "./encod
 export { type EncodeOptions, encodeGraph, OPSET } from "./encode/model.js";
 export { float, type Graph, int, ints, type Node, text, type Value } from "./graph/ir.js";
 export { cast, dense, elementwise, type Operand, operand, reshape } from "./graph/operand.js";
+export { BATCH, type InputSpec, TraceInputError, type Weight } from "./inputs.js";
 export { traceLayersModel } from "./layers-model.js";
 export { type KernelCall, KernelInputs, type Lowering, lowering } from "./lowerings/lowering.js";
 export { decodeModel, type ModelProto } from "./onnx/schema.js";
+export { TracedStateError } from "./state-guard.js";
 export {
-  BATCH,
   fuse,
-  type InputSpec,
   type NamedTensors,
   registerLowering,
   supportedKernels,
   type TracedGraph,
   type TraceOptions,
   trace,
-  type Weight,
 } from "./trace.js";

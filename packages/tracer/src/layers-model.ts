@@ -2,7 +2,8 @@
  * Traces a tfjs LayersModel: its inputs, outputs and weights keep their names.
  */
 import * as tf from "@tensorflow/tfjs";
-import { BATCH, type InputSpec, type TracedGraph, trace } from "./trace.js";
+import { BATCH, type InputSpec } from "./inputs.js";
+import { type TracedGraph, trace } from "./trace.js";
 
 /**
  * The model's prediction (not its training) as a graph. A dimension that the model leaves open (null) is the batch if it
@@ -12,6 +13,7 @@ import { BATCH, type InputSpec, type TracedGraph, trace } from "./trace.js";
  * @returns inputs and outputs named after the layers they belong to, weights under their own names
  * @throws {Error} if the model leaves a dimension open besides the batch
  * @throws {UnsupportedKernelError} if a layer uses a kernel without a lowering
+ * @throws {TracedStateError} if a recurrent layer is stateful
  */
 export function traceLayersModel(model: tf.LayersModel): TracedGraph {
   const inputNames = layerNames(model.inputs);

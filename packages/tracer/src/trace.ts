@@ -11,24 +11,11 @@ import { fuseGraph } from "./graph/fuse.js";
 import type { Graph } from "./graph/ir.js";
 import { constantOperand, dense, onnxDType, operand } from "./graph/operand.js";
 import { type BatchDependence, batchDependence } from "./graph/symbolic-batch.js";
+import { BATCH, checkInputs, type InputSpec, type Weight } from "./inputs.js";
 import { allLowerings } from "./lowerings/index.js";
 import type { Lowering } from "./lowerings/lowering.js";
 import { refusalReasons } from "./lowerings/refused.js";
-
-/** The one symbolic dimension a traced graph may have. */
-export const BATCH = "batch";
-
-export interface InputSpec {
-  /** Sizes; `"batch"` marks the symbolic dimension, in at most one place of each input. */
-  readonly shape: readonly (number | typeof BATCH)[];
-  /** Default float32. */
-  readonly dtype?: "float32" | "int32" | "bool";
-}
-
-export interface Weight {
-  readonly shape: readonly number[];
-  readonly data: Float32Array | Int32Array | Uint8Array;
-}
+import { guardState } from "./state-guard.js";
 
 export type NamedTensors = Record<string, tf.Tensor>;
 
@@ -77,10 +64,13 @@ export function supportedKernels(): string[] {
  * Traces `fn`: any tfjs function of tensors to tensors, gradients included (`tf.grads`, `tf.valueAndGrads`).
  *
  * @param fn gets one tensor per input and weight; returns the graph's outputs by name
+ * @throws {TraceInputError} if an input or weight is described wrongly
  * @throws {UnsupportedKernelError} for a kernel without a lowering, naming it and the op that led to it
  * @throws {TracedValueError} if `fn` reads the value of a traced tensor
+ * @throws {TracedStateError} if `fn` changes state: assigns a variable, runs an optimiser, calls a stateful layer
  */
 export function trace(fn: (tensors: NamedTensors) => NamedTensors, options: TraceOptions): TracedGraph {
+  checkInputs(options.inputs, options.weights ?? {});
   const symbolic = Object.values(options.inputs).some((input) => input.shape.includes(BATCH));
   const sizes = symbolic ? BATCH_SIZES : ([1] as const);
   const graphs = sizes.map((batchSize) => traceAt(fn, options, batchSize));
@@ -105,8 +95,8 @@ function traceAt(fn: (tensors: NamedTensors) => NamedTensors, options: TraceOpti
   if (backend.isTracing) throw new Error("A trace is already running: traces do not nest");
   const previous = currentBackend();
   registerRefusals();
-  activate(TRACING_BACKEND);
-  const allowAssignment = forbidAssignment();
+  useBackend(TRACING_BACKEND);
+  const releaseState = guardState((tensor) => backend.isTraced(tensor));
   tf.engine().startScope("trace");
   try {
     return backend.into(graph, () => {
@@ -116,11 +106,11 @@ function traceAt(fn: (tensors: NamedTensors) => NamedTensors, options: TraceOpti
         tensors[name] = backend.tensor(operand(graph.input(name, onnxDType(dtype), sizes), dtype));
       }
       for (const [name, { shape, data }] of Object.entries(options.weights ?? {})) {
-        if (name in tensors) throw new Error(`${name} is the name of both an input and a weight`);
         const dtype = data instanceof Float32Array ? "float32" : data instanceof Int32Array ? "int32" : "bool";
         tensors[name] = backend.tensor(constantOperand(graph, data, shape, dtype, name));
       }
       const outputs = Object.entries(fn(tensors)).map(([name, tensor]) => {
+        if (name === "") throw new Error("The traced function gave an output the empty name: give it another");
         if (name in options.inputs) throw new Error(`${name} is the name of both an input and an output`);
         if (name in (options.weights ?? {})) throw new Error(`${name} is the name of both a weight and an output`);
         if (!(tensor instanceof tf.Tensor)) throw new Error(`The traced function's output ${name} is not a tensor`);
@@ -135,23 +125,10 @@ function traceAt(fn: (tensors: NamedTensors) => NamedTensors, options: TraceOpti
     throw error;
   } finally {
     tf.engine().endScope();
-    allowAssignment();
+    releaseState();
     if (previous === undefined) forgetBackend();
-    else activate(previous);
+    else useBackend(previous);
   }
-}
-
-/** Variables outlive a trace, traced values do not: assigning one would leave it without a value. */
-function forbidAssignment(): () => void {
-  const { assign } = tf.Variable.prototype;
-  tf.Variable.prototype.assign = function refuse() {
-    throw new Error(
-      `The traced function assigned the variable ${this.name}: make state an input, and its next value an output`,
-    );
-  };
-  return () => {
-    tf.Variable.prototype.assign = assign;
-  };
 }
 
 /** The name of the backend in use, or undefined while tfjs has not chosen one. */
@@ -167,7 +144,7 @@ function forgetBackend(): void {
 }
 
 /** Makes a backend current. It is synchronous for backends that initialise synchronously, as all that were in use. */
-function activate(name: string): void {
+function useBackend(name: string): void {
   void tf.setBackend(name);
   if (tf.getBackend() !== name) throw new Error(`The tfjs backend ${name} could not be made current`);
 }

@@ -3,8 +3,9 @@
  */
 import type { ConstantValue, Node, Value } from "../graph/ir.js";
 import type { BatchFunction, BatchNumber } from "../graph/symbolic-batch.js";
+import { BATCH } from "../inputs.js";
 import { type GraphProto, type NodeProto, type OnnxDType, type TensorProto, tensorDataType } from "../onnx/schema.js";
-import { BATCH, type TracedGraph } from "../trace.js";
+import type { TracedGraph } from "../trace.js";
 import {
   bareNode,
   bytesOf,

@@ -3,6 +3,7 @@
  */
 import type { Attribute, ConstantValue } from "../graph/ir.js";
 import type { BatchNumber } from "../graph/symbolic-batch.js";
+import { BATCH, type InputSpec } from "../inputs.js";
 import {
   type AttributeProto,
   attributeType,
@@ -12,7 +13,6 @@ import {
   tensorDataType,
   type ValueInfoProto,
 } from "../onnx/schema.js";
-import { BATCH, type InputSpec } from "../trace.js";
 import { toFloat16 } from "./float16.js";
 
 /** TensorProto.DataType of a stored half; no value of a traced graph has it. */

@@ -3,7 +3,7 @@
  * Cases are data, kept beside the lowerings; one test replays them all against the tfjs cpu backend.
  */
 import type * as tf from "@tensorflow/tfjs";
-import { BATCH } from "../trace.js";
+import { BATCH } from "../inputs.js";
 
 export { BATCH };
 
