@@ -8,7 +8,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { GraphBuilder } from "./graph/builder.js";
 import { sameShape } from "./graph/ir.js";
 import { cast, constantOperand, type Operand, reshape } from "./graph/operand.js";
-import { KernelInputs, type Lowering } from "./lowerings/lowering.js";
+import { conversionOperators, KernelInputs, type Lowering } from "./lowerings/lowering.js";
 
 export const TRACING_BACKEND = "onnx-tracer";
 
@@ -104,8 +104,10 @@ export class TracingBackend extends tf.KernelBackend {
     const operands = Object.fromEntries(
       Object.entries(inputs).map(([name, tensor]) => [name, tensor ? this.operandOf(tensor) : undefined]),
     );
-    graph.currentKernel = lowering.kernel;
-    const output = lowering.lower({ inputs: new KernelInputs(lowering.kernel, operands), attributes, graph });
+    const { kernel, operators } = lowering;
+    const output = graph.lowering(kernel, [...operators, ...conversionOperators], () =>
+      lowering.lower({ inputs: new KernelInputs(kernel, operands), attributes, graph }),
+    );
     return "value" in output ? this.#store(output) : output.map((each) => this.#store(each));
   }
 

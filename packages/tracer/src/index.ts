@@ -2,17 +2,26 @@ export { TRACING_BACKEND, TracedValueError, UnsupportedKernelError } from "./bac
 export { roundToFloat16 } from "./encode/float16.js";
 export type { WeightType } from "./encode/graph-encoder.js";
 export { encodeLoop, initialState, type LoopSpec, STEPS, stacked } from "./encode/loop.js";
-export { type EncodeOptions, encodeGraph, OPSET } from "./encode/model.js";
+export { type EncodeOptions, encodeGraph } from "./encode/model.js";
 export { float, type Graph, int, ints, type Node, text, type Value } from "./graph/ir.js";
 export { cast, dense, elementwise, type Operand, operand, reshape } from "./graph/operand.js";
 export { BATCH, type InputSpec, TraceInputError, type Weight } from "./inputs.js";
 export { traceLayersModel } from "./layers-model.js";
 export { type KernelCall, KernelInputs, type Lowering, lowering } from "./lowerings/lowering.js";
+export {
+  OPSET,
+  type Operator,
+  OperatorError,
+  operatorAddress,
+  operatorVersions,
+} from "./onnx/operators.js";
 export { decodeModel, type ModelProto } from "./onnx/schema.js";
+export { printGraph } from "./print-graph.js";
 export { TracedStateError } from "./state-guard.js";
 export {
   fuse,
   type NamedTensors,
+  operatorsOf,
   registerLowering,
   supportedKernels,
   type TracedGraph,

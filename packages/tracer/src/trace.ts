@@ -15,6 +15,7 @@ import { BATCH, checkInputs, type InputSpec, type Weight } from "./inputs.js";
 import { allLowerings } from "./lowerings/index.js";
 import type { Lowering } from "./lowerings/lowering.js";
 import { refusalReasons } from "./lowerings/refused.js";
+import { isOperator, OPSET, type Operator, OperatorError } from "./onnx/operators.js";
 import { guardState } from "./state-guard.js";
 
 export type NamedTensors = Record<string, tf.Tensor>;
@@ -44,8 +45,16 @@ const lowerings = new Map<string, Lowering>();
 tf.registerBackend(TRACING_BACKEND, () => backend, -1);
 for (const each of allLowerings) registerLowering(each);
 
-/** Adds a lowering for a kernel, or replaces the one it has. */
+/**
+ * Adds a lowering for a kernel, or replaces the one it has.
+ *
+ * @throws {OperatorError} if it declares an operator that ONNX does not have
+ */
 export function registerLowering(lowering: Lowering): void {
+  const unknown = lowering.operators.find((operator) => !isOperator(operator));
+  if (unknown !== undefined) {
+    throw new OperatorError(lowering.kernel, unknown, `declares ${unknown}, which ONNX opset ${OPSET} does not have`);
+  }
   if (tf.getKernel(lowering.kernel, TRACING_BACKEND)) tf.unregisterKernel(lowering.kernel, TRACING_BACKEND);
   lowerings.set(lowering.kernel, lowering);
   tf.registerKernel({
@@ -58,6 +67,11 @@ export function registerLowering(lowering: Lowering): void {
 /** The tfjs kernels that can be traced, sorted. */
 export function supportedKernels(): string[] {
   return [...lowerings.keys()].sort();
+}
+
+/** The ONNX operators that the lowering of `kernel` declares, or undefined if there is no such lowering. */
+export function operatorsOf(kernel: string): readonly Operator[] | undefined {
+  return lowerings.get(kernel)?.operators;
 }
 
 /**

@@ -4,6 +4,7 @@
 import type { ConstantValue, Node, Value } from "../graph/ir.js";
 import type { BatchFunction, BatchNumber } from "../graph/symbolic-batch.js";
 import { BATCH } from "../inputs.js";
+import type { Operator } from "../onnx/operators.js";
 import { type GraphProto, type NodeProto, type OnnxDType, type TensorProto, tensorDataType } from "../onnx/schema.js";
 import type { TracedGraph } from "../trace.js";
 import {
@@ -55,7 +56,7 @@ export class GraphEncoder {
     }
     for (const node of graph.nodes) this.#encodeNode(node);
     for (const [output, value] of aliases) {
-      this.#nodes.push(bareNode("Identity", [this.#nameOf(value)], [output]));
+      this.#nodes.push(bareNode("Identity", [this.nameOf(value)], [output]));
     }
     return {
       name,
@@ -71,10 +72,10 @@ export class GraphEncoder {
   #encodeNode(node: Node): void {
     const inputs = node.inputs.map((input, i) => {
       if (input === undefined) return "";
-      return node.op === "Reshape" && i === 1 ? this.#reshapeTarget(input) : this.#nameOf(input);
+      return node.op === "Reshape" && i === 1 ? this.#reshapeTarget(input) : this.nameOf(input);
     });
     while (inputs.at(-1) === "") inputs.pop();
-    const outputs = node.outputs.map((output) => this.#nameOf(output));
+    const outputs = node.outputs.map((output) => this.nameOf(output));
     this.#nodes.push({
       opType: node.op,
       name: this.fresh(`${node.kernel}/${node.op}`),
@@ -84,7 +85,8 @@ export class GraphEncoder {
     });
   }
 
-  #nameOf(value: Value): string {
+  /** The name of a value of the graph, which must be encoded. */
+  nameOf(value: Value): string {
     const known = this.#names.get(value);
     if (known !== undefined) return known;
     const name =
@@ -118,9 +120,9 @@ export class GraphEncoder {
   /** A Reshape's target needs no arithmetic if one dimension alone depends on the batch: -1 means "the rest". */
   #reshapeTarget(value: Value): string {
     const symbolic = value.kind === "constant" ? this.#traced.batch.constants.get(value) : undefined;
-    if (!symbolic) return this.#nameOf(value);
+    if (!symbolic) return this.nameOf(value);
     const dims = symbolic.map((dim) => (typeof dim === "number" ? dim : -1));
-    if (dims.includes(0) || dims.filter((dim) => dim === -1).length > 1) return this.#nameOf(value);
+    if (dims.includes(0) || dims.filter((dim) => dim === -1).length > 1) return this.nameOf(value);
     const key = `reshape ${dims}`;
     let name = this.#batchNumbers.get(key);
     if (name === undefined) {
@@ -193,7 +195,7 @@ export class GraphEncoder {
     });
   }
 
-  #arithmetic(op: string, a: string, b: string): string {
+  #arithmetic(op: Operator, a: string, b: string): string {
     const name = this.fresh(op);
     this.#nodes.push(bareNode(op, [a, b], [name]));
     return name;

@@ -1,12 +1,11 @@
 /**
  * A graph as a serialised ONNX model.
  */
+import { OPSET } from "../onnx/operators.js";
 import { encodeModel, type GraphProto } from "../onnx/schema.js";
 import type { TracedGraph } from "../trace.js";
 import { GraphEncoder, type WeightType } from "./graph-encoder.js";
 
-/** Old enough that today's tools read it: opset 21 came with IR 10 (ONNX 1.16). */
-export const OPSET = 21;
 const IR_VERSION = 10;
 
 export interface EncodeOptions {

@@ -4,6 +4,7 @@
 import type { Attribute, ConstantValue } from "../graph/ir.js";
 import type { BatchNumber } from "../graph/symbolic-batch.js";
 import { BATCH, type InputSpec } from "../inputs.js";
+import type { Operator } from "../onnx/operators.js";
 import {
   type AttributeProto,
   attributeType,
@@ -18,13 +19,16 @@ import { toFloat16 } from "./float16.js";
 /** TensorProto.DataType of a stored half; no value of a traced graph has it. */
 const FLOAT16 = 10;
 
+/** A number as it is, a function of the batch as text: `batch`, `2*batch+1`, `3/batch`. */
 export function dimensionName(dim: BatchNumber): number | string {
   if (typeof dim === "number") return dim;
-  if (dim.form === "affine" && dim.slope === 1 && dim.offset === 0) return BATCH;
-  return dim.form === "affine" ? `${dim.slope}*${BATCH}+${dim.offset}` : `${dim.slope}/${BATCH}`;
+  if (dim.form === "reciprocal") return `${dim.slope}/${BATCH}`;
+  const multiple = dim.slope === 1 ? BATCH : `${dim.slope}*${BATCH}`;
+  if (dim.offset === 0) return multiple;
+  return dim.offset > 0 ? `${multiple}+${dim.offset}` : `${multiple}${dim.offset}`;
 }
 
-export function bareNode(opType: string, input: string[], output: string[]): NodeProto {
+export function bareNode(opType: Operator, input: string[], output: string[]): NodeProto {
   return { opType, input, output, name: `${output[0]}/${opType}`, attribute: [] };
 }
 

@@ -1,6 +1,7 @@
 /**
  * Collects the nodes of one trace. Equal constants are kept once, and a node equal to an earlier one is that one.
  */
+import { isOperator, OPSET, type Operator, OperatorError } from "../onnx/operators.js";
 import type { OnnxDType } from "../onnx/schema.js";
 import type {
   Attribute,
@@ -13,16 +14,29 @@ import type {
   Shape,
   Value,
 } from "./ir.js";
-import { attributesKey, sizeOf } from "./ir.js";
+import { attributesKey, sameData, sizeOf } from "./ir.js";
 
 export class GraphBuilder {
-  /** The tfjs kernel whose lowering is running; recorded with each node. */
+  /** The tfjs kernel whose lowering runs, or ran last; recorded with each node. */
   currentKernel = "";
+  /** The operators that the running lowering may write. */
+  #allowed: ReadonlySet<string> | undefined;
   readonly #inputs: InputValue[] = [];
   readonly #nodes: Node[] = [];
   readonly #nodesByKey = new Map<string, Node>();
   readonly #constantsByKey = new Map<string, ConstantValue[]>();
   #nextId = 0;
+
+  /** Runs the lowering of `kernel`: its nodes carry the kernel's name, and must be of `operators`. */
+  lowering<T>(kernel: string, operators: readonly Operator[], lower: () => T): T {
+    this.currentKernel = kernel;
+    this.#allowed = new Set(operators);
+    try {
+      return lower();
+    } finally {
+      this.#allowed = undefined;
+    }
+  }
 
   input(name: string, dtype: OnnxDType, shape: Shape): InputValue {
     const value: InputValue = { kind: "input", id: this.#nextId++, name, dtype, shape };
@@ -38,7 +52,7 @@ export class GraphBuilder {
     const key = `${dtype} ${shape} ${fingerprint(data)}`;
     const candidates = this.#constantsByKey.get(key) ?? [];
     const equal = candidates.find(
-      (candidate) => (name === undefined || candidate.name === name) && sameBits(candidate.data, data),
+      (candidate) => (name === undefined || candidate.name === name) && sameData(candidate.data, data),
     );
     if (equal) return equal;
     const value: ConstantValue = { kind: "constant", id: this.#nextId++, dtype, shape, data, name };
@@ -55,9 +69,13 @@ export class GraphBuilder {
     return this.constant("int64", [values.length], values);
   }
 
-  /** Adds a node with one output. */
+  /**
+   * Adds a node with one output.
+   *
+   * @throws {OperatorError} if `op` is no ONNX operator, or not one that the running lowering declares
+   */
   node(
-    op: string,
+    op: Operator,
     inputs: readonly (Value | undefined)[],
     output: { readonly dtype: OnnxDType; readonly shape: Shape },
     attributes: Readonly<Record<string, Attribute>> = {},
@@ -65,13 +83,14 @@ export class GraphBuilder {
     return this.nodes(op, inputs, [output], attributes)[0]!;
   }
 
-  /** Adds a node with any number of outputs. */
+  /** Adds a node with any number of outputs; throws as {@link node} does. */
   nodes(
-    op: string,
+    op: Operator,
     inputs: readonly (Value | undefined)[],
     outputs: readonly { readonly dtype: OnnxDType; readonly shape: Shape }[],
     attributes: Readonly<Record<string, Attribute>> = {},
   ): readonly ResultValue[] {
+    this.#check(op);
     const types = outputs.map((output) => `${output.dtype}[${output.shape}]`);
     const key = `${op}(${inputs.map((input) => input?.id ?? "")})${types}{${attributesKey(attributes)}}`;
     const equal = this.#nodesByKey.get(key);
@@ -84,6 +103,20 @@ export class GraphBuilder {
     this.#nodes.push(node);
     this.#nodesByKey.set(key, node);
     return results;
+  }
+
+  #check(op: string): void {
+    if (!isOperator(op)) {
+      throw new OperatorError(this.currentKernel, op, `writes ${op}, which ONNX opset ${OPSET} does not have`);
+    }
+    if (this.#allowed && !this.#allowed.has(op)) {
+      const declared = [...this.#allowed].join(", ");
+      throw new OperatorError(
+        this.currentKernel,
+        op,
+        `writes the ONNX operator ${op}, which it does not declare: add it to the lowering's operators (${declared})`,
+      );
+    }
   }
 
   /** The graph that computes `outputs`; nodes that none of them needs are left out. */
@@ -105,10 +138,4 @@ function fingerprint(data: ConstantData): string {
   const stride = Math.max(1, Math.floor(data.length / 64));
   for (let i = 0; i < data.length; i += stride) hash = (Math.imul(hash, 31) + Math.round(data[i]! * 4096)) | 0;
   return `${data.length}:${hash}`;
-}
-
-function sameBits(a: ConstantData, b: ConstantData): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
-  return true;
 }

@@ -1,8 +1,9 @@
 /**
- * Rewrites a graph into fewer and larger operations of the same value, up to the rounding of sums in another order. What
- * pays is the sum of products that a recurrent network's backward pass is made of: one matrix's gradient at every step.
+ * Rewrites a graph into fewer and larger operations with the same results, but for the rounding of sums in another order.
+ * Most of the gain is in the backward pass of a recurrent network: the gradient of a weight is a sum of one matrix product
+ * for each time step, and becomes one product.
  *
- * Sizes decide, so they must be known: a graph with a symbolic batch is not rewritten.
+ * What pays depends on the sizes, so they must be known: a graph with a symbolic batch is not rewritten.
  */
 import { GraphBuilder } from "./builder.js";
 import { type Attribute, type Graph, int, type Node, type ResultValue, sameShape, sizeOf, type Value } from "./ir.js";

@@ -1,6 +1,7 @@
 /**
  * The traced graph between tfjs and ONNX: values, the nodes that make them, and nothing about either side's encoding.
  */
+import type { Operator } from "../onnx/operators.js";
 import type { OnnxDType } from "../onnx/schema.js";
 
 export type Shape = readonly number[];
@@ -43,8 +44,8 @@ export type Attribute =
 
 export interface Node {
   /** ONNX operator of the default domain. */
-  readonly op: string;
-  /** Empty for an optional input that is left out. */
+  readonly op: Operator;
+  /** Undefined where an optional input is left out. */
   readonly inputs: readonly (Value | undefined)[];
   readonly attributes: Readonly<Record<string, Attribute>>;
   readonly outputs: readonly ResultValue[];
@@ -77,6 +78,13 @@ export function sizeOf(shape: Shape): number {
 
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, i) => dim === b[i]);
+}
+
+/** Whether two constants hold the same numbers; 0 and -0 are not, NaN and NaN are. */
+export function sameData(a: ConstantData, b: ConstantData): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
+  return true;
 }
 
 /**

@@ -6,6 +6,7 @@
  * operators that need it. Filled tensors cost one element, and the gradient of a sum is never materialised.
  */
 import type { DataType } from "@tensorflow/tfjs";
+import type { Operator } from "../onnx/operators.js";
 import type { OnnxDType } from "../onnx/schema.js";
 import type { GraphBuilder } from "./builder.js";
 import type { Attribute, ConstantData, Shape, Value } from "./ir.js";
@@ -32,7 +33,7 @@ export function onnxDType(dtype: DataType): "float32" | "int32" | "bool" {
   }
 }
 
-/** The operand whose value is not repeated. */
+/** An operand that is `value` itself, or `value` broadcast to `shape`. */
 export function operand(value: Value, dtype: DataType, shape: Shape = value.shape): Operand {
   return { value, shape, dtype };
 }
@@ -45,9 +46,9 @@ export function constantOperand(
   dtype: DataType,
   name?: string,
 ): Operand {
-  const filled = data.length > 1 && data.every((element) => Object.is(element, data[0]));
+  const isFilled = data.length > 1 && data.every((element) => Object.is(element, data[0]));
   const value =
-    filled && name === undefined
+    isFilled && name === undefined
       ? graph.constant(onnxDType(dtype), [], data.slice(0, 1))
       : graph.constant(onnxDType(dtype), shape, data, name);
   return operand(value, dtype, shape);
@@ -67,7 +68,7 @@ export function dense(graph: GraphBuilder, x: Operand): Value {
 /** An elementwise ONNX operator, with broadcasting. All operands must have the ONNX type the operator wants. */
 export function elementwise(
   graph: GraphBuilder,
-  op: string,
+  op: Operator,
   operands: readonly Operand[],
   dtype: DataType = operands[0]!.dtype,
   attributes: Readonly<Record<string, Attribute>> = {},

@@ -1,7 +1,7 @@
 /**
  * Finds how a traced graph depends on the size of its batch, from traces at several sizes.
  */
-import { attributesKey, type ConstantValue, type Graph, type Node, type Value } from "./ir.js";
+import { attributesKey, type ConstantValue, type Graph, type Node, sameData, sameShape, type Value } from "./ir.js";
 
 /** The function slope·B + offset, or slope/B, of the batch size B. */
 export type BatchFunction =
@@ -11,9 +11,11 @@ export type BatchFunction =
 /** A number, or what it is as a function of the batch. */
 export type BatchNumber = number | BatchFunction;
 
-/** The constants and output shapes that depend on the batch; everything else is as in the first trace. */
+/** What of a graph depends on the batch; everything else is as in the first trace. */
 export interface BatchDependence {
   readonly constants: ReadonlyMap<ConstantValue, readonly BatchNumber[]>;
+  /** The shapes of nodes' results. A dimension is undefined where it is no simple function of the batch. */
+  readonly shapes: ReadonlyMap<Value, readonly (BatchNumber | undefined)[]>;
   readonly outputShapes: Readonly<Record<string, readonly BatchNumber[]>>;
 }
 
@@ -39,7 +41,7 @@ export function batchDependence(graphs: readonly Graph[], sizes: readonly number
     if (known) return;
     counterparts.set(value, rest as Value[]);
     const data = values.map((each) => (each as ConstantValue).data);
-    if (data.every((each) => each === data[0]) || data.every((each) => sameNumbers(each, data[0]!))) return;
+    if (data.every((each) => each === data[0]) || data.every((each) => sameData(each, data[0]!))) return;
     if (data.some((each) => each.length !== data[0]!.length)) {
       throw new Error(
         `Kernel ${node.kernel} uses a constant whose size depends on the batch: make it from the traced inputs instead`,
@@ -72,6 +74,23 @@ export function batchDependence(graphs: readonly Graph[], sizes: readonly number
       );
   });
 
+  const shapes = new Map<Value, readonly (BatchNumber | undefined)[]>();
+  first.nodes.forEach(({ outputs }, n) => {
+    outputs.forEach((value, i) => {
+      const all = graphs.map((graph) => graph.nodes[n]!.outputs[i]!.shape);
+      if (all.every((shape) => sameShape(shape, value.shape))) return;
+      shapes.set(
+        value,
+        value.shape.map((_, axis) =>
+          simplestFunction(
+            all.map((shape) => shape[axis]!),
+            sizes,
+          ),
+        ),
+      );
+    });
+  });
+
   const outputShapes = Object.fromEntries(
     Object.entries(first.outputs).map(([name, value]) => [
       name,
@@ -84,11 +103,18 @@ export function batchDependence(graphs: readonly Graph[], sizes: readonly number
       ),
     ]),
   );
-  return { constants, outputShapes };
+  return { constants, shapes, outputShapes };
+}
+
+/** @throws {Error} that names `what`, if no simple function of the batch goes through all the points */
+function fitBatchNumber(values: readonly number[], sizes: readonly number[], what: string): BatchNumber {
+  const fit = simplestFunction(values, sizes);
+  if (fit !== undefined) return fit;
+  throw new Error(`${what} depends on the batch in a way that cannot be expressed: ${values} at batch ${sizes}`);
 }
 
 /** The simplest function of the batch through all the points. */
-export function fitBatchNumber(values: readonly number[], sizes: readonly number[], what: string): BatchNumber {
+function simplestFunction(values: readonly number[], sizes: readonly number[]): BatchNumber | undefined {
   const [v0, v1] = values as readonly [number, number];
   if (values.every((value) => Object.is(value, v0))) return v0;
   const [b0, b1] = sizes as readonly [number, number];
@@ -101,7 +127,7 @@ export function fitBatchNumber(values: readonly number[], sizes: readonly number
   if (values.every((value, i) => nearlyEqual(value, slope * sizes[i]! + offset))) {
     return { form: "affine", slope, offset };
   }
-  throw new Error(`${what} depends on the batch in a way that cannot be expressed: ${values} at batch ${sizes}`);
+  return undefined;
 }
 
 /** Relative error below which two float32 numbers count as the same function value. */
@@ -114,12 +140,6 @@ function nearlyEqual(a: number, b: number): boolean {
 function nearestInteger(value: number): number {
   const rounded = Math.round(value);
   return nearlyEqual(rounded, value) || Math.abs(value - rounded) < TOLERANCE ? rounded : value;
-}
-
-function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
-  return true;
 }
 
 function sameAttributes(a: Node, b: Node): boolean {

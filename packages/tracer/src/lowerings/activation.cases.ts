@@ -22,6 +22,7 @@ export const activationCases: LoweringCase[] = [
     about: "called as the gradient of elu",
     inputs: [floats([BATCH, 4])],
     run: (x) => tf.grad((each) => tf.elu(each))(x!),
+    expect: ["Elu", "Add", "Mul", "GreaterOrEqual", "Where"],
   },
   {
     kernel: "Prelu",
@@ -45,6 +46,12 @@ export const activationCases: LoweringCase[] = [
     gradient: true,
     expect: ["Greater", "Cast"],
   },
-  { kernel: "Step", about: "a slope elsewhere", inputs: [given([3], [-1, 0, 2])], run: (x) => tf.step(x!, 0.25) },
+  {
+    kernel: "Step",
+    about: "a slope elsewhere",
+    inputs: [given([3], [-1, 0, 2])],
+    run: (x) => tf.step(x!, 0.25),
+    expect: ["Greater", "Where"],
+  },
   { kernel: "Step", about: "integers", inputs: [integers([5])], run: (x) => tf.step(x!) },
 ];

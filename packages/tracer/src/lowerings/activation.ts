@@ -35,6 +35,9 @@ function step(graph: GraphBuilder, x: Operand, alpha: number): Operand {
   return choose(graph, positive, filled(graph, 1, x.dtype), filled(graph, alpha, x.dtype));
 }
 
+/** What {@link activate} may write. */
+export const activationOperators = ["Relu", "Clip", "Elu", "Sigmoid", "LeakyRelu", "PRelu"] as const;
+
 /** What a fused kernel does after its sum: `activation` is the kernel's attribute. */
 export function activate(
   graph: GraphBuilder,
@@ -67,20 +70,22 @@ export function activate(
 }
 
 export const activationLowerings: Lowering[] = [
-  lowering("Relu", ({ inputs, graph }) => relu(graph, inputs.get("x"))),
-  lowering("Elu", ({ inputs, graph }) => elu(graph, inputs.get("x"))),
-  lowering("EluGrad", ({ inputs, graph }) => {
+  lowering("Relu", ["Relu"], ({ inputs, graph }) => relu(graph, inputs.get("x"))),
+  lowering("Elu", ["Elu"], ({ inputs, graph }) => elu(graph, inputs.get("x"))),
+  lowering("EluGrad", ["Add", "Mul", "GreaterOrEqual", "Where"], ({ inputs, graph }) => {
     const [dy, y] = [inputs.get("dy"), inputs.get("y")];
     const scaled = arithmetic(graph, "Mul", dy, withNumber(graph, "Add", y, 1));
     return choose(graph, compare(graph, "GreaterOrEqual", y, filled(graph, 0, "float32")), dy, scaled);
   }),
   // ONNX's default constants are those of tfjs.
-  lowering("Selu", ({ inputs, graph }) => inFloat(graph, inputs.get("x"), (x) => elementwise(graph, "Selu", [x]))),
-  lowering<tf.LeakyReluAttrs>("LeakyRelu", ({ inputs, attributes, graph }) =>
+  lowering("Selu", ["Selu"], ({ inputs, graph }) =>
+    inFloat(graph, inputs.get("x"), (x) => elementwise(graph, "Selu", [x])),
+  ),
+  lowering<tf.LeakyReluAttrs>("LeakyRelu", ["LeakyRelu"], ({ inputs, attributes, graph }) =>
     leakyRelu(graph, inputs.get("x"), attributes.alpha),
   ),
-  lowering("Prelu", ({ inputs, graph }) => prelu(graph, inputs.get("x"), inputs.get("alpha"))),
-  lowering<tf.StepAttrs>("Step", ({ inputs, attributes, graph }) => {
+  lowering("Prelu", ["PRelu"], ({ inputs, graph }) => prelu(graph, inputs.get("x"), inputs.get("alpha"))),
+  lowering<tf.StepAttrs>("Step", ["Greater", "Where"], ({ inputs, attributes, graph }) => {
     return step(graph, inputs.get("x"), attributes.alpha ?? 0);
   }),
 ];

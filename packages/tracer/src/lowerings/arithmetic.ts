@@ -8,6 +8,7 @@ import type { GraphBuilder } from "../graph/builder.js";
 import type { Attribute } from "../graph/ir.js";
 import { broadcastShapes, type Shape } from "../graph/ir.js";
 import { cast, elementwise, filledWith, type Operand, onnxDType, operand } from "../graph/operand.js";
+import type { Operator } from "../onnx/operators.js";
 
 /** An operand of which every element is `value`; it costs one element. */
 export function filled(graph: GraphBuilder, value: number, dtype: DataType, shape: Shape = []): Operand {
@@ -50,7 +51,7 @@ export function matched(graph: GraphBuilder, a: Operand, b: Operand): [Operand, 
 /** An arithmetic ONNX operator for floats and integers. As in tfjs, the result has the type of `a`. */
 export function arithmetic(
   graph: GraphBuilder,
-  op: string,
+  op: Operator,
   a: Operand,
   b: Operand,
   attributes: Readonly<Record<string, Attribute>> = {},
@@ -60,12 +61,12 @@ export function arithmetic(
 }
 
 /** An arithmetic operator with a number on its right. */
-export function withNumber(graph: GraphBuilder, op: string, x: Operand, value: number): Operand {
+export function withNumber(graph: GraphBuilder, op: Operator, x: Operand, value: number): Operand {
   return arithmetic(graph, op, x, filled(graph, value, x.dtype === "bool" ? "int32" : x.dtype));
 }
 
 /** A comparing ONNX operator; the result is bool. */
-export function compare(graph: GraphBuilder, op: string, a: Operand, b: Operand): Operand {
+export function compare(graph: GraphBuilder, op: Operator, a: Operand, b: Operand): Operand {
   return elementwise(graph, op, matched(graph, a, b), "bool");
 }
 

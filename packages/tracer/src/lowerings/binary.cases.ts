@@ -90,7 +90,13 @@ export const binaryCases: LoweringCase[] = [
     gradient: true,
     expect: ["Mul"],
   },
-  { kernel: "Mod", about: "the divisor's sign, floats", inputs: [signs, divisors], run: kernel("Mod") },
+  {
+    kernel: "Mod",
+    about: "the divisor's sign, floats",
+    inputs: [signs, divisors],
+    run: kernel("Mod"),
+    expect: ["Mod", "Less", "Less", "Equal", "Add", "Mod", "Where"],
+  },
   {
     kernel: "Mod",
     about: "the divisor's sign, integers",
@@ -102,6 +108,7 @@ export const binaryCases: LoweringCase[] = [
     about: "down, not toward zero, integers",
     inputs: [asIntegers(signs), asIntegers(divisors)],
     run: kernel("FloorDiv"),
+    expect: ["Equal", "Where", "Mod", "Sub", "Div", "Where"],
   },
   {
     kernel: "FloorDiv",
@@ -114,6 +121,7 @@ export const binaryCases: LoweringCase[] = [
     about: "integers by a constant",
     inputs: [integers([6])],
     run: (a) => tf.div(a!, tf.scalar(3, "int32")),
+    expect: ["Mod", "Sub", "Div"],
   },
   {
     kernel: "FloorDiv",
@@ -183,6 +191,7 @@ export const binaryCases: LoweringCase[] = [
     about: "truths and integers",
     inputs: [truths([6]), truths([6]), integers([6])],
     run: (condition, t, e) => tf.engine().runKernel("Select", { condition: condition!, t: t!, e: e! }) as tf.Tensor,
+    expect: ["Cast", "Where"],
   },
   {
     kernel: "Select",

@@ -5,13 +5,14 @@ import { upcastType } from "@tensorflow/tfjs";
 import type { GraphBuilder } from "../graph/builder.js";
 import { broadcastShapes, int } from "../graph/ir.js";
 import { cast, elementwise, filledWith, type Operand, operand } from "../graph/operand.js";
+import type { Operator } from "../onnx/operators.js";
 import { arithmetic, choose, compare, filled, matched, store, toFloat, unlessNeutral } from "./arithmetic.js";
 import type { KernelInputs, Lowering } from "./lowering.js";
 import { lowering } from "./lowering.js";
 
 const pair = (inputs: KernelInputs): [Operand, Operand] => [inputs.get("a"), inputs.get("b")];
 
-const comparisons: Readonly<Record<string, string>> = {
+const comparisons: Readonly<Record<string, Operator>> = {
   Equal: "Equal",
   Greater: "Greater",
   GreaterEqual: "GreaterOrEqual",
@@ -19,7 +20,7 @@ const comparisons: Readonly<Record<string, string>> = {
   LessEqual: "LessOrEqual",
 };
 
-const logic: Readonly<Record<string, string>> = { LogicalAnd: "And", LogicalOr: "Or" };
+const logic: Readonly<Record<string, Operator>> = { LogicalAnd: "And", LogicalOr: "Or" };
 
 /**
  * An integer operation that divides by `b`. Dividing an integer by zero ends an onnxruntime process; in tfjs it is 0.
@@ -57,30 +58,34 @@ function floorDiv(graph: GraphBuilder, a: Operand, b: Operand): Operand {
 }
 
 export const binaryLowerings: Lowering[] = [
-  lowering("Add", ({ inputs, graph }) => {
+  lowering("Add", ["Add"], ({ inputs, graph }) => {
     const [a, b] = pair(inputs);
     return unlessNeutral(a, b, 0) ?? unlessNeutral(b, a, 0) ?? arithmetic(graph, "Add", a, b);
   }),
-  lowering("AddN", ({ inputs, graph }) => inputs.list().reduce((sum, each) => arithmetic(graph, "Add", sum, each))),
-  lowering("Sub", ({ inputs, graph }) => {
+  lowering("AddN", ["Add"], ({ inputs, graph }) =>
+    inputs.list().reduce((sum, each) => arithmetic(graph, "Add", sum, each)),
+  ),
+  lowering("Sub", ["Sub"], ({ inputs, graph }) => {
     const [a, b] = pair(inputs);
     return unlessNeutral(a, b, 0) ?? arithmetic(graph, "Sub", a, b);
   }),
-  lowering("Multiply", ({ inputs, graph }) => {
+  lowering("Multiply", ["Mul"], ({ inputs, graph }) => {
     const [a, b] = pair(inputs);
     return unlessNeutral(a, b, 1) ?? unlessNeutral(b, a, 1) ?? arithmetic(graph, "Mul", a, b);
   }),
-  lowering("RealDiv", ({ inputs, graph }) => {
+  lowering("RealDiv", ["Div"], ({ inputs, graph }) => {
     const [a, b] = pair(inputs);
     const quotient = (): Operand => arithmetic(graph, "Div", toFloat(graph, a), toFloat(graph, b));
     return unlessNeutral(a, b, 1) ?? store(graph, quotient(), a.dtype);
   }),
-  lowering("FloorDiv", ({ inputs, graph }) => floorDiv(graph, ...pair(inputs))),
-  lowering("Mod", ({ inputs, graph }) => {
+  lowering("FloorDiv", ["Div", "Floor", "Equal", "Where", "Mod", "Sub"], ({ inputs, graph }) =>
+    floorDiv(graph, ...pair(inputs)),
+  ),
+  lowering("Mod", ["Mod", "Less", "Equal", "Add", "Where"], ({ inputs, graph }) => {
     const [a, b] = pair(inputs);
     return store(graph, mod(graph, a, b), a.dtype);
   }),
-  lowering("Pow", ({ inputs, graph }) => {
+  lowering("Pow", ["Pow", "Mul"], ({ inputs, graph }) => {
     const [a, b] = pair(inputs);
     // onnxruntime's Pow costs ten times a multiplication.
     if (filledWith(b) === 2) {
@@ -88,22 +93,22 @@ export const binaryLowerings: Lowering[] = [
     }
     return unlessNeutral(a, b, 1) ?? arithmetic(graph, "Pow", a, b);
   }),
-  lowering("SquaredDifference", ({ inputs, graph }) => {
+  lowering("SquaredDifference", ["Sub", "Mul"], ({ inputs, graph }) => {
     const difference = arithmetic(graph, "Sub", ...pair(inputs));
     return arithmetic(graph, "Mul", difference, difference);
   }),
-  lowering("Maximum", ({ inputs, graph }) => arithmetic(graph, "Max", ...pair(inputs))),
-  lowering("Minimum", ({ inputs, graph }) => arithmetic(graph, "Min", ...pair(inputs))),
-  lowering("BitwiseAnd", ({ inputs, graph }) => arithmetic(graph, "BitwiseAnd", ...pair(inputs))),
+  lowering("Maximum", ["Max"], ({ inputs, graph }) => arithmetic(graph, "Max", ...pair(inputs))),
+  lowering("Minimum", ["Min"], ({ inputs, graph }) => arithmetic(graph, "Min", ...pair(inputs))),
+  lowering("BitwiseAnd", ["BitwiseAnd"], ({ inputs, graph }) => arithmetic(graph, "BitwiseAnd", ...pair(inputs))),
 
   ...Object.entries(comparisons).map(([kernel, op]) =>
-    lowering(kernel, ({ inputs, graph }) => compare(graph, op, ...pair(inputs))),
+    lowering(kernel, [op], ({ inputs, graph }) => compare(graph, op, ...pair(inputs))),
   ),
-  lowering("NotEqual", ({ inputs, graph }) =>
+  lowering("NotEqual", ["Equal", "Not"], ({ inputs, graph }) =>
     elementwise(graph, "Not", [compare(graph, "Equal", ...pair(inputs))], "bool"),
   ),
   ...Object.entries(logic).map(([kernel, op]) =>
-    lowering(kernel, ({ inputs, graph }) =>
+    lowering(kernel, [op], ({ inputs, graph }) =>
       elementwise(
         graph,
         op,
@@ -112,10 +117,10 @@ export const binaryLowerings: Lowering[] = [
       ),
     ),
   ),
-  lowering("LogicalNot", ({ inputs, graph }) =>
+  lowering("LogicalNot", ["Not"], ({ inputs, graph }) =>
     elementwise(graph, "Not", [cast(graph, inputs.get("x"), "bool")], "bool"),
   ),
-  lowering("Select", ({ inputs, graph }) => {
+  lowering("Select", ["Where"], ({ inputs, graph }) => {
     const [yes, no] = [inputs.get("t"), inputs.get("e")];
     const condition = cast(graph, inputs.get("condition"), "bool");
     return choose(graph, condition, cast(graph, yes, upcastType(yes.dtype, no.dtype)), no);

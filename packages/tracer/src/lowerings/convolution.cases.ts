@@ -59,12 +59,14 @@ export const convolutionCases: LoweringCase[] = [
     about: "dilated",
     inputs: [floats([BATCH, 7, 7, 2]), floats([3, 2, 2, 3])],
     run: (x, filter) => tf.conv2d(asImages(x), asImages(filter), 1, "same", "NHWC", [2, 3]),
+    expect: ["Transpose", "Transpose", "Conv", "Transpose"],
   },
   {
     kernel: "DepthwiseConv2dNative",
     about: "dilated",
     inputs: [floats([BATCH, 7, 7, 2]), floats([3, 2, 2, 1])],
     run: (x, filter) => tf.depthwiseConv2d(asImages(x), asImages(filter), 1, "same", "NHWC", 2),
+    expect: ["Transpose", "Transpose", "Conv", "Transpose"],
   },
   {
     kernel: "Conv2D",
@@ -86,6 +88,7 @@ export const convolutionCases: LoweringCase[] = [
     inputs: [floats([BATCH, 8, 2]), floats([3, 2, 4])],
     run: (x, filter) => tf.conv1d(x as tf.Tensor3D, filter as tf.Tensor3D, 2, "same"),
     gradient: true,
+    expect: ["Reshape", "Reshape", "Transpose", "Transpose", "Conv", "Transpose", "Reshape"],
   },
   {
     kernel: "Conv2DBackpropInput",
@@ -93,6 +96,7 @@ export const convolutionCases: LoweringCase[] = [
     inputs: [floats([BATCH, 3, 3, 2]), floats([3, 3, 4, 2])],
     run: (x, filter) => tf.conv2dTranspose(asImages(x), asImages(filter), [x!.shape[0]!, 6, 6, 4], 2, "same"),
     gradient: true,
+    expect: ["Transpose", "Transpose", "ConvTranspose", "Transpose"],
   },
   {
     kernel: "Conv2DBackpropFilter",
@@ -130,20 +134,24 @@ export const convolutionCases: LoweringCase[] = [
         }),
     },
   ]),
-  {
-    kernel: "FusedDepthwiseConv2D",
-    about: "bias and activation",
-    inputs: [floats([BATCH, 4, 4, 2]), floats([3, 3, 2, 1]), floats([2])],
-    run: (x, filter, bias) =>
-      tf.fused.depthwiseConv2d({
-        x: asImages(x),
-        filter: asImages(filter),
-        strides: 1,
-        pad: "same",
-        bias: bias!,
-        activation: "relu6",
-      }),
-  },
+  ...activations.map((activation): LoweringCase => {
+    return {
+      kernel: "FusedDepthwiseConv2D",
+      about: activation,
+      inputs: [floats([BATCH, 4, 4, 2]), floats([3, 3, 2, 1]), floats([2]), floats([2], 0.1, 0.5)],
+      run: (x, filter, bias, slope) =>
+        tf.fused.depthwiseConv2d({
+          x: asImages(x),
+          filter: asImages(filter),
+          strides: 1,
+          pad: "same",
+          bias: bias!,
+          activation,
+          leakyreluAlpha: 0.3,
+          ...(activation === "prelu" ? { preluActivationWeights: slope! } : {}),
+        }),
+    };
+  }),
   ...(["valid", "same"] as const).map((pad): LoweringCase => {
     return {
       kernel: "Conv3D",
@@ -158,6 +166,7 @@ export const convolutionCases: LoweringCase[] = [
     about: "tf.conv3dTranspose",
     inputs: [floats([BATCH, 2, 2, 2, 2]), floats([2, 2, 2, 1, 2])],
     run: (x, filter) => tf.conv3dTranspose(asVolumes(x), asVolumes(filter), [x!.shape[0]!, 4, 4, 4, 1], 2, "same"),
+    expect: ["Transpose", "Transpose", "ConvTranspose", "Transpose"],
   },
   {
     kernel: "Conv3DBackpropFilterV2",

@@ -5,7 +5,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { GraphBuilder } from "../graph/builder.js";
 import { int, ints } from "../graph/ir.js";
 import { dense, type Operand, operand, reshape } from "../graph/operand.js";
-import { activate } from "./activation.js";
+import { activate, activationOperators } from "./activation.js";
 import { arithmetic, toFloat } from "./arithmetic.js";
 import { type Lowering, lowering } from "./lowering.js";
 import { transpose } from "./shape.js";
@@ -41,15 +41,15 @@ function filterGradient(graph: GraphBuilder, x: Operand, dy: Operand, window: Wi
     const span = (window.output[i]! - 1) * window.strides[i]! + 1;
     return Math.floor((size + window.padBegin[i]! + window.padEnd[i]! - span) / window.dilations[i]!) + 1;
   });
-  const swapped: Window = {
+  const sliding: Window = {
     ...window,
-    kernel: window.output,
+    size: window.output,
     strides: window.dilations,
     dilations: window.strides,
     output: positions,
   };
-  const all = convolve(graph, x, dy, swapped, groups);
-  const end = [...all.shape.slice(0, 2), ...window.kernel];
+  const all = convolve(graph, x, dy, sliding, groups);
+  const end = [...all.shape.slice(0, 2), ...window.size];
   return slice(
     graph,
     all,
@@ -167,39 +167,59 @@ function window3D(x: readonly number[], filter: readonly number[], attributes: t
 }
 
 export const convolutionLowerings: Lowering[] = [
-  lowering<tf.Conv2DAttrs>("Conv2D", ({ inputs, attributes, graph }) =>
+  lowering<tf.Conv2DAttrs>("Conv2D", ["Transpose", "Conv"], ({ inputs, attributes, graph }) =>
     conv2d(graph, inputs.get("x"), inputs.get("filter"), attributes as Attributes2D),
   ),
-  lowering<tf.FusedConv2DAttrs>("FusedConv2D", ({ inputs, attributes, graph }) => {
-    const sums = conv2d(graph, inputs.get("x"), inputs.get("filter"), attributes as Attributes2D);
-    const [bias, slope] = [inputs.optional("bias"), inputs.optional("preluActivationWeights")];
-    return biasAndActivation(graph, sums, bias, slope, attributes as Fused & { dataFormat: string });
-  }),
-  lowering<tf.Conv2DBackpropInputAttrs>("Conv2DBackpropInput", ({ inputs, attributes, graph }) => {
-    const filter = inputs.get("filter");
-    const { dataFormat } = attributes;
-    const window = window2D(attributes.inputShape, filter.shape, attributes as Attributes2D);
-    const dy = enter(graph, inputs.get("dy"), dataFormat);
-    return leave(graph, convolveBack(graph, dy, toOnnxFilter(graph, filter), window), dataFormat);
-  }),
-  lowering<tf.Conv2DBackpropFilterAttrs>("Conv2DBackpropFilter", ({ inputs, attributes, graph }) => {
-    const { dataFormat } = attributes;
-    const window = window2D(inputs.get("x").shape, attributes.filterShape, attributes as Attributes2D);
-    // Images become channels: each filter tap sums over all of them.
-    const [x, dy] = ["x", "dy"].map((name) => swapped(graph, enter(graph, inputs.get(name), dataFormat)));
-    return tapsFirst(graph, filterGradient(graph, x!, dy!, window));
-  }),
-
-  lowering<tf.DepthwiseConv2dNativeAttrs>("DepthwiseConv2dNative", ({ inputs, attributes, graph }) =>
-    depthwiseConv2d(graph, inputs.get("x"), inputs.get("filter"), attributes as Attributes2D),
+  lowering<tf.FusedConv2DAttrs>(
+    "FusedConv2D",
+    ["Transpose", "Conv", "Add", ...activationOperators],
+    ({ inputs, attributes, graph }) => {
+      const sums = conv2d(graph, inputs.get("x"), inputs.get("filter"), attributes as Attributes2D);
+      const [bias, slope] = [inputs.optional("bias"), inputs.optional("preluActivationWeights")];
+      return biasAndActivation(graph, sums, bias, slope, attributes as Fused & { dataFormat: string });
+    },
   ),
-  lowering<tf.FusedDepthwiseConv2DAttrs>("FusedDepthwiseConv2D", ({ inputs, attributes, graph }) => {
-    const sums = depthwiseConv2d(graph, inputs.get("x"), inputs.get("filter"), attributes as Attributes2D);
-    const [bias, slope] = [inputs.optional("bias"), inputs.optional("preluActivationWeights")];
-    return biasAndActivation(graph, sums, bias, slope, attributes as Fused);
-  }),
+  lowering<tf.Conv2DBackpropInputAttrs>(
+    "Conv2DBackpropInput",
+    ["Transpose", "ConvTranspose"],
+    ({ inputs, attributes, graph }) => {
+      const filter = inputs.get("filter");
+      const { dataFormat } = attributes;
+      const window = window2D(attributes.inputShape, filter.shape, attributes as Attributes2D);
+      const dy = enter(graph, inputs.get("dy"), dataFormat);
+      return leave(graph, convolveBack(graph, dy, toOnnxFilter(graph, filter), window), dataFormat);
+    },
+  ),
+  lowering<tf.Conv2DBackpropFilterAttrs>(
+    "Conv2DBackpropFilter",
+    ["Transpose", "Conv", "Slice"],
+    ({ inputs, attributes, graph }) => {
+      const { dataFormat } = attributes;
+      const window = window2D(inputs.get("x").shape, attributes.filterShape, attributes as Attributes2D);
+      // Images become channels: each filter tap sums over all of them.
+      const [x, dy] = ["x", "dy"].map((name) => swapped(graph, enter(graph, inputs.get(name), dataFormat)));
+      return tapsFirst(graph, filterGradient(graph, x!, dy!, window));
+    },
+  ),
+
+  lowering<tf.DepthwiseConv2dNativeAttrs>(
+    "DepthwiseConv2dNative",
+    ["Transpose", "Conv"],
+    ({ inputs, attributes, graph }) =>
+      depthwiseConv2d(graph, inputs.get("x"), inputs.get("filter"), attributes as Attributes2D),
+  ),
+  lowering<tf.FusedDepthwiseConv2DAttrs>(
+    "FusedDepthwiseConv2D",
+    ["Transpose", "Conv", "Add", ...activationOperators],
+    ({ inputs, attributes, graph }) => {
+      const sums = depthwiseConv2d(graph, inputs.get("x"), inputs.get("filter"), attributes as Attributes2D);
+      const [bias, slope] = [inputs.optional("bias"), inputs.optional("preluActivationWeights")];
+      return biasAndActivation(graph, sums, bias, slope, attributes as Fused);
+    },
+  ),
   lowering<tf.DepthwiseConv2dNativeBackpropInputAttrs>(
     "DepthwiseConv2dNativeBackpropInput",
+    ["Transpose", "ConvTranspose"],
     ({ inputs, attributes, graph }) => {
       const filter = inputs.get("filter");
       const window = window2D(attributes.inputShape, filter.shape, attributes as Attributes2D, true);
@@ -210,6 +230,7 @@ export const convolutionLowerings: Lowering[] = [
   ),
   lowering<tf.DepthwiseConv2dNativeBackpropFilterAttrs>(
     "DepthwiseConv2dNativeBackpropFilter",
+    ["Transpose", "Conv", "Slice"],
     ({ inputs, attributes, graph }) => {
       const { filterShape } = attributes;
       const window = window2D(inputs.get("x").shape, filterShape, attributes as Attributes2D, true);
@@ -225,22 +246,30 @@ export const convolutionLowerings: Lowering[] = [
     },
   ),
 
-  lowering<tf.Conv3DAttrs>("Conv3D", ({ inputs, attributes, graph }) => {
+  lowering<tf.Conv3DAttrs>("Conv3D", ["Transpose", "Conv"], ({ inputs, attributes, graph }) => {
     const filter = inputs.get("filter");
     const window = window3D(inputs.get("x").shape, filter.shape, attributes);
     const x = channelsFirst(graph, inputs.get("x"));
     return channelsLast(graph, convolve(graph, x, toOnnxFilter(graph, filter), window));
   }),
-  lowering<tf.Conv3DBackpropInputV2Attrs>("Conv3DBackpropInputV2", ({ inputs, attributes, graph }) => {
-    const filter = inputs.get("filter");
-    const window = window3D(attributes.inputShape, filter.shape, attributes as unknown as tf.Conv3DAttrs);
-    const dy = channelsFirst(graph, inputs.get("dy"));
-    return channelsLast(graph, convolveBack(graph, dy, toOnnxFilter(graph, filter), window));
-  }),
-  lowering<tf.Conv3DBackpropFilterV2Attrs>("Conv3DBackpropFilterV2", ({ inputs, attributes, graph }) => {
-    const shape = inputs.get("x").shape;
-    const window = window3D(shape, attributes.filterShape, attributes as unknown as tf.Conv3DAttrs);
-    const [x, dy] = ["x", "dy"].map((name) => swapped(graph, channelsFirst(graph, inputs.get(name))));
-    return tapsFirst(graph, filterGradient(graph, x!, dy!, window));
-  }),
+  lowering<tf.Conv3DBackpropInputV2Attrs>(
+    "Conv3DBackpropInputV2",
+    ["Transpose", "ConvTranspose"],
+    ({ inputs, attributes, graph }) => {
+      const filter = inputs.get("filter");
+      const window = window3D(attributes.inputShape, filter.shape, attributes as unknown as tf.Conv3DAttrs);
+      const dy = channelsFirst(graph, inputs.get("dy"));
+      return channelsLast(graph, convolveBack(graph, dy, toOnnxFilter(graph, filter), window));
+    },
+  ),
+  lowering<tf.Conv3DBackpropFilterV2Attrs>(
+    "Conv3DBackpropFilterV2",
+    ["Transpose", "Conv", "Slice"],
+    ({ inputs, attributes, graph }) => {
+      const shape = inputs.get("x").shape;
+      const window = window3D(shape, attributes.filterShape, attributes as unknown as tf.Conv3DAttrs);
+      const [x, dy] = ["x", "dy"].map((name) => swapped(graph, channelsFirst(graph, inputs.get(name))));
+      return tapsFirst(graph, filterGradient(graph, x!, dy!, window));
+    },
+  ),
 ];

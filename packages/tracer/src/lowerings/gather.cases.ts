@@ -19,6 +19,7 @@ export const gatherCases: LoweringCase[] = [
     inputs: [floats([5, 2]), integers([BATCH, 3], 0, 4)],
     run: (x, at) => tf.gather(x!, at!),
     gradient: true,
+    expect: ["Gather"],
   },
   {
     kernel: "GatherV2",
@@ -58,12 +59,14 @@ export const gatherCases: LoweringCase[] = [
     about: "rows for a symbolic batch",
     inputs: [floats([3, 4]), integers([BATCH, 2, 1], 0, 2)],
     run: (x, at) => tf.gatherND(x!, at!),
+    expect: ["Cast", "GatherND"],
   },
   {
     kernel: "ScatterNd",
     about: "what is written twice adds up",
     inputs: [given([3, 1], [1, 3, 1], "int32"), floats([3, 2])],
     run: (at, updates) => tf.scatterND(at!, updates!, [5, 2]),
+    expect: ["Expand", "Cast", "ScatterND"],
   },
   {
     kernel: "ScatterNd",
@@ -76,6 +79,7 @@ export const gatherCases: LoweringCase[] = [
     about: "rows",
     inputs: [floats([4, 2]), given([2, 1], [3, 0], "int32"), floats([2, 2])],
     run: (x, at, updates) => tf.tensorScatterUpdate(x!, at!, updates!),
+    expect: ["Cast", "ScatterND"],
   },
   {
     kernel: "SparseToDense",
@@ -88,6 +92,7 @@ export const gatherCases: LoweringCase[] = [
     about: "values in a vector",
     inputs: [places(1, 3), floats([2])],
     run: (at, values) => tf.sparseToDense(at!, values!, [5]),
+    expect: ["Reshape", "Expand", "Cast", "ScatterND"],
   },
   {
     kernel: "UnsortedSegmentSum",

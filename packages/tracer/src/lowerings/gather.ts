@@ -53,29 +53,33 @@ function gatherRows(graph: GraphBuilder, x: Operand, indices: Operand): Operand 
 }
 
 export const gatherLowerings: Lowering[] = [
-  lowering<tf.GatherV2Attrs>("GatherV2", ({ inputs, attributes: { axis, batchDims = 0 }, graph }) => {
-    const [x, indices] = [inputs.get("x"), inputs.get("indices")];
-    const along = tf.util.parseAxisParam(axis, [...x.shape])[0]!;
-    if (batchDims === 0) {
-      const value = dense(graph, x);
-      const places = dense(graph, cast(graph, indices, "int32"));
-      const shape = [...x.shape.slice(0, along), ...places.shape, ...x.shape.slice(along + 1)];
-      return operand(
-        graph.node("Gather", [value, places], { dtype: value.dtype, shape }, { axis: int(along) }),
-        x.dtype,
-      );
-    }
-    const batch = x.shape.slice(0, batchDims);
-    const outer = x.shape.slice(batchDims, along);
-    const inner = x.shape.slice(along + 1);
-    const picked = indices.shape.slice(batchDims);
-    const [n, o, d, i] = [sizeOf(batch), sizeOf(outer), x.shape[along]!, sizeOf(inner)];
-    const rows = transpose(graph, reshape(graph, x, [n, o, d, i]), [0, 2, 1, 3]);
-    const gathered = gatherRows(graph, rows, reshape(graph, indices, [n, sizeOf(picked)]));
-    return reshape(graph, transpose(graph, gathered, [0, 2, 1, 3]), [...batch, ...outer, ...picked, ...inner]);
-  }),
+  lowering<tf.GatherV2Attrs>(
+    "GatherV2",
+    ["Gather", "Transpose", "GatherND"],
+    ({ inputs, attributes: { axis, batchDims = 0 }, graph }) => {
+      const [x, indices] = [inputs.get("x"), inputs.get("indices")];
+      const along = tf.util.parseAxisParam(axis, [...x.shape])[0]!;
+      if (batchDims === 0) {
+        const value = dense(graph, x);
+        const places = dense(graph, cast(graph, indices, "int32"));
+        const shape = [...x.shape.slice(0, along), ...places.shape, ...x.shape.slice(along + 1)];
+        return operand(
+          graph.node("Gather", [value, places], { dtype: value.dtype, shape }, { axis: int(along) }),
+          x.dtype,
+        );
+      }
+      const batch = x.shape.slice(0, batchDims);
+      const outer = x.shape.slice(batchDims, along);
+      const inner = x.shape.slice(along + 1);
+      const picked = indices.shape.slice(batchDims);
+      const [n, o, d, i] = [sizeOf(batch), sizeOf(outer), x.shape[along]!, sizeOf(inner)];
+      const rows = transpose(graph, reshape(graph, x, [n, o, d, i]), [0, 2, 1, 3]);
+      const gathered = gatherRows(graph, rows, reshape(graph, indices, [n, sizeOf(picked)]));
+      return reshape(graph, transpose(graph, gathered, [0, 2, 1, 3]), [...batch, ...outer, ...picked, ...inner]);
+    },
+  ),
 
-  lowering("GatherNd", ({ inputs, graph }) => {
+  lowering("GatherNd", ["GatherND"], ({ inputs, graph }) => {
     const [params, indices] = [inputs.get("params"), inputs.get("indices")];
     const value = dense(graph, params);
     const shape = [...indices.shape.slice(0, -1), ...params.shape.slice(indices.shape.at(-1)!)];
@@ -85,18 +89,18 @@ export const gatherLowerings: Lowering[] = [
     );
   }),
 
-  lowering<tf.ScatterNdAttrs>("ScatterNd", ({ inputs, attributes, graph }) => {
+  lowering<tf.ScatterNdAttrs>("ScatterNd", ["ScatterND"], ({ inputs, attributes, graph }) => {
     const updates = inputs.get("updates");
     const terms = numeric(graph, updates);
     const zeros = filled(graph, 0, terms.dtype, attributes.shape as Shape);
     return cast(graph, scatter(graph, zeros, inputs.get("indices"), terms, "add"), updates.dtype);
   }),
 
-  lowering("TensorScatterUpdate", ({ inputs, graph }) =>
+  lowering("TensorScatterUpdate", ["ScatterND"], ({ inputs, graph }) =>
     scatter(graph, inputs.get("tensor"), inputs.get("indices"), inputs.get("updates"), "none"),
   ),
 
-  lowering<tf.SparseToDenseAttrs>("SparseToDense", ({ inputs, attributes: { outputShape }, graph }) => {
+  lowering<tf.SparseToDenseAttrs>("SparseToDense", ["ScatterND"], ({ inputs, attributes: { outputShape }, graph }) => {
     const [indices, values] = [inputs.get("sparseIndices"), inputs.get("sparseValues")];
     const count = indices.shape[0] ?? 1;
     const places = reshape(graph, indices, [count, indices.shape[1] ?? 1]);
@@ -111,25 +115,29 @@ export const gatherLowerings: Lowering[] = [
   }),
 
   // The sum of the rows of x [n, ...] by segment. Rows of no segment (tfjs: a negative id) go to one that is cut off.
-  lowering<tf.UnsortedSegmentSumAttrs>("UnsortedSegmentSum", ({ inputs, attributes: { numSegments }, graph }) => {
-    const [x, ids] = [inputs.get("x"), inputs.get("segmentIds")];
-    if (ids.shape.length !== 1) throw new Error(`unsortedSegmentSum needs segment ids of rank 1, got [${ids.shape}]`);
-    const nowhere = filled(graph, numSegments, "int32");
-    const exists = elementwise(
-      graph,
-      "And",
-      [compare(graph, "GreaterOrEqual", ids, filled(graph, 0, "int32")), compare(graph, "Less", ids, nowhere)],
-      "bool",
-    );
-    const places = reshape(graph, choose(graph, exists, ids, nowhere), [...ids.shape, 1]);
-    const kept = [numSegments, ...x.shape.slice(1)];
-    const zeros = filled(graph, 0, "float32", [numSegments + 1, ...x.shape.slice(1)]);
-    const sums = scatter(graph, zeros, places, toFloat(graph, x), "add");
-    return slice(
-      graph,
-      sums,
-      kept.map(() => 0),
-      kept,
-    );
-  }),
+  lowering<tf.UnsortedSegmentSumAttrs>(
+    "UnsortedSegmentSum",
+    ["GreaterOrEqual", "Less", "And", "Where", "ScatterND", "Slice"],
+    ({ inputs, attributes: { numSegments }, graph }) => {
+      const [x, ids] = [inputs.get("x"), inputs.get("segmentIds")];
+      if (ids.shape.length !== 1) throw new Error(`unsortedSegmentSum needs segment ids of rank 1, got [${ids.shape}]`);
+      const nowhere = filled(graph, numSegments, "int32");
+      const exists = elementwise(
+        graph,
+        "And",
+        [compare(graph, "GreaterOrEqual", ids, filled(graph, 0, "int32")), compare(graph, "Less", ids, nowhere)],
+        "bool",
+      );
+      const places = reshape(graph, choose(graph, exists, ids, nowhere), [...ids.shape, 1]);
+      const kept = [numSegments, ...x.shape.slice(1)];
+      const zeros = filled(graph, 0, "float32", [numSegments + 1, ...x.shape.slice(1)]);
+      const sums = scatter(graph, zeros, places, toFloat(graph, x), "add");
+      return slice(
+        graph,
+        sums,
+        kept.map(() => 0),
+        kept,
+      );
+    },
+  ),
 ];

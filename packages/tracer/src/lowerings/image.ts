@@ -55,7 +55,7 @@ function spread(graph: GraphBuilder, dy: Operand, rows: Float32Array, columns: F
 const sampled = ({ alignCorners }: { alignCorners: boolean }): Sampling => ({ alignCorners, halfPixelCenters: false });
 
 export const imageLowerings: Lowering[] = [
-  lowering<tf.ResizeBilinearAttrs>("ResizeBilinear", ({ inputs, attributes, graph }) => {
+  lowering<tf.ResizeBilinearAttrs>("ResizeBilinear", ["Transpose", "Resize"], ({ inputs, attributes, graph }) => {
     const { alignCorners, halfPixelCenters, size } = attributes;
     const image = channelsFirst(graph, inputs.get("images"));
     const shape = [...image.shape.slice(0, 2), ...size];
@@ -68,7 +68,7 @@ export const imageLowerings: Lowering[] = [
     );
     return channelsLast(graph, operand(resized, "float32"));
   }),
-  lowering<tf.ResizeBilinearGradAttrs>("ResizeBilinearGrad", ({ inputs, attributes, graph }) => {
+  lowering<tf.ResizeBilinearGradAttrs>("ResizeBilinearGrad", ["MatMul"], ({ inputs, attributes, graph }) => {
     const [, height, width] = inputs.get("images").shape as [number, number, number];
     const dy = toFloat(graph, inputs.get("dy"));
     const matrix = (from: number, to: number): Float32Array =>
@@ -86,7 +86,7 @@ export const imageLowerings: Lowering[] = [
     return spread(graph, dy, matrix(height, dy.shape[1]!), matrix(width, dy.shape[2]!));
   }),
 
-  lowering<tf.ResizeNearestNeighborAttrs>("ResizeNearestNeighbor", ({ inputs, attributes, graph }) => {
+  lowering<tf.ResizeNearestNeighborAttrs>("ResizeNearestNeighbor", ["Gather"], ({ inputs, attributes, graph }) => {
     const images = inputs.get("images");
     return [1, 2].reduce((x, axis) => {
       const pixels = Int32Array.from(nearest(x.shape[axis]!, attributes.size[axis - 1]!, attributes));
@@ -99,14 +99,18 @@ export const imageLowerings: Lowering[] = [
       );
     }, images);
   }),
-  lowering<tf.ResizeNearestNeighborGradAttrs>("ResizeNearestNeighborGrad", ({ inputs, attributes, graph }) => {
-    const [, height, width] = inputs.get("images").shape as [number, number, number];
-    const dy = toFloat(graph, inputs.get("dy"));
-    const matrix = (from: number, to: number): Float32Array =>
-      spreading(
-        from,
-        nearest(from, to, sampled(attributes)).map((pixel) => [[pixel, 1]]),
-      );
-    return spread(graph, dy, matrix(height, dy.shape[1]!), matrix(width, dy.shape[2]!));
-  }),
+  lowering<tf.ResizeNearestNeighborGradAttrs>(
+    "ResizeNearestNeighborGrad",
+    ["MatMul"],
+    ({ inputs, attributes, graph }) => {
+      const [, height, width] = inputs.get("images").shape as [number, number, number];
+      const dy = toFloat(graph, inputs.get("dy"));
+      const matrix = (from: number, to: number): Float32Array =>
+        spreading(
+          from,
+          nearest(from, to, sampled(attributes)).map((pixel) => [[pixel, 1]]),
+        );
+      return spread(graph, dy, matrix(height, dy.shape[1]!), matrix(width, dy.shape[2]!));
+    },
+  ),
 ];

@@ -26,7 +26,7 @@ export interface LoweringCase {
   readonly run: (...tensors: tf.Tensor[]) => tf.Tensor | tf.Tensor[];
   /** Whether the gradient by every float input is compared too. */
   readonly gradient?: boolean;
-  /** ONNX operators of the forward graph, in order, where that is worth pinning. */
+  /** The forward graph's ONNX operators in order, where its structure is a promise; none where it costs nothing. */
   readonly expect?: readonly string[];
   /** Largest difference from tfjs, absolute or relative to the largest element. Default 1e-5. */
   readonly tolerance?: number;

@@ -3,6 +3,7 @@
  */
 import type { GraphBuilder } from "../graph/builder.js";
 import type { Operand } from "../graph/operand.js";
+import type { Operator } from "../onnx/operators.js";
 
 /** The tensors a kernel is called with. */
 export class KernelInputs {
@@ -41,13 +42,22 @@ export interface KernelCall<Attributes> {
 export interface Lowering {
   /** The tfjs kernel's registered name. */
   readonly kernel: string;
+  /**
+   * The ONNX operators that it may write. Any lowering may also write those that convert an operand:
+   * {@link conversionOperators}.
+   */
+  readonly operators: readonly Operator[];
   lower(call: KernelCall<unknown>): Operand | readonly Operand[];
 }
+
+/** The operators that change an operand's type or shape to what another operator needs. */
+export const conversionOperators = ["Cast", "Expand", "Reshape"] as const satisfies readonly Operator[];
 
 /** A lowering whose kernel has the attributes `Attributes`, an interface that tfjs exports. */
 export function lowering<Attributes = object>(
   kernel: string,
+  operators: readonly Operator[],
   lower: (call: KernelCall<Attributes>) => Operand | readonly Operand[],
 ): Lowering {
-  return { kernel, lower: (call) => lower(call as KernelCall<Attributes>) };
+  return { kernel, operators, lower: (call) => lower(call as KernelCall<Attributes>) };
 }

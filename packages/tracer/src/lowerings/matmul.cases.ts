@@ -43,6 +43,7 @@ export const matmulCases: LoweringCase[] = [
     about: "a stack of one first",
     inputs: [floats([1, 2, 3]), floats([4, 3, 2])],
     run: (a, b) => tf.matMul(a!, b!),
+    expect: ["MatMul"],
   },
   {
     kernel: "BatchMatMul",
@@ -81,6 +82,7 @@ export const matmulCases: LoweringCase[] = [
     inputs: [floats([2, 3])],
     run: (a) => tf.matMul(a!, tf.ones([3, 2])),
     gradient: true,
+    expect: ["Expand", "Gemm"],
   },
   ...activations.map((activation): LoweringCase => {
     return {
@@ -98,6 +100,14 @@ export const matmulCases: LoweringCase[] = [
         }),
     };
   }),
+  {
+    kernel: "_FusedMatMul",
+    about: "stacks, transposed",
+    inputs: [floats([BATCH, 3, 2]), floats([BATCH, 3, 4]), floats([4])],
+    run: (a, b, bias) =>
+      tf.fused.matMul({ a: a as tf.Tensor3D, b: b as tf.Tensor3D, transposeA: true, bias: bias!, activation: "relu" }),
+    expect: ["Transpose", "MatMul", "Add", "Relu"],
+  },
   ...["ij,jk->ik", "bij,bjk->bik", "ij->ji", "ij,ij->", "bi,bj->bij", "ij->i"].map((equation): LoweringCase => {
     const terms = equation.split("->")[0]!.split(",");
     const sizes: Record<string, number | typeof BATCH> = { b: BATCH, i: 2, j: 3, k: 4 };

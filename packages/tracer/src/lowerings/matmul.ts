@@ -5,7 +5,7 @@ import type * as tf from "@tensorflow/tfjs";
 import type { GraphBuilder } from "../graph/builder.js";
 import { broadcastShapes, int, ints, type Shape, text, type Value } from "../graph/ir.js";
 import { dense, type Operand, operand, reshapeValue } from "../graph/operand.js";
-import { activate } from "./activation.js";
+import { activate, activationOperators } from "./activation.js";
 import { arithmetic, matched } from "./arithmetic.js";
 import { type Lowering, lowering } from "./lowering.js";
 
@@ -25,6 +25,8 @@ function matrix(graph: GraphBuilder, value: Value): Value {
 
 const stack = (value: Value): Shape => value.shape.slice(0, -2);
 const isSingle = (shape: Shape): boolean => shape.every((dim) => dim === 1);
+
+const productOperators = ["Gemm", "MatMul", "Transpose"] as const;
 
 /** The products of the stacked matrices a `[..., m, k]` and b `[..., k, n]`; the stacks broadcast. */
 function matmul(graph: GraphBuilder, x: Operand, y: Operand, transposeA: boolean, transposeB: boolean): Operand {
@@ -63,19 +65,26 @@ function matmul(graph: GraphBuilder, x: Operand, y: Operand, transposeA: boolean
 }
 
 export const matmulLowerings: Lowering[] = [
-  lowering<tf.BatchMatMulAttrs>("BatchMatMul", ({ inputs, attributes: { transposeA, transposeB }, graph }) =>
-    matmul(graph, inputs.get("a"), inputs.get("b"), transposeA, transposeB),
+  lowering<tf.BatchMatMulAttrs>(
+    "BatchMatMul",
+    productOperators,
+    ({ inputs, attributes: { transposeA, transposeB }, graph }) =>
+      matmul(graph, inputs.get("a"), inputs.get("b"), transposeA, transposeB),
   ),
 
-  lowering<tf._FusedMatMulAttrs>("_FusedMatMul", ({ inputs, attributes, graph }) => {
-    const { transposeA, transposeB, activation, leakyreluAlpha } = attributes;
-    const product = matmul(graph, inputs.get("a"), inputs.get("b"), transposeA, transposeB);
-    const bias = inputs.optional("bias");
-    const sum = bias ? arithmetic(graph, "Add", product, bias) : product;
-    return activate(graph, sum, activation, inputs.optional("preluActivationWeights"), leakyreluAlpha);
-  }),
+  lowering<tf._FusedMatMulAttrs>(
+    "_FusedMatMul",
+    [...productOperators, "Add", ...activationOperators],
+    ({ inputs, attributes, graph }) => {
+      const { transposeA, transposeB, activation, leakyreluAlpha } = attributes;
+      const product = matmul(graph, inputs.get("a"), inputs.get("b"), transposeA, transposeB);
+      const bias = inputs.optional("bias");
+      const sum = bias ? arithmetic(graph, "Add", product, bias) : product;
+      return activate(graph, sum, activation, inputs.optional("preluActivationWeights"), leakyreluAlpha);
+    },
+  ),
 
-  lowering<tf.EinsumAttrs>("Einsum", ({ inputs, attributes: { equation }, graph }) => {
+  lowering<tf.EinsumAttrs>("Einsum", ["Einsum"], ({ inputs, attributes: { equation }, graph }) => {
     const factors = inputs.list();
     const [terms, result = ""] = equation.replace(/\s/g, "").split("->") as [string, string?];
     const sizes = new Map<string, number>();

@@ -11,7 +11,14 @@ export const normalizationCases: LoweringCase[] = [
     gradient: true,
     expect: ["Softmax"],
   },
-  { kernel: "Softmax", about: "a vector", inputs: [floats([3], -50, 50)], run: (x) => tf.softmax(x!), gradient: true },
+  {
+    kernel: "Softmax",
+    about: "a vector",
+    inputs: [floats([3], -50, 50)],
+    run: (x) => tf.softmax(x!),
+    gradient: true,
+    expect: ["Softmax"],
+  },
   {
     kernel: "Max",
     about: "tf.logSoftmax",
@@ -33,6 +40,7 @@ export const normalizationCases: LoweringCase[] = [
     run: (x, mean, variance, offset, scale) =>
       tf.batchNorm(x!, mean as tf.Tensor1D, variance as tf.Tensor1D, offset as tf.Tensor1D, scale as tf.Tensor1D, 0.01),
     gradient: true,
+    expect: ["Add", "Sqrt", "Sub", "Div", "Mul", "Add"],
   },
   {
     kernel: "FusedBatchNorm",
@@ -46,6 +54,7 @@ export const normalizationCases: LoweringCase[] = [
     inputs: [floats([BATCH, 2, 1, 6])],
     run: (x) => tf.localResponseNormalization(x as tf.Tensor4D, 2, 1.5, 0.3, 0.75),
     gradient: true,
+    expect: ["Mul", "MatMul", "Mul", "Add", "Pow", "Mul"],
   },
   {
     kernel: "LRNGrad",

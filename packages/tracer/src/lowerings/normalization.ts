@@ -25,7 +25,7 @@ function localResponse(graph: GraphBuilder, x: Operand, { depthRadius, bias, alp
 }
 
 export const normalizationLowerings: Lowering[] = [
-  lowering<tf.SoftmaxAttrs>("Softmax", ({ inputs, attributes: { dim }, graph }) => {
+  lowering<tf.SoftmaxAttrs>("Softmax", ["Softmax"], ({ inputs, attributes: { dim }, graph }) => {
     const logits = toFloat(graph, inputs.get("logits"));
     const axis = dim < 0 ? dim + logits.shape.length : dim;
     const value = dense(graph, logits);
@@ -33,30 +33,38 @@ export const normalizationLowerings: Lowering[] = [
     return operand(graph.node("Softmax", [value], output, { axis: int(axis) }), "float32");
   }),
 
-  lowering<tf.FusedBatchNormAttrs>("FusedBatchNorm", ({ inputs, attributes: { varianceEpsilon }, graph }) => {
-    const [mean, variance] = [inputs.get("mean"), inputs.get("variance")];
-    const deviation = elementwise(graph, "Sqrt", [withNumber(graph, "Add", variance, varianceEpsilon)]);
-    const scale = inputs.optional("scale");
-    const offset = inputs.optional("offset");
-    const centred = arithmetic(graph, "Sub", inputs.get("x"), mean);
-    const normal = scale
-      ? arithmetic(graph, "Mul", centred, arithmetic(graph, "Div", scale, deviation))
-      : arithmetic(graph, "Div", centred, deviation);
-    return offset ? arithmetic(graph, "Add", normal, offset) : normal;
-  }),
+  lowering<tf.FusedBatchNormAttrs>(
+    "FusedBatchNorm",
+    ["Add", "Sqrt", "Sub", "Div", "Mul"],
+    ({ inputs, attributes: { varianceEpsilon }, graph }) => {
+      const [mean, variance] = [inputs.get("mean"), inputs.get("variance")];
+      const deviation = elementwise(graph, "Sqrt", [withNumber(graph, "Add", variance, varianceEpsilon)]);
+      const scale = inputs.optional("scale");
+      const offset = inputs.optional("offset");
+      const centred = arithmetic(graph, "Sub", inputs.get("x"), mean);
+      const normal = scale
+        ? arithmetic(graph, "Mul", centred, arithmetic(graph, "Div", scale, deviation))
+        : arithmetic(graph, "Div", centred, deviation);
+      return offset ? arithmetic(graph, "Add", normal, offset) : normal;
+    },
+  ),
 
-  lowering<tf.LRNAttrs>("LRN", ({ inputs, attributes, graph }) => {
+  lowering<tf.LRNAttrs>("LRN", ["Mul", "MatMul", "Add", "Pow"], ({ inputs, attributes, graph }) => {
     const x = inputs.get("x");
     const response = localResponse(graph, x, attributes);
     return arithmetic(graph, "Mul", x, withNumber(graph, "Pow", response, -attributes.beta));
   }),
   // y = x·n^−β with n the local response: dx = dy·n^−β − 2αβ·x·Σ_near(dy·y/n).
-  lowering<tf.LRNGradAttrs>("LRNGrad", ({ inputs, attributes, graph }) => {
-    const [x, y, dy] = [inputs.get("x"), inputs.get("y"), inputs.get("dy")];
-    const response = localResponse(graph, x, attributes);
-    const own = arithmetic(graph, "Mul", dy, withNumber(graph, "Pow", response, -attributes.beta));
-    const share = arithmetic(graph, "Div", arithmetic(graph, "Mul", dy, y), response);
-    const around = arithmetic(graph, "Mul", x, neighbourhoodSum(graph, share, attributes.depthRadius));
-    return arithmetic(graph, "Sub", own, withNumber(graph, "Mul", around, 2 * attributes.alpha * attributes.beta));
-  }),
+  lowering<tf.LRNGradAttrs>(
+    "LRNGrad",
+    ["Mul", "MatMul", "Add", "Pow", "Div", "Sub"],
+    ({ inputs, attributes, graph }) => {
+      const [x, y, dy] = [inputs.get("x"), inputs.get("y"), inputs.get("dy")];
+      const response = localResponse(graph, x, attributes);
+      const own = arithmetic(graph, "Mul", dy, withNumber(graph, "Pow", response, -attributes.beta));
+      const share = arithmetic(graph, "Div", arithmetic(graph, "Mul", dy, y), response);
+      const around = arithmetic(graph, "Mul", x, neighbourhoodSum(graph, share, attributes.depthRadius));
+      return arithmetic(graph, "Sub", own, withNumber(graph, "Mul", around, 2 * attributes.alpha * attributes.beta));
+    },
+  ),
 ];

@@ -47,6 +47,17 @@ export const poolingCases: LoweringCase[] = [
     about: "of equals the first takes all",
     inputs: [given([1, 2, 2, 1], [3, 3, 3, 3])],
     run: (x) => tf.grad((each) => tf.maxPool(images(each), 2, 1, "valid"))(x!),
+    expect: [
+      "Transpose",
+      "MaxPool",
+      "Transpose",
+      "Reshape",
+      "Expand",
+      "Reshape",
+      "ScatterElements",
+      "Reshape",
+      "Transpose",
+    ],
   },
   {
     kernel: "AvgPoolGrad",

@@ -41,7 +41,7 @@ function poolWindow(x: Operand, { filterSize, strides, pad, dimRoundingMode }: P
 
 function pool(graph: GraphBuilder, op: "MaxPool" | "AveragePool", x: Operand, attributes: PoolAttributes): Operand {
   const window = poolWindow(x, attributes);
-  if (window.kernel.every((size) => size === 1) && sameShape(window.input, window.output)) return x;
+  if (window.size.every((size) => size === 1) && sameShape(window.input, window.output)) return x;
   const image = channelsFirst(graph, x);
   const shape = [...image.shape.slice(0, 2), ...window.output];
   const pooled = graph.node(op, [dense(graph, image)], { dtype: "float32", shape }, windowAttributes(window));
@@ -82,27 +82,31 @@ function avgPoolGradient(graph: GraphBuilder, dy: Operand, x: Operand, attribute
   const window = poolWindow(x, attributes);
   const gradient = channelsFirst(graph, dy);
   const [images, channels] = gradient.shape as [number, number];
-  const ones = filled(graph, 1, "float32", [channels, 1, ...window.kernel]);
+  const ones = filled(graph, 1, "float32", [channels, 1, ...window.size]);
   const spread = graph.node(
     "ConvTranspose",
     [dense(graph, gradient), dense(graph, ones)],
     { dtype: "float32", shape: [images, channels, ...window.input] },
     { ...windowAttributes(window), group: int(channels), output_padding: ints(outputPadding(window)) },
   );
-  return channelsLast(graph, withNumber(graph, "Mul", operand(spread, "float32"), 1 / sizeOf(window.kernel)));
+  return channelsLast(graph, withNumber(graph, "Mul", operand(spread, "float32"), 1 / sizeOf(window.size)));
 }
 
 export const poolingLowerings: Lowering[] = ["", "3D"].flatMap((suffix) => [
-  lowering<PoolAttributes>(`MaxPool${suffix}`, ({ inputs, attributes, graph }) =>
+  lowering<PoolAttributes>(`MaxPool${suffix}`, ["Transpose", "MaxPool"], ({ inputs, attributes, graph }) =>
     pool(graph, "MaxPool", inputs.get("x"), attributes),
   ),
-  lowering<PoolAttributes>(`AvgPool${suffix}`, ({ inputs, attributes, graph }) =>
+  lowering<PoolAttributes>(`AvgPool${suffix}`, ["Transpose", "AveragePool"], ({ inputs, attributes, graph }) =>
     pool(graph, "AveragePool", inputs.get("x"), attributes),
   ),
-  lowering<PoolAttributes>(`MaxPool${suffix}Grad`, ({ inputs, attributes, graph }) =>
-    maxPoolGradient(graph, inputs.get("dy"), inputs.get("input"), attributes),
+  lowering<PoolAttributes>(
+    `MaxPool${suffix}Grad`,
+    ["Transpose", "MaxPool", "ScatterElements"],
+    ({ inputs, attributes, graph }) => maxPoolGradient(graph, inputs.get("dy"), inputs.get("input"), attributes),
   ),
-  lowering<PoolAttributes>(`AvgPool${suffix}Grad`, ({ inputs, attributes, graph }) =>
-    avgPoolGradient(graph, inputs.get("dy"), inputs.get("input"), attributes),
+  lowering<PoolAttributes>(
+    `AvgPool${suffix}Grad`,
+    ["Transpose", "ConvTranspose", "Mul"],
+    ({ inputs, attributes, graph }) => avgPoolGradient(graph, inputs.get("dy"), inputs.get("input"), attributes),
   ),
 ]);

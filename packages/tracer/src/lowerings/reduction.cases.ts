@@ -40,7 +40,13 @@ export const reductionCases: LoweringCase[] = [
     { kernel, about: "axes of size 1", inputs: [floats([1, 1, 3])], run: (x) => op(x!, [0, 1]) },
     { kernel, about: "integers", inputs: [integers([3, 4])], run: (x) => op(x!, 0) },
   ]),
-  { kernel: "Sum", about: "truths are counted", inputs: [truths([3, 4])], run: (x) => tf.sum(x!, 1) },
+  {
+    kernel: "Sum",
+    about: "truths are counted",
+    inputs: [truths([3, 4])],
+    run: (x) => tf.sum(x!, 1),
+    expect: ["Cast", "ReduceSum"],
+  },
   { kernel: "Sum", about: "nothing", inputs: [floats([3, 0])], run: (x) => tf.sum(x!, 1) },
   { kernel: "Mean", about: "truths", inputs: [truths([3, 4])], run: (x) => tf.mean(x!, 1) },
   {
@@ -48,14 +54,22 @@ export const reductionCases: LoweringCase[] = [
     about: "of a repeated tensor",
     inputs: [floats([])],
     run: (x) => tf.mean(tf.tile(tf.reshape(x!, [1]), [4])),
+    expect: ["Expand", "ReduceMean"],
   },
-  { kernel: "Any", about: "rows", inputs: [given([3, 2], [0, 0, 0, 1, 1, 1], "bool")], run: (x) => tf.any(x!, 1) },
+  {
+    kernel: "Any",
+    about: "rows",
+    inputs: [given([3, 2], [0, 0, 0, 1, 1, 1], "bool")],
+    run: (x) => tf.any(x!, 1),
+    expect: ["Cast", "ReduceMax", "Cast"],
+  },
   { kernel: "Any", about: "everything", inputs: [truths([BATCH, 2])], run: (x) => tf.any(x!) },
   {
     kernel: "All",
     about: "rows, kept",
     inputs: [given([3, 2], [0, 0, 0, 1, 1, 1], "bool")],
     run: (x) => tf.all(x!, 1, true),
+    expect: ["Cast", "ReduceMin", "Cast"],
   },
   ...(["ArgMax", "ArgMin"] as const).flatMap((kernel): LoweringCase[] => {
     const op = kernel === "ArgMax" ? tf.argMax : tf.argMin;

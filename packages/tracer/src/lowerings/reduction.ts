@@ -5,6 +5,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { GraphBuilder } from "../graph/builder.js";
 import { int } from "../graph/ir.js";
 import { cast, dense, type Operand, operand } from "../graph/operand.js";
+import type { Operator } from "../onnx/operators.js";
 import { numeric, store, toFloat } from "./arithmetic.js";
 import { type Lowering, lowering } from "./lowering.js";
 
@@ -13,7 +14,7 @@ interface Axes {
   readonly keepDims: boolean | undefined;
 }
 
-function reduce(graph: GraphBuilder, op: string, x: Operand, { axis, keepDims = false }: Axes): Operand {
+function reduce(graph: GraphBuilder, op: Operator, x: Operand, { axis, keepDims = false }: Axes): Operand {
   const axes = tf.util.parseAxisParam(axis as number[], [...x.shape]);
   if (axes.length === 0) return x;
   const shape = keepDims
@@ -25,7 +26,7 @@ function reduce(graph: GraphBuilder, op: string, x: Operand, { axis, keepDims = 
 }
 
 /** A reduction to the position of an extreme value, the first of equals. */
-function position(graph: GraphBuilder, op: string, x: Operand, axis: number): Operand {
+function position(graph: GraphBuilder, op: Operator, x: Operand, axis: number): Operand {
   const value = dense(graph, numeric(graph, x));
   const along = tf.util.parseAxisParam(axis, [...x.shape])[0]!;
   const shape = x.shape.filter((_, i) => i !== along);
@@ -34,34 +35,34 @@ function position(graph: GraphBuilder, op: string, x: Operand, axis: number): Op
 }
 
 export const reductionLowerings: Lowering[] = [
-  lowering<tf.SumAttrs>("Sum", ({ inputs, attributes, graph }) =>
+  lowering<tf.SumAttrs>("Sum", ["ReduceSum"], ({ inputs, attributes, graph }) =>
     reduce(graph, "ReduceSum", numeric(graph, inputs.get("x")), attributes),
   ),
-  lowering<tf.MeanAttrs>("Mean", ({ inputs, attributes, graph }) =>
+  lowering<tf.MeanAttrs>("Mean", ["ReduceMean"], ({ inputs, attributes, graph }) =>
     reduce(graph, "ReduceMean", toFloat(graph, inputs.get("x")), attributes),
   ),
-  lowering<tf.ProdAttrs>("Prod", ({ inputs, attributes, graph }) =>
+  lowering<tf.ProdAttrs>("Prod", ["ReduceProd"], ({ inputs, attributes, graph }) =>
     reduce(graph, "ReduceProd", numeric(graph, inputs.get("x")), attributes),
   ),
-  lowering<tf.MaxAttrs>("Max", ({ inputs, attributes: { reductionIndices, keepDims }, graph }) => {
+  lowering<tf.MaxAttrs>("Max", ["ReduceMax"], ({ inputs, attributes: { reductionIndices, keepDims }, graph }) => {
     const x = inputs.get("x");
     return store(graph, reduce(graph, "ReduceMax", numeric(graph, x), { axis: reductionIndices, keepDims }), x.dtype);
   }),
-  lowering<tf.MinAttrs>("Min", ({ inputs, attributes, graph }) => {
+  lowering<tf.MinAttrs>("Min", ["ReduceMin"], ({ inputs, attributes, graph }) => {
     const x = inputs.get("x");
     return store(graph, reduce(graph, "ReduceMin", numeric(graph, x), attributes), x.dtype);
   }),
   // Truth values are 0 and 1: any is their maximum, all their minimum.
-  lowering<tf.AnyAttrs>("Any", ({ inputs, attributes, graph }) =>
+  lowering<tf.AnyAttrs>("Any", ["ReduceMax"], ({ inputs, attributes, graph }) =>
     cast(graph, reduce(graph, "ReduceMax", numeric(graph, inputs.get("x")), attributes), "bool"),
   ),
-  lowering<tf.AllAttrs>("All", ({ inputs, attributes, graph }) =>
+  lowering<tf.AllAttrs>("All", ["ReduceMin"], ({ inputs, attributes, graph }) =>
     cast(graph, reduce(graph, "ReduceMin", numeric(graph, inputs.get("x")), attributes), "bool"),
   ),
-  lowering<tf.ArgMaxAttrs>("ArgMax", ({ inputs, attributes, graph }) =>
+  lowering<tf.ArgMaxAttrs>("ArgMax", ["ArgMax"], ({ inputs, attributes, graph }) =>
     position(graph, "ArgMax", inputs.get("x"), attributes.axis),
   ),
-  lowering<tf.ArgMinAttrs>("ArgMin", ({ inputs, attributes, graph }) =>
+  lowering<tf.ArgMinAttrs>("ArgMin", ["ArgMin"], ({ inputs, attributes, graph }) =>
     position(graph, "ArgMin", inputs.get("x"), attributes.axis),
   ),
 ];

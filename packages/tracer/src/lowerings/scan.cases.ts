@@ -30,8 +30,14 @@ export const scanCases: LoweringCase[] = [
     inputs: [floats([BATCH, 2])],
     run: (x) => tf.cumsum(x!, 0),
   },
-  { kernel: "Cumsum", about: "truths", inputs: [truths([6])], run: (x) => tf.cumsum(x!) },
-  { kernel: "Cumprod", about: "integers", inputs: [integers([2, 3])], run: (x) => tf.cumprod(x!, 1) },
+  { kernel: "Cumsum", about: "truths", inputs: [truths([6])], run: (x) => tf.cumsum(x!), expect: ["Cast", "CumSum"] },
+  {
+    kernel: "Cumprod",
+    about: "integers",
+    inputs: [integers([2, 3])],
+    run: (x) => tf.cumprod(x!, 1),
+    expect: ["Reshape", "Where", "ReduceProd"],
+  },
   {
     kernel: "TopK",
     about: "values and places",
@@ -44,6 +50,7 @@ export const scanCases: LoweringCase[] = [
     about: "the first of equals, integers",
     inputs: [given([1, 5], [2, 7, 7, 2, 7], "int32")],
     run: (x) => Object.values(tf.topk(x!, 4)),
+    expect: ["TopK", "Cast"],
   },
   ...(["left", "right"] as const).map((side): LoweringCase => {
     return {

@@ -8,7 +8,10 @@ import { cast, constantOperand, dense, type Operand, operand, reshape } from "..
 import { choose, compare, filled, numeric, store } from "./arithmetic.js";
 import { type Lowering, lowering } from "./lowering.js";
 
-/** Running products have no ONNX operator: `[..., n]` becomes `[..., n, n]`, masked by what each position takes in. */
+/**
+ * The running product along `axis`. ONNX has no operator for it: `[..., n]` is repeated to `[..., n, n]`, in which row i
+ * keeps the factors of result i and has ones elsewhere; each row's product is a result.
+ */
 function cumprod(graph: GraphBuilder, x: Operand, axis: number, exclusive: boolean, reverse: boolean): Operand {
   const length = x.shape[axis]!;
   const taken = Uint8Array.from({ length: length * length }, (_, i) => {
@@ -31,7 +34,7 @@ function cumprod(graph: GraphBuilder, x: Operand, axis: number, exclusive: boole
 }
 
 export const scanLowerings: Lowering[] = [
-  lowering<tf.CumsumAttrs>("Cumsum", ({ inputs, attributes: { axis, exclusive, reverse }, graph }) => {
+  lowering<tf.CumsumAttrs>("Cumsum", ["CumSum"], ({ inputs, attributes: { axis, exclusive, reverse }, graph }) => {
     const x = numeric(graph, inputs.get("x"));
     const along = axis < 0 ? axis + x.shape.length : axis;
     const value = dense(graph, x);
@@ -43,12 +46,16 @@ export const scanLowerings: Lowering[] = [
     );
     return operand(sum, x.dtype);
   }),
-  lowering<tf.CumprodAttrs>("Cumprod", ({ inputs, attributes: { axis, exclusive, reverse }, graph }) => {
-    const x = numeric(graph, inputs.get("x"));
-    return cumprod(graph, x, axis < 0 ? axis + x.shape.length : axis, exclusive, reverse);
-  }),
+  lowering<tf.CumprodAttrs>(
+    "Cumprod",
+    ["Where", "ReduceProd"],
+    ({ inputs, attributes: { axis, exclusive, reverse }, graph }) => {
+      const x = numeric(graph, inputs.get("x"));
+      return cumprod(graph, x, axis < 0 ? axis + x.shape.length : axis, exclusive, reverse);
+    },
+  ),
 
-  lowering<tf.TopKAttrs>("TopK", ({ inputs, attributes: { k }, graph }) => {
+  lowering<tf.TopKAttrs>("TopK", ["TopK"], ({ inputs, attributes: { k }, graph }) => {
     const x = inputs.get("x");
     const value = dense(graph, numeric(graph, x));
     const shape = [...x.shape.slice(0, -1), k];
@@ -66,21 +73,25 @@ export const scanLowerings: Lowering[] = [
   }),
 
   // How many of the sorted row [rows, n] are below (or at most) each value [rows, m].
-  lowering<tf.SearchSortedAttrs>("SearchSorted", ({ inputs, attributes: { side }, graph }) => {
-    const [sorted, values] = [inputs.get("sortedSequence"), inputs.get("values")];
-    const [rows, length] = sorted.shape as [number, number];
-    const before = compare(
-      graph,
-      side === "left" ? "Less" : "LessOrEqual",
-      reshape(graph, sorted, [rows, 1, length]),
-      reshape(graph, values, [...values.shape, 1]),
-    );
-    const count = graph.node(
-      "ReduceSum",
-      [dense(graph, cast(graph, before, "int32")), graph.int64([2])],
-      { dtype: "int32", shape: values.shape },
-      { keepdims: int(0) },
-    );
-    return operand(count, "int32");
-  }),
+  lowering<tf.SearchSortedAttrs>(
+    "SearchSorted",
+    ["Less", "ReduceSum", "LessOrEqual"],
+    ({ inputs, attributes: { side }, graph }) => {
+      const [sorted, values] = [inputs.get("sortedSequence"), inputs.get("values")];
+      const [rows, length] = sorted.shape as [number, number];
+      const before = compare(
+        graph,
+        side === "left" ? "Less" : "LessOrEqual",
+        reshape(graph, sorted, [rows, 1, length]),
+        reshape(graph, values, [...values.shape, 1]),
+      );
+      const count = graph.node(
+        "ReduceSum",
+        [dense(graph, cast(graph, before, "int32")), graph.int64([2])],
+        { dtype: "int32", shape: values.shape },
+        { keepdims: int(0) },
+      );
+      return operand(count, "int32");
+    },
+  ),
 ];

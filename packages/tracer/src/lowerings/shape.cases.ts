@@ -89,6 +89,7 @@ export const shapeCases: LoweringCase[] = [
     about: "as often as the batch",
     inputs: [floats([BATCH, 2]), floats([1, 2])],
     run: (x, y) => tf.mul(x!, tf.tile(y!, [x!.shape[0]!, 1])),
+    expect: ["Mul"],
   },
   {
     kernel: "Tile",
@@ -96,6 +97,7 @@ export const shapeCases: LoweringCase[] = [
     inputs: [floats([3])],
     run: (x) => tf.broadcastTo(x!, [2, 3]),
     gradient: true,
+    expect: ["Reshape", "Expand"],
   },
   {
     kernel: "Concat",
@@ -117,6 +119,7 @@ export const shapeCases: LoweringCase[] = [
     about: "an empty part",
     inputs: [floats([2, 0]), floats([2, 3])],
     run: (a, b) => tf.concat([a!, b!], 1),
+    expect: ["Concat"],
   },
   {
     kernel: "Pack",
@@ -124,6 +127,7 @@ export const shapeCases: LoweringCase[] = [
     inputs: [floats([BATCH, 2]), floats([BATCH, 2])],
     run: (a, b) => tf.stack([a!, b!], 1),
     gradient: true,
+    expect: ["Reshape", "Reshape", "Concat"],
   },
   { kernel: "Pack", about: "scalars", inputs: [integers([]), integers([])], run: (a, b) => tf.stack([a!, b!]) },
   {
@@ -132,8 +136,9 @@ export const shapeCases: LoweringCase[] = [
     inputs: [floats([BATCH, 3])],
     run: (x) => tf.unstack(x!, 1),
     gradient: true,
+    expect: ["Split", "Reshape", "Reshape", "Reshape"],
   },
-  { kernel: "Unpack", about: "one", inputs: [floats([1, 3])], run: (x) => tf.unstack(x!) },
+  { kernel: "Unpack", about: "one", inputs: [floats([1, 3])], run: (x) => tf.unstack(x!), expect: ["Reshape"] },
   {
     kernel: "SplitV",
     about: "equal parts",
@@ -163,6 +168,7 @@ export const shapeCases: LoweringCase[] = [
         ],
       ),
     gradient: true,
+    expect: ["Pad", "Reshape", "Transpose", "Reshape"],
   },
   {
     kernel: "SpaceToBatchND",
@@ -185,11 +191,13 @@ export const shapeCases: LoweringCase[] = [
         ],
       ),
     gradient: true,
+    expect: ["Reshape", "Transpose", "Reshape", "Slice"],
   },
   {
     kernel: "DepthToSpace",
     about: "blocks of 2",
     inputs: [floats([BATCH, 2, 3, 8])],
     run: (x) => tf.depthToSpace(x as tf.Tensor4D, 2, "NHWC"),
+    expect: ["Reshape", "Transpose", "Reshape"],
   },
 ];

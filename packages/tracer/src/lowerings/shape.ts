@@ -20,7 +20,7 @@ export function transpose(graph: GraphBuilder, x: Operand, order: readonly numbe
 }
 
 export const shapeLowerings: Lowering[] = [
-  lowering<tf.ReshapeAttrs>("Reshape", ({ inputs, attributes, graph }) => {
+  lowering<tf.ReshapeAttrs>("Reshape", ["Reshape"], ({ inputs, attributes, graph }) => {
     const x = inputs.get("x");
     const size = x.shape.reduce((product, dim) => product * dim, 1);
     const known = attributes.shape.reduce((product, dim) => (dim === -1 ? product : product * dim), 1);
@@ -31,17 +31,17 @@ export const shapeLowerings: Lowering[] = [
     );
   }),
 
-  lowering<tf.ExpandDimsAttrs>("ExpandDims", ({ inputs, attributes, graph }) => {
+  lowering<tf.ExpandDimsAttrs>("ExpandDims", ["Reshape"], ({ inputs, attributes, graph }) => {
     const input = inputs.get("input");
     const axis = fromFront(attributes.dim, input.shape.length + 1);
     return reshape(graph, input, [...input.shape.slice(0, axis), 1, ...input.shape.slice(axis)]);
   }),
 
-  lowering<tf.TransposeAttrs>("Transpose", ({ inputs, attributes, graph }) =>
+  lowering<tf.TransposeAttrs>("Transpose", ["Transpose"], ({ inputs, attributes, graph }) =>
     transpose(graph, inputs.get("x"), attributes.perm),
   ),
 
-  lowering<tf.TileAttrs>("Tile", ({ inputs, attributes: { reps }, graph }) => {
+  lowering<tf.TileAttrs>("Tile", ["Tile"], ({ inputs, attributes: { reps }, graph }) => {
     const x = inputs.get("x");
     const shape = x.shape.map((dim, axis) => dim * reps[axis]!);
     // Repeating dimensions of size 1 is a broadcast, which need not be written out.
@@ -50,12 +50,12 @@ export const shapeLowerings: Lowering[] = [
     return operand(graph.node("Tile", [value, graph.int64(reps)], { dtype: value.dtype, shape }), x.dtype);
   }),
 
-  lowering<tf.ConcatAttrs>("Concat", ({ inputs, attributes, graph }) => {
+  lowering<tf.ConcatAttrs>("Concat", ["Concat"], ({ inputs, attributes, graph }) => {
     const parts = inputs.list();
     return concat(graph, parts, fromFront(attributes.axis, parts[0]!.shape.length));
   }),
 
-  lowering<tf.PackAttrs>("Pack", ({ inputs, attributes, graph }) => {
+  lowering<tf.PackAttrs>("Pack", ["Concat"], ({ inputs, attributes, graph }) => {
     const parts = inputs.list();
     const axis = fromFront(attributes.axis, parts[0]!.shape.length + 1);
     const withAxis = ({ shape }: Operand): Shape => [...shape.slice(0, axis), 1, ...shape.slice(axis)];
@@ -66,7 +66,7 @@ export const shapeLowerings: Lowering[] = [
     );
   }),
 
-  lowering<tf.UnpackAttrs>("Unpack", ({ inputs, attributes, graph }) => {
+  lowering<tf.UnpackAttrs>("Unpack", ["Split"], ({ inputs, attributes, graph }) => {
     const x = inputs.get("value");
     const axis = fromFront(attributes.axis, x.shape.length);
     const length = x.shape[axis]!;
@@ -81,7 +81,7 @@ export const shapeLowerings: Lowering[] = [
     return parts.map((each) => operand(reshapeValue(graph, each, kept), x.dtype));
   }),
 
-  lowering<tf.SplitVAttrs>("SplitV", ({ inputs, attributes: { numOrSizeSplits, axis: given }, graph }) => {
+  lowering<tf.SplitVAttrs>("SplitV", ["Split"], ({ inputs, attributes: { numOrSizeSplits, axis: given }, graph }) => {
     const x = inputs.get("x");
     const axis = fromFront(given, x.shape.length);
     const length = x.shape[axis]!;
@@ -103,48 +103,60 @@ export const shapeLowerings: Lowering[] = [
   }),
 
   // [n, h·p, w·q, ...rest] → [p·q·n, h, w, ...rest]: the places within a block move to the batch.
-  lowering<tf.SpaceToBatchNDAttrs>("SpaceToBatchND", ({ inputs, attributes: { blockShape, paddings }, graph }) => {
-    const x = inputs.get("x");
-    const rank = blockShape.length;
-    const padded = pad(graph, x, [[0, 0], ...paddings], 0);
-    const [batch, ...spatial] = padded.shape.slice(0, rank + 1) as [number, ...number[]];
-    const rest = padded.shape.slice(rank + 1);
-    const counts = spatial.map((dim, i) => dim / blockShape[i]!);
-    const split = reshape(graph, padded, [batch, ...counts.flatMap((count, i) => [count, blockShape[i]!]), ...rest]);
-    const moved = transpose(graph, split, [
-      ...counts.map((_, i) => 2 * i + 2),
-      0,
-      ...counts.map((_, i) => 2 * i + 1),
-      ...rest.map((_, i) => 1 + 2 * rank + i),
-    ]);
-    return reshape(graph, moved, [batch * blockShape.reduce((a, b) => a * b, 1), ...counts, ...rest]);
-  }),
+  lowering<tf.SpaceToBatchNDAttrs>(
+    "SpaceToBatchND",
+    ["Pad", "Transpose"],
+    ({ inputs, attributes: { blockShape, paddings }, graph }) => {
+      const x = inputs.get("x");
+      const rank = blockShape.length;
+      const padded = pad(graph, x, [[0, 0], ...paddings], 0);
+      const [batch, ...spatial] = padded.shape.slice(0, rank + 1) as [number, ...number[]];
+      const rest = padded.shape.slice(rank + 1);
+      const counts = spatial.map((dim, i) => dim / blockShape[i]!);
+      const split = reshape(graph, padded, [batch, ...counts.flatMap((count, i) => [count, blockShape[i]!]), ...rest]);
+      const moved = transpose(graph, split, [
+        ...counts.map((_, i) => 2 * i + 2),
+        0,
+        ...counts.map((_, i) => 2 * i + 1),
+        ...rest.map((_, i) => 1 + 2 * rank + i),
+      ]);
+      return reshape(graph, moved, [batch * blockShape.reduce((a, b) => a * b, 1), ...counts, ...rest]);
+    },
+  ),
 
-  lowering<tf.BatchToSpaceNDAttrs>("BatchToSpaceND", ({ inputs, attributes: { blockShape, crops }, graph }) => {
-    const x = inputs.get("x");
-    const rank = blockShape.length;
-    const [batch, ...spatial] = x.shape.slice(0, rank + 1) as [number, ...number[]];
-    const rest = x.shape.slice(rank + 1);
-    const images = batch / blockShape.reduce((a, b) => a * b, 1);
-    const split = reshape(graph, x, [...blockShape, images, ...spatial, ...rest]);
-    const moved = transpose(graph, split, [
-      rank,
-      ...blockShape.flatMap((_, i) => [rank + 1 + i, i]),
-      ...rest.map((_, i) => 1 + 2 * rank + i),
-    ]);
-    const whole = reshape(graph, moved, [images, ...spatial.map((dim, i) => dim * blockShape[i]!), ...rest]);
-    const begin = [0, ...crops.map(([before]) => before!), ...rest.map(() => 0)];
-    const end = whole.shape.map((dim, axis) => dim - (crops[axis - 1]?.[1] ?? 0));
-    return slice(graph, whole, begin, end);
-  }),
+  lowering<tf.BatchToSpaceNDAttrs>(
+    "BatchToSpaceND",
+    ["Transpose", "Slice"],
+    ({ inputs, attributes: { blockShape, crops }, graph }) => {
+      const x = inputs.get("x");
+      const rank = blockShape.length;
+      const [batch, ...spatial] = x.shape.slice(0, rank + 1) as [number, ...number[]];
+      const rest = x.shape.slice(rank + 1);
+      const images = batch / blockShape.reduce((a, b) => a * b, 1);
+      const split = reshape(graph, x, [...blockShape, images, ...spatial, ...rest]);
+      const moved = transpose(graph, split, [
+        rank,
+        ...blockShape.flatMap((_, i) => [rank + 1 + i, i]),
+        ...rest.map((_, i) => 1 + 2 * rank + i),
+      ]);
+      const whole = reshape(graph, moved, [images, ...spatial.map((dim, i) => dim * blockShape[i]!), ...rest]);
+      const begin = [0, ...crops.map(([before]) => before!), ...rest.map(() => 0)];
+      const end = whole.shape.map((dim, axis) => dim - (crops[axis - 1]?.[1] ?? 0));
+      return slice(graph, whole, begin, end);
+    },
+  ),
 
-  lowering<tf.DepthToSpaceAttrs>("DepthToSpace", ({ inputs, attributes: { blockSize, dataFormat }, graph }) => {
-    const x = inputs.get("x");
-    if (dataFormat !== "NHWC") throw new Error(`depthToSpace is traced for NHWC images, not for ${dataFormat}`);
-    const [batch, height, width, depth] = x.shape as [number, number, number, number];
-    const channels = depth / (blockSize * blockSize);
-    const split = reshape(graph, x, [batch, height, width, blockSize, blockSize, channels]);
-    const moved = transpose(graph, split, [0, 1, 3, 2, 4, 5]);
-    return reshape(graph, moved, [batch, height * blockSize, width * blockSize, channels]);
-  }),
+  lowering<tf.DepthToSpaceAttrs>(
+    "DepthToSpace",
+    ["Transpose"],
+    ({ inputs, attributes: { blockSize, dataFormat }, graph }) => {
+      const x = inputs.get("x");
+      if (dataFormat !== "NHWC") throw new Error(`depthToSpace is traced for NHWC images, not for ${dataFormat}`);
+      const [batch, height, width, depth] = x.shape as [number, number, number, number];
+      const channels = depth / (blockSize * blockSize);
+      const split = reshape(graph, x, [batch, height, width, blockSize, blockSize, channels]);
+      const moved = transpose(graph, split, [0, 1, 3, 2, 4, 5]);
+      return reshape(graph, moved, [batch, height * blockSize, width * blockSize, channels]);
+    },
+  ),
 ];

@@ -93,7 +93,7 @@ function mirrorPad(graph: GraphBuilder, x: Operand, paddings: Paddings, mode: "r
 }
 
 export const slicingLowerings: Lowering[] = [
-  lowering<tf.SliceAttrs>("Slice", ({ inputs, attributes, graph }) => {
+  lowering<tf.SliceAttrs>("Slice", ["Slice"], ({ inputs, attributes, graph }) => {
     const x = inputs.get("x");
     const like = { shape: [...x.shape] } as tf.Tensor;
     const params = tf.slice_util.parseSliceParams(like, attributes.begin, attributes.size);
@@ -106,7 +106,7 @@ export const slicingLowerings: Lowering[] = [
     );
   }),
 
-  lowering<tf.StridedSliceAttrs>("StridedSlice", ({ inputs, attributes, graph }) => {
+  lowering<tf.StridedSliceAttrs>("StridedSlice", ["Slice"], ({ inputs, attributes, graph }) => {
     const x = inputs.get("x");
     const { beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask } = attributes;
     const cut = tf.slice_util.sliceInfo(
@@ -132,18 +132,22 @@ export const slicingLowerings: Lowering[] = [
     return reshape(graph, operand(node, x.dtype), cut.finalShape);
   }),
 
-  lowering<tf.ReverseAttrs>("Reverse", ({ inputs, attributes, graph }) => {
+  lowering<tf.ReverseAttrs>("Reverse", ["Slice"], ({ inputs, attributes, graph }) => {
     const x = inputs.get("x");
     return reverse(graph, x, x.shape.length === 0 ? [] : tf.util.parseAxisParam(attributes.dims, [...x.shape]));
   }),
-  lowering("FlipLeftRight", ({ inputs, graph }) => reverse(graph, inputs.get("image"), [2])),
+  lowering("FlipLeftRight", ["Slice"], ({ inputs, graph }) => reverse(graph, inputs.get("image"), [2])),
 
-  lowering<tf.PadV2Attrs>("PadV2", ({ inputs, attributes: { paddings, constantValue }, graph }) =>
+  lowering<tf.PadV2Attrs>("PadV2", ["Pad"], ({ inputs, attributes: { paddings, constantValue }, graph }) =>
     pad(graph, inputs.get("x"), paddings, constantValue),
   ),
-  lowering<tf.MirrorPadAttrs>("MirrorPad", ({ inputs, attributes: { paddings, mode }, graph }) => {
-    const x = inputs.get("x");
-    const padded = mirrorPad(graph, x.dtype === "bool" ? cast(graph, x, "int32") : x, paddings, mode);
-    return cast(graph, padded, x.dtype);
-  }),
+  lowering<tf.MirrorPadAttrs>(
+    "MirrorPad",
+    ["Pad", "Slice", "Concat"],
+    ({ inputs, attributes: { paddings, mode }, graph }) => {
+      const x = inputs.get("x");
+      const padded = mirrorPad(graph, x.dtype === "bool" ? cast(graph, x, "int32") : x, paddings, mode);
+      return cast(graph, padded, x.dtype);
+    },
+  ),
 ];

@@ -5,6 +5,7 @@ import type * as tf from "@tensorflow/tfjs";
 import type { GraphBuilder } from "../graph/builder.js";
 import { broadcastShapes } from "../graph/ir.js";
 import { elementwise, type Operand, operand } from "../graph/operand.js";
+import type { Operator } from "../onnx/operators.js";
 import {
   arithmetic,
   choose,
@@ -20,7 +21,7 @@ import {
 import { type Lowering, lowering } from "./lowering.js";
 
 /** Kernels that ONNX has an operator for, which takes floats and, if `integers`, integers. */
-const direct: Readonly<Record<string, { readonly op: string; readonly integers?: boolean }>> = {
+const direct: Readonly<Record<string, { readonly op: Operator; readonly integers?: boolean }>> = {
   Abs: { op: "Abs", integers: true },
   Acos: { op: "Acos" },
   Acosh: { op: "Acosh" },
@@ -45,13 +46,13 @@ const direct: Readonly<Record<string, { readonly op: string; readonly integers?:
 };
 
 /** Kernels that leave integers alone. Rounding is to the nearest even number, in tfjs as in ONNX. */
-const roundings: Readonly<Record<string, string>> = { Ceil: "Ceil", Floor: "Floor", Round: "Round" };
+const roundings = ["Ceil", "Floor", "Round"] as const;
 
-function apply(graph: GraphBuilder, op: string, x: Operand): Operand {
+function apply(graph: GraphBuilder, op: Operator, x: Operand): Operand {
   return elementwise(graph, op, [x]);
 }
 
-/** log(1 + x), exact to rounding also where 1 + x loses most of x: the second term is the first's first-order error. */
+/** log(1 + x). Rounding 1 + x loses most of a small x; the second term adds what was lost, to first order. */
 function log1p(graph: GraphBuilder, x: Operand): Operand {
   const small = elementwise(graph, "Clip", [x, filled(graph, -0.5, "float32"), filled(graph, 0.5, "float32")]);
   const onePlusSmall = withNumber(graph, "Add", small, 1);
@@ -94,43 +95,47 @@ function clip(graph: GraphBuilder, x: Operand, min: number, max: number): Operan
 
 export const unaryLowerings: Lowering[] = [
   ...Object.entries(direct).map(([kernel, { op, integers = false }]) =>
-    lowering(kernel, ({ inputs, graph }) => {
+    lowering(kernel, [op], ({ inputs, graph }) => {
       const x = inputs.get("x");
       if (!integers) return inFloat(graph, x, (float) => apply(graph, op, float));
       return store(graph, apply(graph, op, numeric(graph, x)), x.dtype);
     }),
   ),
-  ...Object.entries(roundings).map(([kernel, op]) =>
-    lowering(kernel, ({ inputs, graph }) => {
+  ...roundings.map((op) =>
+    lowering(op, [op], ({ inputs, graph }) => {
       const x = inputs.get("x");
       return x.dtype === "float32" ? apply(graph, op, x) : x;
     }),
   ),
-  lowering("Exp", ({ inputs, graph }) => apply(graph, "Exp", toFloat(graph, inputs.get("x")))),
-  lowering("Expm1", ({ inputs, graph }) => inFloat(graph, inputs.get("x"), (x) => expm1(graph, x))),
-  lowering("Log1p", ({ inputs, graph }) => inFloat(graph, inputs.get("x"), (x) => log1p(graph, x))),
-  lowering("Rsqrt", ({ inputs, graph }) =>
+  lowering("Exp", ["Exp"], ({ inputs, graph }) => apply(graph, "Exp", toFloat(graph, inputs.get("x")))),
+  lowering("Expm1", ["Mul", "Tanh", "Exp", "Add"], ({ inputs, graph }) =>
+    inFloat(graph, inputs.get("x"), (x) => expm1(graph, x)),
+  ),
+  lowering("Log1p", ["Clip", "Add", "Sub", "Log", "Div"], ({ inputs, graph }) =>
+    inFloat(graph, inputs.get("x"), (x) => log1p(graph, x)),
+  ),
+  lowering("Rsqrt", ["Sqrt", "Reciprocal"], ({ inputs, graph }) =>
     inFloat(graph, inputs.get("x"), (x) => apply(graph, "Reciprocal", apply(graph, "Sqrt", x))),
   ),
-  lowering("Square", ({ inputs, graph }) => arithmetic(graph, "Mul", inputs.get("x"), inputs.get("x"))),
-  lowering<tf.ClipByValueAttrs>("ClipByValue", ({ inputs, attributes, graph }) =>
+  lowering("Square", ["Mul"], ({ inputs, graph }) => arithmetic(graph, "Mul", inputs.get("x"), inputs.get("x"))),
+  lowering<tf.ClipByValueAttrs>("ClipByValue", ["Clip", "Min", "Max"], ({ inputs, attributes, graph }) =>
     clip(graph, inputs.get("x"), attributes.clipValueMin, attributes.clipValueMax),
   ),
-  lowering("Relu6", ({ inputs, graph }) => clip(graph, inputs.get("x"), 0, 6)),
-  lowering("Atan2", ({ inputs, graph }) => {
+  lowering("Relu6", ["Clip", "Min", "Max"], ({ inputs, graph }) => clip(graph, inputs.get("x"), 0, 6)),
+  lowering("Atan2", ["Div", "Atan", "Less", "Where", "Add", "Sign", "Mul", "Equal"], ({ inputs, graph }) => {
     const [y, x] = matched(graph, inputs.get("a"), inputs.get("b"));
     const shape = broadcastShapes(y.shape, x.shape);
     const angle = atan2(graph, toFloat(graph, y), toFloat(graph, x));
     return store(graph, operand(angle.value, "float32", shape), inputs.get("a").dtype);
   }),
 
-  lowering("IsNan", ({ inputs, graph }) =>
+  lowering("IsNan", ["IsNaN"], ({ inputs, graph }) =>
     floatTest(graph, inputs.get("x"), (x) => elementwise(graph, "IsNaN", [x], "bool"), 0),
   ),
-  lowering("IsInf", ({ inputs, graph }) =>
+  lowering("IsInf", ["IsInf"], ({ inputs, graph }) =>
     floatTest(graph, inputs.get("x"), (x) => elementwise(graph, "IsInf", [x], "bool"), 0),
   ),
-  lowering("IsFinite", ({ inputs, graph }) =>
+  lowering("IsFinite", ["Abs", "Less"], ({ inputs, graph }) =>
     floatTest(
       graph,
       inputs.get("x"),

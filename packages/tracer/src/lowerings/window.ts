@@ -13,7 +13,7 @@ type ConvInfo = tf.backend_util.Conv2DInfo | tf.backend_util.Conv3DInfo;
 
 /** Sizes by spatial axis: height and width, or depth, height and width. */
 export interface Window {
-  readonly kernel: readonly number[];
+  readonly size: readonly number[];
   readonly strides: readonly number[];
   readonly dilations: readonly number[];
   readonly input: readonly number[];
@@ -27,23 +27,23 @@ export function windowOf(info: ConvInfo): Window {
   const deep = "inDepth" in info;
   const axes = <T>(depth: (info: tf.backend_util.Conv3DInfo) => T, height: T, width: T): T[] =>
     deep ? [depth(info), height, width] : [height, width];
-  const kernel = axes((i) => i.filterDepth, info.filterHeight, info.filterWidth);
+  const size = axes((i) => i.filterDepth, info.filterHeight, info.filterWidth);
   const strides = axes((i) => i.strideDepth, info.strideHeight, info.strideWidth);
   const dilations = axes((i) => i.dilationDepth, info.dilationHeight, info.dilationWidth);
   const input = axes((i) => i.inDepth, info.inHeight, info.inWidth);
   const output = axes((i) => i.outDepth, info.outHeight, info.outWidth);
   const padBegin = axes((i) => i.padInfo.front, info.padInfo.top, info.padInfo.left);
-  const padEnd = output.map((size, i) => {
-    const reach = (size - 1) * strides[i]! + (kernel[i]! - 1) * dilations[i]! + 1;
+  const padEnd = output.map((steps, i) => {
+    const reach = (steps - 1) * strides[i]! + (size[i]! - 1) * dilations[i]! + 1;
     return Math.max(0, reach - padBegin[i]! - input[i]!);
   });
-  return { kernel, strides, dilations, input, output, padBegin, padEnd };
+  return { size, strides, dilations, input, output, padBegin, padEnd };
 }
 
 /** The ONNX attributes of a window. */
 export function windowAttributes(window: Window): Record<string, Attribute> {
   return {
-    kernel_shape: ints(window.kernel),
+    kernel_shape: ints(window.size),
     strides: ints(window.strides),
     dilations: ints(window.dilations),
     pads: ints([...window.padBegin, ...window.padEnd]),
@@ -53,7 +53,7 @@ export function windowAttributes(window: Window): Record<string, Attribute> {
 /** How far a transposed window's output must be extended beyond what its own formula gives. */
 export function outputPadding(window: Window): number[] {
   return window.input.map((size, i) => {
-    const reach = (window.output[i]! - 1) * window.strides[i]! + (window.kernel[i]! - 1) * window.dilations[i]! + 1;
+    const reach = (window.output[i]! - 1) * window.strides[i]! + (window.size[i]! - 1) * window.dilations[i]! + 1;
     return size - (reach - window.padBegin[i]! - window.padEnd[i]!);
   });
 }
