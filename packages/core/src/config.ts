@@ -4,8 +4,13 @@
  * Names follow Eslami et al., "Attend, Infer, Repeat" (NIPS 2016). Training hyper-parameters are not here.
  */
 import { z } from "zod";
+import { ConfigError } from "./config-error.js";
+import { modelLimits } from "./limits.js";
 
-const size = z.int().positive();
+export { ConfigError };
+
+const units = z.int().positive().max(modelLimits.units);
+const side = z.int().positive().max(modelLimits.imageSize);
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 const positiveTriple = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
 
@@ -33,31 +38,31 @@ const likelihoodSchema = z.discriminatedUnion("type", [
 export const airConfigSchema = z
   .strictObject({
     /** Side S of the square image, pixels. */
-    imageSize: size.default(50),
+    imageSize: side.default(50),
     /** Channels C: 1 for grey, 3 for RGB. */
-    channels: size.default(1),
+    channels: z.int().positive().max(modelLimits.channels).default(1),
     /** Side O of the square object window (glimpse and patch), pixels. */
-    objectSize: size.default(28),
+    objectSize: side.default(28),
     /** Most objects T the model looks for in one image. */
-    maxSteps: size.default(3),
+    maxSteps: z.int().positive().max(modelLimits.maxSteps).default(3),
     /** Dimensions Z of the appearance code z_what. */
-    zWhatSize: size.default(50),
+    zWhatSize: units.default(50),
     /** Side, in pixels, of the squares whose mean intensities the recurrent network sees; divides imageSize. */
-    imagePooling: size.default(1),
+    imagePooling: side.default(1),
     /** A convolution of those with ReLUs, whose outputs the embedding sees in their place; null for none. */
     convolution: z
       .strictObject({
         /** Side of its square kernel, pooled pixels. */
-        kernel: size,
+        kernel: side,
         /** Pooled pixels from one place of the kernel to the next; it never leaves the image. */
-        stride: size,
+        stride: side,
         /** Channels of its output, and then of 1×1 convolutions behind it. */
-        channels: z.array(size).min(1),
+        channels: z.array(units).min(1).max(modelLimits.convolutions),
       })
       .nullable()
       .default(null),
     /** Units of a hidden layer of ReLUs between those and the recurrent network; 0 for none. */
-    embeddingSize: z.int().nonnegative().default(0),
+    embeddingSize: z.int().nonnegative().max(modelLimits.units).default(0),
     /**
      * What the recurrent network sees: `image`: all of it, at every step; `remainder`: the image less the canvas so far, what
      * is left to explain; `image-and-remainder`: both, the remainder through the same embedding to gates of its own.
@@ -66,13 +71,13 @@ export const airConfigSchema = z
     /** What the glimpse is a window of: the image, or what the canvas so far leaves of it. */
     glimpseInput: z.enum(["image", "remainder"]).default("image"),
     /** Units H of the recurrent network. */
-    lstmSize: size.default(256),
+    lstmSize: units.default(256),
     /** Units of the hidden layer between the recurrent state and presence and where. */
-    predictorSize: size.default(200),
+    predictorSize: units.default(200),
     /** Units of the hidden layer of the glimpse encoder. */
-    encoderSize: size.default(200),
+    encoderSize: units.default(200),
     /** Units of the hidden layer of the patch decoder. */
-    decoderSize: size.default(200),
+    decoderSize: units.default(200),
     /** Added to the decoder's logits, so that an untrained patch is nearly black. */
     decoderBias: z.number().default(-2),
     likelihood: likelihoodSchema.default({ type: "gaussian", std: 0.3 }),
@@ -98,6 +103,18 @@ export const airConfigSchema = z
     whereParameterisation: z.enum(["prior-offset", "absolute", "bounded"]).default("prior-offset"),
     /** Least and greatest side of windows under whereParameterisation `bounded`, pixels. */
     windowSide: z.tuple([z.number().positive(), z.number().positive()]).optional(),
+  })
+  .refine(({ channels, imageSize }) => channels * imageSize ** 2 <= modelLimits.imageValues, {
+    message: `an image must have at most ${modelLimits.imageValues} values, channels · imageSize²`,
+    path: ["imageSize"],
+  })
+  .refine(({ maxSteps, channels, imageSize }) => maxSteps * channels * imageSize ** 2 <= modelLimits.canvasValues, {
+    message: `the canvases of all steps must have at most ${modelLimits.canvasValues} values, maxSteps · channels · imageSize²`,
+    path: ["maxSteps"],
+  })
+  .refine(({ maxSteps, zWhatSize }) => maxSteps * zWhatSize <= modelLimits.noiseValues, {
+    message: `the noise of all steps must have at most ${modelLimits.noiseValues} values, maxSteps · zWhatSize`,
+    path: ["maxSteps"],
   })
   .refine((config) => config.objectSize <= config.imageSize, {
     message: "objectSize must not exceed imageSize",
@@ -136,15 +153,19 @@ export function parseAirConfig(input: AirConfigInput | unknown): AirConfig {
   return parseWith(airConfigSchema, input, "model configuration");
 }
 
-/** A configuration, manifest or option that does not have the required form. */
-export class ConfigError extends Error {
-  override name = "ConfigError";
-}
+/** An error names so many offending keys, each in so many characters: what is wrong may be as long as the input. */
+const MAX_REASONS = 20;
+const MAX_REASON_LENGTH = 500;
 
 /** Validates `input` by `schema`; a failure names `what`, each offending key and the reason. */
 export function parseWith<S extends z.ZodType>(schema: S, input: unknown, what: string): z.output<S> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  const reasons = result.error.issues.map((issue) => `  ${issue.path.join(".") || "(top level)"}: ${issue.message}`);
+  const { issues } = result.error;
+  const reasons = issues.slice(0, MAX_REASONS).map((issue) => {
+    const reason = `  ${issue.path.join(".") || "(top level)"}: ${issue.message}`;
+    return reason.length > MAX_REASON_LENGTH ? `${reason.slice(0, MAX_REASON_LENGTH)}…` : reason;
+  });
+  if (issues.length > MAX_REASONS) reasons.push(`  and ${issues.length - MAX_REASONS} more`);
   throw new ConfigError(`Invalid ${what}:\n${reasons.join("\n")}`);
 }

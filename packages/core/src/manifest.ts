@@ -4,18 +4,27 @@
 import { z } from "zod";
 import { airConfigSchema, ConfigError, parseWith } from "./config.js";
 import { graphNames } from "./graphs.js";
+import { parseJson } from "./json.js";
+import { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES, MAX_PATH_LENGTH } from "./limits.js";
 
 export const MANIFEST_FILE = "config.json";
 /** Raised when a reader of the old version could misread the new one. */
 export const MANIFEST_VERSION = 1;
 
 const fileSchema = z.strictObject({
-  /** Path relative to the manifest, with forward slashes. */
+  /**
+   * Path relative to the manifest, with forward slashes. Names have letters, digits, `-`, `_` and `.` alone, and begin with no
+   * dot: so that a path means the same as a file's and as a URL's, and neither leaves the folder.
+   */
   path: z
     .string()
-    .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\\]+$/, "must be a relative path with forward slashes, inside the folder"),
+    .max(MAX_PATH_LENGTH)
+    .regex(
+      /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/,
+      "must be a relative path inside the folder, of names of letters, digits, -, _ and . with forward slashes between",
+    ),
   /** Size in bytes. */
-  size: z.int().positive(),
+  size: z.int().positive().max(MAX_GRAPH_BYTES),
   sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hexadecimal digits"),
 });
 
@@ -65,18 +74,15 @@ export type Manifest = z.output<typeof manifestSchema>;
 export type ManifestFile = z.output<typeof fileSchema>;
 
 /**
- * Parses and validates the text of a manifest.
+ * Parses and validates a manifest, as text or as the bytes of its file.
  *
- * @throws {ConfigError} if it is not JSON or not of this form; names `source` and each offending key.
+ * @throws {ConfigError} if it is too long, not JSON or not of this form; names `source` and each offending key.
  */
-export function parseManifest(text: string, source: string): Manifest {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new ConfigError(`Manifest ${source} is not JSON: ${String(cause)}`, { cause });
+export function parseManifest(text: string | Uint8Array, source: string): Manifest {
+  if (text.length > MAX_MANIFEST_BYTES) {
+    throw new ConfigError(`Manifest ${source} is too long: it may have ${MAX_MANIFEST_BYTES} bytes`);
   }
-  return parseWith(manifestSchema, json, `manifest ${source}`);
+  return parseWith(manifestSchema, parseJson(text, `Manifest ${source}`), `manifest ${source}`);
 }
 
 /** The JSON Schema (draft 2020-12) of the manifest, for tools in other languages. */

@@ -6,10 +6,17 @@
  * and as many bytes, of types 1 and 5 eight and four bytes. Field numbers are those of onnx.proto.
  */
 
-const VARINT = 0;
+export const VARINT = 0;
 const EIGHT_BYTES = 1;
-const BYTES = 2;
+export const BYTES = 2;
 const FOUR_BYTES = 5;
+
+/**
+ * Most bytes of a varint, as protobuf's own readers have it: of a key or a length, and of a number. What they read in
+ * another way must not be read here at all.
+ */
+const KEY_BYTES = 5;
+const NUMBER_BYTES = 10;
 
 /** Bytes in pieces, which are joined once, at the end. */
 export type Pieces = readonly Uint8Array[];
@@ -22,6 +29,18 @@ export interface Field {
   readonly bytes: Uint8Array;
 }
 
+/** Where a field is in its message. */
+export interface WireField {
+  readonly number: number;
+  /** Wire type: {@link VARINT}, {@link BYTES} or one of fixed size. */
+  readonly type: number;
+  /** Of the whole field. */
+  readonly start: number;
+  /** Of its value, without the length, and the end of both. */
+  readonly begin: number;
+  readonly end: number;
+}
+
 /**
  * The fields of a message, as views of it.
  *
@@ -29,51 +48,66 @@ export interface Field {
  */
 export function fieldsOf(message: Uint8Array): Field[] {
   const fields: Field[] = [];
-  for (let at = 0; at < message.length; ) {
-    const begin = at;
-    const key = readVarint(message, at);
-    at = key.end;
-    let end: number;
-    switch (key.value % 8) {
-      case VARINT:
-        end = readVarint(message, at).end;
-        break;
-      case EIGHT_BYTES:
-        end = at + 8;
-        break;
-      case FOUR_BYTES:
-        end = at + 4;
-        break;
-      case BYTES: {
-        const length = readVarint(message, at);
-        at = length.end;
-        end = at + length.value;
-        break;
-      }
-      default:
-        throw new RangeError(`Not a protocol buffer message: a field of wire type ${key.value % 8} at byte ${begin}`);
-    }
-    if (end > message.length) throw new RangeError(`Not a protocol buffer message: it ends within a field`);
-    fields.push({
-      number: Math.floor(key.value / 8),
-      value: message.subarray(at, end),
-      bytes: message.subarray(begin, end),
-    });
-    at = end;
-  }
+  walkFields(message, ({ number, start, begin, end }) => {
+    fields.push({ number, value: message.subarray(begin, end), bytes: message.subarray(start, end) });
+  });
   return fields;
 }
 
-function readVarint(message: Uint8Array, begin: number): { value: number; end: number } {
+/**
+ * Calls `visit` with each field of a message, in order.
+ *
+ * @throws {RangeError} if `message` is not one
+ */
+export function walkFields(message: Uint8Array, visit: (field: WireField) => void): void {
+  for (let at = 0; at < message.length; ) {
+    const start = at;
+    const key = readVarint(message, at, KEY_BYTES);
+    const number = Math.floor(key.value / 8);
+    const type = key.value % 8;
+    if (number === 0 || key.value >= 2 ** 32) throw notMessage(`a field of number ${number} at byte ${start}`);
+    let begin = key.end;
+    let end: number;
+    switch (type) {
+      case VARINT:
+        end = readVarint(message, begin, NUMBER_BYTES).end;
+        break;
+      case EIGHT_BYTES:
+        end = begin + 8;
+        break;
+      case FOUR_BYTES:
+        end = begin + 4;
+        break;
+      case BYTES: {
+        const length = readVarint(message, begin, KEY_BYTES);
+        begin = length.end;
+        end = begin + length.value;
+        break;
+      }
+      default:
+        throw notMessage(`a field of wire type ${type} at byte ${start}`);
+    }
+    if (end > message.length) throw notMessage("it ends within a field");
+    visit({ number, type, start, begin, end });
+    at = end;
+  }
+}
+
+function readVarint(message: Uint8Array, begin: number, mostBytes: number): { value: number; end: number } {
   let value = 0;
   let scale = 1;
   for (let at = begin; at < message.length; at++) {
+    if (at === begin + mostBytes) throw notMessage(`a number of more than ${mostBytes} bytes at byte ${begin}`);
     const byte = message[at]!;
     value += (byte & 127) * scale;
     if (byte < 128) return { value, end: at + 1 };
     scale *= 128;
   }
-  throw new RangeError("Not a protocol buffer message: it ends within a number");
+  throw notMessage("it ends within a number");
+}
+
+function notMessage(reason: string): RangeError {
+  return new RangeError(`not a protocol buffer message: ${reason}`);
 }
 
 export function readText(value: Uint8Array): string {

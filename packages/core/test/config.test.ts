@@ -72,6 +72,40 @@ describe("parseAirConfig", () => {
     expect(() => parseAirConfig(input)).toThrow(named);
   });
 
+  it.each([
+    [{ maxSteps: 1e9 }, "maxSteps"],
+    [{ imageSize: 513 }, "imageSize"],
+    [{ channels: 1e6 }, "channels"],
+    [{ objectSize: 2 ** 31 }, "objectSize"],
+    [{ zWhatSize: 5000 }, "zWhatSize"],
+    [{ lstmSize: 1e12 }, "lstmSize"],
+    [{ predictorSize: 5000 }, "predictorSize"],
+    [{ encoderSize: 5000 }, "encoderSize"],
+    [{ decoderSize: 5000 }, "decoderSize"],
+    [{ embeddingSize: 5000 }, "embeddingSize"],
+    [{ convolution: { kernel: 1e6, stride: 1, channels: [1] } }, "convolution.kernel"],
+    [{ convolution: { kernel: 1, stride: 1e6, channels: [1] } }, "convolution.stride"],
+    [{ convolution: { kernel: 1, stride: 1, channels: [1e6] } }, "convolution.channels.0"],
+    [{ convolution: { kernel: 1, stride: 1, channels: new Array(17).fill(1) } }, "convolution.channels"],
+    [{ imageSize: 512, channels: 2 }, "imageSize: an image must have at most 262144 values"],
+    [{ imageSize: 500, maxSteps: 5 }, "maxSteps: the canvases of all steps must have at most 1048576 values"],
+    [{ maxSteps: 128, zWhatSize: 513 }, "maxSteps: the noise of all steps must have at most 65536 values"],
+  ])("refuses sizes beyond what can be run: %j", (input, named) => {
+    expect(() => parseAirConfig(input)).toThrow(ConfigError);
+    expect(() => parseAirConfig(input)).toThrow(`\n  ${named}`);
+  });
+
+  it("takes every size up to its limit", () => {
+    expect(parseAirConfig({ imageSize: 512, objectSize: 512, maxSteps: 4, lstmSize: 4096 }).imageSize).toBe(512);
+    expect(parseAirConfig({ imageSize: 64, channels: 64, objectSize: 8 }).channels).toBe(64);
+    expect(parseAirConfig({ imageSize: 50, maxSteps: 128, zWhatSize: 512 }).maxSteps).toBe(128);
+  });
+
+  it("keeps its message short, however much is wrong", () => {
+    const keys = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`key${i}`, 1]));
+    expect(() => parseAirConfig(keys)).toThrow(/^.{1,1000}$/s);
+  });
+
   it("names every offending key at once", () => {
     expect(() => parseAirConfig({ imageSize: -1, channels: "three" })).toThrow(/imageSize.*\n.*channels/);
   });

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../src/config.js";
 import { manifestJsonSchema, parseManifest } from "../src/manifest.js";
@@ -53,13 +54,108 @@ describe("parseManifest", () => {
     expect(() => parseManifest(text, "config.json")).toThrow(named);
   });
 
-  it.each(["/etc/passwd", "../up.onnx", "onnx/../../up.onnx", "onnx\\step.onnx", ".."])(
-    "rejects the file path %s, which leaves the folder or is not portable",
-    (path) => {
-      const text = JSON.stringify({ ...valid, files: { ...valid.files, step: { ...file("step"), path } } });
-      expect(() => parseManifest(text, "config.json")).toThrow("files.step.path");
-    },
-  );
+  const withPath = (path: string): string =>
+    JSON.stringify({ ...valid, files: { ...valid.files, step: { ...file("step"), path } } });
+
+  it.each([
+    ...["/etc/passwd", "../up.onnx", "onnx/../../up.onnx", "..", ".", "./step.onnx", "onnx/./step.onnx", "a\n/../../b"],
+    ...["onnx\\step.onnx", "..\\up.onnx", "C:\\x", "c:x", "onnx//step.onnx", "onnx/", "", " ", ".hidden"],
+    ...["http://other/step.onnx", "HTTP:other", "//other/step.onnx", " //other/step.onnx", "\t//other/x", "data:,x"],
+    ...[
+      "%2e%2e/up.onnx",
+      ".%2e/up.onnx",
+      ".\t./up.onnx",
+      ".\n./up.onnx",
+      "\u0000",
+      "x?y",
+      "x#y",
+      "\u2024./x",
+      "x".repeat(256),
+    ],
+  ])("rejects the file path %j, which leaves the folder or is not portable", (path) => {
+    expect(() => parseManifest(withPath(path), "config.json")).toThrow(ConfigError);
+    expect(() => parseManifest(withPath(path), "config.json")).toThrow("files.step.path");
+  });
+
+  it("takes no path that leaves the folder as a URL or a file", () => {
+    const text = fc.string({ unit: fc.constantFrom(..."./\\:%2eE \t\nab?#@~-_") });
+    fc.assert(
+      fc.property(text, (path) => {
+        try {
+          parseManifest(withPath(path), "config.json");
+        } catch (error) {
+          expect(error).toBeInstanceOf(ConfigError);
+          return;
+        }
+        expect(new URL(path, "https://host/models/a/").href).toBe(`https://host/models/a/${path}`);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("rejects sizes of files that no model needs", () => {
+    const text = JSON.stringify({ ...valid, files: { ...valid.files, step: { ...file("step"), size: 1.9e9 } } });
+    expect(() => parseManifest(text, "config.json")).toThrow("files.step.size");
+  });
+
+  it("rejects what is too long, nested without end, or no text, before it is walked", () => {
+    const hostile = [
+      `${JSON.stringify(valid)}${" ".repeat(2 ** 20)}`,
+      `${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}`,
+      "[".repeat(20_000),
+      '{"__proto__":{"format":"air-onnx"}}',
+      JSON.stringify(valid).replace('"elbo"', '"__proto__"'),
+      Uint8Array.of(0xff, 0xfe),
+    ];
+    for (const text of hostile) expect(() => parseManifest(text, "config.json")).toThrow(ConfigError);
+  });
+
+  it("names some of what is wrong, however much it is", () => {
+    const metrics = Object.fromEntries(Array.from({ length: 3_000 }, (_, i) => [`m${i}`, "high"]));
+    const text = JSON.stringify({ ...valid, metrics });
+    expect(() => parseManifest(text, "config.json")).toThrow(/^.{100,2000}\n {2}and 2980 more$/s);
+  });
+
+  it("makes of any manifest a valid one or a ConfigError", () => {
+    const odd = fc.oneof(
+      fc.constantFrom<unknown>(null, [], {}, "", "air-onnx", -1, 0, 0.5, 1, 1e9, 1e308, 2 ** 53, true),
+      fc.jsonValue(),
+      fc.integer(),
+    );
+    const places = [
+      ...["format", "name", "model", "normalisation", "opset", "weights", "files", "training", "metrics", "other"],
+      ...[
+        "model.maxSteps",
+        "model.imageSize",
+        "model.channels",
+        "model.prior",
+        "model.likelihood",
+        "model.convolution",
+      ],
+      ...["model.convolution.channels", "model.windowSide", "model.whereParameterisation", "model.zWhatSize"],
+      ...["files.step", "files.step.path", "files.step.size", "training.heldOut", "training.seed", "metrics.elbo"],
+    ];
+    const change = (target: unknown, [name, ...rest]: string[], value: unknown): unknown =>
+      name === undefined ? value : { ...Object(target), [name]: change(Object(target)[name], rest, value) };
+    let valids = 0;
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.constantFrom(...places), odd), { maxLength: 3 }), (changes) => {
+        const manifest = changes.reduce<unknown>(
+          (each, [place, value]) => change(each, place.split("."), value),
+          valid,
+        );
+        try {
+          const { model } = parseManifest(JSON.stringify(manifest), "config.json");
+          valids++;
+          expect(model.maxSteps * model.channels * model.imageSize ** 2).toBeLessThanOrEqual(2 ** 20);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ConfigError);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+    expect(valids).toBeGreaterThan(50);
+  });
 
   it("has a JSON Schema that requires the files", () => {
     const schema = manifestJsonSchema() as { properties: { files: { required: string[] } }; required: string[] };

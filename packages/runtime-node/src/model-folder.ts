@@ -1,22 +1,27 @@
 /**
  * A model folder on disk → its manifest and the bytes of its graphs, proven to be the ones that were exported. The bytes
- * that were checked are the bytes that are run.
+ * that were checked are the bytes that are run: a graph whose weights are in another file is refused.
+ *
+ * The folder is not trusted: what it holds is bounded in size before it is read.
  */
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   type GraphName,
+  graphFault,
   graphNames,
   integrityFault,
   type LoadingOptions,
   MANIFEST_FILE,
+  MAX_GRAPH_BYTES,
+  MAX_MANIFEST_BYTES,
   type Manifest,
   type ManifestFile,
   ModelFileError,
   parseManifest,
 } from "@air-onnx/core";
+import { readBoundedFile } from "./bounded-file.js";
 
 export interface ReadOptions extends Pick<LoadingOptions<never>, "onProgress" | "signal"> {
   /** Compare every file's size and SHA-256 with the manifest. */
@@ -25,24 +30,25 @@ export interface ReadOptions extends Pick<LoadingOptions<never>, "onProgress" | 
 
 /**
  * @param location a path or a `file:` URL
- * @throws {ModelFileError} naming the file that is missing, truncated or changed
+ * @throws {ModelFileError} naming the file that is missing, truncated, changed, too large, no regular file, outside of the
+ *   folder, or no ONNX model that is all in one file
  * @throws {ConfigError} for a manifest that is not JSON or not of the right form
+ * @throws the signal's reason, when aborted
  */
 export async function readModelFolder(
   location: string | URL,
   { verify, onProgress, signal }: ReadOptions,
 ): Promise<{ manifest: Manifest; graphs: Record<GraphName, Uint8Array> }> {
   const folder = folderPath(location);
-  const manifestPath = join(folder, MANIFEST_FILE);
-  const manifest = parseManifest((await readModelFile(manifestPath, signal)).toString("utf8"), manifestPath);
+  const sizeFault = (size: number): string | undefined => tooLarge(size, MAX_MANIFEST_BYTES);
+  const text = await readBoundedFile(folder, MANIFEST_FILE, { sizeFault, advice: ADVICE, signal });
+  const manifest = parseManifest(text, join(folder, MANIFEST_FILE));
   const totalBytes = graphNames.reduce((total, name) => total + manifest.files[name].size, 0);
   let loadedBytes = 0;
   const graphs: Partial<Record<GraphName, Uint8Array>> = {};
   for (const name of graphNames) {
     const file = manifest.files[name];
-    const path = join(folder, file.path);
-    const bytes = await readModelFile(path, signal);
-    if (verify) checkIntegrity(path, bytes, file);
+    const bytes = await readGraph(folder, file, verify, signal);
     graphs[name] = bytes;
     loadedBytes += file.size;
     onProgress?.({ file: file.path, loadedBytes, totalBytes });
@@ -58,24 +64,31 @@ function folderPath(location: string | URL): string {
   return resolve(location);
 }
 
-async function readModelFile(path: string, signal: AbortSignal | undefined): Promise<Buffer> {
-  try {
-    return await readFile(path, signal ? { signal } : {});
-  } catch (cause) {
-    signal?.throwIfAborted();
-    const code = (cause as NodeJS.ErrnoException).code;
-    const what = code === "ENOENT" || code === "ENOTDIR" ? "is missing" : `cannot be read (${code})`;
-    throw new ModelFileError(
-      `${path} ${what}: a model folder holds ${MANIFEST_FILE} and the graphs that it names, as written by an export`,
-      { cause },
-    );
+const ADVICE = `a model folder holds ${MANIFEST_FILE} and the graphs that it names, as written by an export`;
+const AGAIN = "Copy or export it again";
+
+async function readGraph(
+  folder: string,
+  file: ManifestFile,
+  verify: boolean,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
+  const sizeFault = (size: number): string | undefined => {
+    const fault = verify ? integrityFault({ size }, file) : undefined;
+    return fault === undefined ? tooLarge(size, MAX_GRAPH_BYTES) : `${fault}. ${AGAIN}`;
+  };
+  const path = join(folder, file.path);
+  const bytes = await readBoundedFile(folder, file.path, { sizeFault, advice: ADVICE, signal });
+  if (verify) {
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    const fault = integrityFault({ size: bytes.length, sha256 }, file);
+    if (fault !== undefined) throw new ModelFileError(`${path} ${fault}. ${AGAIN}`);
   }
+  const fault = graphFault(bytes);
+  if (fault !== undefined) throw new ModelFileError(`${path} ${fault}`);
+  return bytes;
 }
 
-function checkIntegrity(path: string, bytes: Buffer, expected: ManifestFile): void {
-  const { length: size } = bytes;
-  // A file of another size needs no hash.
-  const found = size === expected.size ? { size, sha256: createHash("sha256").update(bytes).digest("hex") } : { size };
-  const fault = integrityFault(found, expected);
-  if (fault !== undefined) throw new ModelFileError(`${path} ${fault}. Copy or export it again`);
+function tooLarge(size: number, most: number): string | undefined {
+  return size > most ? `is too large: it has ${size} bytes, and may have ${most}` : undefined;
 }
