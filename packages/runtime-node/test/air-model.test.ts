@@ -17,6 +17,7 @@ import {
   ModelDisposedError,
   ModelFileError,
 } from "../src/index.js";
+import { writeModel } from "./onnx-writer.js";
 import { tinyConfig, tinyGraphs, tinyImages, writeTinyModel } from "./tiny-model.js";
 
 const folders: string[] = [];
@@ -244,13 +245,21 @@ describe("fromPretrained", () => {
     ),
   );
 
-  it("leaves files unverified if asked, and then says what onnxruntime says", () =>
-    expectFailure(
-      (folder) => writeFile(join(folder, "onnx/step.onnx"), "not a graph"),
+  it("leaves files unverified if asked, and then says what onnxruntime says", async () => {
+    const unknown = tinyGraphs.step.nodes.map((node, i) => (i === 0 ? { ...node, op: "Unknown" } : node));
+    await expectFailure(
+      (folder) => writeFile(join(folder, "onnx/step.onnx"), writeModel({ ...tinyGraphs.step, nodes: unknown })),
       ModelFileError,
       /onnxruntime cannot load onnx\/step\.onnx on cpu: /,
       { verify: false },
-    ));
+    );
+    await expectFailure(
+      (folder) => writeFile(join(folder, "onnx/step.onnx"), "not a graph"),
+      ModelFileError,
+      /step\.onnx is not an ONNX model/,
+      { verify: false },
+    );
+  });
 
   const rewriteManifest =
     (change: (manifest: Record<string, unknown>) => unknown) =>

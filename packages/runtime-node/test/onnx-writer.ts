@@ -3,10 +3,10 @@
  * opset 17) for float32 graphs whose first dimension is `batch`.
  */
 
-const bytes = (field: number, content: Uint8Array): Uint8Array =>
+export const bytes = (field: number, content: Uint8Array): Uint8Array =>
   Buffer.concat([varint((field << 3) | 2), varint(content.length), content]);
-const text = (field: number, content: string): Uint8Array => bytes(field, Buffer.from(content));
-const integer = (field: number, value: number): Uint8Array => Buffer.concat([varint(field << 3), varint(value)]);
+export const text = (field: number, content: string): Uint8Array => bytes(field, Buffer.from(content));
+export const integer = (field: number, value: number): Uint8Array => Buffer.concat([varint(field << 3), varint(value)]);
 
 function varint(value: number): Uint8Array {
   const out: number[] = [];
@@ -31,6 +31,8 @@ export interface Graph {
   readonly weights: Readonly<Record<string, { readonly shape: readonly number[]; readonly values: readonly number[] }>>;
   /** Int64 vectors, as Reshape and ReduceSum take them. */
   readonly indices: Readonly<Record<string, readonly number[]>>;
+  /** More fields of GraphProto, as they are. */
+  readonly fields?: readonly Uint8Array[];
 }
 
 const FLOAT = 1;
@@ -46,6 +48,7 @@ export function writeModel(graph: Graph): Uint8Array {
       Buffer.concat([
         ...graph.nodes.map((node) => bytes(1, writeNode(node))),
         text(2, "test"),
+        ...(graph.fields ?? []),
         ...Object.entries(graph.weights).map(([name, { shape, values }]) =>
           bytes(5, writeTensor(name, FLOAT, shape, Buffer.from(Float32Array.from(values).buffer))),
         ),
