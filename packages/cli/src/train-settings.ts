@@ -3,6 +3,7 @@
  * has no flag. Their meaning, defaults and validity are the training configuration's own.
  */
 import { readFileSync } from "node:fs";
+import type { ConfigError, parseJson } from "@air-onnx/core";
 import type { Setting, TrainConfig } from "@air-onnx/train/runs";
 import { type Command, Option } from "commander";
 import { architectureChoices, backendChoices, datasetChoices, estimatorChoices } from "./choices.js";
@@ -68,7 +69,8 @@ export async function givenSettings(options: Readonly<Record<string, unknown>>):
     const value = options[option().attributeName()];
     return value === undefined ? [] : [{ key, value }];
   });
-  const strong = [...fromFlags, ...set.map(parseSetting)];
+  const { parseJson } = await import("@air-onnx/core");
+  const strong = [...fromFlags, ...set.map((text) => parseSetting(text, parseJson))];
   strong.forEach(({ key }, i) => {
     if (strong.findIndex((other) => other.key === key) < i) throw new UsageError(`${key} is set twice`);
   });
@@ -175,7 +177,8 @@ export async function commandWriter(): Promise<(config: TrainConfig) => string> 
 async function readSettings(file: string): Promise<Setting[]> {
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(file, "utf8"));
+    const { parseJson } = await import("@air-onnx/core");
+    json = parseJson(readFileSync(file), "it");
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new UsageError(`Cannot use --config ${file}: ${reason}`, { cause });
@@ -186,23 +189,34 @@ async function readSettings(file: string): Promise<Setting[]> {
 }
 
 /** `optimizer.beta1=0.8`: the value is JSON, or else a text as it stands. */
-function parseSetting(text: string): Setting {
+function parseSetting(text: string, parse: typeof parseJson): Setting {
   const match = /^([A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z][A-Za-z0-9]*)*)=(.*)$/.exec(text);
   if (!match) throw new UsageError(`--set ${text} must be of the form key=value, such as model.lstmSize=128`);
   const [, key, value] = match as unknown as [string, string, string];
   try {
-    return { key, value: JSON.parse(value) };
+    JSON.parse(value);
   } catch {
     return { key, value };
   }
+  try {
+    return { key, value: parse(value, "its value") };
+  } catch (cause) {
+    throw new UsageError(`--set ${key} cannot be used: ${(cause as ConfigError).message}`, { cause });
+  }
 }
 
+/**
+ * Sets `target`'s own setting at the dotted `key`: what objects inherit is neither read nor changed, whatever the key.
+ *
+ * @throws {UsageError} if a part of the key is none that a setting can have, or leads to a value
+ */
 function assign(target: Record<string, unknown>, key: string, value: unknown): void {
   const path = key.split(".");
+  if (path.includes("__proto__")) throw new UsageError(`${key} cannot be set: there is no setting __proto__`);
   const last = path.pop()!;
   let place = target;
   for (const name of path) {
-    const inner = place[name];
+    const inner = Object.hasOwn(place, name) ? place[name] : undefined;
     if (inner !== undefined && !isRecord(inner))
       throw new UsageError(`${key} cannot be set: ${name} holds no settings`);
     const next = inner ?? {};

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseJson } from "@air-onnx/core";
 import { reasonInWords } from "@air-onnx/scenes";
 import type { Markup } from "../html/markup.js";
 import {
@@ -21,7 +22,7 @@ const WORST_PICTURE = join("evaluation", "worst.png");
 export async function evaluationFileSection(run: string, leaveOut: (line: string) => void): Promise<PageSection[]> {
   let content: unknown;
   try {
-    content = JSON.parse(await readFile(join(run, FILE), "utf8"));
+    content = parseJson(await readFile(join(run, FILE)), FILE);
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return [];
     leaveOut(`The full evaluation is left out, as ${FILE} cannot be used: ${reasonInWords(cause)}`);
