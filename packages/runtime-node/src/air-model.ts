@@ -38,7 +38,8 @@ export class AirModel extends LoadedModel<Device> {
    * memory and threads.
    *
    * @param location path or `file:` URL of the folder
-   * @throws {ModelFileError} naming the file that is missing, truncated, changed, or not the graph it should be
+   * @throws {ModelFileError} naming the file that is missing, truncated, too large, changed, a link out of the folder, no
+   *   regular file, or not the graph it should be
    * @throws {ConfigError} for a `config.json` that is not JSON or not of the right form
    * @throws {DeviceUnavailableError} if the named device cannot run here, with onnxruntime's reason
    */

@@ -22,9 +22,16 @@ import { LoadMeter } from "./load-meter.js";
 import type { ModelCalls } from "./model-calls.js";
 import { readModelFiles } from "./model-files.js";
 import { startHost } from "./model-host.js";
-import { absoluteUrl, type RuntimeSettings, resolveSettings, warn } from "./settings.js";
+import {
+  absoluteUrl,
+  type RuntimeSettings,
+  requireStallSeconds,
+  resolveSettings,
+  type StallOption,
+  warn,
+} from "./settings.js";
 
-export interface LoadOptions extends LoadingOptions<Device>, RuntimeSettings {
+export interface LoadOptions extends LoadingOptions<Device>, RuntimeSettings, StallOption {
   /**
    * Where to run, `wasm` by default. A named device runs there or is an error; `auto` takes `webgpu` where there is a
    * real GPU, `wasm` otherwise, and says why through `onNotice`.
@@ -68,7 +75,8 @@ export class AirModel implements AsyncDisposable {
    * memory of the GPU.
    *
    * @param url of the folder; relative to the page
-   * @throws {ModelFileError} naming the file that is missing, truncated, changed, or not the graph it should be
+   * @throws {ModelFileError} naming the file that is missing, truncated, too long, changed, no longer coming, or not the
+   *   graph it should be
    * @throws {ConfigError} for a `config.json` that is not of the right form
    * @throws {DeviceUnavailableError} if the named device cannot run here, with the reason
    * @throws {RangeError} for an invalid option
@@ -81,6 +89,7 @@ export class AirModel implements AsyncDisposable {
       throw new RangeError(`device must be one of auto, ${devices.join(", ")}, got "${device}"`);
     }
     const settings = resolveSettings(options, onNotice);
+    const stallSeconds = requireStallSeconds(options);
     signal?.throwIfAborted();
     // Before the download, so that a device that is not there costs none.
     const unavailable = device === "auto" ? undefined : await whyUnavailable(device, powerPreference);
@@ -93,7 +102,10 @@ export class AirModel implements AsyncDisposable {
     try {
       signal?.throwIfAborted();
       const meter = new LoadMeter(onProgress);
-      const reading = readModelFiles(absoluteUrl(url), { verify, cache, meter, onNotice, signal: loading.signal });
+      const reading = readModelFiles(absoluteUrl(url), {
+        ...{ verify, cache, stallSeconds, meter, onNotice },
+        signal: loading.signal,
+      });
       const open = async (chosen: Device): Promise<AirModel> => {
         const starting = startHost(chosen, { worker, settings, meter, onNotice, signal: loading.signal });
         try {

@@ -2,9 +2,9 @@
 import type { LoadingOptions, Manifest } from "@air-onnx/core";
 import { LoadMeter } from "./load-meter.js";
 import { readModelFiles } from "./model-files.js";
-import { absoluteUrl, warn } from "./settings.js";
+import { absoluteUrl, requireStallSeconds, type StallOption, warn } from "./settings.js";
 
-export type DownloadOptions = Omit<LoadingOptions<never>, "device">;
+export interface DownloadOptions extends Omit<LoadingOptions<never>, "device">, StallOption {}
 
 /**
  * Keeps a model in the browser's cache, so that `AirModel.fromPretrained` finds it there, also without a network. What
@@ -12,11 +12,15 @@ export type DownloadOptions = Omit<LoadingOptions<never>, "device">;
  *
  * @param url of its folder; relative to the page
  * @throws {ModelFileError}, {ConfigError} as `AirModel.fromPretrained`
- * @throws {Error} where the browser does not keep it: in an insecure context, or for lack of room
+ * @throws {RangeError} for an invalid option
+ * @throws {Error} where the browser does not keep it: in an insecure context, or for lack of room. The model that it kept
+ *   before, if any, is still there
  */
 export async function downloadModel(url: string | URL, options: DownloadOptions = {}): Promise<Manifest> {
   const { verify, onProgress, onNotice = warn, signal } = options;
+  const stallSeconds = requireStallSeconds(options);
   const meter = new LoadMeter(onProgress);
-  const { manifest } = await readModelFiles(absoluteUrl(url), { verify, cache: "required", meter, onNotice, signal });
+  const reading = { verify, cache: "required", stallSeconds, meter, onNotice, signal } as const;
+  const { manifest } = await readModelFiles(absoluteUrl(url), reading);
   return manifest;
 }

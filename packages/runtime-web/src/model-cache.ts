@@ -1,10 +1,21 @@
 /**
- * What was downloaded, kept in the browser (Cache API) by address and SHA-256, so that a changed model is downloaded
- * anew and an unchanged one never. Whatever goes wrong here costs a download, not the model.
+ * What was downloaded, kept in the browser (Cache API): graphs by address and SHA-256, so that a changed model is downloaded
+ * anew and an unchanged one never, and the manifest that says which of them are the model. A model replaces the one before
+ * only when all of it is there: until then, and if anything goes wrong, the one before can be used as it was.
  */
+import { graphNames, type Manifest, type ManifestFile, parseManifest } from "@air-onnx/core";
 
 /** Name of the cache, for pages that want to delete or look into it. */
 export const MODEL_CACHE = "air-onnx-models";
+
+/** A graph of a model, as it is kept. */
+export interface KeptGraph {
+  readonly url: string;
+  readonly file: ManifestFile;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Downloaded now, whatever was kept before. */
+  readonly isNew: boolean;
+}
 
 export class ModelCache {
   readonly #cache: Cache;
@@ -34,14 +45,6 @@ export class ModelCache {
     }
   }
 
-  /** Keeps a graph in the place of older versions of it. */
-  async keepGraph(url: string, sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.#keep(url, async () => {
-      for (const old of await this.#cache.keys(url, { ignoreSearch: true })) await this.#cache.delete(old);
-      await this.#cache.put(keyOf(url, sha256), new Response(bytes));
-    });
-  }
-
   async manifest(url: string): Promise<string | undefined> {
     try {
       return await (await this.#cache.match(url))?.text();
@@ -50,21 +53,68 @@ export class ModelCache {
     }
   }
 
-  async keepManifest(url: string, text: string): Promise<void> {
-    await this.#keep(url, () => this.#cache.put(url, new Response(text)));
-  }
-
-  async #keep(url: string, put: () => Promise<void>): Promise<void> {
+  /**
+   * Keeps a model in the place of the one before, whose graphs are forgotten last.
+   *
+   * @param graphs all of it, each as `manifest` says
+   */
+  async keep(url: string, manifest: string, graphs: readonly KeptGraph[]): Promise<void> {
     try {
-      await put();
+      // Two pages that keep two versions at a time would forget each other's graphs.
+      await exclusively(() => this.#replace(url, manifest, graphs));
     } catch (error) {
-      this.#onNotice(`${url} cannot be kept for the next visit: ${String(error)}`);
+      this.refuse(url, String(error));
     }
   }
+
+  /** Says that the model at `url` is not kept. */
+  refuse(url: string, reason: string): void {
+    this.#onNotice(`${url} cannot be kept for the next visit: ${reason}`);
+  }
+
+  async #replace(url: string, manifest: string, graphs: readonly KeptGraph[]): Promise<void> {
+    const keys = new Map(graphs.map((graph) => [keyOf(graph.url, graph.file.sha256), graph]));
+    const before = await this.manifest(url);
+    const added: string[] = [];
+    try {
+      for (const [key, { bytes, isNew }] of keys) {
+        // Another page may have forgotten it since.
+        if (!isNew && (await this.#cache.match(key))) continue;
+        await this.#cache.put(key, new Response(bytes));
+        added.push(key);
+      }
+      if (before !== manifest) await this.#cache.put(url, new Response(manifest));
+    } catch (error) {
+      // What has come so far only takes room, unless the model before has the same file.
+      const kept = new Set(keysOf(url, before));
+      for (const key of added) if (!kept.has(key)) await this.#cache.delete(key);
+      throw error;
+    }
+    const olds = graphs.map((graph) => this.#cache.keys(graph.url, { ignoreSearch: true }));
+    const old = [...keysOf(url, before), ...(await Promise.all(olds)).flat().map((request) => request.url)];
+    for (const key of old) if (!keys.has(key)) await this.#cache.delete(key);
+  }
+}
+
+/** Keys of the graphs of a model that was kept; none of a manifest that another version of this package wrote. */
+function keysOf(url: string, manifest: string | undefined): string[] {
+  if (manifest === undefined) return [];
+  let files: Manifest["files"];
+  try {
+    ({ files } = parseManifest(manifest, url));
+  } catch {
+    return [];
+  }
+  return graphNames.map((name) => keyOf(new URL(files[name].path, url).href, files[name].sha256));
 }
 
 function keyOf(url: string, sha256: string): string {
   const key = new URL(url);
   key.searchParams.set("sha256", sha256);
   return key.href;
+}
+
+async function exclusively(work: () => Promise<void>): Promise<void> {
+  if (globalThis.navigator?.locks) await navigator.locks.request(MODEL_CACHE, work);
+  else await work();
 }

@@ -2,26 +2,34 @@
  * A model's folder on a server → its manifest and the bytes of its graphs, proven to be the ones that were exported.
  * Graphs that were downloaded once are kept in the browser's cache; the manifest is asked for anew while there is a
  * network, because it says whether they are still the right ones.
+ *
+ * The server is not trusted: nothing is fetched from outside of the folder, and no file is larger than expected.
  */
 import {
   type FoundFile,
   type GraphName,
+  graphFault,
   graphNames,
   integrityFault,
   MANIFEST_FILE,
+  MAX_GRAPH_BYTES,
+  MAX_MANIFEST_BYTES,
   type Manifest,
   type ManifestFile,
   ModelFileError,
   parseManifest,
 } from "@air-onnx/core";
+import { downloadBounded, UnreachableError } from "./bounded-download.js";
 import type { LoadMeter } from "./load-meter.js";
-import { ModelCache } from "./model-cache.js";
+import { type KeptGraph, ModelCache } from "./model-cache.js";
 
 export interface ReadOptions {
   /** Compare size and SHA-256 with the manifest. Undefined: as far as the page can. */
   readonly verify: boolean | undefined;
   /** Keep the graphs in the browser; `required`: or fail. */
   readonly cache: boolean | "required";
+  /** Seconds without a byte after which a download is given up. */
+  readonly stallSeconds: number;
   readonly meter: LoadMeter;
   readonly onNotice: (line: string) => void;
   readonly signal: AbortSignal | undefined;
@@ -34,32 +42,38 @@ export interface ModelFiles {
 
 /**
  * @param folder absolute URL
- * @throws {ModelFileError} naming the file that is missing, truncated, changed, or a web page instead
+ * @throws {ModelFileError} naming the file that is missing, truncated, too long, changed, outside of the folder, no longer
+ *   coming, no ONNX model that is all in one file, or a web page instead
  * @throws {ConfigError} for a manifest that is not of the right form
  */
 export async function readModelFiles(folder: string, options: ReadOptions): Promise<ModelFiles> {
   const { meter } = options;
   const checks = integrityChecks(options);
   const cache = await openCache(options);
-  const base = folder.endsWith("/") ? folder : `${folder}/`;
+  const base = baseOf(folder);
   // One failure ends the other downloads.
   const downloads = new AbortController();
   const abort = (): void => downloads.abort(options.signal?.reason);
   options.signal?.throwIfAborted();
   options.signal?.addEventListener("abort", abort);
   try {
-    const manifest = await readManifest(new URL(MANIFEST_FILE, base).href, cache, options, downloads.signal);
+    const url = addressOf(MANIFEST_FILE, base);
+    const { manifest, text } = await readManifest(url, cache, options, downloads.signal);
     meter.expectModel(graphNames.reduce((total, name) => total + manifest.files[name].size, 0));
+    const { stallSeconds } = options;
     const graphs = await Promise.all(
-      graphNames.map(async (name) => {
+      graphNames.map((name) => {
         const file = manifest.files[name];
         const report = (bytes: number): void => meter.add(file.path, bytes);
-        const url = new URL(file.path, base).href;
-        return [name, await readGraph(url, file, { cache, checks, report, signal: downloads.signal })] as const;
+        const request = { cache, checks, report, stallSeconds, signal: downloads.signal };
+        return readGraph(addressOf(file.path, base), file, request);
       }),
     );
     options.signal?.throwIfAborted();
-    return { manifest, graphs: Object.fromEntries(graphs) as Record<GraphName, Uint8Array<ArrayBuffer>> };
+    if (cache && text !== undefined) await keep(cache, url, text, graphs, checks);
+    options.signal?.throwIfAborted();
+    const bytes = graphNames.map((name, i) => [name, graphs[i]!.bytes] as const);
+    return { manifest, graphs: Object.fromEntries(bytes) as Record<GraphName, Uint8Array<ArrayBuffer>> };
   } catch (error) {
     options.signal?.throwIfAborted();
     throw error;
@@ -67,6 +81,32 @@ export async function readModelFiles(folder: string, options: ReadOptions): Prom
     downloads.abort();
     options.signal?.removeEventListener("abort", abort);
   }
+}
+
+/** The folder as files are relative to it. */
+function baseOf(folder: string): URL {
+  const base = new URL(folder);
+  base.search = "";
+  base.hash = "";
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  return base;
+}
+
+/**
+ * The address of a file by its path in the folder.
+ *
+ * @throws {ModelFileError} if it is outside, as browsers read it
+ */
+function addressOf(path: string, base: URL): string {
+  let url: URL | undefined;
+  try {
+    url = new URL(path, base);
+  } catch {
+    // An address that nothing can be relative to, such as data:.
+  }
+  if (url?.protocol === base.protocol && url.host === base.host && url.pathname.startsWith(base.pathname))
+    return url.href;
+  throw new ModelFileError(`${base.href} is no folder that has the file "${path}": a model's files are all within it`);
 }
 
 /** @throws {Error} where the browser keeps nothing, if it must */
@@ -98,27 +138,26 @@ function integrityChecks({ verify, onNotice }: ReadOptions): Checks {
   return { size: true, hash: false };
 }
 
+/** @returns the manifest, and its text unless it is the one that was kept */
 async function readManifest(
   url: string,
   cache: ModelCache | undefined,
-  { onNotice }: ReadOptions,
+  { stallSeconds, onNotice }: ReadOptions,
   signal: AbortSignal,
-): Promise<Manifest> {
-  let text: string;
+): Promise<{ manifest: Manifest; text: string | undefined }> {
+  const limit = MAX_MANIFEST_BYTES;
+  const tooLong = `is too long: it may have ${limit} bytes`;
+  let bytes: Uint8Array<ArrayBuffer>;
   try {
-    const response = await request(url, signal);
-    text = await response.text();
-    checkNotWebPage(url, text.slice(0, 256), "JSON");
+    bytes = await downloadBounded(url, { limit, tooLong, what: "JSON", stallSeconds, signal });
   } catch (error) {
     signal.throwIfAborted();
     const kept = error instanceof UnreachableError ? await cache?.manifest(url) : undefined;
-    if (kept === undefined) throw asFileError(error, url);
+    if (kept === undefined) throw error;
     onNotice(`${url} cannot be reached: using the model as it was downloaded before`);
-    return parseManifest(kept, url);
+    return { manifest: parseManifest(kept, url), text: undefined };
   }
-  const manifest = parseManifest(text, url);
-  await cache?.keepManifest(url, text);
-  return manifest;
+  return { manifest: parseManifest(bytes, url), text: new TextDecoder().decode(bytes) };
 }
 
 interface GraphRequest {
@@ -126,68 +165,54 @@ interface GraphRequest {
   readonly checks: Checks;
   /** Told of every so many bytes more. */
   readonly report: (bytes: number) => void;
+  readonly stallSeconds: number;
   readonly signal: AbortSignal;
 }
 
 async function readGraph(
   url: string,
   file: ManifestFile,
-  { cache, checks, report, signal }: GraphRequest,
-): Promise<Uint8Array<ArrayBuffer>> {
+  { cache, checks, report, stallSeconds, signal }: GraphRequest,
+): Promise<KeptGraph> {
   const kept = await cache?.graph(url, file.sha256);
   if (kept && (await faultOf(kept, file, checks)) === undefined) {
     report(file.size);
-    return kept;
+    return { url, file, bytes: kept, isNew: false };
   }
-  signal.throwIfAborted();
-  let bytes: Uint8Array<ArrayBuffer>;
-  try {
-    bytes = await download(url, file, checks, report, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    throw asFileError(error, url);
-  }
+  let received = 0;
+  const onBytes = (more: number): void => {
+    // A file of another size than the manifest's, unverified, still adds up to the announced total.
+    report(Math.min(received + more, file.size) - Math.min(received, file.size));
+    received += more;
+  };
+  const limit = checks.size ? file.size : MAX_GRAPH_BYTES;
+  const says = checks.size ? `${MANIFEST_FILE} says ${limit} bytes. ${AGAIN}` : `a graph may have ${limit} bytes`;
+  const tooLong = `is too long: ${says}`;
+  const what = "an ONNX graph";
+  const expected = file.size;
+  const bytes = await downloadBounded(url, { limit, tooLong, expected, what, stallSeconds, signal, onBytes });
   const fault = await faultOf(bytes, file, checks);
-  if (fault !== undefined) throw new ModelFileError(`${url} ${fault}. Upload the model's folder again`);
-  signal.throwIfAborted();
-  await cache?.keepGraph(url, file.sha256, bytes);
-  return bytes;
+  if (fault !== undefined) throw new ModelFileError(`${url} ${fault}`);
+  return { url, file, bytes, isNew: true };
 }
 
-async function download(
+const AGAIN = "Upload the model's folder again";
+
+/** Keeps the model, all of which is there: if it is what the manifest says, whether or not that was asked for. */
+async function keep(
+  cache: ModelCache,
   url: string,
-  file: ManifestFile,
+  manifest: string,
+  graphs: readonly KeptGraph[],
   checks: Checks,
-  report: (bytes: number) => void,
-  signal: AbortSignal,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await request(url, signal);
-  const reader = response.body!.getReader();
-  let bytes = new Uint8Array(file.size);
-  let received = 0;
-  for (;;) {
-    const { done, value } = await reader.read().catch((cause: unknown) => {
-      throw new ModelFileError(`${url} broke off after ${received} of ${file.size} bytes: try again`, { cause });
-    });
-    if (done) break;
-    if (received === 0) checkNotWebPage(url, new TextDecoder().decode(value.subarray(0, 256)), "an ONNX graph");
-    if (received + value.length > bytes.length) {
-      if (checks.size) {
-        await reader.cancel();
-        throw new ModelFileError(
-          `${url} is too long: ${MANIFEST_FILE} says ${file.size} bytes. Upload the model's folder again`,
-        );
-      }
-      const longer = new Uint8Array(2 * (received + value.length));
-      longer.set(bytes.subarray(0, received));
-      bytes = longer;
+): Promise<void> {
+  if (!checks.hash) {
+    for (const { url: graph, file, bytes } of graphs) {
+      const fault = await faultOf(bytes, file, { size: true, hash: true });
+      if (fault !== undefined) return cache.refuse(url, `${graph} ${fault}`);
     }
-    bytes.set(value, received);
-    // A file of another size than the manifest's, unverified, still adds up to the announced total.
-    report(Math.min(received + value.length, file.size) - Math.min(received, file.size));
-    received += value.length;
   }
-  return received === bytes.length ? bytes : bytes.slice(0, received);
+  await cache.keep(url, manifest, graphs);
 }
 
 /** What is wrong with the bytes of a file, as far as it is checked, in words that follow its name. */
@@ -196,55 +221,16 @@ async function faultOf(
   expected: ManifestFile,
   checks: Checks,
 ): Promise<string | undefined> {
-  if (!checks.size) return undefined;
   const { length: size } = bytes;
-  const found: FoundFile = checks.hash && size === expected.size ? { size, sha256: await sha256Of(bytes) } : { size };
-  return integrityFault(found, expected);
+  if (checks.size) {
+    const found: FoundFile = checks.hash && size === expected.size ? { size, sha256: await sha256Of(bytes) } : { size };
+    const fault = integrityFault(found, expected);
+    if (fault !== undefined) return `${fault}. ${AGAIN}`;
+  }
+  return graphFault(bytes);
 }
 
 async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** The server was not reached at all. */
-class UnreachableError extends Error {}
-
-async function request(url: string, signal: AbortSignal): Promise<Response> {
-  let response: Response;
-  try {
-    // Our own cache keeps the graphs; the browser's must not serve an old one to a new manifest.
-    response = await fetch(url, { signal, cache: "no-cache" });
-  } catch (cause) {
-    signal.throwIfAborted();
-    throw new UnreachableError(
-      `${url} cannot be fetched (${String(cause)}): no network, a wrong address, or a server of another origin that does not allow this one (CORS)`,
-      { cause },
-    );
-  }
-  if (response.ok) return response;
-  void response.body?.cancel();
-  throw new ModelFileError(
-    `${url} cannot be fetched: the server answered ${response.status}${response.statusText && ` ${response.statusText}`}. A model's folder holds ${MANIFEST_FILE} and the graphs that it names, as written by an export`,
-  );
-}
-
-function asFileError(error: unknown, url: string): Error {
-  if (error instanceof UnreachableError) return new ModelFileError(error.message, { cause: error.cause });
-  return error instanceof Error ? error : new ModelFileError(`${url} cannot be read: ${String(error)}`);
-}
-
-/** Many servers answer an unknown address with the start page of an application, and 200. */
-function checkNotWebPage(url: string, start: string, expected: string): void {
-  // Neither JSON nor an ONNX graph begins so.
-  if (
-    !start
-      .replace(/^\uFEFF/, "")
-      .trimStart()
-      .startsWith("<")
-  )
-    return;
-  throw new ModelFileError(
-    `${url} is a web page, not ${expected}: the server answers unknown addresses with its start page. Is the model uploaded, and the URL that of its folder?`,
-  );
 }

@@ -24,6 +24,23 @@ export interface WasmFiles {
   readonly wasm: string | URL;
 }
 
+export interface StallOption {
+  /**
+   * Seconds without a byte after which the download of a file is given up with a `ModelFileError`, 30 by default; `Infinity`
+   * waits for as long as the browser does.
+   */
+  readonly stallSeconds?: number | undefined;
+}
+
+/** Mobile networks pause for some seconds; a person waits no longer than this. */
+const DEFAULT_STALL_SECONDS = 30;
+
+/** @throws {RangeError} unless it is above 0 */
+export function requireStallSeconds({ stallSeconds = DEFAULT_STALL_SECONDS }: StallOption): number {
+  if (typeof stallSeconds === "number" && stallSeconds > 0) return stallSeconds;
+  throw new RangeError(`stallSeconds must be a number above 0, got ${stallSeconds}`);
+}
+
 /** Settings with every URL absolute, as a worker needs them. */
 export interface ResolvedSettings {
   readonly wasmPaths: string | { readonly mjs?: string; readonly wasm: string } | undefined;

@@ -1,0 +1,25 @@
+/** The part of the browser's Cache that models are kept in, in memory; it can be told to be full. */
+export class MemoryCache {
+  readonly entries = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** So many more files fit. */
+  room = Number.POSITIVE_INFINITY;
+
+  async match(url: string): Promise<Response | undefined> {
+    const bytes = this.entries.get(url);
+    return bytes && new Response(bytes);
+  }
+
+  async put(url: string, response: Response): Promise<void> {
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    if (this.room-- <= 0) throw new DOMException("full", "QuotaExceededError");
+    this.entries.set(url, bytes);
+  }
+
+  async delete(url: string): Promise<boolean> {
+    return this.entries.delete(url);
+  }
+
+  async keys(url: string): Promise<{ readonly url: string }[]> {
+    return [...this.entries.keys()].filter((key) => key.split("?")[0] === url).map((each) => ({ url: each }));
+  }
+}
