@@ -9,7 +9,7 @@ import { configFrom, givenSettings } from "../src/train-settings.js";
 const folder = mkdtempSync(join(tmpdir(), "air-onnx-settings-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const configOf = async (options: { config?: string; set?: string[] }) => configFrom(givenSettings(options));
+const configOf = async (options: { config?: string; set?: string[] }) => configFrom(await givenSettings(options));
 
 function fileOf(content: string): string {
   const file = join(folder, "settings.json");
