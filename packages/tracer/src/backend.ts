@@ -25,7 +25,7 @@ export class UnsupportedKernelError extends Error {
     readonly kernel: string,
     /** The tfjs ops that led to it, outermost first, such as `["signal", "rfft"]`. */
     readonly ops: readonly string[],
-    /** Why there is none, where there is a reason. */
+    /** Why it can have none, if that is known. */
     reason?: string,
   ) {
     const route = ops.length > 0 ? ` (reached through tf.${ops.join(" → tf.")})` : "";
@@ -83,7 +83,7 @@ export class TracingBackend extends tf.KernelBackend {
     if (entry.graph !== graph) {
       throw new Error("A tensor of an earlier trace was used: pass it to the traced function as an input");
     }
-    // tfjs changes shape or type without a kernel in places, by giving another tensor the same data id.
+    // In places tfjs changes shape or type without a kernel: it gives another tensor the same data id.
     const { operand } = entry;
     const shaped = sameShape(operand.shape, tensor.shape) ? operand : reshape(graph, operand, tensor.shape);
     return cast(graph, shaped, tensor.dtype);

@@ -6,6 +6,7 @@ import type { Shape } from "./graph/ir.js";
 /** The one symbolic dimension a traced graph may have. */
 export const BATCH = "batch";
 
+/** An input of a traced function. */
 export interface InputSpec {
   /** Sizes; `"batch"` marks the symbolic dimension, in at most one place of each input. */
   readonly shape: readonly (number | typeof BATCH)[];
@@ -13,6 +14,7 @@ export interface InputSpec {
   readonly dtype?: "float32" | "int32" | "bool";
 }
 
+/** A constant of a traced function that keeps its name in the model. */
 export interface Weight {
   readonly shape: readonly number[];
   readonly data: Float32Array | Int32Array | Uint8Array;

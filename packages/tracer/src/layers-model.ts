@@ -39,7 +39,7 @@ export function traceLayersModel(model: tf.LayersModel): TracedGraph {
   );
 }
 
-/** The layer each tensor comes from, as in `model.inputNames`, which a Sequential leaves empty. */
+/** The names of the layers that make the tensors. A Sequential leaves `model.inputNames`, which should hold them, empty. */
 function layerNames(tensors: readonly tf.SymbolicTensor[]): string[] {
   const names: string[] = [];
   for (const { sourceLayer } of tensors) {

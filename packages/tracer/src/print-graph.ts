@@ -23,7 +23,7 @@ const LISTED_ELEMENTS = 8;
  * ```
  *
  * Values have the names that `encodeGraph` gives them. A dimension that depends on the batch is printed as a function of
- * it, or as `?` where it is none that a graph can compute. Unnamed constants stand where they are used: `0.5:float32[]`,
+ * it, or as `?` if it is neither a·batch + b nor a/batch. Unnamed constants stand where they are used: `0.5:float32[]`,
  * `[0,1]:int64[2]`, and as their range where they are long, `(-1…1):float32[96,96]`.
  */
 export function printGraph(traced: TracedGraph): string {

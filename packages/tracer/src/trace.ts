@@ -1,8 +1,8 @@
 /**
  * Runs a tfjs function on the tracing backend and returns the graph it amounts to.
  *
- * A symbolic batch is found by tracing three times: every shape, and every number that tfjs derived from a shape, must
- * be the same affine function of the batch in all three, and becomes that function of the fed tensor's size.
+ * A function with a symbolic batch is traced at three sizes. Every shape, and every number that tfjs derived from a shape,
+ * must be one function of the batch (a·B + b, or a/B) in all three; the graph then computes it from the size of its input.
  */
 import * as tf from "@tensorflow/tfjs";
 import { runningOps, TRACING_BACKEND, TracingBackend, UnsupportedKernelError } from "./backend.js";
@@ -18,8 +18,10 @@ import { refusalReasons } from "./lowerings/refused.js";
 import { isOperator, OPSET, type Operator, OperatorError } from "./onnx/operators.js";
 import { guardState } from "./state-guard.js";
 
+/** tfjs tensors by name. */
 export type NamedTensors = Record<string, tf.Tensor>;
 
+/** What a function is traced with. */
 export interface TraceOptions {
   /** The graph's inputs by name; `fn` gets a tensor for each. */
   readonly inputs: Readonly<Record<string, InputSpec>>;
@@ -35,8 +37,8 @@ export interface TracedGraph {
 }
 
 /**
- * Sizes that stand for the symbolic batch: unlikely as a real size, without common factors, odd and even, and far
- * enough apart that a curve does not pass for a line.
+ * The batch sizes at which a function is traced: unlikely as other sizes, without common factors, odd and even, and so far
+ * apart that no other function passes for a·B + b.
  */
 const BATCH_SIZES = [1009, 1514, 2003] as const;
 
@@ -92,7 +94,7 @@ export function trace(fn: (tensors: NamedTensors) => NamedTensors, options: Trac
 }
 
 /**
- * `traced` with fewer and larger operations, see {@link fuseGraph}: for graphs that run often, such as a training step.
+ * `traced` with fewer and larger operations, for graphs that run often, such as a training step: see {@link fuseGraph}.
  *
  * @throws {Error} if it has a symbolic batch
  */
@@ -157,13 +159,13 @@ function forgetBackend(): void {
   engine.backendInstance = null;
 }
 
-/** Makes a backend current. It is synchronous for backends that initialise synchronously, as all that were in use. */
+/** Makes a backend current. This is synchronous for a backend that is already initialised. */
 function useBackend(name: string): void {
   void tf.setBackend(name);
   if (tf.getBackend() !== name) throw new Error(`The tfjs backend ${name} could not be made current`);
 }
 
-/** Gives every kernel that tfjs knows, and this backend does not, one that refuses with the op's name. */
+/** Registers, for every kernel of tfjs that has no lowering, one that throws an {@link UnsupportedKernelError}. */
 function registerRefusals(): void {
   for (const { kernelName } of tf.getKernelsForBackend("cpu")) {
     if (tf.getKernel(kernelName, TRACING_BACKEND)) continue;

@@ -28,11 +28,12 @@ function nearestHalf(value: number): number {
   single[0] = value;
   const sign = (bits[0]! >>> 16) & 0x8000;
   const magnitude = Math.abs(single[0]);
-  // Above the middle between the largest half and the next would-be one it rounds to infinity.
+  // From halfway between 65,504 and 65,536 upwards, a number rounds to infinity.
   if (!(magnitude < LARGEST + 16)) throw new RangeError(`${value} cannot be stored as a 16-bit float`);
   if (magnitude < 2 ** -14) return sign | roundToEven(magnitude / SUBNORMAL_STEP);
   single[0] = magnitude;
-  // The exponent's bias changes from 127 to 15; 13 of the 23 bits of the fraction go. A carry into the exponent is right.
+  // The exponent's bias changes from 127 to 15; 13 of the 23 bits of the fraction go.
+  // A carry of the rounding into the exponent gives the right result.
   const rebiased = bits[0]! - ((127 - 15) << 23);
   return sign | ((rebiased + 0xfff + ((rebiased >>> 13) & 1)) >>> 13);
 }

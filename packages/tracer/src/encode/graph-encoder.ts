@@ -18,7 +18,7 @@ import {
   tensorInfo,
 } from "./protos.js";
 
-/** What named weights are stored as. */
+/** The type in which named weights are stored. */
 export type WeightType = "float32" | "float16";
 
 export interface GraphEncoderOptions {
@@ -85,7 +85,7 @@ export class GraphEncoder {
     });
   }
 
-  /** The name of a value of the graph, which must be encoded. */
+  /** The name of a value; call {@link graph} first. */
   nameOf(value: Value): string {
     const known = this.#names.get(value);
     if (known !== undefined) return known;
@@ -107,7 +107,7 @@ export class GraphEncoder {
     return name;
   }
 
-  /** Everything that comes later in the graph sees `name` as float32. */
+  /** Stores a weight as float16, and converts it to a float32 value called `name`. */
   #storeAsHalf(name: string, value: ConstantValue): void {
     const half = this.fresh(`${name}_float16`);
     this.#initializers.push(float16Tensor(half, value));
@@ -239,7 +239,7 @@ export class GraphEncoder {
     return name;
   }
 
-  /** A name like `base` that nothing has yet. */
+  /** `base`, or `base` with a number if something has that name. */
   fresh(base: string): string {
     let name = base;
     while (this.#taken.has(name)) {

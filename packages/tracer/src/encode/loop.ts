@@ -15,13 +15,13 @@ import {
   tensorInfo,
 } from "./protos.js";
 
-/** How the inputs and outputs of a traced step take part in a loop over it. Names are the step's. */
+/** The roles of a traced step's inputs and outputs in a loop over the step. All names are the step's. */
 export interface LoopSpec {
-  /** Which output replaces which input at the next step. The loop's output has the last value, under the output's name. */
+  /** Input → the output that replaces it at the next step. The loop returns the last value, under the output's name. */
   readonly state: Readonly<Record<string, string>>;
   /** Inputs with a value of their own for each step: the loop takes `[steps, …]`. */
   readonly perStep: readonly string[];
-  /** Outputs wanted from each step: the loop gives `[steps, …]`. */
+  /** Outputs to collect from each step: the loop returns `[steps, …]`. */
   readonly collect: readonly string[];
 }
 
@@ -43,7 +43,7 @@ export function encodeLoop(traced: TracedGraph, spec: LoopSpec, options: EncodeO
   if (clock === undefined) throw new Error("A loop needs a per-step input: its length is the number of steps");
 
   const stateInputs = Object.keys(spec.state);
-  // What the body calls `x` comes in from outside under another name, which must be free.
+  // The loop's inputs have other names than the body's; these must be free.
   const outerNames = [...stateInputs.map(initialState), ...spec.perStep.map(stacked)];
   const clash = outerNames.find((name) => name in inputs || name in outputs);
   if (clash !== undefined) throw new Error(`The step calls a tensor ${clash}, a name that the loop needs`);

@@ -8,6 +8,7 @@ import { GraphEncoder, type WeightType } from "./graph-encoder.js";
 
 const IR_VERSION = 10;
 
+/** How a traced graph is stored as a model. */
 export interface EncodeOptions {
   /** The graph's name. Default `traced`. */
   readonly name?: string;

@@ -16,10 +16,10 @@ import {
 } from "../onnx/schema.js";
 import { toFloat16 } from "./float16.js";
 
-/** TensorProto.DataType of a stored half; no value of a traced graph has it. */
+/** TensorProto.DataType of float16, in which weights can be stored; no value of a traced graph has this type. */
 const FLOAT16 = 10;
 
-/** A number as it is, a function of the batch as text: `batch`, `2*batch+1`, `3/batch`. */
+/** A number itself, or its function of the batch as text: `batch`, `2*batch+1`, `3/batch`. */
 export function dimensionName(dim: BatchNumber): number | string {
   if (typeof dim === "number") return dim;
   if (dim.form === "reciprocal") return `${dim.slope}/${BATCH}`;

@@ -1,5 +1,6 @@
 /**
- * Collects the nodes of one trace. Equal constants are kept once, and a node equal to an earlier one is that one.
+ * Collects the nodes of one trace. Equal constants are stored once, and so are nodes with the same operator, inputs and
+ * attributes.
  */
 import { isOperator, OPSET, type Operator, OperatorError } from "../onnx/operators.js";
 import type { OnnxDType } from "../onnx/schema.js";
@@ -44,7 +45,7 @@ export class GraphBuilder {
     return value;
   }
 
-  /** A constant of `shape`. Constants of equal content are one, unless they have different names. */
+  /** A constant of `shape`. Constants of equal content are stored once, unless they have different names. */
   constant(dtype: OnnxDType, shape: Shape, data: ConstantData, name?: string): ConstantValue {
     if (data.length !== sizeOf(shape)) {
       throw new Error(`A constant of shape [${shape}] needs ${sizeOf(shape)} values, got ${data.length}`);
@@ -119,7 +120,7 @@ export class GraphBuilder {
     }
   }
 
-  /** The graph that computes `outputs`; nodes that none of them needs are left out. */
+  /** The graph that computes `outputs`, without the nodes that none of them needs. */
   build(outputs: Readonly<Record<string, Value>>): Graph {
     const needed = new Set<Node>();
     const pending = Object.values(outputs);

@@ -35,7 +35,7 @@ class Fusion {
   readonly #replaced = new Map<Value, Value>();
   /** Values of the old graph → the nodes that read them, the graph's outputs counted too. */
   readonly #uses = new Map<Value, number>();
-  /** Values of the new graph → how often the old graph reads what they stand for. */
+  /** Values of the new graph → how often the old graph reads the values that they replace. */
   readonly #reads = new Map<Value, number>();
 
   constructor(graph: Graph) {
@@ -103,7 +103,7 @@ class Fusion {
 
   /** A·B + C, where C broadcasts to the product. */
   #productPlus(x: Value, y: Value, { shape }: ResultValue): Value | undefined {
-    // The later of two products takes in the earlier.
+    // Of two products, the one computed later takes the other as its third operand.
     for (const [product, other] of x.id > y.id
       ? [[x, y] as const, [y, x] as const]
       : [[y, x] as const, [x, y] as const]) {
@@ -129,7 +129,7 @@ class Fusion {
     return { a: inputs[0]!, b: inputs[1]!, transA: flag(attributes.transA), transB: flag(attributes.transB) };
   }
 
-  /** Σ over the first axis of a matrix + that of another: of both matrices, one upon the other. */
+  /** The sum of two sums over the first axis of a matrix, as one sum over both matrices stacked. */
   #sumOfSums(x: Value, y: Value): Value | undefined {
     const [a, b] = [this.#columnSum(x), this.#columnSum(y)];
     if (!a || !b || !sameShape(x.shape, y.shape) || a.shape[1] !== b.shape[1]) return undefined;
@@ -145,7 +145,7 @@ class Fusion {
     return matrix;
   }
 
-  /** Σ x·x over all of x, where nothing else reads the squares. Over some axes alone it is slower than the two operations. */
+  /** The sum of all squares of x, if nothing else reads the squares. Over some axes alone, one operation is slower. */
   #sumOfSquares([squares, axes]: readonly Value[], output: ResultValue): Value | undefined {
     if (sizeOf(output.shape) !== 1) return undefined;
     if (squares?.kind !== "result" || squares.node.op !== "Mul" || !this.#isReadOnce(squares)) return undefined;
@@ -154,7 +154,7 @@ class Fusion {
     return this.#builder.node("ReduceSumSquare", [x, axes], output, output.node.attributes);
   }
 
-  /** `a` and `b` along `axis`; a row of what was joined before stays one. */
+  /** `a` and `b` joined along `axis`; values that were joined before are joined anew, in one Concat. */
   #joined(a: Value, b: Value, axis: number): Value {
     const parts = [...partsOf(a, axis), ...partsOf(b, axis)];
     const shape = parts[0]!.shape.map((dim, i) =>

@@ -1,5 +1,5 @@
 /**
- * The traced graph between tfjs and ONNX: values, the nodes that make them, and nothing about either side's encoding.
+ * The traced graph between tfjs and ONNX: values and the nodes that compute them. Knows nothing of how files store them.
  */
 import type { Operator } from "../onnx/operators.js";
 import type { OnnxDType } from "../onnx/schema.js";
@@ -14,7 +14,7 @@ interface TypedValue {
   readonly shape: Shape;
 }
 
-/** What the graph is fed. */
+/** An input of the graph. */
 export interface InputValue extends TypedValue {
   readonly kind: "input";
   readonly name: string;
@@ -27,12 +27,13 @@ export interface ConstantValue extends TypedValue {
   readonly name: string | undefined;
 }
 
-/** What a node computes. */
+/** A result of a node. */
 export interface ResultValue extends TypedValue {
   readonly kind: "result";
   readonly node: Node;
 }
 
+/** What nodes read and write. */
 export type Value = InputValue | ConstantValue | ResultValue;
 
 export type Attribute =
@@ -42,6 +43,7 @@ export type Attribute =
   | { readonly type: "floats"; readonly value: readonly number[] }
   | { readonly type: "ints"; readonly value: readonly number[] };
 
+/** An application of an ONNX operator. */
 export interface Node {
   /** ONNX operator of the default domain. */
   readonly op: Operator;
@@ -53,18 +55,23 @@ export interface Node {
   readonly kernel: string;
 }
 
+/** Nodes in the order in which they can run, and what goes in and comes out. */
 export interface Graph {
   readonly inputs: readonly InputValue[];
   readonly nodes: readonly Node[];
   readonly outputs: Readonly<Record<string, Value>>;
 }
 
+/** A float attribute of an ONNX operator. */
 export const float = (value: number): Attribute => ({ type: "float", value });
+/** An integer attribute. */
 export const int = (value: number): Attribute => ({ type: "int", value });
+/** An attribute that lists integers. */
 export const ints = (value: readonly number[]): Attribute => ({ type: "ints", value });
+/** A string attribute. */
 export const text = (value: string): Attribute => ({ type: "string", value });
 
-/** A text that is the same for equal attributes alone; JSON would write NaN and the infinities alike. */
+/** A text that is equal for equal attributes alone. JSON would not do: it writes NaN and the infinities alike. */
 export function attributesKey(attributes: Readonly<Record<string, Attribute>>): string {
   return Object.entries(attributes)
     .map(([name, { type, value }]) => `${name}:${type}=${Object.is(value, -0) ? "-0" : String(value)}`)

@@ -1,5 +1,5 @@
 /**
- * A tfjs tensor during a trace: an ONNX value, and the shape that tfjs believes it has.
+ * A tfjs tensor during a trace: an ONNX value, and the shape that the tensor has in tfjs.
  *
  * The value's own shape may be smaller where tfjs has repeated elements (`[]` or `[B, 1]` for `[B, 50]`): ONNX's
  * elementwise operators broadcast by themselves, so the repetition is only written out (by {@link dense}) for the
@@ -14,6 +14,7 @@ import { broadcastShapes, int, sameShape, sizeOf } from "./ir.js";
 
 export interface Operand {
   readonly value: Value;
+  /** The tensor's shape in tfjs, to which the value's shape broadcasts. */
   readonly shape: Shape;
   readonly dtype: DataType;
 }
@@ -38,7 +39,7 @@ export function operand(value: Value, dtype: DataType, shape: Shape = value.shap
   return { value, shape, dtype };
 }
 
-/** A constant operand; a filled one is stored as its single element. */
+/** A constant operand. If all its elements are equal, and it has no name, one element is stored. */
 export function constantOperand(
   graph: GraphBuilder,
   data: Exclude<ConstantData, readonly number[]>,
@@ -54,7 +55,7 @@ export function constantOperand(
   return operand(value, dtype, shape);
 }
 
-/** The one number that every element of a constant operand equals, or undefined. */
+/** The number that all elements of a constant operand equal, or undefined. */
 export function filledWith(x: Operand): number | undefined {
   return x.value.kind === "constant" && x.value.data.length === 1 ? x.value.data[0] : undefined;
 }
@@ -82,6 +83,7 @@ export function elementwise(
   return operand(value, dtype, broadcastShapes(...operands.map((x) => x.shape)));
 }
 
+/** `x` as another type, by ONNX's Cast; a filled constant is converted at once. */
 export function cast(graph: GraphBuilder, x: Operand, dtype: DataType): Operand {
   const to = onnxDType(dtype);
   if (x.value.dtype === to) return operand(x.value, dtype, x.shape);
@@ -101,7 +103,7 @@ export function cast(graph: GraphBuilder, x: Operand, dtype: DataType): Operand 
 
 const onnxTypeCode: Record<Exclude<OnnxDType, "uint8" | "int64">, number> = { float32: 1, int32: 6, bool: 9 };
 
-/** `x` in another shape of as many elements; a chain of reshapes becomes one. */
+/** `x` in another shape of as many elements; a chain of reshapes becomes one. Throws if the sizes differ. */
 export function reshape(graph: GraphBuilder, x: Operand, shape: Shape): Operand {
   if (sizeOf(x.shape) !== sizeOf(shape)) throw new Error(`Cannot reshape [${x.shape}] to [${shape}]`);
   if (x.value.shape.length === 0 && sizeOf(x.shape) > 0) return operand(x.value, x.dtype, shape);

@@ -8,10 +8,10 @@ export type BatchFunction =
   | { readonly form: "affine"; readonly slope: number; readonly offset: number }
   | { readonly form: "reciprocal"; readonly slope: number };
 
-/** A number, or what it is as a function of the batch. */
+/** A number that is the same at every batch size, or its dependence on the batch size. */
 export type BatchNumber = number | BatchFunction;
 
-/** What of a graph depends on the batch; everything else is as in the first trace. */
+/** The parts of a graph that depend on the batch size; all others are as in the first trace. */
 export interface BatchDependence {
   readonly constants: ReadonlyMap<ConstantValue, readonly BatchNumber[]>;
   /** The shapes of nodes' results. A dimension is undefined where it is no simple function of the batch. */
@@ -35,7 +35,7 @@ export function batchDependence(graphs: readonly Graph[], sizes: readonly number
       throw structureError(node);
     }
     if (value?.kind !== "constant") return;
-    // Equal constants of a graph are one: if one is met again, so must be its counterparts.
+    // A graph holds equal constants once: a constant that comes again must come with the same counterparts.
     const known = counterparts.get(value);
     if (known?.some((each, i) => each !== rest[i])) throw structureError(node);
     if (known) return;

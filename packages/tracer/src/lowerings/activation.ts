@@ -1,5 +1,5 @@
 /**
- * Activation functions, and the step that fused kernels apply them in.
+ * Activation functions, as kernels of their own and as the last step of fused kernels.
  */
 import type * as tf from "@tensorflow/tfjs";
 import type { GraphBuilder } from "../graph/builder.js";
@@ -35,10 +35,10 @@ function step(graph: GraphBuilder, x: Operand, alpha: number): Operand {
   return choose(graph, positive, filled(graph, 1, x.dtype), filled(graph, alpha, x.dtype));
 }
 
-/** What {@link activate} may write. */
+/** The ONNX operators that {@link activate} may write. */
 export const activationOperators = ["Relu", "Clip", "Elu", "Sigmoid", "LeakyRelu", "PRelu"] as const;
 
-/** What a fused kernel does after its sum: `activation` is the kernel's attribute. */
+/** The activation function of a fused kernel, applied to `x`. `activation` is the kernel's attribute. */
 export function activate(
   graph: GraphBuilder,
   x: Operand,

@@ -10,7 +10,7 @@ import { broadcastShapes, type Shape } from "../graph/ir.js";
 import { cast, elementwise, filledWith, type Operand, onnxDType, operand } from "../graph/operand.js";
 import type { Operator } from "../onnx/operators.js";
 
-/** An operand of which every element is `value`; it costs one element. */
+/** An operand whose elements all are `value`; one element is stored. */
 export function filled(graph: GraphBuilder, value: number, dtype: DataType, shape: Shape = []): Operand {
   const type = onnxDType(dtype);
   const data =
@@ -31,7 +31,7 @@ export function toFloat(graph: GraphBuilder, x: Operand): Operand {
   return cast(graph, x, "float32");
 }
 
-/** `x` stored as `dtype` the way a JavaScript typed array stores a number: a fraction is cut off before it can be true. */
+/** `x` as `dtype`, converted as a JavaScript typed array converts what it stores: 0.5 becomes 0, and so false. */
 export function store(graph: GraphBuilder, x: Operand, dtype: DataType): Operand {
   const wholeFirst = dtype === "bool" && x.value.dtype === "float32";
   return cast(graph, wholeFirst ? cast(graph, x, "int32") : x, dtype);
@@ -76,7 +76,7 @@ export function choose(graph: GraphBuilder, condition: Operand, yes: Operand, no
   return store(graph, elementwise(graph, "Where", [condition, left, right], left.dtype), yes.dtype);
 }
 
-/** `a` itself, if combining it with `b` changes nothing but its shape: where `b` is filled with `neutral`. */
+/** `a` in the shape of the result, if all elements of `b` are `neutral` (0 in a sum, 1 in a product); else undefined. */
 export function unlessNeutral(a: Operand, b: Operand, neutral: number): Operand | undefined {
   if (a.dtype !== b.dtype || filledWith(b) !== neutral) return undefined;
   return operand(a.value, a.dtype, broadcastShapes(a.shape, b.shape));

@@ -23,7 +23,7 @@ const comparisons: Readonly<Record<string, Operator>> = {
 const logic: Readonly<Record<string, Operator>> = { LogicalAnd: "And", LogicalOr: "Or" };
 
 /**
- * An integer operation that divides by `b`. Dividing an integer by zero ends an onnxruntime process; in tfjs it is 0.
+ * An integer operation that divides by `b`, and is 0 where `b` is 0, as in tfjs: onnxruntime's process would end there.
  */
 function dividing(graph: GraphBuilder, b: Operand, divide: (divisor: Operand) => Operand): Operand {
   if (b.value.kind === "constant" && b.value.data.every((each) => each !== 0)) return divide(b);
@@ -32,7 +32,10 @@ function dividing(graph: GraphBuilder, b: Operand, divide: (divisor: Operand) =>
   return choose(graph, byZero, filled(graph, 0, "int32"), quotient);
 }
 
-/** Integer remainders have the divisor's sign in both; for floats tfjs corrects C's fmod, which has the dividend's. */
+/**
+ * The remainder with the divisor's sign. ONNX's Mod of integers has it; its Mod of floats is C's fmod, which has the
+ * dividend's sign and is corrected here as in tfjs.
+ */
 function mod(graph: GraphBuilder, a: Operand, b: Operand): Operand {
   const [left, right] = matched(graph, a, b);
   if (left.dtype === "int32") {

@@ -33,8 +33,8 @@ function convolveBack(graph: GraphBuilder, dy: Operand, filter: Operand, window:
 }
 
 /**
- * The gradient by a convolution's filter: a convolution of x with dy for a filter, in which the filter's taps are the
- * positions, strides and dilations change places. It may slide further than there are taps; the rest is cut off.
+ * The gradient by a convolution's filter: itself a convolution, of x with dy as its filter, with strides and dilations
+ * exchanged. Each position of dy on x gives one tap; positions beyond the filter's size are cut off.
  */
 function filterGradient(graph: GraphBuilder, x: Operand, dy: Operand, window: Window, groups = 1): Operand {
   const positions = window.input.map((size, i) => {
@@ -115,7 +115,7 @@ function window2D(
 
 const layoutOf = (dataFormat: string | undefined): Layout => (dataFormat === "NCHW" ? "channelsFirst" : "channelsLast");
 
-/** From the layout of the kernel to channels first, and back. */
+/** Conversion of images from the layout that the tfjs kernel uses to channels first, and back. */
 const enter = (graph: GraphBuilder, x: Operand, format: string | undefined): Operand =>
   layoutOf(format) === "channelsLast" ? channelsFirst(graph, x) : toFloat(graph, x);
 const leave = (graph: GraphBuilder, x: Operand, format: string | undefined): Operand =>
@@ -141,7 +141,7 @@ interface Fused {
   readonly leakyreluAlpha?: number;
 }
 
-/** `[c]` so that it broadcasts along the channels. */
+/** A bias or slope `[c]` in a shape that broadcasts along the channels. */
 function perChannel(graph: GraphBuilder, x: Operand | undefined, format: string | undefined): Operand | undefined {
   return x?.shape.length === 1 && layoutOf(format) === "channelsFirst" ? reshape(graph, x, [x.shape[0]!, 1, 1]) : x;
 }
@@ -196,7 +196,7 @@ export const convolutionLowerings: Lowering[] = [
     ({ inputs, attributes, graph }) => {
       const { dataFormat } = attributes;
       const window = window2D(inputs.get("x").shape, attributes.filterShape, attributes as Attributes2D);
-      // Images become channels: each filter tap sums over all of them.
+      // Images become channels, because each filter tap sums over all images.
       const [x, dy] = ["x", "dy"].map((name) => swapped(graph, enter(graph, inputs.get(name), dataFormat)));
       return tapsFirst(graph, filterGradient(graph, x!, dy!, window));
     },

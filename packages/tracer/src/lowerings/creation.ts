@@ -1,5 +1,5 @@
 /**
- * Kernels that make tensors from numbers, or tensors like others, or change nothing but the type.
+ * Kernels that make tensors from numbers or in the shape of others, or change only the type.
  */
 import * as tf from "@tensorflow/tfjs";
 import { cast, constantOperand, elementwise, operand, reshape } from "../graph/operand.js";
@@ -20,7 +20,7 @@ export const creationLowerings: Lowering[] = [
   lowering<tf.RangeAttrs>("Range", [], ({ attributes: { start, stop, step, dtype }, graph }) => {
     const empty = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
     const length = empty ? 0 : Math.abs(Math.ceil((stop - start) / step));
-    // tfjs adds up in the tensor's own precision, and turns a step of 1 around if it leads away.
+    // tfjs adds the steps up in the tensor's own precision, and takes a step of 1 that leads away from `stop` for -1.
     const values = dtype === "int32" ? new Int32Array(length) : new Float32Array(length);
     const stride = stop < start && step === 1 ? -1 : step;
     for (let i = 0; i < length; i++) values[i] = i === 0 ? start : values[i - 1]! + stride;

@@ -1,5 +1,5 @@
 /**
- * Kernels that read or write elements at places which a tensor of indices names.
+ * Kernels that read or write elements at the places that a tensor of indices gives.
  */
 import * as tf from "@tensorflow/tfjs";
 import type { GraphBuilder } from "../graph/builder.js";
@@ -10,14 +10,14 @@ import { type Lowering, lowering } from "./lowering.js";
 import { transpose } from "./shape.js";
 import { slice } from "./slicing.js";
 
-/** Indices as the ND operators of ONNX want them, which take int64 alone. */
+/** Indices as int64, the only type that ONNX's GatherND and ScatterND take. */
 function wideIndices(graph: GraphBuilder, indices: Operand): Value {
   const value = dense(graph, cast(graph, indices, "int32"));
   return graph.node("Cast", [value], { dtype: "int64", shape: value.shape }, { to: int(7) });
 }
 
 /**
- * `into` with `updates` written at `indices` `[n..., k]`, which name places in its first k axes.
+ * `into` with `updates` written at `indices` `[n..., k]`, which are places in its first k axes.
  *
  * @param reduction `add` adds to what is there, and adds up what is written twice
  */
@@ -39,7 +39,7 @@ function scatter(
   return operand(node, into.dtype);
 }
 
-/** Rows of x `[n, d, ...]` at indices `[n, m]`, each row of indices in its own row of x: `[n, m, ...]`. */
+/** Elements of x `[n, d, ...]` at indices `[n, m]`, where row i of the indices is for x[i]: `[n, m, ...]`. */
 function gatherRows(graph: GraphBuilder, x: Operand, indices: Operand): Operand {
   const [rows, count] = indices.shape as [number, number];
   const value = dense(graph, x);
@@ -114,7 +114,8 @@ export const gatherLowerings: Lowering[] = [
     return scatter(graph, background, places, written, "none");
   }),
 
-  // The sum of the rows of x [n, ...] by segment. Rows of no segment (tfjs: a negative id) go to one that is cut off.
+  // The sum of the rows of x [n, ...] by segment. Rows without a segment (in tfjs: a negative id) go to an additional
+  // one, which is cut off.
   lowering<tf.UnsortedSegmentSumAttrs>(
     "UnsortedSegmentSum",
     ["GreaterOrEqual", "Less", "And", "Where", "ScatterND", "Slice"],

@@ -27,7 +27,7 @@ function nearest(from: number, to: number, sampling: Sampling): number[] {
   return positions(from, to, sampling).map((position) => Math.max(0, Math.min(from - 1, round(position))));
 }
 
-/** The matrix `[from, to]` that spreads the gradients of samples back over the pixels they were made of. */
+/** The matrix `[from, to]` that carries the gradients of samples back to the pixels from which they were made. */
 function spreading(from: number, weights: readonly (readonly [pixel: number, weight: number])[][]): Float32Array {
   const matrix = new Float32Array(from * weights.length);
   weights.forEach((parts, sample) => {
@@ -51,7 +51,7 @@ function spread(graph: GraphBuilder, dy: Operand, rows: Float32Array, columns: F
   return reshape(graph, wide, [images, height, width, channels]);
 }
 
-/** tfjs's gradients take no notice of half-pixel centres. */
+/** The sampling of the gradients, which in tfjs ignore half-pixel centres. */
 const sampled = ({ alignCorners }: { alignCorners: boolean }): Sampling => ({ alignCorners, halfPixelCenters: false });
 
 export const imageLowerings: Lowering[] = [

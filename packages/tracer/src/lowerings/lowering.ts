@@ -5,7 +5,7 @@ import type { GraphBuilder } from "../graph/builder.js";
 import type { Operand } from "../graph/operand.js";
 import type { Operator } from "../onnx/operators.js";
 
-/** The tensors a kernel is called with. */
+/** The tensors with which a kernel is called. */
 export class KernelInputs {
   readonly #kernel: string;
   readonly #operands: Readonly<Record<string, Operand | undefined>>;
@@ -15,14 +15,18 @@ export class KernelInputs {
     this.#operands = operands;
   }
 
-  /** The input tfjs calls `name`. */
+  /**
+   * The input that tfjs calls `name`.
+   *
+   * @throws {Error} if it was not given
+   */
   get(name: string): Operand {
     const found = this.#operands[name];
     if (!found) throw new Error(`Kernel ${this.#kernel} was called without its input ${name}`);
     return found;
   }
 
-  /** The input tfjs calls `name`, if it was given. */
+  /** The input that tfjs calls `name`, or undefined if it was not given. */
   optional(name: string): Operand | undefined {
     return this.#operands[name];
   }
@@ -33,12 +37,14 @@ export class KernelInputs {
   }
 }
 
+/** One call of a kernel: its tensors, its attributes as tfjs gives them, and the graph to write to. */
 export interface KernelCall<Attributes> {
   readonly inputs: KernelInputs;
   readonly attributes: Attributes;
   readonly graph: GraphBuilder;
 }
 
+/** The translation of one tfjs kernel to ONNX operators. */
 export interface Lowering {
   /** The tfjs kernel's registered name. */
   readonly kernel: string;

@@ -18,7 +18,7 @@ function transposeMatrices(graph: GraphBuilder, value: Value): Value {
   return graph.node("Transpose", [value], { dtype: value.dtype, shape }, { perm: ints(order) });
 }
 
-/** The one matrix of a stack of one. */
+/** The matrix of a stack that holds one. */
 function matrix(graph: GraphBuilder, value: Value): Value {
   return reshapeValue(graph, value, value.shape.slice(-2));
 }
@@ -54,7 +54,7 @@ function matmul(graph: GraphBuilder, x: Operand, y: Operand, transposeA: boolean
     );
     return operand(reshapeValue(graph, product, shape), left.dtype);
   }
-  // One matrix for all of a's is one product of two matrices inside onnxruntime, where a stack of one is many.
+  // onnxruntime multiplies a stack by one matrix (rank 2) in one product, but by a stack of one in many.
   const factor = isSingle(stack(b)) ? matrix(graph, b) : b;
   const product = graph.node(
     "MatMul",

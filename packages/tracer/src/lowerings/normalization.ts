@@ -1,5 +1,5 @@
 /**
- * Kernels that scale elements by statistics of others.
+ * Kernels that normalise: softmax, batch normalisation, local response normalisation.
  */
 import type * as tf from "@tensorflow/tfjs";
 import type { GraphBuilder } from "../graph/builder.js";

@@ -48,7 +48,7 @@ function pool(graph: GraphBuilder, op: "MaxPool" | "AveragePool", x: Operand, at
   return store(graph, channelsLast(graph, operand(pooled, "float32")), x.dtype);
 }
 
-/** Each window's gradient goes to the place of its maximum, the first of equals. */
+/** The gradient of a max pool: each window's gradient goes to the place of its maximum, the first of equals. */
 function maxPoolGradient(graph: GraphBuilder, dy: Operand, x: Operand, attributes: PoolAttributes): Operand {
   const window = poolWindow(x, attributes);
   const image = channelsFirst(graph, x);
@@ -75,8 +75,8 @@ function maxPoolGradient(graph: GraphBuilder, dy: Operand, x: Operand, attribute
 }
 
 /**
- * Each window's gradient is shared out equally. Like tfjs, also to what lies in the padding, although the forward pass
- * does not count it.
+ * The gradient of an average pool: each window's gradient is shared equally among its elements. As in tfjs, elements of
+ * the padding get a share, although the forward pass does not count them.
  */
 function avgPoolGradient(graph: GraphBuilder, dy: Operand, x: Operand, attributes: PoolAttributes): Operand {
   const window = poolWindow(x, attributes);

@@ -1,5 +1,5 @@
 /**
- * Why some kernels have no lowering; the rest have none yet.
+ * Reasons why kernels can have no lowering. Kernels that are neither here nor lowered have none yet.
  */
 const RANDOM = "Its random numbers would be drawn while tracing: make the noise an input of the traced function.";
 const STRINGS = "ONNX graphs made here hold float32, int32 and bool, no strings.";

@@ -1,5 +1,5 @@
 /**
- * Kernels along one axis whose every result looks at many elements: running sums and products, order, search.
+ * Kernels along one axis: running sums and products, order, search.
  */
 import type * as tf from "@tensorflow/tfjs";
 import type { GraphBuilder } from "../graph/builder.js";
@@ -19,7 +19,7 @@ function cumprod(graph: GraphBuilder, x: Operand, axis: number, exclusive: boole
     if (from === to) return +!exclusive;
     return +(reverse ? from > to : from < to);
   });
-  // The axis of the factors follows the axis of the results; those behind are broadcast over.
+  // The axis of the factors comes after the axis of the results; the mask broadcasts over the axes behind.
   const behind = x.shape.slice(axis + 1);
   const mask = constantOperand(graph, taken, [length, length, ...behind.map(() => 1)], "bool");
   const factors = reshape(graph, x, [...x.shape.slice(0, axis), 1, length, ...behind]);
@@ -59,7 +59,7 @@ export const scanLowerings: Lowering[] = [
     const x = inputs.get("x");
     const value = dense(graph, numeric(graph, x));
     const shape = [...x.shape.slice(0, -1), k];
-    // Sorted also where tfjs need not: its order is then unspecified.
+    // Always sorted: if `sorted` is false, tfjs leaves the order open.
     const [values, indices] = graph.nodes(
       "TopK",
       [value, graph.int64([k])],

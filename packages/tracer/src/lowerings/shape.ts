@@ -1,5 +1,5 @@
 /**
- * Kernels that rearrange whole tensors: other shapes, other orders of axes, tensors joined and taken apart.
+ * Kernels that rearrange whole tensors: reshape, transpose, repeat, join, split.
  */
 import type * as tf from "@tensorflow/tfjs";
 import type { GraphBuilder } from "../graph/builder.js";
@@ -44,7 +44,7 @@ export const shapeLowerings: Lowering[] = [
   lowering<tf.TileAttrs>("Tile", ["Tile"], ({ inputs, attributes: { reps }, graph }) => {
     const x = inputs.get("x");
     const shape = x.shape.map((dim, axis) => dim * reps[axis]!);
-    // Repeating dimensions of size 1 is a broadcast, which need not be written out.
+    // To repeat dimensions of size 1 is to broadcast, which costs no node.
     if (x.shape.every((dim, axis) => dim === 1 || reps[axis] === 1)) return operand(x.value, x.dtype, shape);
     const value = dense(graph, x);
     return operand(graph.node("Tile", [value, graph.int64(reps)], { dtype: value.dtype, shape }), x.dtype);

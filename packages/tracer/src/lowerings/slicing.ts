@@ -8,7 +8,7 @@ import { cast, dense, filledWith, type Operand, operand, reshape } from "../grap
 import { filled } from "./arithmetic.js";
 import { type Lowering, lowering } from "./lowering.js";
 
-/** What ONNX's Slice takes for "through to the first element" when it runs backwards. */
+/** The end, in ONNX's Slice, of a backward slice that includes the first element. */
 const BEFORE_FIRST = -(2 ** 31);
 
 /** Elements `begin` to `end` (exclusive) of every axis. */
@@ -75,7 +75,7 @@ function mirrorPad(graph: GraphBuilder, x: Operand, paddings: Paddings, mode: "r
     const node = graph.node("Pad", [inner, graph.int64([...before, ...after])], output, { mode: text("reflect") });
     return operand(node, x.dtype);
   }
-  // ONNX knows no such mode: each margin is the neighbouring strip, backwards.
+  // ONNX has no such mode. Each margin is the strip beside it, reversed.
   let padded = x;
   for (const axis of x.shape.keys()) {
     const length = x.shape[axis]!;

@@ -61,7 +61,7 @@ function log1p(graph: GraphBuilder, x: Operand): Operand {
   return arithmetic(graph, "Add", rounded, arithmetic(graph, "Div", lost, onePlusSmall));
 }
 
-/** exp(x) − 1 = tanh(x/2)·(exp(x) + 1), which does not cancel near 0. */
+/** exp(x) − 1, as tanh(x/2)·(exp(x) + 1), which does not cancel near 0. */
 function expm1(graph: GraphBuilder, x: Operand): Operand {
   const half = apply(graph, "Tanh", withNumber(graph, "Mul", x, 0.5));
   return arithmetic(graph, "Mul", half, withNumber(graph, "Add", apply(graph, "Exp", x), 1));
@@ -77,7 +77,7 @@ function atan2(graph: GraphBuilder, y: Operand, x: Operand): Operand {
   return choose(graph, compare(graph, "Equal", x, number(0)), onAxis, turned);
 }
 
-/** A test for special floats, which no integer passes. */
+/** A test for special floats; for every integer its result is `integer`. */
 function floatTest(graph: GraphBuilder, x: Operand, test: (x: Operand) => Operand, integer: 0 | 1): Operand {
   return x.dtype === "float32" ? test(x) : filled(graph, integer, "bool", x.shape);
 }
@@ -86,7 +86,7 @@ function clip(graph: GraphBuilder, x: Operand, min: number, max: number): Operan
   if (x.dtype === "float32") {
     return elementwise(graph, "Clip", [x, filled(graph, min, "float32"), filled(graph, max, "float32")]);
   }
-  // Cutting an integer at a fraction and truncating is cutting it at the truncated fraction.
+  // To clip an integer at a fraction and truncate is to clip it at the truncated fraction.
   let clipped = numeric(graph, x);
   if (Number.isFinite(max)) clipped = withNumber(graph, "Min", clipped, Math.trunc(max));
   if (Number.isFinite(min)) clipped = withNumber(graph, "Max", clipped, Math.trunc(min));

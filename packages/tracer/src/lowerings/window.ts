@@ -19,7 +19,7 @@ export interface Window {
   readonly input: readonly number[];
   readonly output: readonly number[];
   readonly padBegin: readonly number[];
-  /** As much as the output needs: tfjs can round its size up, ONNX's formula rounds down. */
+  /** The padding that gives this output: tfjs can round the output's size up, ONNX's formula rounds down. */
   readonly padEnd: readonly number[];
 }
 
@@ -50,7 +50,7 @@ export function windowAttributes(window: Window): Record<string, Attribute> {
   };
 }
 
-/** How far a transposed window's output must be extended beyond what its own formula gives. */
+/** ONNX's `output_padding`: how much larger the output of a transposed window is than its formula gives. */
 export function outputPadding(window: Window): number[] {
   return window.input.map((size, i) => {
     const reach = (window.output[i]! - 1) * window.strides[i]! + (window.size[i]! - 1) * window.dilations[i]! + 1;

@@ -6,8 +6,8 @@
 export const OPSET = 21;
 
 /**
- * Operator → the opset since which its definition holds that {@link OPSET} uses. ONNX calls that definition by both: the
- * `Add` of opset 21 is Add-14. Older tools that know the same definition read a node of it.
+ * Operator → the opset that introduced the definition in force at {@link OPSET}. ONNX names definitions by both: the `Add`
+ * of opsets 14 to 21 is Add-14.
  */
 export const operatorVersions = {
   Abs: 13,
