@@ -41,5 +41,12 @@ export default defineConfig({
       ...(process.env.GITHUB_ACTIONS === "true" ? ["github-actions"] : []),
       new SkippedTestsReporter(),
     ],
+    coverage: {
+      provider: "v8",
+      // Files that no test loads count, too. A lowering's cases are tests.
+      include: ["packages/*/src/**/*.ts"],
+      exclude: ["**/*.cases.ts"],
+      reporter: ["text-summary", "html", "json-summary"],
+    },
   },
 });

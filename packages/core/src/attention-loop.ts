@@ -34,6 +34,7 @@ const STEP_OUTPUTS = sceneValueNames.filter((name) => !name.startsWith("next_"))
 /** Images leave a batch when so large a share of it needs no further step: to leave, the state of all others is copied. */
 const LEAVING_SHARE = 1 / 8;
 
+/** Options of `infer`. */
 export interface InferenceOptions {
   /**
    * `mean` (default): latents are the posteriors' means and the count is the most probable one. `sample`: latents are
@@ -46,7 +47,7 @@ export interface InferenceOptions {
   readonly steps?: number | undefined;
   /**
    * Stop with an image when it has no object left, true by default. It never changes counts or objects. The rest
-   * of q, R_t < {@link EARLY_STOP_TOLERANCE} for n ≥ t, is put on n = t: a posterior like any other, so that the bound
+   * of q, R_t < `EARLY_STOP_TOLERANCE` for n ≥ t, is put on n = t: a posterior like any other, so that the bound
    * stays a bound; `elbo` moves by about R_t times the nats between the counts. Evaluations should say false.
    */
   readonly earlyStop?: boolean | undefined;

@@ -35,6 +35,7 @@ const likelihoodSchema = z.discriminatedUnion("type", [
   }),
 ]);
 
+/** The schema of {@link AirConfig}: forms, defaults, and which settings go together. */
 export const airConfigSchema = z
   .strictObject({
     /** Side S of the square image, pixels. */
@@ -141,7 +142,9 @@ export const airConfigSchema = z
     path: ["windowSide"],
   });
 
+/** A complete, valid model configuration: every default is filled in. */
 export type AirConfig = z.output<typeof airConfigSchema>;
+/** A model configuration as a user writes it: what is left out gets its default. */
 export type AirConfigInput = z.input<typeof airConfigSchema>;
 
 /**

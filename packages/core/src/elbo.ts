@@ -19,6 +19,7 @@ export interface CountTerms {
 
 /** The bound and what it is made of, nats: `elbo = logLikelihood − klWhere − klWhat − klCount`. */
 export interface ElboParts {
+  /** The evidence lower bound on log p(x). */
   readonly elbo: number;
   /** Σ_n q(n) log p(x|c_n) */
   readonly logLikelihood: number;

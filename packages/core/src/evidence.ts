@@ -31,6 +31,7 @@ const OUTPUTS = [
   "log_likelihood",
 ] as const;
 
+/** Options of `evidence`. */
 export interface EvidenceOptions {
   /** Trajectories K of each image, 1 by default. The first is the same whatever K is. */
   readonly samples?: number | undefined;
@@ -50,9 +51,9 @@ export interface EvidenceOptions {
 export interface ImageEvidence extends ElboParts {
   /** q(n | x), n = 0..T, of the first trajectory, `[T + 1]`. */
   readonly countProbabilities: readonly number[];
-  /** log 1/K Σ_k w_k, see {@link logImportanceWeight}: its expectation is below log p(x), and rises to it with K. */
+  /** log 1/K Σ_k w_k, see `logImportanceWeight`: its expectation is below log p(x), and rises to it with K. */
   readonly importanceWeighted: number;
-  /** Of the K weights, see {@link effectiveSampleSize}: far below K, the bound is still far from what more would give. */
+  /** Of the K weights, see `effectiveSampleSize`: far below K, the bound is still far from what more would give. */
   readonly effectiveSamples: number;
   /**
    * log 1/K Σ_k exp(ELBO_k) with ELBO_k = log p(x|c_n) − Σ_{t≤n} KL_t − Σ_{t≤n+1} KL_presence,t for a drawn count n and

@@ -8,6 +8,7 @@ import { type GraphName, type GraphSignature, graphSignatures } from "./graphs.j
 
 /** The part of an onnxruntime session that inference needs; `InferenceSession` of Node and web is one. */
 export interface GraphSession {
+  /** Runs the graph on `feeds`, tensors by the names of its inputs, and returns the named `outputs`. */
   run(feeds: InferenceSession.FeedsType, outputs: readonly string[]): Promise<InferenceSession.ReturnType>;
   /**
    * Copies to the device a tensor that several runs will be fed; its `dispose` frees the copy. Absent where a run reads

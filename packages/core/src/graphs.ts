@@ -14,7 +14,9 @@
 import type { InferenceSession } from "onnxruntime-common";
 import type { AirConfig } from "./config.js";
 
+/** The graphs of an exported model, in the order in which they run. */
 export const graphNames = ["encoder", "step", "decoder"] as const;
+/** Name of one graph of an exported model. */
 export type GraphName = (typeof graphNames)[number];
 
 /** Inputs of the step graph that its `next_…` outputs feed; all zero before the first step. */
@@ -31,10 +33,14 @@ export const sceneValueNames = [
   "kl_what",
   "log_likelihood",
 ] as const;
+/** Name of an output of the step graph that scenes are made of. */
 export type SceneValueName = (typeof sceneValueNames)[number];
 
+/** Names and shapes of a graph's inputs and outputs, without the leading batch dimension. */
 export type GraphSignature = {
+  /** Shape of each input, by name. */
   readonly inputs: Readonly<Record<string, readonly number[]>>;
+  /** Shape of each output, by name. */
   readonly outputs: Readonly<Record<string, readonly number[]>>;
 };
 

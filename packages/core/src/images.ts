@@ -13,7 +13,9 @@ export interface Picture {
    * alpha of an RGBA picture is 0..255 or [0, 1].
    */
   readonly data: Uint8Array | Uint8ClampedArray | Float32Array;
+  /** Pixels in a row. */
   readonly width: number;
+  /** Number of rows. */
   readonly height: number;
   /** 1 grey, 3 RGB, 4 RGBA; 4 if absent, as in `ImageData`. */
   readonly channels?: number;

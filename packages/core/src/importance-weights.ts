@@ -9,8 +9,11 @@
 
 /** Diagonal normal posteriors of B images and the standard normal draws from them, each `[B, D]`. */
 export interface NormalDraws {
+  /** Means of the posteriors. */
   readonly mean: ArrayLike<number>;
+  /** Standard deviations of the posteriors. */
   readonly std: ArrayLike<number>;
+  /** Standard normal draws. */
   readonly eps: ArrayLike<number>;
 }
 
@@ -35,6 +38,7 @@ export function normalLogRatios(
   return ratios;
 }
 
+/** What one trajectory says about one image: the terms of its importance weight. */
 export interface WeightTerms {
   /** log p(n), n = 0..N, `[N + 1]`. */
   readonly logCountPrior: ArrayLike<number>;

@@ -14,7 +14,9 @@ import type { Manifest } from "./manifest.js";
 import type { DecodedScene, Scene, SceneLatents } from "./scene.js";
 import { type DecodeOptions, decodeScenes, samplePrior, withPresencePrior } from "./scene-drawing.js";
 
-type OpenGraph = GraphSession & Pick<InferenceSession, "release">;
+/** A graph's session, which can be closed. */
+export type OpenGraph = GraphSession & Pick<InferenceSession, "release">;
+/** The open sessions of a model's graphs. */
 export type ModelSessions = Readonly<Record<GraphName, OpenGraph>>;
 
 /**
@@ -23,12 +25,13 @@ export type ModelSessions = Readonly<Record<GraphName, OpenGraph>>;
  */
 export type SceneOpener = () => Promise<OpenGraph | undefined>;
 
+/** Options of `sample`. */
 export interface SampleOptions extends DecodeOptions {
   /** Scene i depends on (seed, i) only; 0 by default. */
   readonly seed?: number | undefined;
   /** Objects of every scene; drawn from the prior if not given, which for the usual sparse prior is mostly 0. */
   readonly count?: number | undefined;
-  /** Prior probability of one more object, for the model's own; see {@link withPresencePrior}. */
+  /** Prior probability of one more object, for the model's own; see `withPresencePrior`. */
   readonly presencePrior?: number | undefined;
 }
 
@@ -37,9 +40,11 @@ export class ModelDisposedError extends Error {
   override name = "ModelDisposedError";
 }
 
+/** A model whose graphs are open, on one device. The runtimes' `fromPretrained` makes one. */
 export class LoadedModel<Device extends string> implements AsyncDisposable {
   /** The device that the graphs really run on. */
   readonly device: Device;
+  /** The model's `config.json`. */
   readonly manifest: Manifest;
   readonly #sessions: ModelSessions;
   #openScene: SceneOpener | undefined;
@@ -61,6 +66,7 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
     this.#openScene = openScene;
   }
 
+  /** The model's architecture and priors. */
   get config(): AirConfig {
     return this.manifest.model;
   }
@@ -130,6 +136,7 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
     return this.#disposal;
   }
 
+  /** Calls {@link dispose}, so that `await using` closes the model. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

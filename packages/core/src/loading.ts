@@ -14,20 +14,25 @@ export interface LoadingOptions<Device extends string> {
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Called with a line about each thing that is not as it was asked for. */
   readonly onNotice?: ((line: string) => void) | undefined;
+  /** Aborts loading, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How far loading a model is. */
 export interface LoadProgress {
   /** What was read last: a file of the model, relative to its folder, or a file of the runtime. */
   readonly file: string;
-  /** Bytes of all files so far, and in all. The total changes only if `auto` must turn to another device on the way. */
+  /** Bytes of all files so far. */
   readonly loadedBytes: number;
+  /** Bytes of all files. It changes only if `auto` must turn to another device on the way. */
   readonly totalBytes: number;
 }
 
 /** Whether a device is there. */
 export interface DeviceStatus<Device extends string> {
+  /** The device that was asked about. */
   readonly device: Device;
+  /** Whether it can run a graph here. */
   readonly available: boolean;
   /** Why not; absent if available. */
   readonly reason?: string;
@@ -40,6 +45,7 @@ export class ModelFileError extends Error {
 
 /** What of a file was found to be compared with the manifest; without a hash the size alone is. */
 export interface FoundFile {
+  /** Size in bytes. */
   readonly size: number;
   /** Lower-case hexadecimal. */
   readonly sha256?: string;

@@ -3,10 +3,11 @@
  */
 import { z } from "zod";
 import { airConfigSchema, ConfigError, parseWith } from "./config.js";
-import { graphNames } from "./graphs.js";
+import { type GraphName, graphNames } from "./graphs.js";
 import { parseJson } from "./json.js";
 import { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES, MAX_PATH_LENGTH } from "./limits.js";
 
+/** Name of the manifest in a model's folder. */
 export const MANIFEST_FILE = "config.json";
 /** Raised when a reader of the old version could misread the new one. */
 export const MANIFEST_VERSION = 1;
@@ -39,6 +40,7 @@ const heldOutSchema = z.strictObject({
   testFraction: z.number().gt(0).lt(1).optional(),
 });
 
+/** The schema of {@link Manifest}; unknown keys are refused. */
 export const manifestSchema = z.strictObject({
   format: z.literal("air-onnx"),
   formatVersion: z.literal(MANIFEST_VERSION),
@@ -50,10 +52,7 @@ export const manifestSchema = z.strictObject({
   /** What the graphs store their weights as; they compute in float32 all the same. */
   weights: z.enum(["float32", "float16"]).default("float32"),
   files: z.strictObject(
-    Object.fromEntries(graphNames.map((name) => [name, fileSchema])) as Record<
-      (typeof graphNames)[number],
-      typeof fileSchema
-    >,
+    Object.fromEntries(graphNames.map((name) => [name, fileSchema])) as Record<GraphName, typeof fileSchema>,
   ),
   training: z.strictObject({
     dataset: z.string(),
@@ -70,8 +69,10 @@ export const manifestSchema = z.strictObject({
   metrics: z.record(z.string(), z.number()),
 });
 
+/** The content of a valid manifest. */
 export type Manifest = z.output<typeof manifestSchema>;
-export type ManifestFile = z.output<typeof fileSchema>;
+/** What the manifest says of one file. */
+export type ManifestFile = Manifest["files"][GraphName];
 
 /**
  * Parses and validates a manifest, as text or as the bytes of its file.

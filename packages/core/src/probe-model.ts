@@ -30,6 +30,7 @@ const graph = [
   ...message(12, oneNumber("y")), // output
 ];
 
+/** The bytes of that model, an ONNX file. */
 export const probeModel = Uint8Array.from([
   ...integer(1, 8), // ir_version
   ...message(8, integer(2, 13)), // opset_import { version }

@@ -12,12 +12,14 @@ const WEYL_0 = 0x9e3779b9;
 const WEYL_1 = 0xbb67ae85;
 const ROUNDS = 10;
 
+/** Name of a stream: up to three integers from 0 to 2³² − 1. Those left out are 0. */
 export type StreamPath =
   | readonly []
   | readonly [number]
   | readonly [number, number]
   | readonly [number, number, number];
 
+/** Random numbers of one stream of a seed. The same seed and path give the same numbers on every machine. */
 export class RandomStream {
   readonly #key: readonly [number, number];
   readonly #path: readonly [number, number, number];

@@ -7,8 +7,11 @@ import type { AirConfig } from "./config.js";
 import { disposeTensors, feedable, type GraphResults, GraphRunner, type GraphSession } from "./graph-run.js";
 import { stateNames } from "./graphs.js";
 
+/** The sessions that inference runs. */
 export interface InferenceSessions {
+  /** The graph `encoder`, run once per image. */
   readonly encoder: GraphSession;
+  /** The graph `step`, run once per object. */
   readonly step: GraphSession;
   /** The two as one graph (`sceneGraph`), where there is one. */
   readonly scene?: GraphSession | undefined;

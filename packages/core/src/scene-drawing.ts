@@ -13,6 +13,7 @@ import { boxFromZWhere, priorWindow, zWhereFromLatent } from "./where.js";
 const PRIOR_COUNT = 1003;
 const PRIOR_LATENTS = 1004;
 
+/** Options of `decode`. */
 export interface DecodeOptions {
   /** Scenes that go through the graph together, 64 by default. */
   readonly batchSize?: number | undefined;

@@ -47,7 +47,7 @@ const SUBGRAPH = 6;
 const TENSOR_NAME = 8;
 
 /**
- * The scene graph of a model as a serialised ONNX model, with inputs `image` and those of {@link sceneNames}.
+ * The scene graph of a model as a serialised ONNX model, with inputs `image` and those of `sceneNames`.
  *
  * @param encoder the serialised encoder graph
  * @param step the serialised step graph

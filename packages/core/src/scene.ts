@@ -7,6 +7,7 @@ import type { Box, ZWhere } from "./where.js";
 
 /** The latents of one object: enough to draw it. */
 export interface ObjectLatents {
+  /** Where the object is: scale and shift of its window. */
   readonly zWhere: ZWhere;
   /** `[Z]` */
   readonly zWhat: ArrayLike<number>;
@@ -14,6 +15,7 @@ export interface ObjectLatents {
 
 /** The latents of one scene, in drawing order. An inferred {@link Scene} is one too. */
 export interface SceneLatents {
+  /** The objects, first drawn first. */
   readonly objects: readonly ObjectLatents[];
 }
 
@@ -26,6 +28,7 @@ export interface SceneObject {
   readonly presence: number;
   /** The pixels of the image that the object's window covers. */
   readonly box: Box;
+  /** Where the object is: scale and shift of its window. */
   readonly zWhere: ZWhere;
   /** `[Z]` */
   readonly zWhat: Float32Array;

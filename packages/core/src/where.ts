@@ -9,9 +9,13 @@ import type { AirConfig } from "./config.js";
 
 /** An axis-aligned box in pixels of the image; `max` edges are exclusive; it may reach over the image's border. */
 export interface Box {
+  /** Left edge. */
   readonly xmin: number;
+  /** Upper edge. */
   readonly ymin: number;
+  /** Right edge, exclusive. */
   readonly xmax: number;
+  /** Lower edge, exclusive. */
   readonly ymax: number;
 }
 

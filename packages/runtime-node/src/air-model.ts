@@ -18,6 +18,7 @@ import { createSession, type Device, DeviceUnavailableError, devices, whyUnavail
 import { readModelFolder } from "./model-folder.js";
 import type { InferenceSession } from "./onnxruntime.js";
 
+/** Options of {@link AirModel.fromPretrained}. */
 export interface LoadOptions extends LoadingOptions<Device> {
   /**
    * Where to run, `cpu` by default. A named device runs there or is an error; `auto` tries `cuda`, then `cpu`, and says
@@ -32,6 +33,7 @@ export interface LoadOptions extends LoadingOptions<Device> {
   readonly onNotice?: ((line: string) => void) | undefined;
 }
 
+/** An exported model, open on one device of this machine. */
 export class AirModel extends LoadedModel<Device> {
   /**
    * Opens the model in a folder with `config.json` and its graphs. Call `dispose()` when done: sessions hold native

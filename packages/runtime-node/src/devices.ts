@@ -8,7 +8,9 @@ import { join, relative } from "node:path";
 import { type DeviceStatus as CoreDeviceStatus, probeModel } from "@air-onnx/core";
 import { InferenceSession, listSupportedBackends, Tensor } from "./onnxruntime.js";
 
+/** The devices by name, as onnxruntime-node calls its execution providers. */
 export const devices = ["cpu", "cuda", "webgpu"] as const;
+/** Name of a device. */
 export type Device = (typeof devices)[number];
 
 /** Whether a graph was run on the device just now, and why not, mostly in onnxruntime's words. */
@@ -17,6 +19,7 @@ export type DeviceStatus = CoreDeviceStatus<Device>;
 /** A wanted device cannot run a graph here. */
 export class DeviceUnavailableError extends Error {
   override name = "DeviceUnavailableError";
+  /** The device that was asked for. */
   readonly device: Device;
   /** Why, mostly in onnxruntime's words. */
   readonly reason: string;

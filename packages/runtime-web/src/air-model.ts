@@ -31,6 +31,7 @@ import {
   warn,
 } from "./settings.js";
 
+/** Options of {@link AirModel.fromPretrained}. */
 export interface LoadOptions extends LoadingOptions<Device>, RuntimeSettings, StallOption {
   /**
    * Where to run, `wasm` by default. A named device runs there or is an error; `auto` takes `webgpu` where there is a
@@ -55,11 +56,13 @@ export interface LoadOptions extends LoadingOptions<Device>, RuntimeSettings, St
   readonly onNotice?: ((line: string) => void) | undefined;
 }
 
+/** An exported model, open on one device of the browser. */
 export class AirModel implements AsyncDisposable {
   /** The device that the graphs really run on. */
   readonly device: Device;
   /** Whether they run in a worker, and the page never stalls. */
   readonly worker: boolean;
+  /** The model's `config.json`. */
   readonly manifest: Manifest;
   readonly #calls: ModelCalls;
 
@@ -141,6 +144,7 @@ export class AirModel implements AsyncDisposable {
     }
   }
 
+  /** The model's architecture and priors. */
   get config(): AirConfig {
     return this.manifest.model;
   }
@@ -193,6 +197,7 @@ export class AirModel implements AsyncDisposable {
     return this.#calls.dispose();
   }
 
+  /** Calls {@link dispose}, so that `await using` closes the model. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

@@ -3,6 +3,7 @@ import type { DeviceStatus as CoreDeviceStatus } from "@air-onnx/core";
 import { type Device, type DeviceUnavailableError, devices } from "./devices.js";
 import { isSoftware, requestAdapter } from "./gpu.js";
 
+/** Whether the browser has a device. */
 export interface DeviceStatus extends CoreDeviceStatus<Device> {
   /** A GPU that is a program on the CPU: many times slower than `wasm`, so that `auto` passes it over. */
   readonly software?: true;

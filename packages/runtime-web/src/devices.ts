@@ -1,12 +1,16 @@
 /** The devices that onnxruntime-web can run a graph on, and what is said when one is not there or goes away. */
 
+/** The devices by name, as onnxruntime-web calls its execution providers. */
 export const devices = ["webgpu", "wasm"] as const;
+/** Name of a device. */
 export type Device = (typeof devices)[number];
 
 /** A wanted device cannot run a graph here. */
 export class DeviceUnavailableError extends Error {
   override name = "DeviceUnavailableError";
+  /** The device that was asked for. */
   readonly device: Device;
+  /** Why it cannot run a graph. */
   readonly reason: string;
 
   constructor(device: Device, reason: string, options?: ErrorOptions) {

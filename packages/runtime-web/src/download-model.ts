@@ -4,6 +4,7 @@ import { LoadMeter } from "./load-meter.js";
 import { readModelFiles } from "./model-files.js";
 import { absoluteUrl, requireStallSeconds, type StallOption, warn } from "./settings.js";
 
+/** Options of {@link downloadModel}, as {@link AirModel.fromPretrained} has them. */
 export interface DownloadOptions extends Omit<LoadingOptions<never>, "device">, StallOption {}
 
 /**

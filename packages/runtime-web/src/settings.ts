@@ -4,6 +4,7 @@
  */
 import { requireInteger } from "@air-onnx/core";
 
+/** How onnxruntime-web is started. */
 export interface RuntimeSettings {
   /**
    * Where the `.wasm` and `.mjs` files of `onnxruntime-web/dist` are served, of your own origin: a folder's URL, or both
@@ -19,8 +20,11 @@ export interface RuntimeSettings {
   readonly threads?: number | undefined;
 }
 
+/** Where onnxruntime-web's two files are served; addresses may be relative to the page. */
 export interface WasmFiles {
+  /** The module that loads the WebAssembly; taken from the bundle if not given. */
   readonly mjs?: string | URL | undefined;
+  /** The WebAssembly itself. */
   readonly wasm: string | URL;
 }
 

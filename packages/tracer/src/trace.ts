@@ -94,7 +94,7 @@ export function trace(fn: (tensors: NamedTensors) => NamedTensors, options: Trac
 }
 
 /**
- * `traced` with fewer and larger operations, for graphs that run often, such as a training step: see {@link fuseGraph}.
+ * `traced` with fewer and larger operations, see `fuseGraph`: for graphs that run often, such as a training step.
  *
  * @throws {Error} if it has a symbolic batch
  */
