@@ -57,7 +57,20 @@ export function serve(ort: Ort, device: Device): void {
     }
   };
 
-  globalThis.addEventListener("message", async ({ data }: MessageEvent<ToWorker>) => {
+  const answer = async (id: number, call: Call): Promise<void> => {
+    const own: Pending = { controller: new AbortController(), stepDone: undefined };
+    pending.set(id, own);
+    try {
+      const result = await work(id, call, own);
+      post({ id, result }, [...buffersOf(result)]);
+    } catch (error) {
+      post({ id, error: errorToMessage(error) });
+    } finally {
+      pending.delete(id);
+    }
+  };
+
+  globalThis.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
     const { id } = data;
     if ("abort" in data) {
       pending.get(id)?.controller.abort();
@@ -69,16 +82,7 @@ export function serve(ort: Ort, device: Device): void {
       pending.get(id)?.stepDone?.();
       return;
     }
-    const own: Pending = { controller: new AbortController(), stepDone: undefined };
-    pending.set(id, own);
-    try {
-      const result = await work(id, data, own);
-      post({ id, result }, [...buffersOf(result)]);
-    } catch (error) {
-      post({ id, error: errorToMessage(error) });
-    } finally {
-      pending.delete(id);
-    }
+    void answer(id, data);
   });
 }
 

@@ -54,7 +54,7 @@ export function trainInProcess(job: SeedJob, { signal, notify }: SeedProcessOpti
     };
     child.on("error", (error) => end({ type: "failed", reason: `cannot start a process: ${error.message}` }));
     // Not its event "close", which does not come after a disconnect from here.
-    child.on("exit", (code, killedBy) => heardAll.then(() => end(outcomeOf(code, killedBy, failure, said))));
+    child.on("exit", (code, killedBy) => void heardAll.then(() => end(outcomeOf(code, killedBy, failure, said))));
   });
 }
 
