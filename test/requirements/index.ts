@@ -22,8 +22,9 @@ export const { chromium, chromiumWebgpu, mnist, nodeWebgpu, linux, unprivileged 
       isMet: () => Boolean(process.env.AIR_ONNX_MNIST_DIR),
     },
     nodeWebgpu: {
-      missing: "WebGPU does not work in Node here",
-      remedy: "Use a machine with a GPU and its Vulkan driver, or install Debian's Chromium, whose software GPU does",
+      missing: "not every WebGPU backend for Node works here",
+      remedy:
+        "Install the package that is missing; for an adapter, use a GPU with its Vulkan driver or install Debian's Chromium, which has one in software",
       installable: false,
     },
     linux: {
