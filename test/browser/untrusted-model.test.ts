@@ -9,11 +9,12 @@ import { fileURLToPath } from "node:url";
 import { createGzip } from "node:zlib";
 import { graphNames, type Manifest, parseAirConfig } from "@air-onnx/core";
 import { exportModel } from "@air-onnx/export";
+import { chromium } from "@air-onnx/test/requirements";
 import { initialParameters } from "@air-onnx/train";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bundlePage } from "./bundle.js";
-import { describeInChromium, launchChromium } from "./chromium.js";
+import { launchChromium } from "./chromium.js";
 import type * as InPage from "./page/main.js";
 import { type Answer, StaticServer } from "./static-server.js";
 
@@ -28,7 +29,7 @@ const config = parseAirConfig({
 });
 const files = ["config.json", ...graphNames.map((name) => `onnx/${name}.onnx`)];
 
-describeInChromium("a model that is not trusted", () => {
+chromium.describe("a model that is not trusted", () => {
   let folder: string;
   let server: StaticServer;
   /** Another origin, which nothing may be fetched from. */

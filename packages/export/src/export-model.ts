@@ -115,7 +115,10 @@ export async function exportModel(
 /** @throws {FileError} if the folder `directory` exists and may not be replaced */
 export async function refuseToReplace(directory: string, overwrite: boolean): Promise<void> {
   if (overwrite || !(await exists(directory))) return;
-  throw new FileError(`${directory} exists already: pass --overwrite to replace it, or choose another --out`, directory);
+  throw new FileError(
+    `${directory} exists already: pass --overwrite to replace it, or choose another --out`,
+    directory,
+  );
 }
 
 /**
