@@ -73,9 +73,13 @@ export function footer(madeBy: string): Insert {
 async function trainedRun(folder: RunFolder, leaveOut: (line: string) => void): Promise<TrainedRun | undefined> {
   const consequence = "what needs a trained model (measurements, steps, imagined scenes) is left out";
   try {
+    if ((await checkpointSteps(folder)).length === 0) {
+      leaveOut(`The run has no checkpoint yet: ${consequence}`);
+      return undefined;
+    }
+    // With it comes TensorFlow.js, which traces what a checkpoint is measured by.
     const { openTrainedRun } = await import("@air-onnx/train");
-    if ((await checkpointSteps(folder)).length > 0) return await openTrainedRun(folder.path, leaveOut);
-    leaveOut(`The run has no checkpoint yet: ${consequence}`);
+    return await openTrainedRun(folder.path, leaveOut);
   } catch (cause) {
     if (!(cause instanceof CheckpointError) && !(cause instanceof FileError)) throw cause;
     leaveOut(`The run's checkpoint cannot be used: ${consequence}. ${cause.message}`);
