@@ -307,6 +307,12 @@ chromium.describe("runtime-web", () => {
       await call("dispose");
     });
 
+    it.each([true, false])("may be disposed of, and that awaited, in onStep, worker: %s", async (worker) => {
+      await call("load", await serveTiny("/dispose"), { device: "wasm", worker });
+      expect(await call("disposeInStep", tinyImages)).toEqual(["ModelDisposedError", "ModelDisposedError"]);
+      await expect.poll(() => page.workers().length).toBe(0);
+    });
+
     it("opens and closes 100 times without growth", async () => {
       const path = await serveTiny("/reopen");
       const sizes = await call("reopen", path, { device: "wasm", worker: false }, 100, tinyImages);

@@ -58,9 +58,10 @@ export function toImageBatch(
   const pictures = Array.isArray(input) ? (input as readonly Picture[]) : [input as Picture];
   if (pictures.length === 0) throw new ImageError("The batch of images is empty");
   const batch = new Float32Array(pictures.length * length);
-  pictures.forEach((picture, i) => {
+  // Not forEach: it leaves the holes of a sparse array out, which would be black images.
+  for (const [i, picture] of pictures.entries()) {
     writePicture(picture, i, config, normalisation.scale, batch.subarray(i * length, (i + 1) * length));
-  });
+  }
   return batch;
 }
 
@@ -68,7 +69,13 @@ export function toImageBatch(
 const LUMA = [0.299, 0.587, 0.114] as const;
 
 /** Writes one picture as `[C, S, S]` into `target`. */
-function writePicture(picture: Picture, index: number, config: AirConfig, scale: number, target: Float32Array): void {
+function writePicture(
+  picture: Picture | undefined,
+  index: number,
+  config: AirConfig,
+  scale: number,
+  target: Float32Array,
+): void {
   const { imageSize: side, channels: wanted } = config;
   const { data, width, height, channels = 4 } = (picture ?? {}) as Partial<Picture>;
   const name = `image ${index}`;

@@ -4,7 +4,7 @@
  * devices) is each runtime's own; from here on they are the same.
  */
 import type { InferenceSession } from "onnxruntime-common";
-import { type InferenceOptions, inferScenes, usesSceneGraph } from "./attention-loop.js";
+import { type InferenceOptions, inferScenes, type StepReport, usesSceneGraph } from "./attention-loop.js";
 import type { AirConfig } from "./config.js";
 import { type EvidenceOptions, estimateEvidence, type ImageEvidence } from "./evidence.js";
 import type { GraphSession } from "./graph-run.js";
@@ -40,6 +40,13 @@ export class ModelDisposedError extends Error {
   override name = "ModelDisposedError";
 }
 
+interface Call {
+  /** Resolves when it has settled, however. */
+  settled: Promise<unknown>;
+  /** It is in its `onStep`, which may wait for this model to be disposed of. */
+  waits: boolean;
+}
+
 /** A model whose graphs are open, on one device. The runtimes' `fromPretrained` makes one. */
 export class LoadedModel<Device extends string> implements AsyncDisposable {
   /** The device that the graphs really run on. */
@@ -51,8 +58,10 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   #scene: Promise<OpenGraph | undefined> | undefined;
   #hadSmallCall = false;
   /** Calls that have not settled. */
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #running = new Set<Call>();
   #disposal: Promise<void> | undefined;
+  /** Told when a call begins to wait in its `onStep`, or settles. */
+  #onCallChange: (() => void) | undefined;
 
   /**
    * Takes over `sessions`: {@link dispose} releases them.
@@ -77,15 +86,16 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
    * @throws {ImageError} for images that this model does not take
    * @throws {RangeError} for an invalid option
    * @throws {GraphOutputError} if a graph returns NaN, infinity or a wrong shape
-   * @throws {ModelDisposedError} after `dispose()`
+   * @throws {ModelDisposedError} after `dispose()`; a call with `onStep` that is under way ends with it at that step
    */
   infer(images: ImageInput, options: InferenceOptions = {}): Promise<Scene[]> {
-    return this.#use(async () => {
+    return this.#use(async (call) => {
       const batch = toImageBatch(images, this.config, this.manifest.normalisation);
       const { channels, imageSize } = this.config;
       const isSmall = usesSceneGraph(batch.length / (channels * imageSize ** 2), options);
       const sessions = { ...this.#sessions, scene: isSmall ? await this.#sceneGraph() : undefined };
-      return inferScenes(sessions, this.config, batch, options);
+      const onStep = options.onStep && this.#stepListener(call, options.onStep);
+      return inferScenes(sessions, this.config, batch, { ...options, onStep });
     });
   }
 
@@ -130,9 +140,12 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
     });
   }
 
-  /** Waits for calls in flight, then releases the sessions. Calling it again returns the same promise. */
+  /**
+   * Waits for calls in flight, then releases the sessions. A call with `onStep` ends at the step that it is in, so that this
+   * may be awaited there; the sessions are then released when it has ended. Calling it again returns the same promise.
+   */
   dispose(): Promise<void> {
-    this.#disposal ??= this.#release();
+    this.#disposal ??= this.#close();
     return this.#disposal;
   }
 
@@ -141,15 +154,35 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
     return this.dispose();
   }
 
-  async #use<Result>(call: () => Promise<Result>): Promise<Result> {
-    if (this.#disposal) throw new ModelDisposedError(`The model "${this.manifest.name}" has been disposed of`);
-    const running = call();
-    this.#running.add(running);
+  async #use<Result>(work: (call: Call) => Promise<Result>): Promise<Result> {
+    this.#checkOpen();
+    const call: Call = { settled: Promise.resolve(), waits: false };
+    const running = work(call);
+    call.settled = running.catch(() => {});
+    this.#running.add(call);
     try {
       return await running;
     } finally {
-      this.#running.delete(running);
+      this.#running.delete(call);
+      this.#onCallChange?.();
     }
+  }
+
+  #checkOpen(): void {
+    if (this.#disposal) throw new ModelDisposedError(`The model "${this.manifest.name}" has been disposed of`);
+  }
+
+  #stepListener(call: Call, onStep: NonNullable<InferenceOptions["onStep"]>): (report: StepReport) => Promise<void> {
+    return async (report) => {
+      call.waits = true;
+      this.#onCallChange?.();
+      try {
+        await onStep(report);
+      } finally {
+        call.waits = false;
+      }
+      this.#checkOpen();
+    };
   }
 
   async #sceneGraph(): Promise<GraphSession | undefined> {
@@ -162,8 +195,21 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
     return this.#scene;
   }
 
+  async #close(): Promise<void> {
+    const released = this.#release();
+    // If calls wait for this promise, the sessions are released when nobody waits to hear of a failure.
+    released.catch(() => {});
+    const allWait = new Promise<void>((resolve) => {
+      this.#onCallChange = () => {
+        if (this.#running.size > 0 && [...this.#running].every(({ waits }) => waits)) resolve();
+      };
+    });
+    this.#onCallChange?.();
+    await Promise.race([released, allWait]);
+  }
+
   async #release(): Promise<void> {
-    await Promise.allSettled(this.#running);
+    await Promise.all([...this.#running].map(({ settled }) => settled));
     this.#openScene = undefined;
     const scene = await this.#scene?.catch(() => undefined);
     await Promise.all(

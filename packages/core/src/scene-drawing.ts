@@ -34,9 +34,7 @@ export async function decodeScenes(
   { batchSize = 64, signal }: DecodeOptions = {},
 ): Promise<DecodedScene[]> {
   requireInteger("batchSize", batchSize, 1);
-  scenes.forEach((scene, i) => {
-    checkLatents(scene, i, config);
-  });
+  for (const [i, scene] of scenes.entries()) checkLatents(scene, i, config);
   const decoded: DecodedScene[] = [];
   for (let first = 0; first < scenes.length; first += batchSize) {
     decoded.push(...(await decodeBatch(decoder, config, scenes.slice(first, first + batchSize), first, signal)));
@@ -154,9 +152,13 @@ function drawCount(config: AirConfig, seed: number, scene: number): number {
   return count;
 }
 
-function checkLatents(scene: SceneLatents, i: number, config: AirConfig): void {
-  scene.objects.forEach(({ zWhere, zWhat }, slot) => {
+function checkLatents(scene: SceneLatents | undefined, i: number, config: AirConfig): void {
+  if (!Array.isArray(scene?.objects)) throw new RangeError(`scene ${i} must have its \`objects\`, a list of latents`);
+  // Holes of sparse arrays are not there for forEach and every.
+  for (const [slot, latents] of (scene.objects as SceneLatents["objects"]).entries()) {
     const object = `object ${slot} of scene ${i}`;
+    const zWhere = Array.from(latents?.zWhere ?? []);
+    const { zWhat = [] } = latents ?? {};
     if (zWhere.length !== 3 || !zWhere.every(Number.isFinite) || zWhere[0] === 0) {
       throw new RangeError(
         `z_where of ${object} must be finite numbers [s, x, y] with s not 0, got [${zWhere.join(", ")}]`,
@@ -164,8 +166,8 @@ function checkLatents(scene: SceneLatents, i: number, config: AirConfig): void {
     }
     if (zWhat.length !== config.zWhatSize || !Array.from(zWhat).every(Number.isFinite)) {
       throw new RangeError(
-        `z_what of ${object} must be ${config.zWhatSize} finite numbers, got ${zWhat.length}: ${Array.from(zWhat).slice(0, 4).join(", ")}, …`,
+        `z_what of ${object} must be ${config.zWhatSize} finite numbers, got ${zWhat.length}: ${Array.prototype.slice.call(zWhat, 0, 4).join(", ")}, …`,
       );
     }
-  });
+  }
 }

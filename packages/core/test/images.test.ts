@@ -115,4 +115,14 @@ describe("toImageBatch", () => {
   it("rejects 8-bit values beyond the scale", () => {
     expect(() => toImageBatch(picture(1, [0, 0, 2, 0]), grey, { scale: 1 })).toThrow(/intensity 2 at row 1, column 0/);
   });
+
+  it("takes no sparse array for black images", () => {
+    const grey1 = { data: new Uint8Array(4).fill(255), width: 2, height: 2, channels: 1 };
+    const sparse = [grey1, grey1, grey1];
+    delete sparse[1];
+    for (const input of [sparse, new Array(3)]) {
+      expect(() => toImageBatch(input, grey, { scale: 255 })).toThrow(ImageError);
+      expect(() => toImageBatch(input, grey, { scale: 255 })).toThrow(/image [01] needs `data`/);
+    }
+  });
 });

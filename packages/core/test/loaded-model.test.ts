@@ -1,13 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { LoadedModel, type SceneOpener } from "../src/loaded-model.js";
+import { LoadedModel, ModelDisposedError, type SceneOpener } from "../src/loaded-model.js";
 import type { Manifest } from "../src/manifest.js";
 import { toyBatch, toyConfig, toyImage, toySessions } from "./toy-model.js";
 
 const manifest = { name: "toy", model: toyConfig, normalisation: { scale: 255 } } as Manifest;
 
-function toyModel(openScene: SceneOpener): LoadedModel<"toy"> {
+function toyModel(openScene: SceneOpener, release = async (): Promise<void> => {}): LoadedModel<"toy"> {
   const { encoder, step, decoder } = toySessions();
-  const release = async (): Promise<void> => {};
   const sessions = {
     encoder: Object.assign(encoder, { release }),
     step: Object.assign(step, { release }),
@@ -46,5 +45,62 @@ describe("the graph of the whole loop", () => {
     expect(await model.infer(toyBatch(new Array(100).fill(toyImage(1))))).toHaveLength(100);
     await model.dispose();
     expect(released).toBe(1);
+  });
+});
+
+describe("dispose", () => {
+  const noScene = async (): Promise<undefined> => undefined;
+
+  it("may be awaited in onStep: that call ends there, and then all is released", async () => {
+    let released = 0;
+    const model = toyModel(noScene, async () => void released++);
+    const steps: number[] = [];
+    const call = model.infer(toyImage(1, 1, 1), {
+      onStep: async ({ step }) => {
+        steps.push(step);
+        await model.dispose();
+        await model[Symbol.asyncDispose]();
+        expect(released).toBe(0);
+      },
+    });
+    await expect(call).rejects.toThrow(ModelDisposedError);
+    expect(steps).toEqual([1]);
+    await expect.poll(() => released).toBe(3);
+    await expect(model.infer(toyImage(1))).rejects.toThrow(ModelDisposedError);
+  });
+
+  it("waits for calls that do not wait for it, also beside one that does", async () => {
+    let released = 0;
+    const model = toyModel(noScene, async () => void released++);
+    const quiet = model.infer(toyBatch(new Array(200).fill(toyImage(1, 1, 1))), { batchSize: 1 });
+    let isQuietDone = false;
+    void quiet.then(() => {
+      isQuietDone = true;
+    });
+    const call = model.infer(toyImage(1, 1, 1), {
+      onStep: async () => {
+        await model.dispose();
+        expect(isQuietDone).toBe(true);
+      },
+    });
+    await expect(call).rejects.toThrow(ModelDisposedError);
+    expect(await quiet).toHaveLength(200);
+    await expect.poll(() => released).toBe(3);
+  });
+
+  it("called elsewhere, ends a call with onStep at its step and waits for any other", async () => {
+    let released = 0;
+    const model = toyModel(noScene, async () => void released++);
+    const plain = model.infer(toyImage(1));
+    let disposal: Promise<void> | undefined;
+    const told = model.infer(toyImage(1, 1), {
+      onStep: () => {
+        disposal ??= model.dispose();
+      },
+    });
+    await expect(told).rejects.toThrow(ModelDisposedError);
+    expect(await plain).toHaveLength(1);
+    await disposal;
+    await expect.poll(() => released).toBe(3);
   });
 });

@@ -1,12 +1,31 @@
 import { describe, expect, it } from "vitest";
 import { inferScenes } from "../src/attention-loop.js";
 import { parseAirConfig } from "../src/config.js";
-import type { ObjectLatents } from "../src/scene.js";
+import type { ObjectLatents, SceneLatents } from "../src/scene.js";
 import { decodeScenes, samplePrior, withPresencePrior } from "../src/scene-drawing.js";
-import { boxFromZWhere } from "../src/where.js";
+import { boxFromZWhere, type ZWhere } from "../src/where.js";
 import { toyBatch, toyConfig, toyImage, toySessions } from "./toy-model.js";
 
 describe("decodeScenes", () => {
+  it("takes no hole of a sparse array for an empty scene or an object", async () => {
+    const { decoder } = toySessions();
+    const scene = { objects: [{ zWhere: [2, 0, 0], zWhat: [0, 0] }] } satisfies SceneLatents;
+    const holed = <Item>(items: Item[], at: number): Item[] => {
+      delete items[at];
+      return items;
+    };
+    const zWhere = holed([2, 0, 0], 1) as unknown as ZWhere;
+    const inputs: SceneLatents[][] = [
+      holed([scene, scene], 0),
+      [{ objects: holed([...scene.objects, ...scene.objects], 1) }],
+      [{ objects: [{ zWhere, zWhat: [0, 0] }] }],
+      [{ objects: [{ zWhere: [2, 0, 0], zWhat: holed([0, 0], 0) }] }],
+      [{} as SceneLatents],
+    ];
+    for (const input of inputs) await expect(decodeScenes(decoder, toyConfig, input)).rejects.toThrow(RangeError);
+    expect(await decodeScenes(decoder, toyConfig, [scene])).toHaveLength(1);
+  });
+
   it("gives inferred scenes their reconstructions, whatever their counts", async () => {
     const images = toyBatch([toyImage(0.6, 0.6), toyImage(0), toyImage(1, 1, 1), toyImage(1)]);
     const scenes = await inferScenes(toySessions(), toyConfig, images, { mode: "sample" });

@@ -170,6 +170,20 @@ describe("dispose", () => {
     await disposed;
   });
 
+  it("may be awaited in onStep, which ends that call", async () => {
+    const model = await AirModel.fromPretrained(await newModel());
+    const steps: number[] = [];
+    const call = model.infer(tinyImages(10), {
+      earlyStop: false,
+      onStep: async ({ step }) => {
+        steps.push(step);
+        await model.dispose();
+      },
+    });
+    await expect(call).rejects.toThrow(ModelDisposedError);
+    expect(steps).toEqual([1]);
+  });
+
   it("frees what loading took", async () => {
     const folder = await newModel();
     const load = async (times: number): Promise<number> => {

@@ -68,12 +68,17 @@ export class WorkerModel implements ModelCalls {
     try {
       if (!this.#thread.fault) await this.#thread.call({ call: "dispose" });
     } finally {
-      this.#thread.terminate();
+      // One that waited for this in its onStep has no answer yet.
+      this.#thread.end(this.#disposed());
     }
   }
 
   #checkOpen(): void {
-    if (this.#disposal) throw new ModelDisposedError(`The model "${this.#manifest.name}" has been disposed of`);
+    if (this.#disposal) throw this.#disposed();
+  }
+
+  #disposed(): ModelDisposedError {
+    return new ModelDisposedError(`The model "${this.#manifest.name}" has been disposed of`);
   }
 
   /** The images, checked, in memory that can be given away. */

@@ -79,6 +79,12 @@ export class WorkerThread {
     this.#worker.terminate();
   }
 
+  /** Ends it; calls that have no answer yet are answered with `reason`. */
+  end(reason: Error): void {
+    this.terminate();
+    this.#fail(reason);
+  }
+
   #post(message: ToWorker, transfer: Transferable[] = []): void {
     this.#worker.postMessage(message, transfer);
   }

@@ -131,6 +131,18 @@ export async function inferUntilFirstStep(images: Float32Array, how: "abort" | "
   return seen;
 }
 
+/** Awaits the disposal of the model at the first step → the call's error, and that of another call. */
+export async function disposeInStep(images: Float32Array): Promise<string[]> {
+  const call = open().infer(images, { onStep: () => open().dispose() });
+  const name = (error: Error): string => error.name;
+  return [
+    await call.then(() => "no error", name),
+    await open()
+      .infer(images)
+      .then(() => "no error", name),
+  ];
+}
+
 /** Keeps the caller's own batch usable. */
 export async function inferTwice(images: Float32Array): Promise<number[]> {
   const batch = Float32Array.from(images);
