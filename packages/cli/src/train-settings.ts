@@ -3,7 +3,8 @@
  * has no flag. Their meaning, defaults and validity are the training configuration's own.
  */
 import { readFileSync } from "node:fs";
-import type { ConfigError, parseJson } from "@air-onnx/core";
+import type { ConfigError } from "@air-onnx/core";
+import { parseJson } from "@air-onnx/core/json";
 import type { Setting, TrainConfig } from "@air-onnx/train/runs";
 import { type Command, Option } from "commander";
 import { architectureChoices, backendChoices, datasetChoices, estimatorChoices } from "./choices.js";
@@ -69,8 +70,7 @@ export async function givenSettings(options: Readonly<Record<string, unknown>>):
     const value = options[option().attributeName()];
     return value === undefined ? [] : [{ key, value }];
   });
-  const { parseJson } = await import("@air-onnx/core");
-  const strong = [...fromFlags, ...set.map((text) => parseSetting(text, parseJson))];
+  const strong = [...fromFlags, ...set.map(parseSetting)];
   strong.forEach(({ key }, i) => {
     if (strong.findIndex((other) => other.key === key) < i) throw new UsageError(`${key} is set twice`);
   });
@@ -177,7 +177,6 @@ export async function commandWriter(): Promise<(config: TrainConfig) => string> 
 async function readSettings(file: string): Promise<Setting[]> {
   let json: unknown;
   try {
-    const { parseJson } = await import("@air-onnx/core");
     json = parseJson(readFileSync(file), "it");
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -189,7 +188,7 @@ async function readSettings(file: string): Promise<Setting[]> {
 }
 
 /** `optimizer.beta1=0.8`: the value is JSON, or else a text as it stands. */
-function parseSetting(text: string, parse: typeof parseJson): Setting {
+function parseSetting(text: string): Setting {
   const match = /^([A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z][A-Za-z0-9]*)*)=(.*)$/.exec(text);
   if (!match) throw new UsageError(`--set ${text} must be of the form key=value, such as model.lstmSize=128`);
   const [, key, value] = match as unknown as [string, string, string];
@@ -199,7 +198,7 @@ function parseSetting(text: string, parse: typeof parseJson): Setting {
     return { key, value };
   }
   try {
-    return { key, value: parse(value, "its value") };
+    return { key, value: parseJson(value, "its value") };
   } catch (cause) {
     throw new UsageError(`--set ${key} cannot be used: ${(cause as ConfigError).message}`, { cause });
   }

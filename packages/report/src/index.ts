@@ -16,6 +16,7 @@ export {
   pictureFigure,
   sideBySideBlocks,
 } from "./html/page.js";
+export { isExportedModel } from "./run/exported-model.js";
 export { learningCurves, type RunRecords } from "./run/learning-curves.js";
 export type { ReportOptions } from "./run/report-options.js";
 export { runReport } from "./run/run-report.js";

@@ -1,5 +1,4 @@
 /** `air-onnx eval`: measures a run's newest checkpoint, or an exported model, on held-out images. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MeasurableModel, MeasuredImage } from "@air-onnx/measure";
 import { count, duration } from "@air-onnx/measure/format";
@@ -82,7 +81,8 @@ async function evaluate(path: string, flags: EvalFlags, signal: AbortSignal): Pr
   const { explanationOf, explanationSheet, makeFolder, SHEET, writePicture } = await import("@air-onnx/scenes");
   const { measureModel, WorstImages } = await import("@air-onnx/measure");
   const { describeMachine, softwareVersions } = await import("../machine.js");
-  await using subject = isModelFolder(path) ? await openExported(path, flags, signal) : await openRun(path, flags);
+  const { isExportedModel } = await import("@air-onnx/report");
+  await using subject = isExportedModel(path) ? await openExported(path, flags, signal) : await openRun(path, flags);
   const { model, what, own } = subject;
   const { imagesToMeasure } = await import("../measured-images.js");
   const { dataset, choices, differences } = imagesToMeasure(own, flags, path);
@@ -170,17 +170,6 @@ interface Subject extends AsyncDisposable {
   /** Such as `Run runs/a at step 3000`. */
   readonly what: string;
   readonly own: OwnImages;
-}
-
-/** Both kinds of folder have a `config.json`; that of a model says so. */
-function isModelFolder(path: string): boolean {
-  try {
-    const config: unknown = JSON.parse(readFileSync(join(path, "config.json"), "utf8"));
-    return typeof config === "object" && config !== null && "format" in config && config.format === "air-onnx";
-  } catch {
-    // What is wrong with it is told by those who open it as a run.
-    return false;
-  }
 }
 
 async function openRun(path: string, { device }: EvalFlags): Promise<Subject> {

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseJson } from "@air-onnx/core";
+import { parseJson } from "@air-onnx/core/json";
 import { reasonInWords } from "@air-onnx/scenes";
 import type { Markup } from "../html/markup.js";
 import {

@@ -1,9 +1,10 @@
 /** The runs that a report is about, and what each has come to. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { count } from "@air-onnx/measure";
 import { FileError, reasonInWords } from "@air-onnx/scenes";
 import { type MetricsRecord, openRunFolder, type RunFolder, readMetrics, trainingSeconds } from "@air-onnx/train/runs";
+import { isExportedModel } from "./exported-model.js";
 
 /**
  * The run in `path`, or else those in the folders right below it, by name.
@@ -38,15 +39,6 @@ export function findRuns(
     );
   }
   return { kind: "several", folders };
-}
-
-function isExportedModel(folder: string): boolean {
-  try {
-    return JSON.parse(readFileSync(join(folder, "config.json"), "utf8")).format === "air-onnx";
-  } catch {
-    // What is wrong with it is told by those who open it as a run.
-    return false;
-  }
 }
 
 /** A run by its log. */
