@@ -1,8 +1,8 @@
 /** The packages as users get them: packed, installed into clean folders, type-checked and run from there. */
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { access, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
@@ -49,7 +49,9 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 function npm(args: string[], cwd: string) {
-  return run("npm", args, { cwd, env: { ...process.env, npm_config_loglevel: "error" }, maxBuffer: 1 << 26 });
+  // A shell, because npm is a script on Windows.
+  const shell = process.platform === "win32";
+  return run("npm", args, { cwd, shell, env: { ...process.env, npm_config_loglevel: "error" }, maxBuffer: 1 << 26 });
 }
 
 /** Installs our archives, and what they depend on from the registry, into a new project. */
@@ -76,23 +78,36 @@ async function exportTinyModel(directory: string): Promise<void> {
 async function typeCheck(project: string, options: Record<string, unknown>): Promise<string> {
   const compilerOptions = { strict: true, target: "ES2022", noEmit: true, skipLibCheck: false, types: [], ...options };
   await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["types.ts"] }));
-  const { stdout } = await run(join(root, "node_modules", ".bin", "tsc"), ["-p", "."], { cwd: project }).catch(
-    (failure: { stdout: string }) => failure,
-  );
+  const { stdout } = await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "."], {
+    cwd: project,
+  }).catch((failure: { stdout: string }) => failure);
   return stdout;
 }
 
-it("hold their build, a README and nothing else", { timeout: MINUTES }, async () => {
+it("hold their build and its sources, a README, the licence and nothing else", { timeout: MINUTES }, async () => {
   for (const name of packages) {
     const { stdout } = await run("tar", ["tzf", archives[name]!]);
     const files = stdout.trim().split("\n");
-    const expected = /^package\/(dist\/|bin\/|examples\/|scripts\/|package\.json|README\.md)/;
+    const expected = /^package\/(dist\/|bin\/|src\/|examples\/|scripts\/|package\.json|README\.md|LICENSE)/;
     expect(
       files.filter((file) => !expected.test(file) || /\.cases\.|tsbuildinfo|\.test\./.test(file)),
       name,
     ).toEqual([]);
-    for (const file of ["dist/index.js", "dist/index.d.ts", "README.md"])
+    for (const file of ["dist/index.js", "dist/index.d.ts", "README.md", "LICENSE"])
       expect(files, name).toContain(`package/${file}`);
+  }
+});
+
+it("have source maps whose sources are there", { timeout: MINUTES }, async () => {
+  for (const name of packages) {
+    const unpacked = await mkdtemp(join(folder, `${name}-`));
+    await run("tar", ["xzf", archives[name]!, "-C", unpacked]);
+    const maps = (await readdir(unpacked, { recursive: true })).filter((path) => path.endsWith(".map"));
+    expect(maps.length, name).toBeGreaterThan(0);
+    for (const map of maps) {
+      const { sources } = JSON.parse(await readFile(join(unpacked, map), "utf8")) as { sources: string[] };
+      for (const source of sources) await access(join(unpacked, dirname(map), source));
+    }
   }
 });
 
@@ -281,13 +296,14 @@ describe("the command line in a clean project", () => {
       "cli",
       packages.filter((name) => name !== "runtime-web"),
     );
-    const bin = join(project, "node_modules", ".bin", "air-onnx");
+    const bin = join(project, "node_modules", ".bin", process.platform === "win32" ? "air-onnx.cmd" : "air-onnx");
+    const options = { cwd: project, shell: process.platform === "win32" };
     const { version } = JSON.parse(await readFile(join(root, "packages/cli/package.json"), "utf8")) as {
       version: string;
     };
-    expect((await run(bin, ["--version"], { cwd: project })).stdout.trim()).toBe(version);
+    expect((await run(bin, ["--version"], options)).stdout.trim()).toBe(version);
     // Where there is no Vulkan, the WebGPU provider that the doctor probes says so on stderr by itself.
-    const { stdout } = await run(bin, ["doctor", "--json"], { cwd: project });
+    const { stdout } = await run(bin, ["doctor", "--json"], options);
     expect(stdout).toContain("onnxruntime");
   });
 });
