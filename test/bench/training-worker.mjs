@@ -22,10 +22,10 @@ const {
   initialParameters,
   initialState,
   parseTrainConfig,
+  stateParts,
   stepDefinition,
   tracedDevice,
 } = await load("index.js");
-const { estimators } = await load("objective/estimators.js");
 
 const config = parseTrainConfig({
   dataset: "multi-strokes",
@@ -46,9 +46,15 @@ const config = parseTrainConfig({
 const { imageSize, channels } = config.model;
 const images = new Uint8Array(readFileSync(imagesFile));
 const batches = new Batches(config, { imageSize, channels, images, size: images.length / (channels * imageSize ** 2) });
-const own = estimators[estimator].parameters(config.model);
-const parameters = Object.entries(initialParameters(config.model, config.seed, own));
-const start = initialState(Object.fromEntries(parameters.map(([name, { data }]) => [name, data])));
+const start = stateParts?.includes("firstMoment") ? initialState(config) : await olderInitialState();
+
+/** The first state in a checkout whose `initialState` takes arrays of parameters. */
+async function olderInitialState() {
+  const { estimators } = await load("objective/estimators.js");
+  const own = estimators[estimator].parameters(config.model);
+  const parameters = Object.entries(initialParameters(config.model, config.seed, own));
+  return initialState(Object.fromEntries(parameters.map(([name, { data }]) => [name, data])));
+}
 
 let engine;
 try {

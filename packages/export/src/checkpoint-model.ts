@@ -18,9 +18,9 @@ import { encodeGraphs } from "./graphs.js";
 export interface CheckpointModel extends SceneModel, Pick<MeasurableModel, "evidence">, AsyncDisposable {}
 
 /** Opens the graphs of `run`, which are not compared with anything as those of an export are. */
-export async function openCheckpoint({ folder, tensors }: TrainedRun): Promise<CheckpointModel> {
+export async function openCheckpoint({ folder, parameters }: TrainedRun): Promise<CheckpointModel> {
   const config = folder.config.model;
-  const graphs = encodeGraphs(config, tensors);
+  const graphs = encodeGraphs(config, parameters);
   const sessions: Partial<Record<GraphName, InferenceSession>> = {};
   const release = async (): Promise<void> => {
     await Promise.all(Object.values(sessions).map((session) => session.release()));

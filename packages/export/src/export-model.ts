@@ -16,7 +16,7 @@ import {
 } from "@air-onnx/core";
 import { FileError, reasonInWords, temporaryPath } from "@air-onnx/scenes";
 import { OPSET, roundToFloat16, type WeightType } from "@air-onnx/tracer";
-import type { StateTensors } from "@air-onnx/train";
+import type { NamedTensorData } from "@air-onnx/train";
 import { encodeGraphs } from "./graphs.js";
 import { type CardDetails, modelCard } from "./model-card.js";
 
@@ -25,7 +25,7 @@ export interface TrainedModel {
   /** What users will call it, such as `multi-mnist`. */
   readonly name: string;
   readonly config: AirConfig;
-  readonly parameters: StateTensors;
+  readonly parameters: NamedTensorData;
   readonly training: Omit<Manifest["training"], "exportedAt">;
   /** Numbers measured on held-out images; see {@link Manifest}. */
   readonly metrics: Readonly<Record<string, number>>;
@@ -126,7 +126,7 @@ export async function refuseToReplace(directory: string, overwrite: boolean): Pr
  *
  * @throws {RangeError} if a parameter is beyond what `weights` can hold
  */
-export function roundWeights(parameters: StateTensors, weights: WeightType): StateTensors {
+export function roundWeights(parameters: NamedTensorData, weights: WeightType): NamedTensorData {
   if (weights === "float32") return parameters;
   return Object.fromEntries(
     Object.entries(parameters).map(([name, { shape, data }]) => [name, { shape, data: roundToFloat16(data) }]),

@@ -79,7 +79,7 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
   const backend = options.backend ?? exportDefaults.backend;
   const trained = await openTrainedRun(path, notify);
   // The weights as they will be stored: what is measured and compared is what users get.
-  const run = { ...trained, tensors: roundWeights(trained.tensors, weights) };
+  const run = { ...trained, parameters: roundWeights(trained.parameters, weights) };
   const { config } = run.folder;
   const name = options.name ?? config.dataset;
   const directory = options.out ?? join("models", name);
@@ -107,7 +107,7 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
     {
       name,
       config: config.model,
-      parameters: run.tensors,
+      parameters: run.parameters,
       training: {
         dataset: config.dataset,
         heldOut: heldOutOf,
@@ -122,7 +122,7 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
       weights,
       card,
       verify: async (partial) => {
-        parity = await checkParity(partial, config.model, run.tensors, heldOut, {
+        parity = await checkParity(partial, config.model, run.parameters, heldOut, {
           images,
           tolerance,
           backend,

@@ -3,10 +3,10 @@
  */
 import { type AirConfig, type GraphName, graphNames, graphSignatures } from "@air-onnx/core";
 import { BATCH, encodeGraph, type InputSpec, type TracedGraph, trace, type WeightType } from "@air-onnx/tracer";
-import { graphFunctions, type StateTensors } from "@air-onnx/train";
+import { graphFunctions, type NamedTensorData } from "@air-onnx/train";
 
 /** Traces one graph with the parameters as its initializers and a symbolic batch. */
-export function traceGraph(name: GraphName, config: AirConfig, parameters: StateTensors): TracedGraph {
+export function traceGraph(name: GraphName, config: AirConfig, parameters: NamedTensorData): TracedGraph {
   const inputs = Object.fromEntries(
     Object.entries(graphSignatures(config)[name].inputs).map(([input, shape]): [string, InputSpec] => [
       input,
@@ -19,7 +19,7 @@ export function traceGraph(name: GraphName, config: AirConfig, parameters: State
 /** All graphs of the model, serialised. */
 export function encodeGraphs(
   config: AirConfig,
-  parameters: StateTensors,
+  parameters: NamedTensorData,
   weights: WeightType = "float32",
 ): Record<GraphName, Uint8Array> {
   return Object.fromEntries(

@@ -16,7 +16,13 @@ import {
 import { AirModel } from "@air-onnx/runtime-node";
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { fillBatch, pixelsPerImage, type SceneSet } from "@air-onnx/scenes";
-import { type EagerBackend, evaluateScenes, graphFunctions, type StateTensors, useEagerBackend } from "@air-onnx/train";
+import {
+  type EagerBackend,
+  evaluateScenes,
+  graphFunctions,
+  type NamedTensorData,
+  useEagerBackend,
+} from "@air-onnx/train";
 import * as tf from "@tensorflow/tfjs";
 
 export interface ParityOptions {
@@ -68,7 +74,7 @@ const SMALLEST_MAGNITUDE = 1e-3;
 export async function checkParity(
   directory: string,
   config: AirConfig,
-  parameters: StateTensors,
+  parameters: NamedTensorData,
   scenes: SceneSet,
   options: ParityOptions = {},
 ): Promise<ParityReport> {
@@ -126,7 +132,7 @@ class GraphPair implements AsyncDisposable {
     this.#sessions = sessions;
   }
 
-  static async open(directory: string, manifest: Manifest, parameters: StateTensors): Promise<GraphPair> {
+  static async open(directory: string, manifest: Manifest, parameters: NamedTensorData): Promise<GraphPair> {
     const sessions: Record<string, ort.InferenceSession> = {};
     for (const name of graphNames) {
       sessions[name] = await ort.InferenceSession.create(join(directory, manifest.files[name].path));

@@ -6,13 +6,13 @@ import { type AirConfigInput, graphNames, graphSignatures, parseAirConfig, parse
 import { AirModel } from "@air-onnx/runtime-node";
 import { generateMultiStrokes, type SceneSet } from "@air-onnx/scenes";
 import { decodeModel } from "@air-onnx/tracer";
-import { estimators, initialParameters, type StateTensors, useEagerBackend } from "@air-onnx/train";
+import { estimators, initialParameters, type NamedTensorData, useEagerBackend } from "@air-onnx/train";
 import * as ort from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkParity, encodeGraphs, exportModel, type TrainedModel, traceGraph } from "../src/index.js";
 
 const config = parseAirConfig({ lstmSize: 8, zWhatSize: 5, predictorSize: 7, encoderSize: 9, decoderSize: 6 });
-const parameters: StateTensors = initialParameters(config, 0);
+const parameters: NamedTensorData = initialParameters(config, 0);
 const model: TrainedModel = {
   name: "tiny",
   config,
@@ -22,7 +22,7 @@ const model: TrainedModel = {
 };
 
 /** Parameters of a model that, untrained as it is, finds the most objects in every image. */
-const eagerParameters: StateTensors = {
+const eagerParameters: NamedTensorData = {
   ...parameters,
   "predictor.output_bias": {
     shape: parameters["predictor.output_bias"]!.shape,

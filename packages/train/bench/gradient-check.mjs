@@ -5,13 +5,12 @@
  *   node packages/train/bench/gradient-check.mjs [--dataset multi-strokes] [--points 20] [--every 100] [--backend cpu]
  */
 import { parseArgs } from "node:util";
+import { loadDataset } from "@air-onnx/scenes";
 import {
   Batches,
   createEngine,
   createGradientCheck,
-  initialParameters,
   initialState,
-  loadDataset,
   parseTrainConfig,
   stepDefinition,
 } from "../dist/index.js";
@@ -37,11 +36,7 @@ const config = parseTrainConfig({
 });
 const dataset = await loadDataset(config.dataset);
 const batches = new Batches(config, dataset.train);
-const parameters = Object.entries(initialParameters(config.model, config.seed));
-const engine = await createEngine(
-  config,
-  initialState(Object.fromEntries(parameters.map(([name, { data }]) => [name, data]))),
-);
+const engine = await createEngine(config, initialState(config));
 const check = await createGradientCheck(stepDefinition(config), values.backend);
 let passed = true;
 console.log("  step   loss (relative)   worst gradient (relative, in norm)");

@@ -7,10 +7,10 @@ import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { fillBatch, pixelsPerImage, type SceneSet } from "@air-onnx/scenes";
 import { BATCH, encodeGraph, trace } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
-import type { Arrays } from "./engine/engine.js";
 import { trainingSessionOptions } from "./engine/session-options.js";
 import { parameterShapes } from "./model/parameters.js";
 import { evaluateScenes } from "./objective/marginal.js";
+import type { NamedTensorData } from "./training-state.js";
 
 /** What the model makes of one image, for pictures. */
 export interface Explanation {
@@ -77,7 +77,7 @@ export class Evaluator implements AsyncDisposable {
   }
 
   /** Measures `parameters` on the first images of `scenes`. */
-  async evaluate(parameters: Arrays, scenes: SceneSet, options: EvaluateOptions = {}): Promise<Evaluation> {
+  async evaluate(parameters: NamedTensorData, scenes: SceneSet, options: EvaluateOptions = {}): Promise<Evaluation> {
     const total = Math.min(options.images ?? scenes.size, scenes.size);
     const { maxSteps, prior } = this.#config;
     const counts = maxSteps + 1;
@@ -105,7 +105,7 @@ export class Evaluator implements AsyncDisposable {
   }
 
   /** What the model makes of the images `start` to `start + size`, for pictures. */
-  async explain(parameters: Arrays, scenes: SceneSet, start: number, size: number): Promise<Explanation[]> {
+  async explain(parameters: NamedTensorData, scenes: SceneSet, start: number, size: number): Promise<Explanation[]> {
     const { maxSteps } = this.#config;
     const outputs = await this.#run(EXPLAINED, parameters, scenes, start, size, 0);
     const logCounts = outputs.logCount!.data as Float32Array;
@@ -132,7 +132,7 @@ export class Evaluator implements AsyncDisposable {
 
   #run(
     outputs: readonly string[],
-    parameters: Arrays,
+    parameters: NamedTensorData,
     scenes: SceneSet,
     start: number,
     size: number,
@@ -149,7 +149,7 @@ export class Evaluator implements AsyncDisposable {
     const shapes = parameterShapes(this.#config);
     const feeds = {
       ...Object.fromEntries(
-        Object.entries(shapes).map(([name, shape]) => [name, new ort.Tensor("float32", parameters[name]!, shape)]),
+        Object.entries(shapes).map(([name, shape]) => [name, new ort.Tensor("float32", parameters[name]!.data, shape)]),
       ),
       image: new ort.Tensor("float32", images, [size, channels, imageSize, imageSize]),
       epsWhere: new ort.Tensor("float32", noise.where, [maxSteps, size, 3]),

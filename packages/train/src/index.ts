@@ -23,8 +23,9 @@ export { createGradientCheck, type GradientCheck, type GradientDifference } from
 export { type EagerBackend, eagerBackends, useEagerBackend } from "./engine/tfjs-backends.js";
 export { createTracedEngine } from "./engine/traced.js";
 export { type EvaluateOptions, Evaluator, type Explanation } from "./evaluate.js";
+export { checkpointShapes, initialState } from "./initial-state.js";
 export { type GraphFunction, graphFunctions } from "./model/graphs.js";
-export { initialParameters, type ParameterValue, parameterShapes } from "./model/parameters.js";
+export { initialParameters, parameterShapes } from "./model/parameters.js";
 export type { Estimator } from "./objective/estimator.js";
 export { estimators } from "./objective/estimators.js";
 export { evaluateScenes } from "./objective/marginal.js";
@@ -34,7 +35,6 @@ export { defaultSettings, type Setting, settingsOf } from "./settings.js";
 export * from "./speed/index.js";
 export * from "./sweep/index.js";
 export {
-  checkpointShapes,
   DivergedError,
   type TrainEvent,
   type TrainOptions,
@@ -42,3 +42,11 @@ export {
   train,
 } from "./train.js";
 export { openTrainedRun, type TrainedRun, trainingMinutes } from "./trained-run.js";
+export {
+  type NamedArrays,
+  type NamedTensorData,
+  type StatePart,
+  stateParts,
+  type TensorData,
+  type TrainingState,
+} from "./training-state.js";

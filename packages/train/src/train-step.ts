@@ -2,8 +2,9 @@
  * One training step as a pure function of tensors: loss, gradients, clipping, Adam. An engine runs it eagerly or traces it.
  */
 import type { AirConfig } from "@air-onnx/core";
+import type { NamedTensors } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
-import { type Parameters, parameter, parameterShapes } from "./model/parameters.js";
+import { type ParameterTensors, parameter, parameterShapes } from "./model/parameters.js";
 import { type Estimator, type Noise, type Schedules, trainedParameterShapes } from "./objective/estimator.js";
 import {
   type AdamOptions,
@@ -13,7 +14,6 @@ import {
   clipByGlobalNorm,
   defaultAdam,
   type LearningRateScales,
-  type Tensors,
 } from "./optimizer/adam.js";
 
 /** Scalars by name, for the log. */
@@ -21,7 +21,7 @@ export type Metrics = Readonly<Record<string, tf.Scalar>>;
 
 export interface LossAndGradients {
   /** One per parameter, in the order of `trainedParameterShapes`. */
-  readonly gradients: Tensors;
+  readonly gradients: NamedTensors;
   /** `loss`, `elbo` and the estimator's own. */
   readonly metrics: Metrics;
 }
@@ -32,7 +32,7 @@ export interface LossAndGradients {
  * @param image [B, C, S, S]
  */
 export type LossAndGradientsFunction = (
-  parameters: Parameters,
+  parameters: ParameterTensors,
   image: tf.Tensor,
   noise: Noise,
   schedules: Schedules,

@@ -17,11 +17,9 @@ import { Batches } from "./batches.js";
 import type { TrainConfig } from "./config.js";
 import { stageAt } from "./curriculum.js";
 import { createEngine } from "./engine/create.js";
-import { type Arrays, type EngineState, initialState, type StepInputs } from "./engine/engine.js";
+import type { StepInputs } from "./engine/engine.js";
 import { Evaluator } from "./evaluate.js";
-import { initialParameters } from "./model/parameters.js";
-import { trainedParameterShapes } from "./objective/estimator.js";
-import { estimators } from "./objective/estimators.js";
+import { checkpointShapes, initialState } from "./initial-state.js";
 import {
   EventFile,
   keepNewestCheckpoints,
@@ -32,6 +30,7 @@ import {
   type RunFolder,
   saveCheckpoint,
 } from "./run/index.js";
+import type { NamedArrays, NamedTensorData, TrainingState } from "./training-state.js";
 
 /** The loss stopped being a number. The run's newest checkpoint is from before that. */
 export class DivergedError extends Error {
@@ -116,15 +115,15 @@ export async function train(
     events.record(entry);
   };
 
-  const parameterCount = Object.values(state!.parameters).reduce((sum, data) => sum + data.length, 0);
+  const parameterCount = Object.values(state!.parameters).reduce((sum, { data }) => sum + data.length, 0);
   let started = false;
   let trainingSeconds = 0;
   let stepsHere = 0;
   let evaluation: Evaluation | undefined;
   let picture: string | undefined;
 
-  const checkpoint = async (state: EngineState): Promise<void> => {
-    const file = await saveCheckpoint(folder, { step, ...checkpointTensors(config, state) });
+  const checkpoint = async (state: TrainingState): Promise<void> => {
+    const file = await saveCheckpoint(folder, { step, ...state });
     await keepNewestCheckpoints(folder, KEPT_CHECKPOINTS);
     lastCheckpoint = step;
     onEvent({ type: "checkpoint", step, file });
@@ -195,7 +194,7 @@ export async function train(
 /** Where a run is: training steps done, and the state after them, unless an engine has it. */
 interface Position {
   step: number;
-  state: EngineState | undefined;
+  state: TrainingState | undefined;
 }
 
 async function startingState(
@@ -208,38 +207,11 @@ async function startingState(
   if (!checkpoint) {
     if (resume) notify("The run has no checkpoint yet: starting from the beginning.");
     await log.truncateAfter(0);
-    const own = estimators[config.estimator].parameters(config.model);
-    const values = Object.entries(initialParameters(config.model, config.seed, own));
-    return { step: 0, state: initialState(Object.fromEntries(values.map(([name, { data }]) => [name, data]))) };
+    return { step: 0, state: initialState(config) };
   }
   await log.truncateAfter(checkpoint.step);
-  const arrays = (tensors: typeof checkpoint.parameters): Arrays =>
-    Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, data]));
-  return {
-    step: checkpoint.step,
-    state: {
-      parameters: arrays(checkpoint.parameters),
-      m: arrays(checkpoint.firstMoment),
-      v: arrays(checkpoint.secondMoment),
-    },
-  };
-}
-
-/** The shape of every parameter in a checkpoint of a run with this configuration: the model's, and the estimator's own. */
-export function checkpointShapes({ estimator, model }: TrainConfig): Record<string, number[]> {
-  return trainedParameterShapes(estimators[estimator], model);
-}
-
-function checkpointTensors(config: TrainConfig, state: EngineState) {
-  const tensors = (arrays: Arrays) =>
-    Object.fromEntries(
-      Object.entries(checkpointShapes(config)).map(([name, shape]) => [name, { shape, data: arrays[name]! }]),
-    );
-  return {
-    parameters: tensors(state.parameters),
-    firstMoment: tensors(state.m),
-    secondMoment: tensors(state.v),
-  };
+  const { step, parameters, firstMoment, secondMoment } = checkpoint;
+  return { step, state: { parameters, firstMoment, secondMoment } };
 }
 
 function refuseOtherImages(config: TrainConfig, dataset: TrainingData): void {
@@ -253,7 +225,7 @@ function refuseOtherImages(config: TrainConfig, dataset: TrainingData): void {
   }
 }
 
-function refuseNonFinite(metrics: Arrays, done: number, lastCheckpoint: number | undefined): void {
+function refuseNonFinite(metrics: NamedArrays, done: number, lastCheckpoint: number | undefined): void {
   const steps = Object.values(metrics)[0]!.length;
   for (let k = 0; k < steps; k++) {
     for (const [name, values] of Object.entries(metrics)) {
@@ -273,7 +245,7 @@ function mean(values: Float32Array): number {
 }
 
 /** A sheet of the first held-out images with what the model makes of them. */
-async function drawPicture(evaluator: Evaluator, parameters: Arrays, scenes: SceneSet): Promise<Picture> {
+async function drawPicture(evaluator: Evaluator, parameters: NamedTensorData, scenes: SceneSet): Promise<Picture> {
   const shown = Math.min(PICTURE.images, scenes.size);
   const explanations = await evaluator.explain(parameters, scenes, 0, shown);
   const sheet = explanations.map(({ count, zWhere, reconstruction }, index) => {

@@ -1,21 +1,19 @@
 /** What a run folder has learned so far: its newest checkpoint, ready to be measured or exported. */
 
-import type { Arrays } from "./engine/engine.js";
+import { checkpointShapes } from "./initial-state.js";
 import { parameterShapes } from "./model/parameters.js";
-import { type Checkpoint, loadNewestCheckpoint, NoCheckpointError, type StateTensors } from "./run/checkpoint.js";
+import { type Checkpoint, loadNewestCheckpoint, NoCheckpointError } from "./run/checkpoint.js";
 import type { Notify } from "./run/lock.js";
 import { readMetrics } from "./run/metrics-log.js";
 import { openRunFolder, type RunFolder } from "./run/run-folder.js";
 import { trainingSeconds } from "./run/training-time.js";
-import { checkpointShapes } from "./train.js";
+import type { NamedTensorData } from "./training-state.js";
 
 export interface TrainedRun {
   readonly folder: RunFolder;
   readonly checkpoint: Checkpoint;
   /** The parameters of the model, without those of the estimator's baseline if it has one. */
-  readonly tensors: StateTensors;
-  /** `tensors` without their shapes, as evaluation takes them. */
-  readonly parameters: Arrays;
+  readonly parameters: NamedTensorData;
 }
 
 /**
@@ -30,9 +28,8 @@ export async function openTrainedRun(path: string, notify: Notify): Promise<Trai
   const checkpoint = await loadNewestCheckpoint(folder, checkpointShapes, notify);
   if (!checkpoint) throw new NoCheckpointError(path);
   const names = Object.keys(parameterShapes(folder.config.model));
-  const tensors = Object.fromEntries(names.map((name) => [name, checkpoint.parameters[name]!] as const));
-  const parameters = Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, data] as const));
-  return { folder, checkpoint, tensors, parameters };
+  const parameters = Object.fromEntries(names.map((name) => [name, checkpoint.parameters[name]!] as const));
+  return { folder, checkpoint, parameters };
 }
 
 /** Time spent in training steps up to the checkpoint, by the run's log, in minutes; undefined if the log does not tell. */

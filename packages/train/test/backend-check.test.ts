@@ -55,7 +55,7 @@ describe("a comparison of backends", () => {
 
   it("finds a gradient that is off, and names the parameter", async () => {
     const wrong = changing((answer) => {
-      if ("trial" in answer) answer.trial!.state.m["decoder.output_bias"]![3]! += 10;
+      if ("trial" in answer) answer.trial!.state.firstMoment["decoder.output_bias"]!.data[3]! += 10;
       return answer;
     });
     const { compared } = await checkBackends(config, scenes, { backends: ["wasm"], answer: wrong });

@@ -9,11 +9,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { Batches } from "../src/batches.js";
 import { parseTrainConfig, type TrainConfig } from "../src/config.js";
 import { createEngine, stepDefinition } from "../src/engine/create.js";
-import { type EngineState, initialState, type StepInputs, stateParts } from "../src/engine/engine.js";
+import type { StepInputs } from "../src/engine/engine.js";
 import { createGradientCheck, relativeDistance } from "../src/engine/gradient-check.js";
-import { initialParameters, parameterShapes } from "../src/model/parameters.js";
-import { estimators } from "../src/objective/estimators.js";
-import { checkpointShapes } from "../src/train.js";
+import { checkpointShapes, initialState } from "../src/initial-state.js";
+import { parameterShapes } from "../src/model/parameters.js";
+import { stateParts, type TrainingState } from "../src/training-state.js";
 
 // tfjs takes long over a convolution as large as the default's.
 const model = {
@@ -45,12 +45,7 @@ function configOf(changes: object = {}): TrainConfig {
   });
 }
 
-function startOf({ model, estimator }: TrainConfig): EngineState {
-  const values = Object.entries(initialParameters(model, 0, estimators[estimator].parameters(model)));
-  return initialState(Object.fromEntries(values.map(([name, { data }]) => [name, data])));
-}
-
-function copy(state: EngineState): EngineState {
+function copy(state: TrainingState): TrainingState {
   return structuredClone(state);
 }
 
@@ -75,7 +70,7 @@ describe("the traced training step", () => {
       const config = configOf(changes);
       const batches = new Batches(config, scenes);
       await using check = await createGradientCheck(stepDefinition(config), "cpu");
-      await using engine = await createEngine(config, startOf(config));
+      await using engine = await createEngine(config, initialState(config));
       for (let point = 0; point < POINTS; point++) {
         const step = point * STEPS_BETWEEN_POINTS;
         const difference = await check.compare((await engine.state()).parameters, batches.next(step, 1));
@@ -94,7 +89,7 @@ describe("the traced training step", () => {
     const states = await Promise.all(
       (["onnxruntime", "cpu", "wasm"] as const).map(async (backend) => {
         const config = configOf({ backend });
-        await using engine = await createEngine(config, startOf(config));
+        await using engine = await createEngine(config, initialState(config));
         const metrics = await engine.run(inputs);
         return { state: copy(await engine.state()), metrics };
       }),
@@ -104,8 +99,11 @@ describe("the traced training step", () => {
       for (const name of Object.keys(metrics)) {
         expect(traced.metrics[name]![0]! / metrics[name]![0]!, name).toBeCloseTo(1, 4);
       }
-      for (const name of Object.keys(state.m)) {
-        expect(relativeDistance(traced.state.m[name]!, state.m[name]!), name).toBeLessThan(1e-4);
+      for (const name of Object.keys(state.firstMoment)) {
+        expect(
+          relativeDistance(traced.state.firstMoment[name]!.data, state.firstMoment[name]!.data),
+          name,
+        ).toBeLessThan(1e-4);
       }
     }
   });
@@ -113,8 +111,8 @@ describe("the traced training step", () => {
   it("gives the same bits in one run of K steps as in K runs of one", async () => {
     const config = configOf();
     const batches = new Batches(config, scenes);
-    await using together = await createEngine(config, startOf(config));
-    await using apart = await createEngine(config, startOf(config));
+    await using together = await createEngine(config, initialState(config));
+    await using apart = await createEngine(config, initialState(config));
     const all = await together.run(batches.next(0, 10));
     for (let step = 0; step < 10; step++) {
       const one = await apart.run(batches.next(step, 1));
@@ -131,7 +129,7 @@ describe("the traced training step", () => {
   it("learns", async () => {
     const config = configOf({ optimizer: { warmupSteps: 10, learningRate: 1e-2 } });
     const batches = new Batches(config, scenes);
-    await using engine = await createEngine(config, startOf(config));
+    await using engine = await createEngine(config, initialState(config));
     const first = await engine.run(batches.next(0, 5));
     for (let step = 5; step < 95; step += 5) await engine.run(batches.next(step, 5));
     const last = await engine.run(batches.next(95, 5));
@@ -144,7 +142,7 @@ describe("the traced training step", () => {
       const batches = new Batches(config, scenes);
       const before = tf.memory().numTensors;
       {
-        await using engine = await createEngine(config, startOf(config));
+        await using engine = await createEngine(config, initialState(config));
         await engine.run(batches.next(0, 1));
         const during = tf.memory().numTensors;
         await engine.run(batches.next(1, 2));
@@ -157,9 +155,10 @@ describe("the traced training step", () => {
   it("frees the state of the run before, but not what it started from", async () => {
     const config = configOf();
     const batches = new Batches(config, scenes);
-    const start = startOf(config);
+    const start = initialState(config);
     await using engine = await createEngine(config, start);
-    const sizes = (state: EngineState) => stateParts.flatMap((part) => Object.values(state[part]).map((x) => x.length));
+    const sizes = (state: TrainingState) =>
+      stateParts.flatMap((part) => Object.values(state[part]).map(({ data }) => data.length));
     await engine.run(batches.next(0, 1));
     const first = await engine.state();
     expect(sizes(first)).toEqual(sizes(start));
@@ -171,7 +170,7 @@ describe("the traced training step", () => {
 
   it("refuses to run after it was disposed", async () => {
     const config = configOf();
-    const engine = await createEngine(config, startOf(config));
+    const engine = await createEngine(config, initialState(config));
     await engine[Symbol.asyncDispose]();
     await expect(engine.run(new Batches(config, scenes).next(0, 1))).rejects.toThrow(/disposed/);
   });

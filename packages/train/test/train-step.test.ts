@@ -21,7 +21,7 @@ function noise(seed: number, { maxSteps, zWhatSize } = config): Record<string, t
 function firstState(): AdamState {
   const zeros = (): Record<string, tf.Tensor> =>
     Object.fromEntries(Object.entries(parameterShapes(config)).map(([name, shape]) => [name, tf.zeros(shape)]));
-  return { parameters: tinyParameters(config, 1), m: zeros(), v: zeros() };
+  return { parameters: tinyParameters(config, 1), firstMoment: zeros(), secondMoment: zeros() };
 }
 
 function scalarsAt(t: number, rate: number) {
@@ -77,7 +77,7 @@ it("the gradients are those of the loss that trainStep takes", () => {
   const next = trainStep(marginal, config, { maxGradientNorm: 1e9 })(state, image, eps, scalars);
   // The first moment starts from zero, so after one update it is the gradient.
   for (const [name, gradient] of Object.entries(gradients)) {
-    expect(Array.from(next.m[name]!.dataSync())).toEqual(Array.from(gradient.dataSync()));
+    expect(Array.from(next.firstMoment[name]!.dataSync())).toEqual(Array.from(gradient.dataSync()));
   }
 });
 

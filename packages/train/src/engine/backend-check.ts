@@ -6,11 +6,10 @@
 import type { ImageSource } from "@air-onnx/scenes";
 import { Batches } from "../batches.js";
 import type { TrainConfig } from "../config.js";
-import { initialParameters } from "../model/parameters.js";
-import { estimators } from "../objective/estimators.js";
+import { initialState } from "../initial-state.js";
+import type { TrainingState } from "../training-state.js";
 import type { Backend } from "./backends.js";
 import { createEngine } from "./create.js";
-import { type EngineState, initialState } from "./engine.js";
 import { relativeDistance } from "./gradient-check.js";
 import { answerTrialApart, type Trial, type TrialAnswer, type TrialRequest } from "./trial.js";
 
@@ -107,12 +106,8 @@ function answerInFloat32(request: TrialRequest): Promise<TrialAnswer> {
   return answerTrialApart(request, { ...process.env, NVIDIA_TF32_OVERRIDE: "0" });
 }
 
-async function stateAfter(config: TrainConfig, batches: Batches): Promise<EngineState> {
-  const values = Object.entries(
-    initialParameters(config.model, config.seed, estimators[config.estimator].parameters(config.model)),
-  );
-  const start = initialState(Object.fromEntries(values.map(([name, { data }]) => [name, data])));
-  await using engine = await createEngine(config, start);
+async function stateAfter(config: TrainConfig, batches: Batches): Promise<TrainingState> {
+  await using engine = await createEngine(config, initialState(config));
   await engine.run(batches.next(0, STEPS_BEFORE));
   return structuredClone(await engine.state());
 }
@@ -121,22 +116,22 @@ function compareTrials(
   backend: Backend,
   trial: Trial,
   reference: Trial,
-  start: EngineState,
+  start: TrainingState,
   { optimizer: { beta1 } }: TrainConfig,
 ): BackendParity {
   const lossOf = ({ metrics }: Trial, step: number): number => metrics.at(step)!.loss![0]!;
   const lossDifference = (step: number): number =>
     Math.abs(lossOf(trial, step) - lossOf(reference, step)) / Math.abs(lossOf(reference, step));
   // What the step added to Adam's decayed sum of gradients.
-  const gradient = (state: EngineState, name: string): Float32Array =>
-    state.m[name]!.map((sum, i) => sum - beta1 * start.m[name]![i]!);
-  const change = (state: EngineState): Float32Array =>
+  const gradient = (state: TrainingState, name: string): Float32Array =>
+    state.firstMoment[name]!.data.map((sum, i) => sum - beta1 * start.firstMoment[name]!.data[i]!);
+  const change = (state: TrainingState): Float32Array =>
     Float32Array.from(
-      Object.entries(state.parameters).flatMap(([name, values]) =>
-        Array.from(values, (value, i) => value - start.parameters[name]![i]!),
+      Object.entries(state.parameters).flatMap(([name, { data }]) =>
+        Array.from(data, (value, i) => value - start.parameters[name]!.data[i]!),
       ),
     );
-  const gradients = Object.keys(start.m).map(
+  const gradients = Object.keys(start.firstMoment).map(
     (name) => [name, relativeDistance(gradient(trial.state, name), gradient(reference.state, name))] as const,
   );
   const [worstGradient, worst] = gradients.reduce((a, b) => (b[1] > a[1] || Number.isNaN(b[1]) ? b : a));

@@ -1,11 +1,12 @@
 /** From a configuration to the engine that it asks for. */
 import type { TrainConfig } from "../config.js";
 import { estimators } from "../objective/estimators.js";
+import type { TrainingState } from "../training-state.js";
 import { requireBackend } from "./backends.js";
-import { createChainedEngine } from "./chained.js";
 import { createEagerEngine } from "./eager.js";
-import type { Engine, EngineState, StepDefinition } from "./engine.js";
+import type { Engine, StepDefinition } from "./engine.js";
 import { createTracedEngine } from "./traced.js";
+import { createTracedWebgpuEngine } from "./traced-webgpu.js";
 
 /** The training step that a configuration defines. */
 export function stepDefinition(config: TrainConfig): StepDefinition {
@@ -28,7 +29,7 @@ export function stepDefinition(config: TrainConfig): StepDefinition {
  *
  * @throws {BackendUnavailableError} if it cannot run here
  */
-export async function createEngine(config: TrainConfig, start: EngineState): Promise<Engine> {
+export async function createEngine(config: TrainConfig, start: TrainingState): Promise<Engine> {
   const definition = stepDefinition(config);
   const { backend } = config;
   await requireBackend(backend);
@@ -38,7 +39,7 @@ export async function createEngine(config: TrainConfig, start: EngineState): Pro
     case "onnxruntime-cuda":
       return createTracedEngine(definition, start, { device: "cuda" });
     case "onnxruntime-webgpu":
-      return createChainedEngine(definition, start);
+      return createTracedWebgpuEngine(definition, start);
     case "tensorflow":
     case "tensorflow-gpu":
     case "webgpu":

@@ -1,23 +1,18 @@
 /**
  * The same training step run operation by operation on a tfjs backend: slower, and the check on the traced engine.
  */
+import type { NamedTensors } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
 import { trainedParameterShapes } from "../objective/estimator.js";
-import type { AdamState, Tensors } from "../optimizer/adam.js";
+import type { AdamState } from "../optimizer/adam.js";
 import { trainStep } from "../train-step.js";
-import {
-  type Arrays,
-  type Engine,
-  type EngineState,
-  type StepDefinition,
-  type StepInputs,
-  stateParts,
-} from "./engine.js";
+import { type NamedArrays, type NamedTensorData, stateParts, type TrainingState } from "../training-state.js";
+import type { Engine, StepDefinition, StepInputs } from "./engine.js";
 import { type EagerBackend, useEagerBackend } from "./tfjs-backends.js";
 
 export async function createEagerEngine(
   definition: StepDefinition,
-  start: EngineState,
+  start: TrainingState,
   backend: EagerBackend,
 ): Promise<Engine> {
   await useEagerBackend(backend);
@@ -25,14 +20,18 @@ export async function createEagerEngine(
   const shapes = trainedParameterShapes(estimator, config);
   const noiseSpecs = estimator.noise(config, batchSize);
   const step = trainStep(estimator, config, { adam, maxGradientNorm: clipNorm, learningRateScales });
-  const part = (arrays: Arrays): Tensors =>
-    Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, tf.tensor(arrays[name]!, shape)]));
-  let state: AdamState = { parameters: part(start.parameters), m: part(start.m), v: part(start.v) };
+  const tensorsOf = (values: NamedTensorData): NamedTensors =>
+    Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, tf.tensor(values[name]!.data, shape)]));
+  let state: AdamState = {
+    parameters: tensorsOf(start.parameters),
+    firstMoment: tensorsOf(start.firstMoment),
+    secondMoment: tensorsOf(start.secondMoment),
+  };
 
   return {
     name: `tfjs ${backend}`,
 
-    async run(inputs: StepInputs): Promise<Arrays> {
+    async run(inputs: StepInputs): Promise<NamedArrays> {
       await useEagerBackend(backend);
       const scalars: Record<string, tf.Scalar[]> = {};
       // Nothing is read before the last step: each read would wait for the device.
@@ -53,13 +52,13 @@ export async function createEagerEngine(
         const next = step(state, image, noise, schedules);
         tf.dispose([image, noise, schedules]);
         disposeState(state);
-        state = { parameters: next.parameters, m: next.m, v: next.v };
+        state = { parameters: next.parameters, firstMoment: next.firstMoment, secondMoment: next.secondMoment };
         for (const [name, value] of Object.entries(next.metrics)) {
           scalars[name] ??= [];
           scalars[name].push(value);
         }
       }
-      const metrics: Arrays = {};
+      const metrics: NamedArrays = {};
       for (const [name, values] of Object.entries(scalars)) {
         metrics[name] = Float32Array.from((await Promise.all(values.map((value) => value.data()))).map(([x]) => x!));
         tf.dispose(values);
@@ -67,15 +66,18 @@ export async function createEagerEngine(
       return metrics;
     },
 
-    async state(): Promise<EngineState> {
-      const arrays = async (tensors: Tensors): Promise<Arrays> => {
+    async state(): Promise<TrainingState> {
+      const valuesOf = async (tensors: NamedTensors): Promise<NamedTensorData> => {
         const entries = Object.entries(tensors).map(
-          async ([name, tensor]) => [name, Float32Array.from(await tensor.data())] as const,
+          async ([name, tensor]) =>
+            [name, { shape: tensor.shape, data: Float32Array.from(await tensor.data()) }] as const,
         );
         return Object.fromEntries(await Promise.all(entries));
       };
-      const [parameters, m, v] = await Promise.all(stateParts.map((part) => arrays(state[part])));
-      return { parameters: parameters!, m: m!, v: v! };
+      const [parameters, firstMoment, secondMoment] = await Promise.all(
+        stateParts.map((part) => valuesOf(state[part])),
+      );
+      return { parameters: parameters!, firstMoment: firstMoment!, secondMoment: secondMoment! };
     },
 
     async [Symbol.asyncDispose](): Promise<void> {

@@ -5,16 +5,7 @@
 import type { AirConfig } from "@air-onnx/core";
 import type { Estimator } from "../objective/estimator.js";
 import type { AdamOptions, LearningRateScales } from "../optimizer/adam.js";
-
-export type Arrays = Record<string, Float32Array<ArrayBuffer>>;
-
-/** Everything that a training step changes. Each record has the keys of `trainedParameterShapes`. */
-export interface EngineState {
-  readonly parameters: Arrays;
-  /** Adam's first and second moment sums. */
-  readonly m: Arrays;
-  readonly v: Arrays;
-}
+import type { NamedArrays, TrainingState } from "../training-state.js";
 
 /** What an engine is built for. */
 export interface StepDefinition {
@@ -33,7 +24,7 @@ export interface StepInputs {
   /** [K, B, C, S, S] in [0, 1] */
   readonly images: Float32Array<ArrayBuffer>;
   /** [K, …] by the estimator's names of its noise tensors */
-  readonly noise: Arrays;
+  readonly noise: NamedArrays;
   /** [K]; see `adamScalars` */
   readonly stepSize: Float32Array<ArrayBuffer>;
   readonly rootCorrection: Float32Array<ArrayBuffer>;
@@ -46,19 +37,10 @@ export interface Engine extends AsyncDisposable {
   /** What computes the steps, for the log: `onnxruntime (cpu, all threads)`, `tfjs wasm`. */
   readonly name: string;
   /** Advances the state by K steps. Resolves to the metrics of each, [K] by name, `loss` among them. */
-  run(inputs: StepInputs): Promise<Arrays>;
+  run(inputs: StepInputs): Promise<NamedArrays>;
   /**
    * The state now, read from the device if it is on one. The arrays are the engine's, and may be empty after the next `run`:
    * copy what must outlive it.
    */
-  state(): Promise<EngineState>;
+  state(): Promise<TrainingState>;
 }
-
-/** The state before the first step. */
-export function initialState(parameters: Arrays): EngineState {
-  const zeros = (): Arrays =>
-    Object.fromEntries(Object.entries(parameters).map(([name, data]) => [name, new Float32Array(data.length)]));
-  return { parameters, m: zeros(), v: zeros() };
-}
-
-export const stateParts = ["parameters", "m", "v"] as const;

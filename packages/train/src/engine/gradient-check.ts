@@ -7,7 +7,8 @@ import { encodeGraph, trace } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
 import { trainedParameterShapes } from "../objective/estimator.js";
 import { lossAndGradients } from "../train-step.js";
-import type { Arrays, StepDefinition, StepInputs } from "./engine.js";
+import type { NamedArrays, NamedTensorData } from "../training-state.js";
+import type { StepDefinition, StepInputs } from "./engine.js";
 import { type EagerBackend, useEagerBackend } from "./tfjs-backends.js";
 
 export interface GradientDifference {
@@ -20,7 +21,7 @@ export interface GradientDifference {
 /** Disposing it frees the session. */
 export interface GradientCheck extends AsyncDisposable {
   /** @param inputs of one step */
-  compare(parameters: Arrays, inputs: StepInputs): Promise<GradientDifference>;
+  compare(parameters: NamedTensorData, inputs: StepInputs): Promise<GradientDifference>;
 }
 
 export async function createGradientCheck(
@@ -57,7 +58,12 @@ export async function createGradientCheck(
   return {
     async compare(parameters, { steps, images, noise, logCountPrior }) {
       if (steps !== 1) throw new RangeError(`One step is compared at a time, got the inputs of ${steps}`);
-      const values: Arrays = { ...parameters, ...noise, image: images, logCountPrior };
+      const values: NamedArrays = {
+        ...Object.fromEntries(Object.entries(parameters).map(([name, { data }]) => [name, data])),
+        ...noise,
+        image: images,
+        logCountPrior,
+      };
       const results = await session.run(
         Object.fromEntries(
           Object.entries(shapes).map(([name, shape]) => [name, new Tensor("float32", values[name]!, shape)]),

@@ -5,11 +5,18 @@
 import { fuse, type NamedTensors, type TracedGraph, trace } from "@air-onnx/tracer";
 import { trainedParameterShapes } from "../objective/estimator.js";
 import { trainStep } from "../train-step.js";
-import { type EngineState, type StepDefinition, type StepInputs, stateParts } from "./engine.js";
+import {
+  type NamedArrays,
+  type NamedTensorData,
+  type StatePart,
+  stateParts,
+  type TrainingState,
+} from "../training-state.js";
+import type { StepDefinition, StepInputs } from "./engine.js";
 
 /** One tensor of the state and its names in the graph. */
-export interface StateTensor {
-  readonly part: (typeof stateParts)[number];
+export interface StateVariable {
+  readonly part: StatePart;
   readonly name: string;
   readonly shape: readonly number[];
   readonly input: string;
@@ -18,7 +25,7 @@ export interface StateTensor {
 
 export interface TracedStep {
   readonly traced: TracedGraph;
-  readonly state: readonly StateTensor[];
+  readonly state: readonly StateVariable[];
   /** Shapes of the inputs that each step has of its own: images, noise and schedules. */
   readonly perStep: Readonly<Record<string, readonly number[]>>;
   /** Names of the metrics, without {@link metricOutput}'s prefix. */
@@ -54,10 +61,15 @@ export function traceTrainStep(definition: StepDefinition): TracedStep {
   let metrics: string[] = [];
   const traced = trace(
     (tensors) => {
-      const part = (key: string): NamedTensors =>
-        Object.fromEntries(Object.keys(shapes).map((name) => [name, tensors[`${key}/${name}`]!]));
+      const partOf = (part: StatePart): NamedTensors =>
+        Object.fromEntries(Object.keys(shapes).map((name) => [name, tensors[`${part}/${name}`]!]));
+      const before = {
+        parameters: partOf("parameters"),
+        firstMoment: partOf("firstMoment"),
+        secondMoment: partOf("secondMoment"),
+      };
       const noise = Object.fromEntries(Object.keys(noiseSpecs).map((name) => [name, tensors[noiseInput(name)]!]));
-      const next = step({ parameters: part("parameters"), m: part("m"), v: part("v") }, tensors.images!, noise, {
+      const next = step(before, tensors.images!, noise, {
         stepSize: tensors.stepSize!,
         rootCorrection: tensors.rootCorrection!,
         logCountPrior: tensors.logCountPrior!,
@@ -80,17 +92,25 @@ export function traceTrainStep(definition: StepDefinition): TracedStep {
 }
 
 /** The array of each per-step input of the graph, all steps stacked. */
-export function stackedInputs({ images, noise, stepSize, rootCorrection, logCountPrior }: StepInputs) {
+export function stackedInputs({ images, noise, stepSize, rootCorrection, logCountPrior }: StepInputs): NamedArrays {
   const noises = Object.entries(noise).map(([name, data]) => [noiseInput(name), data] as const);
   return { images, ...Object.fromEntries(noises), stepSize, rootCorrection, logCountPrior };
 }
 
 /** A state from its arrays by their place in the graph. */
 export function stateOf(
-  tensors: readonly StateTensor[],
-  arrayOf: (tensor: StateTensor) => Float32Array<ArrayBuffer>,
-): EngineState {
-  const part = (key: StateTensor["part"]) =>
-    Object.fromEntries(tensors.filter(({ part }) => part === key).map((tensor) => [tensor.name, arrayOf(tensor)]));
-  return { parameters: part("parameters"), m: part("m"), v: part("v") };
+  variables: readonly StateVariable[],
+  arrayOf: (variable: StateVariable) => Float32Array<ArrayBuffer>,
+): TrainingState {
+  const partOf = (part: StatePart): NamedTensorData =>
+    Object.fromEntries(
+      variables
+        .filter((variable) => variable.part === part)
+        .map((variable) => [variable.name, { shape: variable.shape, data: arrayOf(variable) }]),
+    );
+  return {
+    parameters: partOf("parameters"),
+    firstMoment: partOf("firstMoment"),
+    secondMoment: partOf("secondMoment"),
+  };
 }

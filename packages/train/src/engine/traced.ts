@@ -6,19 +6,13 @@
 
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { encodeLoop, initialState, stacked } from "@air-onnx/tracer";
-import {
-  type Arrays,
-  type Engine,
-  type EngineState,
-  type StepDefinition,
-  type StepInputs,
-  stateParts,
-} from "./engine.js";
+import { type NamedArrays, stateParts, type TrainingState } from "../training-state.js";
+import type { Engine, StepDefinition, StepInputs } from "./engine.js";
 import { trainingSessionOptions } from "./session-options.js";
 import { metricOutput, stackedInputs, stateOf, traceTrainStep } from "./traced-step.js";
 
 export interface TracedEngineOptions {
-  /** The provider of onnxruntime that runs the graph, default `cpu`; see chained.ts for `webgpu`. */
+  /** The provider of onnxruntime that runs the graph, default `cpu`; see traced-webgpu.ts for `webgpu`. */
   readonly device?: "cpu" | "cuda";
   /** Threads of one operator on the CPU; 0 lets onnxruntime choose. */
   readonly threads?: number;
@@ -27,7 +21,7 @@ export interface TracedEngineOptions {
 /** Traces the step and loads it into onnxruntime. */
 export async function createTracedEngine(
   definition: StepDefinition,
-  start: EngineState,
+  start: TrainingState,
   { device = "cpu", threads = 0 }: TracedEngineOptions = {},
 ): Promise<Engine> {
   const { traced, state, perStep, metrics } = traceTrainStep(definition);
@@ -46,13 +40,13 @@ export async function createTracedEngine(
   return {
     name: `onnxruntime (${device === "cpu" ? `cpu, ${threads === 0 ? "all" : threads} thread${threads === 1 ? "" : "s"}` : device})`,
 
-    async run(inputs: StepInputs): Promise<Arrays> {
+    async run(inputs: StepInputs): Promise<NamedArrays> {
       if (disposed) throw new Error("This engine has been disposed");
       const feeds: Record<string, ort.Tensor> = {};
       for (const { part, name, shape, input } of state) {
-        feeds[initialState(input)] = new ort.Tensor("float32", current[part][name]!, shape);
+        feeds[initialState(input)] = new ort.Tensor("float32", current[part][name]!.data, shape);
       }
-      const arrays: Arrays = stackedInputs(inputs);
+      const arrays = stackedInputs(inputs);
       for (const [name, shape] of Object.entries(perStep)) {
         feeds[stacked(name)] = new ort.Tensor("float32", arrays[name]!, [inputs.steps, ...shape]);
       }
@@ -80,8 +74,8 @@ export async function createTracedEngine(
  * Gives the memory of `state` back at once; its arrays are empty from then on. The garbage collector would let several runs'
  * worth of them gather first.
  */
-function free(state: EngineState): void {
-  const buffers = stateParts.flatMap((part) => Object.values(state[part]).map(({ buffer }) => buffer));
+function free(state: TrainingState): void {
+  const buffers = stateParts.flatMap((part) => Object.values(state[part]).map(({ data }) => data.buffer));
   const { port1, port2 } = new MessageChannel();
   // Whatever is on its way to a port that closes goes with it.
   port1.postMessage(undefined, buffers);

@@ -5,13 +5,14 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { TrainConfig } from "../config.js";
+import type { NamedArrays, TrainingState } from "../training-state.js";
 import { type Backend, requireBackend } from "./backends.js";
 import { createEngine } from "./create.js";
-import type { Arrays, EngineState, StepInputs } from "./engine.js";
+import type { StepInputs } from "./engine.js";
 
 export interface TrialPlan {
   readonly config: TrainConfig;
-  readonly start: EngineState;
+  readonly start: TrainingState;
   /** Of one step each, in order. */
   readonly inputs: readonly StepInputs[];
 }
@@ -20,9 +21,9 @@ export interface Trial {
   /** The engine's name. */
   readonly engine: string;
   /** Of each step. */
-  readonly metrics: readonly Arrays[];
+  readonly metrics: readonly NamedArrays[];
   /** After the first step. */
-  readonly state: EngineState;
+  readonly state: TrainingState;
   /** Of each step; the first warms up. */
   readonly milliseconds: readonly number[];
 }
@@ -34,7 +35,7 @@ export type TrialAnswer = { readonly trial?: Trial } | { readonly reason: string
 /** @throws {BackendUnavailableError} if the configuration's backend cannot run here */
 export async function runTrial({ config, start, inputs }: TrialPlan): Promise<Trial> {
   await using engine = await createEngine(config, start);
-  const metrics: Arrays[] = [];
+  const metrics: NamedArrays[] = [];
   const milliseconds: number[] = [];
   let state = start;
   for (const [k, each] of inputs.entries()) {

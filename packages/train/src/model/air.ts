@@ -7,10 +7,10 @@
 import { type AirConfig, UNIFORM_FROM_NORMAL } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { attend, write } from "./attention.js";
-import { constant } from "./constant.js";
 import { klFromStandardNormal, stdFromRaw } from "./distributions.js";
 import { drawOn, logLikelihood } from "./likelihood.js";
-import { convolutionPlaces, type Parameters, parameter } from "./parameters.js";
+import { convolutionPlaces, type ParameterTensors, parameter } from "./parameters.js";
+import { stopGradient } from "./stop-gradient.js";
 
 /** A diagonal normal posterior and a draw from it, each [B, D]. */
 export interface Posterior {
@@ -63,7 +63,7 @@ export interface StepInference {
  * @param image [B, C, S, S]
  * @returns [B, 4H] or [B, embeddingSize]
  */
-export function imageGates(p: Parameters, config: AirConfig, image: tf.Tensor): tf.Tensor {
+export function imageGates(p: ParameterTensors, config: AirConfig, image: tf.Tensor): tf.Tensor {
   if (config.recurrentInput !== "remainder" || config.embeddingSize === 0)
     return gatesOfWhole(p, config, image, "lstm");
   return dense(pooledPixels(config, image), parameter(p, "lstm.embedding_kernel"), parameter(p, "lstm.embedding_bias"));
@@ -76,7 +76,7 @@ export function imageGates(p: Parameters, config: AirConfig, image: tf.Tensor): 
  * @param network of whose parameters `network`.image_kernel is one
  * @returns [B, 4H]
  */
-export function gatesOfWhole(p: Parameters, config: AirConfig, image: tf.Tensor, network: string): tf.Tensor {
+export function gatesOfWhole(p: ParameterTensors, config: AirConfig, image: tf.Tensor, network: string): tf.Tensor {
   return dense(
     embed(p, config, image, network),
     parameter(p, `${network}.image_kernel`),
@@ -85,7 +85,7 @@ export function gatesOfWhole(p: Parameters, config: AirConfig, image: tf.Tensor,
 }
 
 /** An image as a recurrent network sees it: [B, C, S, S] → its pooled pixels, what a convolution makes of them, or an embedding. */
-function embed(p: Parameters, config: AirConfig, image: tf.Tensor, network: string): tf.Tensor {
+function embed(p: ParameterTensors, config: AirConfig, image: tf.Tensor, network: string): tf.Tensor {
   const pooled = pooledPixels(config, image);
   const seen = config.convolution === null ? pooled : convolve(p, config, pooled, network);
   return config.embeddingSize === 0 ? seen : reluLayer(p, `${network}.embedding`, seen);
@@ -95,7 +95,7 @@ function embed(p: Parameters, config: AirConfig, image: tf.Tensor, network: stri
  * @param pixels of the pooled image, [B, C · (S / imagePooling)²]
  * @returns all channels of all places, [B, P² · last of `channels`]
  */
-function convolve(p: Parameters, config: AirConfig, pixels: tf.Tensor, network: string): tf.Tensor {
+function convolve(p: ParameterTensors, config: AirConfig, pixels: tf.Tensor, network: string): tf.Tensor {
   const { kernel, stride, channels } = config.convolution!;
   const batch = pixels.shape[0]!;
   const side = config.imageSize / config.imagePooling;
@@ -112,7 +112,7 @@ function convolve(p: Parameters, config: AirConfig, pixels: tf.Tensor, network: 
   return tf.reshape(rows, [batch, places ** 2 * channels.at(-1)!]);
 }
 
-function reluLayer(p: Parameters, name: string, input: tf.Tensor): tf.Tensor {
+function reluLayer(p: ParameterTensors, name: string, input: tf.Tensor): tf.Tensor {
   return tf.relu(dense(input, parameter(p, `${name}_kernel`), parameter(p, `${name}_bias`)));
 }
 
@@ -125,7 +125,7 @@ function reluLayer(p: Parameters, name: string, input: tf.Tensor): tf.Tensor {
  * @returns [B, 4H]
  */
 function stepGates(
-  p: Parameters,
+  p: ParameterTensors,
   config: AirConfig,
   image: tf.Tensor,
   gatesOfImage: tf.Tensor,
@@ -150,7 +150,7 @@ function stepGates(
  * looks to later ones.
  */
 function remainderOf(image: tf.Tensor, canvas: tf.Tensor | undefined): tf.Tensor {
-  return canvas === undefined ? image : constant(() => tf.sub(image, canvas));
+  return canvas === undefined ? image : stopGradient(() => tf.sub(image, canvas));
 }
 
 /**
@@ -176,7 +176,7 @@ function pooledPixels({ imagePooling: side }: AirConfig, image: tf.Tensor): tf.T
  * @param network of whose parameters `network`.latent_kernel is one
  */
 export function lstmStep(
-  p: Parameters,
+  p: ParameterTensors,
   gatesOfImage: tf.Tensor,
   previous: StepState | undefined,
   network = "lstm",
@@ -212,7 +212,7 @@ export function lstmStep(
  * @param canvas of the objects so far, [B, C, S, S]; undefined at the first step
  */
 export function inferStep(
-  p: Parameters,
+  p: ParameterTensors,
   config: AirConfig,
   image: tf.Tensor,
   gatesOfImage: tf.Tensor,
@@ -230,7 +230,7 @@ export function inferStep(
 
 /** Presence and where of the next object, from the recurrent state [B, H]. */
 function predict(
-  p: Parameters,
+  p: ParameterTensors,
   config: AirConfig,
   hidden: tf.Tensor,
   eps: tf.Tensor,
@@ -265,7 +265,7 @@ export function zWhereOf({ windowSide, imageSize }: AirConfig, latent: tf.Tensor
 }
 
 /** What a glimpse [B, C, O, O] shows. */
-function encode(p: Parameters, config: AirConfig, glimpse: tf.Tensor, eps: tf.Tensor): Posterior {
+function encode(p: ParameterTensors, config: AirConfig, glimpse: tf.Tensor, eps: tf.Tensor): Posterior {
   const pixels = config.channels * config.objectSize ** 2;
   const [mean, rawStd] = tf.split(mlp(p, "encoder", tf.reshape(glimpse, [glimpse.shape[0]!, pixels])), 2, 1);
   const std = stdFromRaw(rawStd!);
@@ -278,7 +278,7 @@ function encode(p: Parameters, config: AirConfig, glimpse: tf.Tensor, eps: tf.Te
  * @param zWhat [B, Z]
  * @returns patch [B, C, O, O] in (0, 1)
  */
-export function decode(p: Parameters, config: AirConfig, zWhat: tf.Tensor): tf.Tensor {
+export function decode(p: ParameterTensors, config: AirConfig, zWhat: tf.Tensor): tf.Tensor {
   const hidden = reluLayer(p, "decoder.hidden", zWhat);
   const bias = tf.add(parameter(p, "decoder.output_bias"), config.decoderBias);
   const pixels = tf.sigmoid(dense(hidden, parameter(p, "decoder.output_kernel"), bias));
@@ -309,7 +309,7 @@ export interface Trajectory {
  * @param noise standard normal, [T, B, 3] and [T, B, Z]
  */
 export function inferTrajectory(
-  p: Parameters,
+  p: ParameterTensors,
   config: AirConfig,
   image: tf.Tensor,
   noise: { readonly epsWhere: tf.Tensor; readonly epsWhat: tf.Tensor },
@@ -363,7 +363,7 @@ function draw(mean: tf.Tensor, std: tf.Tensor, eps: tf.Tensor): tf.Tensor {
 }
 
 /** The perceptron with one hidden layer of ReLUs whose parameters are `name`.hidden_kernel and so on. */
-export function mlp(p: Parameters, name: string, input: tf.Tensor): tf.Tensor {
+export function mlp(p: ParameterTensors, name: string, input: tf.Tensor): tf.Tensor {
   const hidden = reluLayer(p, `${name}.hidden`, input);
   return dense(hidden, parameter(p, `${name}.output_kernel`), parameter(p, `${name}.output_bias`));
 }

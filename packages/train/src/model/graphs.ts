@@ -2,19 +2,18 @@
  * The model as the three functions that are exported, by the names and shapes of `graphSignatures` in @air-onnx/core.
  */
 import type { AirConfig, GraphName } from "@air-onnx/core";
+import type { NamedTensors } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
 import { decode, imageGates, inferStep } from "./air.js";
 import { write } from "./attention.js";
 import { drawOn, logLikelihood } from "./likelihood.js";
-import type { Parameters } from "./parameters.js";
-
-export type NamedTensors = Readonly<Record<string, tf.Tensor>>;
+import type { ParameterTensors } from "./parameters.js";
 
 /** Every tensor has a leading batch dimension that `graphSignatures` leaves out; one number per image is [B]. */
 export type GraphFunction = (inputs: NamedTensors) => NamedTensors;
 
 /** The exported graphs as functions of named tensors to named tensors. */
-export function graphFunctions(p: Parameters, config: AirConfig): Record<GraphName, GraphFunction> {
+export function graphFunctions(p: ParameterTensors, config: AirConfig): Record<GraphName, GraphFunction> {
   return {
     encoder(inputs) {
       const image = input(inputs, "image");

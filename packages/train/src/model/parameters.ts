@@ -4,15 +4,10 @@
  */
 import { type AirConfig, RandomStream } from "@air-onnx/core";
 import type * as tf from "@tensorflow/tfjs";
+import type { NamedTensorData, TensorData } from "../training-state.js";
 
-/** Every parameter by its name in {@link parameterShapes}. */
-export type Parameters = Readonly<Record<string, tf.Tensor>>;
-
-/** A parameter outside TensorFlow.js: row-major values. */
-export interface ParameterValue {
-  readonly shape: number[];
-  readonly data: Float32Array<ArrayBuffer>;
-}
+/** Every parameter as a tensor of TensorFlow.js, by its name in {@link parameterShapes}. */
+export type ParameterTensors = Readonly<Record<string, tf.Tensor>>;
 
 /** First part of the name of the random streams that draw the first values; the second is the parameter's index. */
 export const INITIAL_PARAMETERS_STREAM = 0x696e6974;
@@ -121,9 +116,9 @@ export function initialParameters(
   config: AirConfig,
   seed: number,
   extra: Readonly<Record<string, number[]>> = {},
-): Record<string, ParameterValue> {
+): NamedTensorData {
   const shapes = { ...parameterShapes(config), ...extra };
-  const values = Object.entries(shapes).map(([name, shape], index): [string, ParameterValue] => {
+  const values = Object.entries(shapes).map(([name, shape], index): [string, TensorData] => {
     const stream = new RandomStream(seed, INITIAL_PARAMETERS_STREAM, index);
     const bound = initialBound(name, fanIn(name, shapes, config));
     const data = new Float32Array(shape.reduce((product, side) => product * side, 1));
@@ -147,7 +142,7 @@ function fanIn(name: string, shapes: Record<string, number[]>, config: AirConfig
 }
 
 /** The parameter `name`, for use inside the model. */
-export function parameter(parameters: Parameters, name: string): tf.Tensor {
+export function parameter(parameters: ParameterTensors, name: string): tf.Tensor {
   const tensor = parameters[name];
   if (tensor === undefined) {
     const names = Object.keys(parameters).join(", ") || "none";

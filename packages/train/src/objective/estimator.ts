@@ -3,7 +3,7 @@
  */
 import type { AirConfig } from "@air-onnx/core";
 import type * as tf from "@tensorflow/tfjs";
-import { type Parameters, parameterShapes } from "../model/parameters.js";
+import { type ParameterTensors, parameterShapes } from "../model/parameters.js";
 
 /** Noise tensors by name; what their elements are drawn from, `Estimator.noise` says. */
 export type Noise = Readonly<Record<string, tf.Tensor>>;
@@ -42,7 +42,7 @@ export interface Estimator {
    * @param p the model's parameters and its own
    * @param image [B, C, S, S]
    */
-  loss(p: Parameters, config: AirConfig, image: tf.Tensor, noise: Noise, schedules: Schedules): Loss;
+  loss(p: ParameterTensors, config: AirConfig, image: tf.Tensor, noise: Noise, schedules: Schedules): Loss;
 }
 
 /** The shape of every parameter that training changes: the model's, then the estimator's own. */

@@ -12,7 +12,7 @@ import type { AirConfig } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { inferTrajectory, type Trajectory } from "../model/air.js";
 import { logSigmoid } from "../model/distributions.js";
-import type { Parameters } from "../model/parameters.js";
+import type { ParameterTensors } from "../model/parameters.js";
 import { type Estimator, type Loss, type Noise, noiseTensor } from "./estimator.js";
 
 export const marginal: Estimator = {
@@ -71,7 +71,7 @@ export interface SceneEvaluation {
  * @param logCountPrior log p(n), [T + 1]
  */
 export function evaluateScenes(
-  p: Parameters,
+  p: ParameterTensors,
   config: AirConfig,
   image: tf.Tensor,
   noise: Noise,
@@ -93,7 +93,7 @@ export function evaluateScenes(
   };
 }
 
-function trajectoryOf(p: Parameters, config: AirConfig, image: tf.Tensor, noise: Noise): Trajectory {
+function trajectoryOf(p: ParameterTensors, config: AirConfig, image: tf.Tensor, noise: Noise): Trajectory {
   return inferTrajectory(p, config, image, {
     epsWhere: noiseTensor(noise, "epsWhere"),
     epsWhat: noiseTensor(noise, "epsWhat"),

@@ -9,9 +9,9 @@
 import type { AirConfig } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { gatesOfWhole, inferTrajectory, lstmStep, mlp, type StepState, type Trajectory } from "../model/air.js";
-import { constant } from "../model/constant.js";
 import { logSigmoid } from "../model/distributions.js";
-import { baselineShapes, type Parameters } from "../model/parameters.js";
+import { baselineShapes, type ParameterTensors } from "../model/parameters.js";
+import { stopGradient } from "../model/stop-gradient.js";
 import { type Estimator, type Loss, noiseTensor } from "./estimator.js";
 
 const BASELINE = "baseline";
@@ -76,7 +76,7 @@ export interface SampledTerms {
 export function sampledTerms(trajectory: Trajectory, uniform: tf.Tensor, logCountPrior: tf.Tensor): SampledTerms {
   const { presenceLogit } = trajectory;
   const [steps, batch] = presenceLogit.shape as [number, number];
-  const presence = constant(() => {
+  const presence = stopGradient(() => {
     const drawn = tf.unstack(tf.cast(tf.less(uniform, tf.sigmoid(presenceLogit)), "float32"));
     const present: tf.Tensor[] = [];
     for (const [t, step] of drawn.entries()) present.push(t === 0 ? step : tf.mul(present[t - 1]!, step));
@@ -128,13 +128,13 @@ export interface ScoreTerms {
 /** @param baseline [T, B], see {@link baselineValues} */
 export function scoreTerms(terms: SampledTerms, baseline: tf.Tensor): ScoreTerms {
   const { reached, klPresence, klWhere, klWhat, logLikelihood, logPresence } = terms;
-  const target = constant(() => {
+  const target = stopGradient(() => {
     const kl = tf.add(klPresence, tf.add(klWhere, klWhat));
     const later = tf.cumsum(kl, 0, false, true);
     return tf.mul(reached, tf.sub(later, logLikelihood));
   });
   const value = tf.mul(reached, baseline);
-  const advantage = constant(() => tf.sub(target, value));
+  const advantage = stopGradient(() => tf.sub(target, value));
   return {
     target,
     value,
@@ -150,7 +150,12 @@ export function scoreTerms(terms: SampledTerms, baseline: tf.Tensor): ScoreTerms
  * @param image [B, C, S, S]
  * @returns [T, B]
  */
-export function baselineValues(p: Parameters, config: AirConfig, image: tf.Tensor, { steps }: Trajectory): tf.Tensor {
+export function baselineValues(
+  p: ParameterTensors,
+  config: AirConfig,
+  image: tf.Tensor,
+  { steps }: Trajectory,
+): tf.Tensor {
   const network = `${BASELINE}.lstm`;
   const batch = image.shape[0]!;
   const gates = gatesOfWhole(p, config, image, network);
@@ -163,8 +168,8 @@ export function baselineValues(p: Parameters, config: AirConfig, image: tf.Tenso
     previous = {
       hidden,
       cell,
-      zWhere: constant(() => zWhere.sample),
-      zWhat: constant(() => zWhat.sample),
+      zWhere: stopGradient(() => zWhere.sample),
+      zWhat: stopGradient(() => zWhat.sample),
       presence: present,
     };
   }

@@ -4,16 +4,16 @@
  * The moments are kept as plain decayed sums, m/(1 - β1) and v/(1 - β2) of the paper: their weights then multiply two
  * scalars instead of every element, which saves two passes over all parameters and changes nothing else.
  */
+import type { NamedTensors } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
 
-export type Tensors = Readonly<Record<string, tf.Tensor>>;
-
+/** A `TrainingState` as tensors of TensorFlow.js. */
 export interface AdamState {
-  readonly parameters: Tensors;
+  readonly parameters: NamedTensors;
   /** Decayed sums of gradients, Σ β1^(t-i) g_i. */
-  readonly m: Tensors;
+  readonly firstMoment: NamedTensors;
   /** Decayed sums of squared gradients, Σ β2^(t-i) g_i². */
-  readonly v: Tensors;
+  readonly secondMoment: NamedTensors;
 }
 
 export interface AdamOptions {
@@ -40,7 +40,7 @@ export type LearningRateScales = Readonly<Record<string, number>>;
  * One update: θ - lr · m̂ / (√v̂ + ε). All records have the keys of `parameters`; the results do too.
  */
 export function adamUpdate(
-  { parameters, m, v, gradients }: AdamState & { readonly gradients: Tensors },
+  { parameters, firstMoment, secondMoment, gradients }: AdamState & { readonly gradients: NamedTensors },
   { stepSize, rootCorrection }: AdamScalarTensors,
   { beta1, beta2, epsilon }: AdamOptions = defaultAdam,
   scales: LearningRateScales = {},
@@ -50,16 +50,16 @@ export function adamUpdate(
   const scaledStep = tf.div(tf.mul(stepSize, 1 - beta1), rootScale);
   const scaledEpsilon = tf.div(epsilon, rootScale);
 
-  const next = { parameters: {}, m: {}, v: {} } as Record<keyof AdamState, Record<string, tf.Tensor>>;
+  const next = { parameters: {}, firstMoment: {}, secondMoment: {} } as Record<keyof AdamState, NamedTensors>;
   for (const [name, value] of Object.entries(parameters)) {
     const gradient = tensorOf(gradients, name, "gradient");
-    const first = tf.add(tf.mul(tensorOf(m, name, "first moment"), beta1), gradient);
-    const second = tf.add(tf.mul(tensorOf(v, name, "second moment"), beta2), tf.square(gradient));
+    const first = tf.add(tf.mul(tensorOf(firstMoment, name, "first moment"), beta1), gradient);
+    const second = tf.add(tf.mul(tensorOf(secondMoment, name, "second moment"), beta2), tf.square(gradient));
     const direction = tf.div(first, tf.add(tf.sqrt(second), scaledEpsilon));
     const ownStep = scales[name] === undefined ? scaledStep : tf.mul(scaledStep, scales[name]);
     next.parameters[name] = tf.sub(value, tf.mul(direction, ownStep));
-    next.m[name] = first;
-    next.v[name] = second;
+    next.firstMoment[name] = first;
+    next.secondMoment[name] = second;
   }
   return next;
 }
@@ -67,7 +67,10 @@ export function adamUpdate(
 /**
  * Scales all gradients by one factor so that their joint Euclidean norm is at most `maxNorm`. `norm` is the norm before.
  */
-export function clipByGlobalNorm(gradients: Tensors, maxNorm: number): { gradients: Tensors; norm: tf.Scalar } {
+export function clipByGlobalNorm(
+  gradients: NamedTensors,
+  maxNorm: number,
+): { gradients: NamedTensors; norm: tf.Scalar } {
   const squares = Object.values(gradients).map((gradient) => tf.sum(tf.square(gradient)));
   const norm = tf.sqrt(squares.reduce((total, square) => tf.add(total, square))) as tf.Scalar;
   const factor = tf.div(maxNorm, tf.maximum(norm, maxNorm));
@@ -75,7 +78,7 @@ export function clipByGlobalNorm(gradients: Tensors, maxNorm: number): { gradien
   return { gradients: Object.fromEntries(clipped), norm };
 }
 
-function tensorOf(tensors: Tensors, name: string, what: string): tf.Tensor {
+function tensorOf(tensors: NamedTensors, name: string, what: string): tf.Tensor {
   const tensor = tensors[name];
   if (tensor === undefined) throw new Error(`The ${what} of parameter ${name} is missing`);
   return tensor;

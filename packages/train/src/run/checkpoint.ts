@@ -19,29 +19,20 @@ import {
 } from "@air-onnx/scenes";
 import { z } from "zod";
 import { parseTrainConfig, type TrainConfig } from "../config.js";
+import { type NamedTensorData, type StatePart, stateParts, type TrainingState } from "../training-state.js";
 import type { Notify } from "./lock.js";
 import { type RunFolder, stepName } from "./run-folder.js";
 
 /** Raised when a reader of the old version could misread the new one. */
 const FORMAT_VERSION = 1;
 
-export interface StateTensor {
-  readonly shape: readonly number[];
-  readonly data: Float32Array<ArrayBuffer>;
-}
-
-export type StateTensors = Readonly<Record<string, StateTensor>>;
-
-/** All that a training run has learned: the parameters, and Adam's moments under the same names and shapes. */
-export interface TrainingState {
+/** What a checkpoint keeps. */
+export interface StateAtStep extends TrainingState {
   /** Training steps done. */
   readonly step: number;
-  readonly parameters: StateTensors;
-  readonly firstMoment: StateTensors;
-  readonly secondMoment: StateTensors;
 }
 
-export interface Checkpoint extends TrainingState {
+export interface Checkpoint extends StateAtStep {
   /** The JSON file it was read from. */
   readonly file: string;
   readonly config: TrainConfig;
@@ -74,8 +65,11 @@ export class CorruptCheckpointError extends CheckpointError {
 }
 
 /** Where each part of the state is among the tensors of the file. */
-const prefixes = { parameters: "parameters/", firstMoment: "adam.m/", secondMoment: "adam.v/" } as const;
-const parts = ["parameters", "firstMoment", "secondMoment"] as const;
+const prefixes: Readonly<Record<StatePart, string>> = {
+  parameters: "parameters/",
+  firstMoment: "adam.m/",
+  secondMoment: "adam.v/",
+};
 
 const versionSchema = z.looseObject({ format: z.literal("air-onnx-checkpoint"), formatVersion: z.int() });
 const headerSchema = z.strictObject({
@@ -97,12 +91,12 @@ type Header = z.output<typeof headerSchema>;
  * @throws {CheckpointError} if a number is not finite (named by tensor and index), or the file does not read back.
  * @throws {FileError} if it cannot be written.
  */
-export async function saveCheckpoint(folder: RunFolder, state: TrainingState): Promise<string> {
+export async function saveCheckpoint(folder: RunFolder, state: StateAtStep): Promise<string> {
   refuseNonFinite(state);
   const { headerFile, tensorFile } = filesOf(folder, state.step);
   const chunks = safetensorsChunks(
     Object.fromEntries(
-      parts.flatMap((part) =>
+      stateParts.flatMap((part) =>
         Object.entries(state[part]).map(([name, { shape, data }]): [string, SafetensorsTensor] => [
           prefixes[part] + name,
           { dtype: "F32", shape, data },
@@ -305,9 +299,9 @@ function refuseOtherBytes(file: string, found: Digest, expected: Digest): void {
   }
 }
 
-function splitTensors(bytes: Uint8Array, file: string): Omit<TrainingState, "step"> {
+function splitTensors(bytes: Uint8Array, file: string): TrainingState {
   const { tensors } = decodeSafetensors(bytes, file);
-  const part = (prefix: string): StateTensors =>
+  const part = (prefix: string): NamedTensorData =>
     Object.fromEntries(
       Object.entries(tensors).flatMap(([name, { dtype, shape, data }]) => {
         if (!name.startsWith(prefix)) return [];
@@ -323,11 +317,11 @@ function splitTensors(bytes: Uint8Array, file: string): Omit<TrainingState, "ste
 }
 
 function refuseOtherShapes(
-  state: Omit<TrainingState, "step">,
+  state: TrainingState,
   expected: Readonly<Record<string, readonly number[]>>,
   file: string,
 ): void {
-  const differences = parts.flatMap((part) => {
+  const differences = stateParts.flatMap((part) => {
     const names = new Set([...Object.keys(expected), ...Object.keys(state[part])]);
     return [...names].flatMap((name) => {
       const want = expected[name]?.join(", ");
@@ -343,8 +337,8 @@ function refuseOtherShapes(
   }
 }
 
-function refuseNonFinite(state: TrainingState): void {
-  for (const part of parts) {
+function refuseNonFinite(state: StateAtStep): void {
+  for (const part of stateParts) {
     for (const [name, { data }] of Object.entries(state[part])) {
       if (allFinite(data)) continue;
       const index = data.findIndex((value) => !Number.isFinite(value));

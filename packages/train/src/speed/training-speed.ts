@@ -8,11 +8,10 @@ import { Batches } from "../batches.js";
 import { parseTrainConfig, type TrainConfigInput } from "../config.js";
 import { type Backend, requireBackend, tracedDevice } from "../engine/backends.js";
 import { createEngine, stepDefinition } from "../engine/create.js";
-import { type Engine, initialState } from "../engine/engine.js";
+import type { Engine } from "../engine/engine.js";
 import type { EagerBackend } from "../engine/tfjs-backends.js";
 import { traceTrainStep } from "../engine/traced-step.js";
-import { initialParameters } from "../model/parameters.js";
-import { estimators } from "../objective/estimators.js";
+import { initialState } from "../initial-state.js";
 import { eagerPeak, type MatmulPeak, onnxruntimePeak } from "./matmul-peak.js";
 import { matrixWork } from "./matrix-work.js";
 import { type Rates, ratesOf } from "./rates.js";
@@ -61,9 +60,7 @@ export async function measureTraining(
   for (const batchSize of batchSizes) {
     const config = parseTrainConfig({ ...input, batchSize, threads, stepsPerRun: 1 });
     const work = matrixWork(traceTrainStep(stepDefinition(config)).traced);
-    const own = estimators[config.estimator].parameters(config.model);
-    const values = Object.entries(initialParameters(config.model, config.seed, own));
-    const start = initialState(Object.fromEntries(values.map(([name, { data }]) => [name, data])));
+    const start = initialState(config);
     const batches = new Batches(config, scenes);
 
     const contenders: { backend: Backend; engine: Engine; steps: number; times: number[] }[] = [];

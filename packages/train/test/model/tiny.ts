@@ -28,7 +28,10 @@ export const boundedWindows: AirConfigInput = {
 
 export function tinyParameters(config: AirConfig, seed: number): Record<string, tf.Tensor> {
   return Object.fromEntries(
-    Object.entries(initialParameters(config, seed)).map(([name, { shape, data }]) => [name, tf.tensor(data, shape)]),
+    Object.entries(initialParameters(config, seed)).map(([name, { shape, data }]) => [
+      name,
+      tf.tensor(data, [...shape]),
+    ]),
   );
 }
 

@@ -2,7 +2,7 @@ import { type AirConfigInput, countProbabilities, logCountPrior } from "@air-onn
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { inferTrajectory } from "../../src/model/air.js";
-import { type Parameters, parameterShapes } from "../../src/model/parameters.js";
+import { type ParameterTensors, parameterShapes } from "../../src/model/parameters.js";
 import { evaluateScenes, logCountPosterior, marginal } from "../../src/objective/marginal.js";
 import { expectGradients } from "../model/finite-differences.js";
 import { boundedWindows, normal, tinyConfig, tinyParameters, uniform } from "../model/tiny.js";
@@ -112,7 +112,7 @@ describe("the marginal bound", () => {
       return tf.tile(tf.reshape(tf.mul(blob, 0.5), [1, 1, small.imageSize, small.imageSize]), [batch, 1, 1, 1]);
     });
     const loss = (...values: tf.Tensor[]): tf.Scalar => {
-      const parameters: Parameters = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+      const parameters: ParameterTensors = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
       return marginal.loss(parameters, small, x, eps, { logCountPrior: logPrior }).loss;
     };
     expectGradients(loss, p, { moves: [1e-1, 3e-2, 1e-2, 3e-3, 1e-3], tolerance: 0.02 });

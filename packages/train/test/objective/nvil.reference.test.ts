@@ -7,14 +7,9 @@ import { logCountPrior } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createEagerEngine } from "../../src/engine/eager.js";
-import {
-  type Arrays,
-  type Engine,
-  initialState,
-  type StepDefinition,
-  type StepInputs,
-} from "../../src/engine/engine.js";
+import type { Engine, StepDefinition, StepInputs } from "../../src/engine/engine.js";
 import { createTracedEngine } from "../../src/engine/traced.js";
+import { stateBeforeTraining } from "../../src/initial-state.js";
 import { inferTrajectory } from "../../src/model/air.js";
 import { parameterShapes } from "../../src/model/parameters.js";
 import { trainedParameterShapes } from "../../src/objective/estimator.js";
@@ -22,6 +17,7 @@ import { baselineValues, nvil, sampledTerms, scoreTerms } from "../../src/object
 import { defaultAdam } from "../../src/optimizer/adam.js";
 import { adamScalars } from "../../src/optimizer/schedule.js";
 import { lossAndGradients } from "../../src/train-step.js";
+import type { NamedTensorData } from "../../src/training-state.js";
 import { expectClose } from "../model/close.js";
 import {
   forwardReferences,
@@ -138,17 +134,17 @@ describe("ten updates", () => {
       logCountPrior: Float32Array.from({ length: steps! * prior.length }, (_, i) => prior[i % prior.length]!),
     };
   };
-  const start = (): Arrays =>
+  const start = (): NamedTensorData =>
     Object.fromEntries(
       Object.entries(referenceParameters(reference.initial_parameters, config)).map(([name, value]) => [
         name,
-        Float32Array.from(value.dataSync()),
+        { shape: value.shape, data: Float32Array.from(value.dataSync()) },
       ]),
     );
 
   it.each<[string, () => Promise<Engine>]>([
-    ["eager", () => createEagerEngine(definition, initialState(start()), "cpu")],
-    ["traced", () => createTracedEngine(definition, initialState(start()), { threads: 1 })],
+    ["eager", () => createEagerEngine(definition, stateBeforeTraining(start()), "cpu")],
+    ["traced", () => createTracedEngine(definition, stateBeforeTraining(start()), { threads: 1 })],
   ])("have the same losses before, and the same parameters after, %s", async (_, create) => {
     await using engine = await create();
     const metrics = await engine.run(inputs());
@@ -162,9 +158,9 @@ describe("ten updates", () => {
     const recorded = referenceParameters(reference.final_parameters, config);
     const first = start();
     for (const [name, expected] of Object.entries(recorded)) {
-      const last = tf.tensor(parameters[name]!, expected.shape);
+      const last = tf.tensor(parameters[name]!.data, expected.shape);
       expectClose(last, expected, TOLERANCE, name);
-      const before = tf.tensor(first[name]!, expected.shape);
+      const before = tf.tensor(first[name]!.data, expected.shape);
       // Adam moves a parameter by a hundredth or less here: the movement is the sharper comparison.
       expectClose(tf.sub(last, before), tf.sub(expected, before), 1e-2, `movement of ${name}`);
     }

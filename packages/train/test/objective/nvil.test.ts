@@ -18,7 +18,7 @@ const { maxSteps } = config;
 
 function parametersOf(of: typeof config, seed: number): Record<string, tf.Tensor> {
   const values = Object.entries(initialParameters(of, seed, nvil.parameters(of)));
-  return Object.fromEntries(values.map(([name, { shape, data }]) => [name, tf.tensor(data, shape)]));
+  return Object.fromEntries(values.map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])]));
 }
 
 /** Noise of a batch whose images are all drawn with `counts` objects. */
@@ -120,12 +120,12 @@ it("the baseline learns at its own rate from gradients that are clipped apart", 
   const names = Object.keys(nvil.parameters(config));
   const learningRateScales = Object.fromEntries(names.map((name) => [name, 10]));
   const step = trainStep(nvil, config, { maxGradientNorm: 1, learningRateScales });
-  const state = { parameters: p, m: zeros(), v: zeros() };
+  const state = { parameters: p, firstMoment: zeros(), secondMoment: zeros() };
   const next = step(state, uniform([4, 1, 9, 9], 4), noiseOf([0, 1, 2, 3]), scalars);
   const norm = (tensors: tf.Tensor[]): number => Math.hypot(...tensors.flatMap((tensor) => [...tensor.dataSync()]));
   // The first moment starts from zero, so after one update it is the clipped gradient.
-  expect(norm(names.map((name) => next.m[name]!))).toBeCloseTo(1, 3);
-  expect(norm(Object.keys(parameterShapes(config)).map((name) => next.m[name]!))).toBeCloseTo(1, 3);
+  expect(norm(names.map((name) => next.firstMoment[name]!))).toBeCloseTo(1, 3);
+  expect(norm(Object.keys(parameterShapes(config)).map((name) => next.firstMoment[name]!))).toBeCloseTo(1, 3);
   // Adam's first update of every element with a gradient is one step size long.
   const moved = (name: string): number => tf.max(tf.abs(tf.sub(next.parameters[name]!, p[name]!))).dataSync()[0]!;
   expect(moved("baseline.regressor.output_bias")).toBeCloseTo(1e-2, 4);

@@ -13,8 +13,8 @@ describe("adamUpdate", () => {
     const shape = [3, 4];
     let state: AdamState = {
       parameters: { w: normal(shape, 1) },
-      m: { w: tf.zeros(shape) },
-      v: { w: tf.zeros(shape) },
+      firstMoment: { w: tf.zeros(shape) },
+      secondMoment: { w: tf.zeros(shape) },
     };
     const theta = Array.from(state.parameters.w!.dataSync());
     const m = theta.map(() => 0);
@@ -41,7 +41,12 @@ describe("adamUpdate", () => {
   it("scales the learning rate of the parameters that are named, and of no other", () => {
     const tensors = (): Record<string, tf.Tensor> => ({ a: normal([4], 1), b: normal([4], 2) });
     const zeros = { a: tf.zeros([4]), b: tf.zeros([4]) };
-    const given = { parameters: tensors(), m: zeros, v: zeros, gradients: { a: normal([4], 3), b: normal([4], 4) } };
+    const given = {
+      parameters: tensors(),
+      firstMoment: zeros,
+      secondMoment: zeros,
+      gradients: { a: normal([4], 3), b: normal([4], 4) },
+    };
     const { stepSize, rootCorrection } = adamScalars(1, 1e-2);
     const scalars = { stepSize: tf.scalar(stepSize), rootCorrection: tf.scalar(rootCorrection) };
     const plain = adamUpdate(given, scalars);
@@ -56,14 +61,19 @@ describe("adamUpdate", () => {
   it("leaves a parameter without gradient where it is", () => {
     const zeros = { w: tf.zeros([2]) };
     const scalars = { stepSize: tf.scalar(1), rootCorrection: tf.scalar(31) };
-    const next = adamUpdate({ parameters: { w: tf.tensor1d([1, 2]) }, m: zeros, v: zeros, gradients: zeros }, scalars);
+    const next = adamUpdate(
+      { parameters: { w: tf.tensor1d([1, 2]) }, firstMoment: zeros, secondMoment: zeros, gradients: zeros },
+      scalars,
+    );
     expect(Array.from(next.parameters.w!.dataSync())).toEqual([1, 2]);
   });
 
   it("names the parameter whose moment is missing", () => {
     const one = { w: tf.ones([1]) };
     const scalars = { stepSize: tf.scalar(1), rootCorrection: tf.scalar(1) };
-    expect(() => adamUpdate({ parameters: one, m: {}, v: one, gradients: one }, scalars)).toThrow("parameter w");
+    expect(() => adamUpdate({ parameters: one, firstMoment: {}, secondMoment: one, gradients: one }, scalars)).toThrow(
+      "parameter w",
+    );
   });
 });
 

@@ -10,11 +10,11 @@ import {
   keepNewestCheckpoints,
   loadCheckpoint,
   loadNewestCheckpoint,
-  type StateTensors,
+  type StateAtStep,
   saveCheckpoint,
-  type TrainingState,
 } from "../../src/run/checkpoint.js";
 import { createRunFolder, RunFolder } from "../../src/run/run-folder.js";
+import type { NamedTensorData } from "../../src/training-state.js";
 import { useTemporaryFolder } from "./temporary-folder.js";
 
 const inFolder = useTemporaryFolder();
@@ -28,11 +28,11 @@ beforeEach(async () => {
   folder = run.folder;
 });
 
-const tensors = (start: number): StateTensors => ({
+const tensors = (start: number): NamedTensorData => ({
   "lstm.bias": { shape: [4], data: Float32Array.from([start, start + 0.1, -0, 1e-40]) },
   "decoder.kernel": { shape: [2, 3], data: Float32Array.from({ length: 6 }, (_, i) => start - i) },
 });
-const stateAt = (step: number): TrainingState => ({
+const stateAt = (step: number): StateAtStep => ({
   step,
   parameters: tensors(step),
   firstMoment: tensors(step + 0.25),

@@ -7,12 +7,13 @@
  */
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { encodeGraph, trace } from "@air-onnx/tracer";
-import type { Arrays, Engine, EngineState, StepDefinition, StepInputs } from "./engine.js";
+import type { NamedArrays, TrainingState } from "../training-state.js";
+import type { Engine, StepDefinition, StepInputs } from "./engine.js";
 import { trainingSessionOptions } from "./session-options.js";
-import { metricOutput, type StateTensor, stackedInputs, stateOf, traceTrainStep } from "./traced-step.js";
+import { metricOutput, type StateVariable, stackedInputs, stateOf, traceTrainStep } from "./traced-step.js";
 
 /** Traces the step and loads it into onnxruntime's WebGPU provider. */
-export async function createChainedEngine(definition: StepDefinition, start: EngineState): Promise<Engine> {
+export async function createTracedWebgpuEngine(definition: StepDefinition, start: TrainingState): Promise<Engine> {
   const { traced, state, perStep, metrics } = traceTrainStep(definition);
   const session = await ort.InferenceSession.create(encodeGraph(traced), {
     ...trainingSessionOptions(0, "webgpu"),
@@ -24,17 +25,20 @@ export async function createChainedEngine(definition: StepDefinition, start: Eng
   // Made when it is first needed: a session beside the first.
   let reader: Promise<ort.InferenceSession> | undefined;
   let current: Record<string, ort.Tensor> = Object.fromEntries(
-    state.map(({ part, name, shape, input }) => [input, new ort.Tensor("float32", start[part][name]!.slice(), shape)]),
+    state.map(({ part, name, shape, input }) => [
+      input,
+      new ort.Tensor("float32", start[part][name]!.data.slice(), shape),
+    ]),
   );
   let disposed = false;
 
   return {
     name: "onnxruntime (webgpu)",
 
-    async run(inputs: StepInputs): Promise<Arrays> {
+    async run(inputs: StepInputs): Promise<NamedArrays> {
       if (disposed) throw new Error("This engine has been disposed");
-      const collected: Arrays = Object.fromEntries(metrics.map((name) => [name, new Float32Array(inputs.steps)]));
-      const arrays: Arrays = stackedInputs(inputs);
+      const collected: NamedArrays = Object.fromEntries(metrics.map((name) => [name, new Float32Array(inputs.steps)]));
+      const arrays = stackedInputs(inputs);
       for (let k = 0; k < inputs.steps; k++) {
         const feeds = { ...current };
         for (const [name, shape] of Object.entries(perStep)) {
@@ -50,7 +54,7 @@ export async function createChainedEngine(definition: StepDefinition, start: Eng
       return collected;
     },
 
-    async state(): Promise<EngineState> {
+    async state(): Promise<TrainingState> {
       reader ??= createReader(state);
       const results = await (await reader).run(current);
       return stateOf(state, ({ output }) => results[output]!.data as Float32Array<ArrayBuffer>);
@@ -70,7 +74,7 @@ export async function createChainedEngine(definition: StepDefinition, start: Eng
  * A graph that gives out what it is given, on the CPU: the way to read GPU buffers, as `getData` of such a tensor aborts the
  * process (onnxruntime-node 1.30).
  */
-function createReader(state: readonly StateTensor[]): Promise<ort.InferenceSession> {
+function createReader(state: readonly StateVariable[]): Promise<ort.InferenceSession> {
   const copy = trace(
     (tensors) => Object.fromEntries(state.map(({ input, output }) => [output, tensors[input]!.clone()])),
     { inputs: Object.fromEntries(state.map(({ input, shape }) => [input, { shape }])) },
