@@ -2,19 +2,18 @@
  * Proves that an exported model computes what the trained one does: tfjs against onnxruntime on real images, graph by
  * graph from the same inputs, and through the whole attention loop.
  */
-import { join } from "node:path";
 import {
   type AirConfig,
   boxFromZWhere,
-  graphNames,
+  type GraphName,
   graphSignatures,
   logCountPrior,
-  type Manifest,
   mapCount,
   RandomStream,
 } from "@air-onnx/core";
 import { AirModel } from "@air-onnx/runtime-node";
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
+import { type GraphSessions, openGraphs, readModelFolder, releaseGraphs } from "@air-onnx/runtime-node/open-graphs";
 import { fillBatch, pixelsPerImage, type SceneSet } from "@air-onnx/scenes";
 import {
   type EagerBackend,
@@ -83,10 +82,10 @@ export async function checkParity(
   const differences = new Differences(tolerance, summedMagnitudes(config));
   let countDisagreements = 0;
   const previousBackend = tf.getBackend() as string | undefined;
-  await useEagerBackend(backend);
-  await using model = await AirModel.fromPretrained(directory);
-  await using graphs = await GraphPair.open(directory, model.manifest, parameters);
   try {
+    await useEagerBackend(backend);
+    await using model = await AirModel.fromPretrained(directory);
+    await using graphs = await GraphPair.open(directory, parameters);
     for (let start = 0; start < images; start += BATCH_SIZE) {
       signal?.throwIfAborted();
       const size = Math.min(BATCH_SIZE, images - start);
@@ -120,34 +119,37 @@ type Values = Record<string, Float32Array>;
 class GraphPair implements AsyncDisposable {
   readonly tensors: Record<string, tf.Tensor>;
   readonly #config: AirConfig;
-  readonly #sessions: Record<string, ort.InferenceSession>;
+  readonly #sessions: GraphSessions;
 
-  private constructor(
-    config: AirConfig,
-    tensors: Record<string, tf.Tensor>,
-    sessions: Record<string, ort.InferenceSession>,
-  ) {
+  private constructor(config: AirConfig, tensors: Record<string, tf.Tensor>, sessions: GraphSessions) {
     this.#config = config;
     this.tensors = tensors;
     this.#sessions = sessions;
   }
 
-  static async open(directory: string, manifest: Manifest, parameters: NamedTensorData): Promise<GraphPair> {
-    const sessions: Record<string, ort.InferenceSession> = {};
-    for (const name of graphNames) {
-      sessions[name] = await ort.InferenceSession.create(join(directory, manifest.files[name].path));
-    }
-    const tensors = Object.fromEntries(
-      Object.entries(parameters).map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])]),
+  static async open(directory: string, parameters: NamedTensorData): Promise<GraphPair> {
+    const { manifest, graphs } = await readModelFolder(directory, { verify: true });
+    const nameOf = (graph: GraphName): string => manifest.files[graph].path;
+    const tensors = tf.tidy(() =>
+      Object.fromEntries(
+        Object.entries(parameters).map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])]),
+      ),
     );
+    let sessions: GraphSessions;
+    try {
+      sessions = await openGraphs(graphs, manifest.model, { nameOf });
+    } catch (cause) {
+      tf.dispose(tensors);
+      throw cause;
+    }
     return new GraphPair(manifest.model, tensors, sessions);
   }
 
   /** The outputs of graph `name` by tfjs and by onnxruntime, from the same inputs. */
-  async run(name: (typeof graphNames)[number], size: number, inputs: Values): Promise<{ tfjs: Values; onnx: Values }> {
+  async run(name: GraphName, size: number, inputs: Values): Promise<{ tfjs: Values; onnx: Values }> {
     const signature = graphSignatures(this.#config)[name];
     const shapes = signature.inputs as Readonly<Record<string, readonly number[]>>;
-    const results = await this.#sessions[name]!.run(
+    const results = await this.#sessions[name].run(
       Object.fromEntries(
         Object.entries(shapes).map(([input, shape]) => [
           input,
@@ -174,7 +176,7 @@ class GraphPair implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     tf.dispose(this.tensors);
-    await Promise.all(Object.values(this.#sessions).map((session) => session.release()));
+    await releaseGraphs(this.#sessions);
   }
 }
 

@@ -7,8 +7,9 @@ import { AirModel } from "@air-onnx/runtime-node";
 import { generateMultiStrokes, type SceneSet } from "@air-onnx/scenes";
 import { decodeModel } from "@air-onnx/tracer";
 import { estimators, initialParameters, type NamedTensorData, useEagerBackend } from "@air-onnx/train";
+import * as tf from "@tensorflow/tfjs";
 import * as ort from "onnxruntime-node";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { checkParity, encodeGraphs, exportModel, type TrainedModel, traceGraph } from "../src/index.js";
 
 const config = parseAirConfig({ lstmSize: 8, zWhatSize: 5, predictorSize: 7, encoderSize: 9, decoderSize: 6 });
@@ -204,7 +205,41 @@ describe("the parity check", () => {
       expect.arrayContaining(["step", "loop"]),
     );
   });
+
+  it("leaves the backend of TensorFlow.js as it was, also when there is no model to load", async () => {
+    const directory = join(folder, "absent");
+    await expect(checkParity(directory, config, parameters, scenes, { backend: "wasm" })).rejects.toThrow(/is missing/);
+    expect(tf.getBackend()).toBe("cpu");
+  });
+
+  it("leaves neither session nor tensor behind when a graph cannot be opened", async () => {
+    const directory = join(folder, "unopened");
+    await exportModel(directory, model);
+    const tensors = tf.memory().numTensors;
+    // The first three are those that users open, the fourth is the first that is compared graph by graph.
+    const sessions = sessionsUntilFailure(4);
+    await expect(checkParity(directory, config, parameters, scenes, { backend: "cpu" })).rejects.toThrow(/no more/);
+    expect(sessions.map(({ release }) => vi.mocked(release).mock.calls.length)).toEqual([1, 1, 1, 1]);
+    expect(tf.memory().numTensors).toBe(tensors);
+  });
 });
+
+/** The sessions that are opened from here on, of which no more than `count` can be; `release` counts its calls. */
+function sessionsUntilFailure(count: number): ort.InferenceSession[] {
+  const opened: ort.InferenceSession[] = [];
+  const create = ort.InferenceSession.create.bind(ort.InferenceSession) as (
+    ...args: unknown[]
+  ) => Promise<ort.InferenceSession>;
+  vi.spyOn(ort.InferenceSession, "create").mockImplementation(async (...args: unknown[]) => {
+    if (opened.length === count) throw new Error("no more sessions");
+    const session = await create(...args);
+    vi.spyOn(session, "release");
+    opened.push(session);
+    return session;
+  });
+  return opened;
+}
+afterEach(() => void vi.restoreAllMocks());
 
 it.each<NonNullable<AirConfigInput["likelihood"]>>([
   { type: "gaussian" },

@@ -1,22 +1,10 @@
 /**
  * An exported model, opened in Node: a folder's graphs as onnxruntime-node sessions on one device.
  */
-import {
-  type GraphName,
-  graphNames,
-  graphSignatures,
-  LoadedModel,
-  type LoadingOptions,
-  type Manifest,
-  ModelFileError,
-  type ModelSessions,
-  requireInteger,
-  sceneGraph,
-  signatureDifferences,
-} from "@air-onnx/core";
-import { createSession, type Device, DeviceUnavailableError, devices, whyUnavailable } from "./devices.js";
+import { type GraphName, LoadedModel, type LoadingOptions, requireInteger, sceneGraph } from "@air-onnx/core";
+import { type Device, DeviceUnavailableError, devices } from "./devices.js";
 import { readModelFolder } from "./model-folder.js";
-import type { InferenceSession } from "./onnxruntime.js";
+import { openGraph, openGraphs } from "./open-graphs.js";
 
 /** Options of {@link AirModel.fromPretrained}. */
 export interface LoadOptions extends LoadingOptions<Device> {
@@ -54,10 +42,12 @@ export class AirModel extends LoadedModel<Device> {
     if (threads !== undefined) requireInteger("threads", threads, 1);
     const { manifest, graphs } = await readModelFolder(location, { verify, onProgress, signal });
     const open = async (chosen: Device): Promise<AirModel> => {
-      const sessions = await openSessions(manifest, graphs, chosen, threads, signal);
+      const how = { device: chosen, threads };
+      const nameOf = (graph: GraphName): string => manifest.files[graph].path;
+      const sessions = await openGraphs(graphs, manifest.model, { ...how, nameOf, signal });
       const openScene = async () => {
         const scene = sceneGraph(graphs.encoder, graphs.step, manifest.model);
-        return scene && openGraph(scene, "the encoder and the step as one graph", chosen, threads);
+        return scene && openGraph(scene, "the encoder and the step as one graph", how);
       };
       // On a GPU the state stays there between the steps, and a Loop's own arithmetic would come back to the CPU.
       return new AirModel(manifest, sessions, chosen, chosen === "cpu" ? openScene : undefined);
@@ -71,48 +61,5 @@ export class AirModel extends LoadedModel<Device> {
       onNotice(`device auto: running on cpu, because cuda is not available: ${reason}`);
       return open("cpu");
     }
-  }
-}
-
-async function openSessions(
-  manifest: Manifest,
-  graphs: Readonly<Record<GraphName, Uint8Array>>,
-  device: Device,
-  threads: number | undefined,
-  signal: AbortSignal | undefined,
-): Promise<ModelSessions> {
-  const unavailable = device === "cpu" ? undefined : await whyUnavailable(device);
-  if (unavailable !== undefined) throw new DeviceUnavailableError(device, unavailable);
-  const signatures = graphSignatures(manifest.model);
-  const sessions: Partial<Record<GraphName, InferenceSession>> = {};
-  try {
-    for (const name of graphNames) {
-      signal?.throwIfAborted();
-      const file = manifest.files[name].path;
-      const session = await openGraph(graphs[name], file, device, threads);
-      sessions[name] = session;
-      const differences = signatureDifferences(session, signatures[name]);
-      if (differences.length > 0) {
-        throw new ModelFileError(`${file} is not the ${name} graph of this model: ${differences.join("; ")}`);
-      }
-    }
-  } catch (error) {
-    await Promise.all(Object.values(sessions).map((session) => session.release()));
-    throw error;
-  }
-  return sessions as ModelSessions;
-}
-
-async function openGraph(
-  graph: Uint8Array,
-  file: string,
-  device: Device,
-  threads: number | undefined,
-): Promise<InferenceSession> {
-  try {
-    return await createSession(graph, device, threads === undefined ? {} : { intraOpNumThreads: threads });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ModelFileError(`onnxruntime cannot load ${file} on ${device}: ${reason}`, { cause });
   }
 }

@@ -46,6 +46,7 @@ export async function measureInference(
   location: string,
   { devices, batchSizes, repeats, threads, signal, onProgress = () => {} }: InferenceSpeedOptions,
 ): Promise<{ speeds: InferenceSpeed[]; placements: CpuNodes[] }> {
+  const opened: AirModel[] = [];
   const contenders: { device: Device; model: AirModel; peak: MatmulPeak }[] = [];
   const placements: CpuNodes[] = [];
   const speeds: InferenceSpeed[] = [];
@@ -54,6 +55,7 @@ export async function measureInference(
       signal?.throwIfAborted();
       onProgress(`matrix products on ${device}`);
       const model = await AirModel.fromPretrained(location, { device, ...(threads > 0 ? { threads } : {}), signal });
+      opened.push(model);
       contenders.push({ device, model, peak: await onnxruntimePeak(device, threads) });
       if (device === "cpu") continue;
       for (const graph of graphNames) {
@@ -79,7 +81,7 @@ export async function measureInference(
       }
     }
   } finally {
-    for (const { model } of contenders) await model.dispose();
+    for (const model of opened) await model.dispose();
   }
   return { speeds, placements };
 }

@@ -71,13 +71,16 @@ async function peakOf(prepare: (data: Float32Array, size: number) => Promise<Pro
     // Powers of 1/size neither overflow nor become denormal within the chain.
     const product = await prepare(new Float32Array(size * size).fill(1 / size), size);
     let least = Number.POSITIVE_INFINITY;
-    // The first warms up.
-    for (let repeat = 0; repeat <= REPEATS; repeat++) {
-      const began = performance.now();
-      await product.run();
-      if (repeat > 0) least = Math.min(least, performance.now() - began);
+    try {
+      // The first warms up.
+      for (let repeat = 0; repeat <= REPEATS; repeat++) {
+        const began = performance.now();
+        await product.run();
+        if (repeat > 0) least = Math.min(least, performance.now() - began);
+      }
+    } finally {
+      await product.release();
     }
-    await product.release();
     const gigaflopsPerSecond = (2 * CHAIN * size ** 3) / least / 1e6;
     if (gigaflopsPerSecond > peak.gigaflopsPerSecond) peak = { gigaflopsPerSecond, size };
     if (least > LONG_ENOUGH) break;
