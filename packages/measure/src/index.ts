@@ -3,11 +3,14 @@ export type { BoxQuality } from "./box-quality.js";
 export { type Evaluation, EvaluationTally, type ImageMeasures } from "./evaluation.js";
 export { count, duration, percent } from "./format.js";
 export {
+  type EvidenceModel,
   type ImportanceWeightedBound,
   type MeasurableModel,
   type MeasuredImage,
+  type MeasureEvidenceOptions,
   type Measurement,
   type MeasureOptions,
+  measureEvidence,
   measureModel,
 } from "./measure-model.js";
 export { confidence, WorstImages } from "./worst-images.js";

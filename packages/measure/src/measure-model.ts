@@ -12,7 +12,7 @@ import {
 } from "@air-onnx/core";
 import { DataError, fillBatch, pixelsPerImage, type SceneSet, trueBoxes } from "@air-onnx/scenes";
 import { type BoxQuality, BoxTally } from "./box-quality.js";
-import { type Evaluation, EvaluationTally, MeanTally } from "./evaluation.js";
+import { type Evaluation, EvaluationTally, type ImageMeasures, MeanTally } from "./evaluation.js";
 
 /** What can be measured: an opened model of either runtime, or a checkpoint. */
 export interface MeasurableModel {
@@ -78,6 +78,42 @@ export interface MeasureOptions {
 
 const BATCH_SIZE = 250;
 
+/** What says how probable images are: any {@link MeasurableModel}, or parameters in the midst of training. */
+export interface EvidenceModel {
+  readonly config: AirConfig;
+  evidence(
+    images: Float32Array<ArrayBuffer>,
+    options: Pick<EvidenceOptions, "seed" | "firstImage" | "signal">,
+  ): Promise<readonly ImageMeasures[]>;
+}
+
+export interface MeasureEvidenceOptions extends Pick<MeasureOptions, "images" | "seed" | "signal"> {
+  /** Images that are asked about together, 250 by default. It decides memory and speed alone. */
+  readonly batchSize?: number | undefined;
+}
+
+/**
+ * Measures on the first images of `scenes` what `model` says of their probability and count; nothing is inferred.
+ *
+ * @throws {DataError} if they are not of the model's size
+ * @throws {RangeError} for a number of images that is not a positive integer
+ * @throws the signal's reason when aborted
+ */
+export async function measureEvidence(
+  model: EvidenceModel,
+  scenes: SceneSet,
+  { images = scenes.size, seed = 0, batchSize = BATCH_SIZE, signal }: MeasureEvidenceOptions = {},
+): Promise<Evaluation> {
+  refuseOtherImages(model.config, scenes);
+  requireInteger("images", images, 1);
+  requireInteger("batchSize", batchSize, 1);
+  const total = Math.min(images, scenes.size);
+  return tallyBatches(model.config, scenes, [...batchEnds(total, batchSize)], (batch, firstImage) => {
+    signal?.throwIfAborted();
+    return model.evidence(batch, { seed, firstImage, signal });
+  });
+}
+
 /**
  * Measures `model` on the first images of `scenes`.
  *
@@ -102,7 +138,6 @@ export async function measureModel(
   const weighted = isWeighted ? Math.min(importanceImages, total) : 0;
   const samplesOf = (index: number): number => (index < weighted ? importanceSamples : 1);
 
-  const tally = new EvaluationTally(config.prior.presence, config.maxSteps, scenes.maxObjects);
   const found = new FoundTally();
   const pruned = config.likelihood.type === "gaussian" ? new FoundTally() : undefined;
   const bound = new MeanTally();
@@ -110,9 +145,8 @@ export async function measureModel(
   const formula = new MeanTally();
   let done = 0;
   const work = (pruned ? 3 : 2) * total + weighted * (importanceSamples - 1);
-  for (let start = 0; start < total; ) {
-    const end = Math.min(total, start + BATCH_SIZE, start < weighted ? weighted : total);
-    const batch = batchOf(scenes, start, end);
+  const ends = [...batchEnds(weighted, BATCH_SIZE), ...batchEnds(total, BATCH_SIZE, weighted)];
+  const evaluation = await tallyBatches(config, scenes, ends, async (batch, start, end) => {
     const inferred = await model.infer(batch, { batchSize: BATCH_SIZE, prune: false, signal });
     inferred.forEach((scene, i) => void found.add(scene, scenes, start + i));
     done += end - start;
@@ -134,19 +168,17 @@ export async function measureModel(
     done += (end - start) * samplesOf(start);
     for (let index = start; index < end; index++) {
       const [scene, measured] = [inferred[index - start]!, evidence[index - start]!];
-      const trueCount = scenes.counts[index]!;
-      tally.add(trueCount, measured);
       if (index < weighted) {
         bound.add(measured.importanceWeighted);
         effectiveSamples.add(measured.effectiveSamples);
         formula.add(measured.analyticKlFormula);
       }
-      onImage?.({ index, trueCount, scene, evidence: measured });
+      onImage?.({ index, trueCount: scenes.counts[index]!, scene, evidence: measured });
     }
-    start = end;
-  }
+    return evidence;
+  });
   return {
-    ...tally.result(),
+    ...evaluation,
     seed,
     countAccuracyMean: found.countAccuracy,
     ...(found.boxes && { boxes: found.boxes }),
@@ -164,6 +196,31 @@ export async function measureModel(
       },
     }),
   };
+}
+
+/** Adds up what `evidenceOf` says of the images up to each of `ends`, batch by batch. */
+async function tallyBatches(
+  { prior, maxSteps }: AirConfig,
+  scenes: SceneSet,
+  ends: readonly number[],
+  evidenceOf: (batch: Float32Array<ArrayBuffer>, start: number, end: number) => Promise<readonly ImageMeasures[]>,
+): Promise<Evaluation> {
+  const tally = new EvaluationTally(prior.presence, maxSteps, scenes.maxObjects);
+  let start = 0;
+  for (const end of ends) {
+    const evidence = await evidenceOf(batchOf(scenes, start, end), start, end);
+    for (let index = start; index < end; index++) tally.add(scenes.counts[index]!, evidence[index - start]!);
+    start = end;
+  }
+  return tally.result();
+}
+
+/** Where batches of `batchSize` images end that go from `start` to `total`. */
+function* batchEnds(total: number, batchSize: number, start = 0): Generator<number> {
+  for (let end = start; end < total; ) {
+    end = Math.min(total, end + batchSize);
+    yield end;
+  }
 }
 
 /** How good the scenes are that were inferred. */

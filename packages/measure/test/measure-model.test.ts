@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type MeasureOptions, measureModel, WorstImages } from "../src/index.js";
+import { type MeasureOptions, measureEvidence, measureModel, WorstImages } from "../src/index.js";
 import { box, type Case, fakeModel, scenesOf } from "./fake-model.js";
 
 const measure = (cases: readonly Case[], options?: MeasureOptions) =>
@@ -60,6 +60,30 @@ describe("boxes", () => {
     const scenes = scenesOf(cases);
     scenes.boxes.fill(Number.NaN, 4, 8);
     expect((await measureModel(fakeModel(cases), scenes)).boxes).toMatchObject({ images: 1, trueBoxes: 1, meanIou: 1 });
+  });
+});
+
+describe("the evidence alone", () => {
+  const cases: Case[] = Array.from({ length: 5 }, (_, i) => ({ truth: [], found: [], elbo: 10 * i }));
+
+  it("is what the whole measurement has of it, whatever the batches", async () => {
+    const { config, evidence, calls } = fakeModel(cases);
+    const evaluation = await measureEvidence({ config, evidence }, scenesOf(cases), { batchSize: 2 });
+    expect(await measure(cases)).toMatchObject(evaluation);
+    expect(evaluation).toMatchObject({ images: 5, elbo: 20 });
+    expect(calls.map(({ first, images }) => [first, images])).toEqual([
+      [0, 2],
+      [2, 2],
+      [4, 1],
+    ]);
+  });
+
+  it.each([
+    [{ images: 0 }, "images must be an integer of at least 1, got 0"],
+    [{ batchSize: 0 }, "batchSize must be an integer of at least 1, got 0"],
+    [{ signal: AbortSignal.abort(new Error("enough")) }, "enough"],
+  ])("is refused with %j", async (options, message) => {
+    await expect(measureEvidence(fakeModel(cases), scenesOf(cases), options)).rejects.toThrow(message);
   });
 });
 

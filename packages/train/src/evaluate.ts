@@ -2,7 +2,7 @@
  * Measures parameters on images whose truth is known: the bound and its parts, and how often the count is right.
  */
 import { type AirConfig, elboParts, logCountPrior, mapCount, trajectoryNoise } from "@air-onnx/core";
-import { type Evaluation, EvaluationTally } from "@air-onnx/measure";
+import { type Evaluation, type EvidenceModel, type ImageMeasures, measureEvidence } from "@air-onnx/measure";
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { fillBatch, pixelsPerImage, type SceneSet } from "@air-onnx/scenes";
 import { BATCH, encodeGraph, trace } from "@air-onnx/tracer";
@@ -76,38 +76,27 @@ export class Evaluator implements AsyncDisposable {
     return new Evaluator(config, session);
   }
 
-  /** Measures `parameters` on the first images of `scenes`. */
-  async evaluate(parameters: NamedTensorData, scenes: SceneSet, options: EvaluateOptions = {}): Promise<Evaluation> {
-    const total = Math.min(options.images ?? scenes.size, scenes.size);
-    const { maxSteps, prior } = this.#config;
-    const counts = maxSteps + 1;
-    const tally = new EvaluationTally(prior.presence, maxSteps, scenes.maxObjects);
-    const logPrior = logCountPrior(prior.presence, maxSteps);
-    for (let start = 0; start < total; start += BATCH_SIZE) {
-      options.signal?.throwIfAborted();
-      const size = Math.min(BATCH_SIZE, total - start);
-      const outputs = await this.#run(MEASURED, parameters, scenes, start, size, options.seed ?? 0);
-      const rows = (name: string, length: number, i: number): Float32Array =>
-        (outputs[name]!.data as Float32Array).subarray(i * length, (i + 1) * length);
-      for (let i = 0; i < size; i++) {
-        const countProbabilities = Float64Array.from(rows("logCount", counts, i), Math.exp);
-        const parts = elboParts({
-          countProbabilities,
-          logCountPrior: logPrior,
-          logLikelihoods: rows("logLikelihood", counts, i),
-          klWhere: rows("klWhere", maxSteps, i),
-          klWhat: rows("klWhat", maxSteps, i),
-        });
-        tally.add(scenes.counts[start + i]!, { ...parts, countProbabilities });
-      }
-    }
-    return tally.result();
+  /**
+   * Measures `parameters` on the first images of `scenes`.
+   *
+   * @throws as `measureEvidence`
+   */
+  evaluate(parameters: NamedTensorData, scenes: SceneSet, options: EvaluateOptions = {}): Promise<Evaluation> {
+    const evidence: EvidenceModel["evidence"] = (images, { seed = 0, firstImage = 0 }) =>
+      this.#evidence(parameters, images, seed, firstImage);
+    return measureEvidence({ config: this.#config, evidence }, scenes, { ...options, batchSize: BATCH_SIZE });
   }
 
   /** What the model makes of the images `start` to `start + size`, for pictures. */
   async explain(parameters: NamedTensorData, scenes: SceneSet, start: number, size: number): Promise<Explanation[]> {
     const { maxSteps } = this.#config;
-    const outputs = await this.#run(EXPLAINED, parameters, scenes, start, size, 0);
+    const images = new Float32Array(size * pixelsPerImage(scenes));
+    fillBatch(
+      scenes,
+      Array.from({ length: size }, (_, i) => start + i),
+      images,
+    );
+    const outputs = await this.#run(EXPLAINED, parameters, images, { seed: 0, firstImage: start });
     const logCounts = outputs.logCount!.data as Float32Array;
     const windows = outputs.zWhere!.data as Float32Array;
     const canvases = outputs.canvases!.data as Float32Array;
@@ -130,22 +119,41 @@ export class Evaluator implements AsyncDisposable {
     await this.#session.release();
   }
 
+  /** What one trajectory says of each of `images`, [B, C, S, S]. */
+  async #evidence(
+    parameters: NamedTensorData,
+    images: Float32Array,
+    seed: number,
+    firstImage: number,
+  ): Promise<ImageMeasures[]> {
+    const { maxSteps, prior } = this.#config;
+    const counts = maxSteps + 1;
+    const logPrior = logCountPrior(prior.presence, maxSteps);
+    const outputs = await this.#run(MEASURED, parameters, images, { seed, firstImage });
+    const rows = (name: (typeof MEASURED)[number], length: number, i: number): Float32Array =>
+      (outputs[name]!.data as Float32Array).subarray(i * length, (i + 1) * length);
+    return Array.from({ length: outputs.logCount!.dims[0]! }, (_, i) => {
+      const countProbabilities = Float64Array.from(rows("logCount", counts, i), Math.exp);
+      const parts = elboParts({
+        countProbabilities,
+        logCountPrior: logPrior,
+        logLikelihoods: rows("logLikelihood", counts, i),
+        klWhere: rows("klWhere", maxSteps, i),
+        klWhat: rows("klWhat", maxSteps, i),
+      });
+      return { ...parts, countProbabilities };
+    });
+  }
+
   #run(
     outputs: readonly string[],
     parameters: NamedTensorData,
-    scenes: SceneSet,
-    start: number,
-    size: number,
-    seed: number,
+    images: Float32Array,
+    of: { readonly seed: number; readonly firstImage: number },
   ): Promise<ort.InferenceSession.ReturnType> {
     const { channels, imageSize, maxSteps, zWhatSize } = this.#config;
-    const images = new Float32Array(size * pixelsPerImage(scenes));
-    fillBatch(
-      scenes,
-      Array.from({ length: size }, (_, i) => start + i),
-      images,
-    );
-    const noise = trajectoryNoise(this.#config, size, { seed, firstImage: start, sample: 0 });
+    const size = images.length / (channels * imageSize ** 2);
+    const noise = trajectoryNoise(this.#config, size, { ...of, sample: 0 });
     const shapes = parameterShapes(this.#config);
     const feeds = {
       ...Object.fromEntries(
