@@ -6,7 +6,7 @@ import type { WeightType } from "@air-onnx/tracer";
 import {
   type EagerBackend,
   isSweep,
-  type Notify,
+  type OnNotice,
   openSweep,
   openTrainedRun,
   type TrainConfig,
@@ -48,7 +48,7 @@ export interface ExportRunOptions {
   readonly hardware?: string;
   /** The revision of the program that exports, if it is known. */
   readonly commit?: string | null;
-  readonly notify?: Notify;
+  readonly onNotice?: OnNotice;
   readonly signal?: AbortSignal;
   /** Trajectories measured so far, of all. */
   readonly onMeasured?: (done: number, total: number) => void;
@@ -74,10 +74,10 @@ export interface ExportedRun {
  * @throws {DataError} if the held-out images cannot be had
  */
 export async function exportRun(path: string, options: ExportRunOptions = {}): Promise<ExportedRun> {
-  const { weights = exportDefaults.weights, notify = () => {}, signal, places } = options;
+  const { weights = exportDefaults.weights, onNotice = () => {}, signal, places } = options;
   const { images = exportDefaults.images, tolerance = exportDefaults.tolerance } = options;
   const backend = options.backend ?? exportDefaults.backend;
-  const trained = await openTrainedRun(path, notify);
+  const trained = await openTrainedRun(path, onNotice);
   // The weights as they will be stored: what is measured and compared is what users get.
   const run = { ...trained, parameters: roundWeights(trained.parameters, weights) };
   const { config } = run.folder;
@@ -94,7 +94,7 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
     return await measureModel(model, heldOut, { signal, onProgress: options.onMeasured });
   };
   const measurement = await measure();
-  const minutes = await trainingMinutes(run, notify);
+  const minutes = await trainingMinutes(run, onNotice);
   const card: CardDetails = {
     ...(options.commandFor && { command: options.commandFor(config) }),
     ...(options.hardware !== undefined && { hardware: options.hardware }),

@@ -26,7 +26,7 @@ export interface RunOptions extends Omit<TrainOptions, "resume"> {
 export async function startRun(path: string, config: TrainConfig, options: RunOptions = {}): Promise<TrainResult> {
   // Before there is a folder, which would be in the way of the next try.
   await requireBackend(config.backend);
-  const run = await createRunFolder(path, config, options.notify ?? (() => {}));
+  const run = await createRunFolder(path, config, options.onNotice ?? (() => {}));
   options.onFolder?.(path);
   let images: TrainingData;
   try {
@@ -45,7 +45,7 @@ export async function startRun(path: string, config: TrainConfig, options: RunOp
  * @throws as {@link startRun}; and {CheckpointError} if its checkpoint cannot be used
  */
 export async function resumeRun(path: string, options: RunOptions = {}): Promise<TrainResult> {
-  const run = await resumeRunFolder(path, options.notify ?? (() => {}));
+  const run = await resumeRunFolder(path, options.onNotice ?? (() => {}));
   let images: TrainingData;
   try {
     images = await load(run.folder.config, options);

@@ -26,7 +26,7 @@ import {
   loadNewestCheckpoint,
   MetricsLog,
   type MetricsRecord,
-  type Notify,
+  type OnNotice,
   type RunFolder,
   saveCheckpoint,
 } from "./run/index.js";
@@ -69,7 +69,7 @@ export type TrainEvent =
 export interface TrainOptions {
   readonly onEvent?: (event: TrainEvent) => void;
   /** Lines the user should see: what was repaired, what was fallen back to. */
-  readonly notify?: Notify;
+  readonly onNotice?: OnNotice;
   /** Stops after the step that is running, with a checkpoint. */
   readonly signal?: AbortSignal;
   /** Goes on from the run's newest checkpoint instead of from the start. */
@@ -104,9 +104,9 @@ export async function train(
   options: TrainOptions = {},
 ): Promise<TrainResult> {
   const { config } = folder;
-  const { onEvent = () => {}, notify = () => {}, signal } = options;
+  const { onEvent = () => {}, onNotice = () => {}, signal } = options;
   refuseOtherImages(config, dataset);
-  const log = await MetricsLog.open(folder.metricsFile, notify);
+  const log = await MetricsLog.open(folder.metricsFile, onNotice);
   let { step, state }: Position = await startingState(folder, log, options);
   let lastCheckpoint = step > 0 ? step : undefined;
   const events = await EventFile.begin(folder.tensorboard, step);
@@ -200,12 +200,12 @@ interface Position {
 async function startingState(
   folder: RunFolder,
   log: MetricsLog,
-  { resume = false, notify = () => {} }: TrainOptions,
+  { resume = false, onNotice = () => {} }: TrainOptions,
 ): Promise<Position> {
   const { config } = folder;
-  const checkpoint = resume ? await loadNewestCheckpoint(folder, checkpointShapes, notify) : undefined;
+  const checkpoint = resume ? await loadNewestCheckpoint(folder, checkpointShapes, onNotice) : undefined;
   if (!checkpoint) {
-    if (resume) notify("The run has no checkpoint yet: starting from the beginning.");
+    if (resume) onNotice("The run has no checkpoint yet: starting from the beginning.");
     await log.truncateAfter(0);
     return { step: 0, state: initialState(config) };
   }

@@ -3,7 +3,7 @@
 import { checkpointShapes } from "./initial-state.js";
 import { parameterShapes } from "./model/parameters.js";
 import { type Checkpoint, loadNewestCheckpoint, NoCheckpointError } from "./run/checkpoint.js";
-import type { Notify } from "./run/lock.js";
+import type { OnNotice } from "./run/lock.js";
 import { readMetrics } from "./run/metrics-log.js";
 import { openRunFolder, type RunFolder } from "./run/run-folder.js";
 import { trainingSeconds } from "./run/training-time.js";
@@ -23,9 +23,9 @@ export interface TrainedRun {
  * @throws {CheckpointError} if none can be used
  * @throws {FileError} if there is no run in `path`
  */
-export async function openTrainedRun(path: string, notify: Notify): Promise<TrainedRun> {
+export async function openTrainedRun(path: string, onNotice: OnNotice): Promise<TrainedRun> {
   const folder = openRunFolder(path);
-  const checkpoint = await loadNewestCheckpoint(folder, checkpointShapes, notify);
+  const checkpoint = await loadNewestCheckpoint(folder, checkpointShapes, onNotice);
   if (!checkpoint) throw new NoCheckpointError(path);
   const names = Object.keys(parameterShapes(folder.config.model));
   const parameters = Object.fromEntries(names.map((name) => [name, checkpoint.parameters[name]!] as const));
@@ -33,8 +33,11 @@ export async function openTrainedRun(path: string, notify: Notify): Promise<Trai
 }
 
 /** Time spent in training steps up to the checkpoint, by the run's log, in minutes; undefined if the log does not tell. */
-export async function trainingMinutes({ folder, checkpoint }: TrainedRun, notify: Notify): Promise<number | undefined> {
-  const records = (await readMetrics(folder.metricsFile, notify)).filter(
+export async function trainingMinutes(
+  { folder, checkpoint }: TrainedRun,
+  onNotice: OnNotice,
+): Promise<number | undefined> {
+  const records = (await readMetrics(folder.metricsFile, onNotice)).filter(
     ({ kind, step }) => kind === "train" && step <= checkpoint.step,
   );
   const seconds = records.at(-1)?.step === checkpoint.step ? trainingSeconds(records) : undefined;

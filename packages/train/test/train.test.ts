@@ -181,7 +181,7 @@ describe("a run", () => {
     bytes[bytes.length - 1]! ^= 1;
     await writeFile(file, bytes);
     const lines: string[] = [];
-    const { result } = await run("corrupt", {}, { resume: true, notify: (line) => lines.push(line) });
+    const { result } = await run("corrupt", {}, { resume: true, onNotice: (line) => lines.push(line) });
     expect(lines.join("\n")).toMatch(/step-00000040\.safetensors.*sha256|step-00000040\.safetensors.*SHA-256/i);
     expect(result).toMatchObject({ step: 40, finished: true });
   });

@@ -96,7 +96,7 @@ export async function exportAndShow(path: string, flags: ExportFlags, signal: Ab
     commandFor: await commandWriter(),
     hardware: `${cpus().length} cores of ${cpus()[0]?.model.trim() ?? "an unknown processor"}`,
     commit: revision(),
-    notify: notice,
+    onNotice: notice,
     onMeasured: (done, total) => progress.update(done, total, `${count(done)} of ${count(total)} trajectories`),
     onCompared: (done, total) => progress.update(done, total, `compared on ${done} of ${total} images`),
     onParity: (report) => {

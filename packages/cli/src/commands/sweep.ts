@@ -161,7 +161,7 @@ async function trainAndReport({ sweep, lock }: LockedSweep, { jobs, flags, signa
       const { mnistDir, cacheDir } = flags;
       const places = { mnistDir: mnistDir || undefined, cacheDir: cacheDir || undefined };
       const listener = new SweepReport(sweep, progress);
-      await trainSeeds(sweep, { jobs, places, signal, listener, notify: notice });
+      await trainSeeds(sweep, { jobs, places, signal, listener, onNotice: notice });
     }
     print(`\n${sweep.page()}`);
     await sweep.save();

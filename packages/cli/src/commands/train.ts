@@ -71,7 +71,7 @@ export async function showRun(
   const sayStopping = (): void => progress.line("Stopping after the steps that run now. Ctrl-C again stops at once.");
   const result = await train({
     signal,
-    notify: notice,
+    onNotice: notice,
     places: dataPlaces(flags, progress),
     onFolder: (path) => progress.line(`Run folder: ${path}`),
     onImages: (images, seconds) => {

@@ -3,6 +3,10 @@
  * parameters, images and noise. Nothing here reads a value or keeps state, so the same code runs eagerly, under gradients, and under tracing to ONNX.
  *
  * Letters: B batch, C channels, S image side, O object side, T steps, H LSTM units, Z size of z_what.
+ *
+ * Gates, [B, 4H], are the sums that the LSTM's nonlinearities take. Those of a step are `seenGates`, of what the step sees,
+ * plus the gates of the latents and of the state before it. A step sees the image, what the canvas leaves of it, or both;
+ * `imageGates` are the part of that which depends on the image alone and is computed once for all steps.
  */
 import { type AirConfig, UNIFORM_FROM_NORMAL } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
@@ -57,26 +61,31 @@ export interface StepInference {
 }
 
 /**
- * The image's part of the recurrent network's gates, the same at every step; or, if a canvas is to be taken off the image
- * in front of a hidden layer of ReLUs, the image's part of what these get.
+ * The part of the gates that all steps share: the gates of the whole image; or, if a step takes its canvas off the image in
+ * front of a hidden layer of ReLUs, what the image adds to that layer's inputs.
  *
  * @param image [B, C, S, S]
  * @returns [B, 4H] or [B, embeddingSize]
  */
-export function imageGates(p: ParameterTensors, config: AirConfig, image: tf.Tensor): tf.Tensor {
+export function imageGatesOf(p: ParameterTensors, config: AirConfig, image: tf.Tensor): tf.Tensor {
   if (config.recurrentInput !== "remainder" || config.embeddingSize === 0)
-    return gatesOfWhole(p, config, image, "lstm");
+    return wholeImageGatesOf(p, config, image, "lstm");
   return dense(pooledPixels(config, image), parameter(p, "lstm.embedding_kernel"), parameter(p, "lstm.embedding_bias"));
 }
 
 /**
- * The gates of a whole image, without those of the latents and the state.
+ * The seen gates of a step that sees the whole image.
  *
  * @param image [B, C, S, S]
  * @param network of whose parameters `network`.image_kernel is one
  * @returns [B, 4H]
  */
-export function gatesOfWhole(p: ParameterTensors, config: AirConfig, image: tf.Tensor, network: string): tf.Tensor {
+export function wholeImageGatesOf(
+  p: ParameterTensors,
+  config: AirConfig,
+  image: tf.Tensor,
+  network: string,
+): tf.Tensor {
   return dense(
     embed(p, config, image, network),
     parameter(p, `${network}.image_kernel`),
@@ -117,29 +126,29 @@ function reluLayer(p: ParameterTensors, name: string, input: tf.Tensor): tf.Tens
 }
 
 /**
- * The gates of one step: of the whole image, of what the canvas leaves of it, or of both. Where the first layer sees the
- * remainder alone, the canvas is taken off behind it, as it is linear.
+ * The gates of what one step sees: of the whole image, of what the canvas leaves of it, or of both. Where the first layer sees
+ * the remainder alone, the canvas is taken off behind it, as it is linear.
  *
- * @param gatesOfImage see {@link imageGates}
+ * @param imageGates see {@link imageGatesOf}
  * @param canvas what the steps before drew, [B, C, S, S]; undefined if nothing
  * @returns [B, 4H]
  */
-function stepGates(
+function seenGatesOf(
   p: ParameterTensors,
   config: AirConfig,
   image: tf.Tensor,
-  gatesOfImage: tf.Tensor,
+  imageGates: tf.Tensor,
   canvas: tf.Tensor | undefined,
 ): tf.Tensor {
-  if (config.recurrentInput === "image") return gatesOfImage;
+  if (config.recurrentInput === "image") return imageGates;
   if (config.recurrentInput === "image-and-remainder") {
     const remainder = embed(p, config, remainderOf(image, canvas), "lstm");
-    return tf.add(gatesOfImage, tf.matMul(remainder, parameter(p, "lstm.remainder_kernel")));
+    return tf.add(imageGates, tf.matMul(remainder, parameter(p, "lstm.remainder_kernel")));
   }
   const isEmbedded = config.embeddingSize > 0;
   const firstKernel = parameter(p, isEmbedded ? "lstm.embedding_kernel" : "lstm.image_kernel");
   const remainder =
-    canvas === undefined ? gatesOfImage : tf.sub(gatesOfImage, tf.matMul(pooledPixels(config, canvas), firstKernel));
+    canvas === undefined ? imageGates : tf.sub(imageGates, tf.matMul(pooledPixels(config, canvas), firstKernel));
   return isEmbedded
     ? dense(tf.relu(remainder), parameter(p, "lstm.image_kernel"), parameter(p, "lstm.bias"))
     : remainder;
@@ -171,13 +180,13 @@ function pooledPixels({ imagePooling: side }: AirConfig, image: tf.Tensor): tf.T
 /**
  * One step of the recurrent network.
  *
- * @param gatesOfImage [B, 4H], see {@link stepGates}
+ * @param seenGates [B, 4H], see {@link seenGatesOf}
  * @param previous undefined at the first step, which starts from zeros and presence 1
  * @param network of whose parameters `network`.latent_kernel is one
  */
 export function lstmStep(
   p: ParameterTensors,
-  gatesOfImage: tf.Tensor,
+  seenGates: tf.Tensor,
   previous: StepState | undefined,
   network = "lstm",
 ): { hidden: tf.Tensor; cell: tf.Tensor } {
@@ -188,14 +197,14 @@ export function lstmStep(
       [...new Array<number>(latentKernel.shape[0]! - 1).fill(0), 1],
       [1, latentKernel.shape[0]!],
     );
-    const gates = tf.add(gatesOfImage, tf.matMul(latents, latentKernel));
+    const gates = tf.add(seenGates, tf.matMul(latents, latentKernel));
     const [input, , candidate, output] = tf.split(gates, 4, 1);
     const cell = tf.mul(tf.sigmoid(input!), tf.tanh(candidate!));
     return { hidden: tf.mul(tf.sigmoid(output!), tf.tanh(cell)), cell };
   }
   const latents = tf.concat([previous.zWhere, previous.zWhat, previous.presence], 1);
   const gates = tf.add(
-    tf.add(gatesOfImage, tf.matMul(latents, latentKernel)),
+    tf.add(seenGates, tf.matMul(latents, latentKernel)),
     tf.matMul(previous.hidden, parameter(p, `${network}.recurrent_kernel`)),
   );
   const [input, forget, candidate, output] = tf.split(gates, 4, 1);
@@ -207,7 +216,7 @@ export function lstmStep(
  * One inference step: recur → predict presence and where → attend → encode what.
  *
  * @param image [B, C, S, S]
- * @param gatesOfImage see {@link imageGates}
+ * @param imageGates see {@link imageGatesOf}
  * @param previous undefined at the first step
  * @param canvas of the objects so far, [B, C, S, S]; undefined at the first step
  */
@@ -215,12 +224,12 @@ export function inferStep(
   p: ParameterTensors,
   config: AirConfig,
   image: tf.Tensor,
-  gatesOfImage: tf.Tensor,
+  imageGates: tf.Tensor,
   previous: StepState | undefined,
   canvas: tf.Tensor | undefined,
   noise: StepNoise,
 ): StepInference {
-  const { hidden, cell } = lstmStep(p, stepGates(p, config, image, gatesOfImage, canvas), previous);
+  const { hidden, cell } = lstmStep(p, seenGatesOf(p, config, image, imageGates, canvas), previous);
   const { presenceLogit, zWhere } = predict(p, config, hidden, noise.epsWhere);
   const subject = config.glimpseInput === "remainder" ? remainderOf(image, canvas) : image;
   const glimpse = attend(subject, zWhere.sample, config.objectSize);
@@ -315,7 +324,7 @@ export function inferTrajectory(
   noise: { readonly epsWhere: tf.Tensor; readonly epsWhat: tf.Tensor },
 ): Trajectory {
   const batch = image.shape[0]!;
-  const gatesOfImage = imageGates(p, config, image);
+  const imageGates = imageGatesOf(p, config, image);
   const epsWhere = tf.unstack(noise.epsWhere, 0);
   const epsWhat = tf.unstack(noise.epsWhat, 0);
   const present = tf.ones([batch, 1]);
@@ -332,7 +341,7 @@ export function inferTrajectory(
   let previous: StepState | undefined;
   for (let t = 0; t < config.maxSteps; t++) {
     const stepNoise = { epsWhere: epsWhere[t]!, epsWhat: epsWhat[t]! };
-    const step = inferStep(p, config, image, gatesOfImage, previous, canvases[t - 1], stepNoise);
+    const step = inferStep(p, config, image, imageGates, previous, canvases[t - 1], stepNoise);
     steps.push(step);
     if (!drawsAtOnce) {
       patches.push(decode(p, config, step.zWhat.sample));

@@ -4,7 +4,7 @@
 import type { AirConfig, GraphName } from "@air-onnx/core";
 import type { NamedTensors } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
-import { decode, imageGates, inferStep } from "./air.js";
+import { decode, imageGatesOf, inferStep } from "./air.js";
 import { write } from "./attention.js";
 import { drawOn, logLikelihood } from "./likelihood.js";
 import type { ParameterTensors } from "./parameters.js";
@@ -17,7 +17,7 @@ export function graphFunctions(p: ParameterTensors, config: AirConfig): Record<G
   return {
     encoder(inputs) {
       const image = input(inputs, "image");
-      return { image_gates: imageGates(p, config, image), log_likelihood: logLikelihood(config, image, undefined) };
+      return { image_gates: imageGatesOf(p, config, image), log_likelihood: logLikelihood(config, image, undefined) };
     },
 
     step(inputs) {

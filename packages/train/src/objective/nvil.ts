@@ -8,7 +8,7 @@
  */
 import type { AirConfig } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
-import { gatesOfWhole, inferTrajectory, lstmStep, mlp, type StepState, type Trajectory } from "../model/air.js";
+import { inferTrajectory, lstmStep, mlp, type StepState, type Trajectory, wholeImageGatesOf } from "../model/air.js";
 import { logSigmoid } from "../model/distributions.js";
 import { baselineShapes, type ParameterTensors } from "../model/parameters.js";
 import { stopGradient } from "../model/stop-gradient.js";
@@ -158,7 +158,7 @@ export function baselineValues(
 ): tf.Tensor {
   const network = `${BASELINE}.lstm`;
   const batch = image.shape[0]!;
-  const gates = gatesOfWhole(p, config, image, network);
+  const gates = wholeImageGatesOf(p, config, image, network);
   const present = tf.ones([batch, 1]);
   const values: tf.Tensor[] = [];
   let previous: StepState | undefined;

@@ -20,7 +20,7 @@ import {
 import { z } from "zod";
 import { parseTrainConfig, type TrainConfig } from "../config.js";
 import { type NamedTensorData, type StatePart, stateParts, type TrainingState } from "../training-state.js";
-import type { Notify } from "./lock.js";
+import type { OnNotice } from "./lock.js";
 import { type RunFolder, stepName } from "./run-folder.js";
 
 /** Raised when a reader of the old version could misread the new one. */
@@ -147,7 +147,7 @@ export async function loadCheckpoint(file: string, shapes: ParameterShapes): Pro
 }
 
 /**
- * Reads the newest checkpoint of a run that is whole; `notify` is told of each newer one that is not.
+ * Reads the newest checkpoint of a run that is whole; `onNotice` is told of each newer one that is not.
  *
  * @returns undefined if the run has no checkpoint yet
  * @throws {CorruptCheckpointError} if it has some, but none is whole.
@@ -156,14 +156,14 @@ export async function loadCheckpoint(file: string, shapes: ParameterShapes): Pro
 export async function loadNewestCheckpoint(
   folder: RunFolder,
   shapes: ParameterShapes,
-  notify: Notify,
+  onNotice: OnNotice,
 ): Promise<Checkpoint | undefined> {
   const steps = await checkpointSteps(folder);
   const failures: string[] = [];
   for (const step of steps.toReversed()) {
     try {
       const checkpoint = await loadCheckpoint(filesOf(folder, step).headerFile, shapes);
-      for (const failure of failures) notify(`${failure} Using the checkpoint of step ${step} instead.`);
+      for (const failure of failures) onNotice(`${failure} Using the checkpoint of step ${step} instead.`);
       return checkpoint;
     } catch (cause) {
       if (!(cause instanceof CorruptCheckpointError)) throw cause;

@@ -1,5 +1,5 @@
 export * from "./checkpoint.js";
-export type { FileLock, Notify } from "./lock.js";
+export type { FileLock, OnNotice } from "./lock.js";
 export * from "./metrics-log.js";
 export * from "./run-folder.js";
 export * from "./tensorboard.js";

@@ -7,7 +7,7 @@ import { hostname } from "node:os";
 import { FileError, reasonInWords } from "@air-onnx/scenes";
 
 /** Is told about everything that was repaired on the way, in a sentence for the user. */
-export type Notify = (message: string) => void;
+export type OnNotice = (line: string) => void;
 
 /** A held lock. It is freed by `release` or at the end of a `using` block; by an exit alone, only at the next taking. */
 export interface FileLock extends Disposable {
@@ -26,11 +26,11 @@ interface Holder {
  *
  * @throws {FileError} if another process holds it, or may hold it, or the file cannot be written.
  */
-export function takeLock(path: string, notify: Notify): FileLock {
+export function takeLock(path: string, onNotice: OnNotice): FileLock {
   const own = JSON.stringify({ pid: process.pid, host: hostname(), processStart: processStart(process.pid) });
   if (!createExclusively(path, own)) {
     try {
-      takeOver(path, own, notify);
+      takeOver(path, own, onNotice);
     } catch (cause) {
       if (cause instanceof FileError) throw cause;
       // Another process freed or took it between two looks at it.
@@ -48,7 +48,7 @@ export function takeLock(path: string, notify: Notify): FileLock {
 }
 
 /** Replaces the lock of a process that no longer runs by `own`. */
-function takeOver(path: string, own: string, notify: Notify): void {
+function takeOver(path: string, own: string, onNotice: OnNotice): void {
   const found = readFileSync(path, "utf8");
   const holder = parseHolder(found);
   if (holder === undefined) {
@@ -70,7 +70,7 @@ function takeOver(path: string, own: string, notify: Notify): void {
   if (!isSame || !createExclusively(path, own)) {
     throw new FileError(`${path} was taken by another process just now.`, path);
   }
-  notify(`Took over the lock of ${name}, which ended without freeing it: ${path}`);
+  onNotice(`Took over the lock of ${name}, which ended without freeing it: ${path}`);
 }
 
 /** False if the file exists. */

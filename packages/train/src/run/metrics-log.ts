@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises";
 import { parseWith } from "@air-onnx/core";
 import { FileError, reasonInWords, writeFileAtomic } from "@air-onnx/scenes";
 import { z } from "zod";
-import type { Notify } from "./lock.js";
+import type { OnNotice } from "./lock.js";
 
 const kinds = ["train", "evaluation"] as const;
 const recordSchema = z.object({ step: z.int().nonnegative(), kind: z.enum(kinds) }).catchall(z.number());
@@ -25,11 +25,11 @@ export interface MetricsRecord {
 /**
  * All records of a log, oldest first; none if the file does not exist.
  *
- * @param notify is told if the last line is half-written, and is left out
+ * @param onNotice is told if the last line is half-written, and is left out
  * @throws {FileError} naming the file and the line that is not a record.
  */
-export async function readMetrics(path: string, notify: Notify): Promise<MetricsRecord[]> {
-  return (await read(path, notify)).records;
+export async function readMetrics(path: string, onNotice: OnNotice): Promise<MetricsRecord[]> {
+  return (await read(path, onNotice)).records;
 }
 
 export class MetricsLog {
@@ -40,12 +40,12 @@ export class MetricsLog {
   }
 
   /**
-   * Opens the log at `path`, which need not exist. A last line that is half-written is dropped, and `notify` is told.
+   * Opens the log at `path`, which need not exist. A last line that is half-written is dropped, and `onNotice` is told.
    *
    * @throws {FileError} if a line before the last is not a record, or the file cannot be read or written.
    */
-  static async open(path: string, notify: Notify): Promise<MetricsLog> {
-    const { records, isIntact } = await read(path, notify);
+  static async open(path: string, onNotice: OnNotice): Promise<MetricsLog> {
+    const { records, isIntact } = await read(path, onNotice);
     if (!isIntact) await rewrite(path, records);
     return new MetricsLog(path);
   }
@@ -80,7 +80,7 @@ async function rewrite(path: string, records: readonly MetricsRecord[]): Promise
   await writeFileAtomic(path, records.map((record) => `${JSON.stringify(record)}\n`).join(""));
 }
 
-async function read(path: string, notify: Notify): Promise<{ records: MetricsRecord[]; isIntact: boolean }> {
+async function read(path: string, onNotice: OnNotice): Promise<{ records: MetricsRecord[]; isIntact: boolean }> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
@@ -93,7 +93,7 @@ async function read(path: string, notify: Notify): Promise<{ records: MetricsRec
   const rest = lines.pop()!;
   const records = lines.map((line, index) => parseLine(line, path, index + 1));
   if (rest === "") return { records, isIntact: true };
-  notify(`Left out the half-written last line (line ${lines.length + 1}) of ${path}`);
+  onNotice(`Left out the half-written last line (line ${lines.length + 1}) of ${path}`);
   return { records, isIntact: false };
 }
 

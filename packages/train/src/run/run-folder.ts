@@ -15,7 +15,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FileError, reasonInWords, removeStaleTemporaries, writeFileAtomic } from "@air-onnx/scenes";
 import { parseTrainConfig, type TrainConfig } from "../config.js";
-import { type FileLock, type Notify, takeLock } from "./lock.js";
+import { type FileLock, type OnNotice, takeLock } from "./lock.js";
 
 const CONFIG_FILE = "config.json";
 const LOCK_FILE = "lock";
@@ -62,7 +62,7 @@ export function stepName(step: number): string {
  *
  * @throws {FileError} if it holds anything already, is locked, or cannot be written.
  */
-export async function createRunFolder(path: string, config: TrainConfig, notify: Notify): Promise<LockedRun> {
+export async function createRunFolder(path: string, config: TrainConfig, onNotice: OnNotice): Promise<LockedRun> {
   const folder = new RunFolder(path, config);
   try {
     await mkdir(path, { recursive: true });
@@ -74,7 +74,7 @@ export async function createRunFolder(path: string, config: TrainConfig, notify:
     const reason = isFile ? "it is a file" : reasonInWords(cause);
     throw new FileError(`Cannot create run folder ${path}: ${reason}. Choose another --out.`, path, { cause });
   }
-  const lock = takeLock(folder.lockFile, notify);
+  const lock = takeLock(folder.lockFile, onNotice);
   try {
     // Again, now that no other process can be filling it.
     await refuseUnlessEmpty(path);
@@ -120,14 +120,14 @@ export function openRunFolder(path: string): RunFolder {
  * @throws {FileError} if `path` holds no run, or another process is training into it.
  * @throws {ConfigError} if its configuration is not valid.
  */
-export async function resumeRunFolder(path: string, notify: Notify): Promise<LockedRun> {
+export async function resumeRunFolder(path: string, onNotice: OnNotice): Promise<LockedRun> {
   const folder = openRunFolder(path);
-  const lock = takeLock(folder.lockFile, notify);
+  const lock = takeLock(folder.lockFile, onNotice);
   try {
     for (const place of [folder.path, folder.checkpoints, folder.pictures]) {
       await mkdir(place, { recursive: true });
       for (const name of await removeStaleTemporaries(place)) {
-        notify(`Deleted a half-written file: ${join(place, name)}`);
+        onNotice(`Deleted a half-written file: ${join(place, name)}`);
       }
     }
   } catch (cause) {

@@ -14,13 +14,13 @@ export interface SeedProcessOptions {
   /** Stops the process, with a checkpoint. */
   readonly signal: AbortSignal;
   /** Is told what the training notices, each in a line. */
-  readonly notify: (line: string) => void;
+  readonly onNotice: (line: string) => void;
 }
 
 /** Lines of standard error that are kept, for the reason of a failure. */
 const KEPT_LINES = 100;
 
-export function trainInProcess(job: SeedJob, { signal, notify }: SeedProcessOptions): Promise<SeedOutcome> {
+export function trainInProcess(job: SeedJob, { signal, onNotice }: SeedProcessOptions): Promise<SeedOutcome> {
   // The built file, also for tests, which run the sources.
   const program = fileURLToPath(new URL("../../dist/sweep/seed-program.js", import.meta.url));
   const child = fork(program, [], {
@@ -38,7 +38,7 @@ export function trainInProcess(job: SeedJob, { signal, notify }: SeedProcessOpti
   signal.addEventListener("abort", stop, { once: true });
   let failure: string | undefined;
   child.on("message", (message: SeedMessage) => {
-    if (message.type === "notice") notify(message.line);
+    if (message.type === "notice") onNotice(message.line);
     else failure = message.reason;
   });
   const said: string[] = [];

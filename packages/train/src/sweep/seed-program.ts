@@ -36,12 +36,12 @@ const job = await jobFromParent();
 process.channel?.unref();
 if (!job) process.exit(STOPPED_EXIT_CODE);
 try {
-  const notify = (line: string): void => tell({ type: "notice", line });
+  const onNotice = (line: string): void => tell({ type: "notice", line });
   const { signal } = stopping;
   const options = {
     signal,
-    notify,
-    places: { mnistDir: job.mnistDir, cacheDir: job.cacheDir, onNotice: notify },
+    onNotice,
+    places: { mnistDir: job.mnistDir, cacheDir: job.cacheDir, onNotice },
   };
   const result = await (job.config ? startRun(job.path, job.config, options) : resumeRun(job.path, options));
   process.exitCode = result.finished ? 0 : STOPPED_EXIT_CODE;

@@ -5,7 +5,7 @@ import { parseWith } from "@air-onnx/core";
 import { FileError, removeStaleTemporaries } from "@air-onnx/scenes";
 import { describeConfigDifference } from "../config.js";
 import { checkpointSteps } from "../run/checkpoint.js";
-import { type Notify, takeLock } from "../run/lock.js";
+import { type OnNotice, takeLock } from "../run/lock.js";
 import { readMetrics } from "../run/metrics-log.js";
 import { openRunFolder, type RunFolder } from "../run/run-folder.js";
 import { trainingSeconds } from "../run/training-time.js";
@@ -50,19 +50,23 @@ export async function readSeedRun({ path, config, configFile }: RunFolder): Prom
  * @param patience milliseconds after which the waiting is over
  * @returns whether the folder is free
  */
-export async function seedRunIsFree(
+export async function waitUntilSeedRunIsFree(
   { lockFile }: RunFolder,
-  { notify, signal, patience }: { readonly notify: Notify; readonly signal: AbortSignal; readonly patience: number },
+  {
+    onNotice,
+    signal,
+    patience,
+  }: { readonly onNotice: OnNotice; readonly signal: AbortSignal; readonly patience: number },
 ): Promise<boolean> {
   const deadline = Date.now() + patience;
   let isWaiting = false;
   while (existsSync(lockFile)) {
     try {
-      takeLock(lockFile, notify).release();
+      takeLock(lockFile, onNotice).release();
     } catch (cause) {
       if (!(cause instanceof FileError)) throw cause;
       if (signal.aborted || Date.now() > deadline) return false;
-      if (!isWaiting) notify(`Waiting for it to be freed: ${cause.message}`);
+      if (!isWaiting) onNotice(`Waiting for it to be freed: ${cause.message}`);
       isWaiting = true;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }

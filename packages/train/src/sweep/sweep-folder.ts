@@ -16,7 +16,7 @@ import { parseWith } from "@air-onnx/core";
 import { FileError, reasonInWords, removeStaleTemporaries, writeFileAtomic } from "@air-onnx/scenes";
 import type { z } from "zod";
 import { parseTrainConfig } from "../config.js";
-import { type FileLock, type Notify, takeLock } from "../run/lock.js";
+import { type FileLock, type OnNotice, takeLock } from "../run/lock.js";
 import { RunFolder } from "../run/run-folder.js";
 import { type SweepSummary, summarize } from "./summary.js";
 import { type SeedRecord, SWEEP_FORMAT, type SweepPlan, type SweepSession, sweepSchema } from "./sweep-record.js";
@@ -132,7 +132,7 @@ export async function createSweep(
   path: string,
   plan: SweepPlan,
   session: SweepSession,
-  notify: Notify,
+  onNotice: OnNotice,
 ): Promise<LockedSweep> {
   try {
     await mkdir(path, { recursive: true });
@@ -143,7 +143,7 @@ export async function createSweep(
     const reason = isFile ? "it is a file" : reasonInWords(cause);
     throw new FileError(`Cannot create sweep folder ${path}: ${reason}. Choose another --out.`, path, { cause });
   }
-  const lock = takeLock(join(path, LOCK_FILE), notify);
+  const lock = takeLock(join(path, LOCK_FILE), onNotice);
   try {
     // Again, now that no other process can be filling it.
     await refuseUnlessEmpty(path);
@@ -202,13 +202,13 @@ export function openSweep(path: string): SweepFolder {
  * @throws {FileError} if `path` holds no sweep, or another process is training into it
  * @throws {ConfigError} if its `sweep.json` or the configuration in it is not valid
  */
-export async function resumeSweep(path: string, notify: Notify): Promise<LockedSweep> {
+export async function resumeSweep(path: string, onNotice: OnNotice): Promise<LockedSweep> {
   // Before the lock, so that a folder of something else is left as it is; and after, when it does not change any more.
   openSweep(path);
-  const lock = takeLock(join(path, LOCK_FILE), notify);
+  const lock = takeLock(join(path, LOCK_FILE), onNotice);
   try {
     for (const name of await removeStaleTemporaries(path)) {
-      notify(`Deleted a half-written file: ${join(path, name)}`);
+      onNotice(`Deleted a half-written file: ${join(path, name)}`);
     }
     const sweep = openSweep(path);
     await sweep.writeSettings();

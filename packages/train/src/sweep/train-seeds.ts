@@ -1,11 +1,11 @@
 /** Trains the seeds of a sweep that are left, several at once, each in a process of its own. One that fails stops no other. */
 
 import type { DataPlaces } from "@air-onnx/scenes";
-import type { Notify } from "../run/lock.js";
+import type { OnNotice } from "../run/lock.js";
 import type { MetricsRecord } from "../run/metrics-log.js";
 import { watchMetrics } from "./metrics-watch.js";
 import { trainInProcess } from "./seed-process.js";
-import { clearHalfMadeRun, readSeedRun, seedRunIsFree } from "./seed-run.js";
+import { clearHalfMadeRun, readSeedRun, waitUntilSeedRunIsFree } from "./seed-run.js";
 import type { SweepFolder } from "./sweep-folder.js";
 import type { SeedRecord } from "./sweep-record.js";
 
@@ -26,7 +26,7 @@ export interface SweepTrainingOptions {
   readonly signal: AbortSignal;
   readonly listener: SweepListener;
   /** Lines the user should see: what was repaired, what was fallen back to. */
-  readonly notify: Notify;
+  readonly onNotice: OnNotice;
 }
 
 /** How long a process that a killed sweep left may take to notice and stop. */
@@ -42,7 +42,7 @@ export async function trainSeeds(sweep: SweepFolder, options: SweepTrainingOptio
       const ended = await trainSeed(sweep, next, options);
       sweep.record(ended);
       options.listener.ended(ended);
-      await saveOrSay(sweep, options.notify);
+      await saveOrTell(sweep, options.onNotice);
     }
   };
   const outcomes = await Promise.allSettled(Array.from({ length: options.jobs }, work));
@@ -52,23 +52,23 @@ export async function trainSeeds(sweep: SweepFolder, options: SweepTrainingOptio
 async function trainSeed(
   sweep: SweepFolder,
   before: SeedRecord,
-  { places, signal, listener, notify: tell }: SweepTrainingOptions,
+  { places, signal, listener, onNotice: tell }: SweepTrainingOptions,
 ): Promise<SeedRecord> {
   const { seed, earlierFailures } = before;
   const about = { seed, earlierFailures };
   const run = sweep.runOf(seed);
-  const notify = (line: string): void => tell(`seed ${seed}: ${line}`);
+  const onNotice = (line: string): void => tell(`seed ${seed}: ${line}`);
   let step = "step" in before ? before.step : 0;
   const now = (): string => new Date().toISOString();
   try {
-    await seedRunIsFree(run, { notify, signal, patience: PATIENCE_MS });
+    await waitUntilSeedRunIsFree(run, { onNotice, signal, patience: PATIENCE_MS });
     await clearHalfMadeRun(run);
     let found = await readSeedRun(run);
     if (found.state === "started") step = found.step;
     if (found.state !== "finished") {
       if (signal.aborted) return { ...about, status: "stopped", step };
       sweep.record({ ...about, status: "running", step });
-      await saveOrSay(sweep, tell);
+      await saveOrTell(sweep, tell);
       listener.started(seed, step);
       await using _ = watchMetrics(run.metricsFile, step, {
         onStep: (reached) => listener.reached(seed, reached),
@@ -79,7 +79,7 @@ async function trainSeed(
       });
       const { mnistDir, cacheDir } = places;
       const config = found.state === "started" ? undefined : run.config;
-      const outcome = await trainInProcess({ path: run.path, config, mnistDir, cacheDir }, { signal, notify });
+      const outcome = await trainInProcess({ path: run.path, config, mnistDir, cacheDir }, { signal, onNotice });
       found = await readSeedRun(run);
       if (found.state === "started") step = found.step;
       if (found.state !== "finished") {
@@ -98,9 +98,9 @@ async function trainSeed(
 }
 
 /** The next seed's end is another chance to write; at the sweep's end, it must succeed. */
-async function saveOrSay(sweep: SweepFolder, notify: Notify): Promise<void> {
+async function saveOrTell(sweep: SweepFolder, onNotice: OnNotice): Promise<void> {
   await sweep.save().catch((cause: Error) => {
     if (cause.name !== "FileError") throw cause;
-    notify(`${cause.message}; going on, and trying again later`);
+    onNotice(`${cause.message}; going on, and trying again later`);
   });
 }

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, it } from "vitest";
-import { decode, imageGates, inferStep, type StepState } from "../../src/model/air.js";
+import { decode, imageGatesOf, inferStep, type StepState } from "../../src/model/air.js";
 import { write } from "../../src/model/attention.js";
 import { logSigmoid } from "../../src/model/distributions.js";
 import { drawOn, logLikelihood } from "../../src/model/likelihood.js";
@@ -22,7 +22,7 @@ describe.each(forwardReferences)("one forward pass of the reference implementati
       tf.unstack(tensor(reference.inputs[name])),
     );
 
-    const gates = imageGates(p, config, image);
+    const gates = imageGatesOf(p, config, image);
     let previous: StepState | undefined;
     let presenceBefore: tf.Tensor = tf.ones([batch]);
     let canvas: tf.Tensor = tf.zeros(image.shape);

@@ -1,7 +1,7 @@
 import { type AirConfigInput, boxFromZWhere, graphNames, graphSignatures, zWhereFromLatent } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { imageGates, inferStep, inferTrajectory, lstmStep, zWhereOf } from "../../src/model/air.js";
+import { imageGatesOf, inferStep, inferTrajectory, lstmStep, zWhereOf } from "../../src/model/air.js";
 import { graphFunctions } from "../../src/model/graphs.js";
 import { logLikelihood } from "../../src/model/likelihood.js";
 import { expectClose } from "./close.js";
@@ -108,7 +108,7 @@ describe.each<AirConfigInput>([
 it("the first step equals a step from zeros with presence 1", () => {
   const config = tinyConfig();
   const p = tinyParameters(config, 3);
-  const gates = imageGates(p, config, uniform([2, 1, 9, 9], 1));
+  const gates = imageGatesOf(p, config, uniform([2, 1, 9, 9], 1));
   const zeros = (size: number): tf.Tensor => tf.zeros([2, size]);
   const fromZeros = lstmStep(p, gates, {
     hidden: zeros(config.lstmSize),
@@ -136,7 +136,7 @@ it("a convolution sees every place of its kernel alike, and nothing that the ker
     square.forEach((row, i) => {
       for (const [j, value] of row.entries()) image.set(value, 0, 0, top + i, left + j);
     });
-    return [...imageGates(p, config, image.toTensor()).dataSync()].slice(0, 18);
+    return [...imageGatesOf(p, config, image.toTensor()).dataSync()].slice(0, 18);
   };
   const nothing = places(2, 2).slice(2, 4);
   const [first, second] = [places(0, 0), places(3, 6)];
@@ -152,7 +152,7 @@ it("the recurrent network sees the means of squares of pixels, of each channel b
   const kernel = tf.tidy(() => tf.eye(2 * 3 * 3, 4 * config.lstmSize));
   const p = { ...tinyParameters(config, 1), "lstm.image_kernel": kernel, "lstm.bias": tf.zeros([4 * config.lstmSize]) };
   const image = uniform([1, 2, 9, 9], 2);
-  const gates = imageGates(p, config, image);
+  const gates = imageGatesOf(p, config, image);
   // Times 3, so that its spread is a pixel's.
   const square = 3 * tf.mean(tf.slice(image, [0, 1, 3, 6], [1, 1, 3, 3])).dataSync()[0]!;
   // Channel 1, second row and third column of squares.
@@ -166,7 +166,7 @@ it("the recurrent network sees what the canvas leaves of the image: nothing, of 
     const image = uniform([2, 1, 9, 9], 6);
     const noise = { epsWhere: tf.zeros([2, 3]), epsWhat: tf.zeros([2, config.zWhatSize]) };
     const hidden = (x: tf.Tensor, canvas: tf.Tensor | undefined): tf.Tensor =>
-      inferStep(p, config, x, imageGates(p, config, x), undefined, canvas, noise).hidden;
+      inferStep(p, config, x, imageGatesOf(p, config, x), undefined, canvas, noise).hidden;
     const black = tf.zerosLike(image);
     expectClose(hidden(image, image), hidden(black, undefined), 1e-6, "all drawn");
     expectClose(hidden(image, black), hidden(image, undefined), 1e-6, "nothing drawn");

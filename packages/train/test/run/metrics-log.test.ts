@@ -59,10 +59,10 @@ describe("MetricsLog", () => {
       const path = await writtenLog();
       appendFileSync(path, half);
       const notices: string[] = [];
-      const notify = (message: string): void => void notices.push(message);
-      expect(await readMetrics(path, notify)).toEqual(records);
+      const onNotice = (message: string): void => void notices.push(message);
+      expect(await readMetrics(path, onNotice)).toEqual(records);
       expect(notices).toEqual([expect.stringMatching(/half-written last line \(line 5\) of .*metrics\.jsonl/)]);
-      const log = await MetricsLog.open(path, notify);
+      const log = await MetricsLog.open(path, onNotice);
       expect(notices).toHaveLength(2);
       log.append({ step: 80, kind: "train" });
       expect(await readMetrics(path, silent)).toEqual([...records, { step: 80, kind: "train" }]);

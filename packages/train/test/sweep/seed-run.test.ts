@@ -5,19 +5,19 @@ import { describe, expect, it } from "vitest";
 import { parseTrainConfig } from "../../src/config.js";
 import { createRunFolder, MetricsLog, RunFolder, stepName } from "../../src/run/index.js";
 import { takeLock } from "../../src/run/lock.js";
-import { clearHalfMadeRun, readSeedRun, seedRunIsFree } from "../../src/sweep/index.js";
+import { clearHalfMadeRun, readSeedRun, waitUntilSeedRunIsFree } from "../../src/sweep/index.js";
 import { useTemporaryFolder } from "../run/temporary-folder.js";
 
 const at = useTemporaryFolder();
 const config = parseTrainConfig({ dataset: "multi-mnist", steps: 400, seed: 3 });
-const notify = (): void => {};
+const onNotice = (): void => {};
 
 const evaluation = { images: 2000, elbo: 600, countAccuracyMap: 0.9, countAccuracySampled: 0.8 };
 
 /** A run with these evaluations and checkpoints, and training records at 60 ms a step, then at 120. */
 async function runWith(evaluated: readonly number[], saved: readonly number[]): Promise<RunFolder> {
-  const { folder, lock } = await createRunFolder(at("seed-3"), config, notify);
-  const log = await MetricsLog.open(folder.metricsFile, notify);
+  const { folder, lock } = await createRunFolder(at("seed-3"), config, onNotice);
+  const log = await MetricsLog.open(folder.metricsFile, onNotice);
   for (const step of evaluated) {
     log.append({ step, kind: "train", loss: 1, millisecondsPerStep: step > 200 ? 120 : 60 });
     log.append({ step, kind: "evaluation", ...evaluation, images: step === 400 ? 10_000 : 2000, trainingSeconds: 1 });
@@ -56,7 +56,7 @@ describe("a seed's run", () => {
     mkdirSync(run.pictures);
     expect(await readSeedRun(run)).toEqual({ state: "absent" });
     await clearHalfMadeRun(run);
-    const { lock } = await createRunFolder(run.path, config, notify);
+    const { lock } = await createRunFolder(run.path, config, onNotice);
     lock.release();
     rmSync(run.path, { recursive: true });
 
@@ -77,9 +77,9 @@ describe("waiting for a run that another process holds", () => {
 
   it("goes on when it is freed", async () => {
     const folder = await runWith([], []);
-    const lock = takeLock(folder.lockFile, notify);
+    const lock = takeLock(folder.lockFile, onNotice);
     const said: string[] = [];
-    const free = seedRunIsFree(folder, { notify: (line) => said.push(line), signal, patience: 60_000 });
+    const free = waitUntilSeedRunIsFree(folder, { onNotice: (line) => said.push(line), signal, patience: 60_000 });
     await sleep(10);
     lock.release();
     expect(await free).toBe(true);
@@ -89,8 +89,10 @@ describe("waiting for a run that another process holds", () => {
 
   it("ends with the patience, or when it is stopped", async () => {
     const folder = await runWith([], []);
-    using _ = takeLock(folder.lockFile, notify);
-    expect(await seedRunIsFree(folder, { notify, signal, patience: 0 })).toBe(false);
-    expect(await seedRunIsFree(folder, { notify, signal: AbortSignal.abort(), patience: 60_000 })).toBe(false);
+    using _ = takeLock(folder.lockFile, onNotice);
+    expect(await waitUntilSeedRunIsFree(folder, { onNotice, signal, patience: 0 })).toBe(false);
+    expect(await waitUntilSeedRunIsFree(folder, { onNotice, signal: AbortSignal.abort(), patience: 60_000 })).toBe(
+      false,
+    );
   });
 });

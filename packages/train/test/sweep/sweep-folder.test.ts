@@ -26,7 +26,7 @@ const session: SweepSession = {
   versions: { "air-onnx": "1.2.3" },
   machine: { platform: "linux x64", processor: "Abacus", cores: 4, memoryGigabytes: 8 },
 };
-const notify = (): void => {};
+const onNotice = (): void => {};
 const endedAt = "2026-05-04T13:00:00.000Z";
 
 function finished(seed: number, map: number, sampled: number, elbo: number, trainingMinutes: number): SeedRecord {
@@ -39,7 +39,7 @@ function failed(seed: number, step: number, failure: string): SeedRecord {
 }
 
 async function sweepOf(...seeds: readonly SeedRecord[]): Promise<SweepFolder> {
-  const { sweep, lock } = await createSweep(at("sweep"), plan, session, notify);
+  const { sweep, lock } = await createSweep(at("sweep"), plan, session, onNotice);
   for (const seed of seeds) sweep.record(seed);
   await sweep.save();
   lock.release();
@@ -129,7 +129,7 @@ describe("sweep.json", () => {
   });
 
   it("holds the newest state after saves that overlap", async () => {
-    const { sweep, lock } = await createSweep(at("sweep"), plan, session, notify);
+    const { sweep, lock } = await createSweep(at("sweep"), plan, session, onNotice);
     const saves = plan.seeds.map((seed) => {
       sweep.record(failed(seed, seed, "diverged"));
       return sweep.save();
@@ -140,7 +140,7 @@ describe("sweep.json", () => {
   });
 
   it("is whole again once what kept it from being written is gone", async () => {
-    const { sweep, lock } = await createSweep(at("sweep"), plan, session, notify);
+    const { sweep, lock } = await createSweep(at("sweep"), plan, session, onNotice);
     rmSync(sweep.tableFile);
     mkdirSync(sweep.tableFile);
     sweep.record(failed(0, 0, "diverged"));
@@ -154,20 +154,20 @@ describe("sweep.json", () => {
 
 describe("the folder", () => {
   it("is for one sweep, and for one process at a time", async () => {
-    const { lock } = await createSweep(at("sweep"), plan, session, notify);
-    await expect(createSweep(at("sweep"), plan, session, notify)).rejects.toThrow(
+    const { lock } = await createSweep(at("sweep"), plan, session, onNotice);
+    await expect(createSweep(at("sweep"), plan, session, onNotice)).rejects.toThrow(
       "holds a sweep already: go on with it by --resume",
     );
-    await expect(resumeSweep(at("sweep"), notify)).rejects.toThrow(/lock is held by process/);
+    await expect(resumeSweep(at("sweep"), onNotice)).rejects.toThrow(/lock is held by process/);
     lock.release();
-    const resumed = await resumeSweep(at("sweep"), notify);
+    const resumed = await resumeSweep(at("sweep"), onNotice);
     resumed.lock.release();
   });
 
   it("is not taken from anything else", async () => {
     writeFileSync(at("thesis.txt"), "");
-    await expect(createSweep(at(), plan, session, notify)).rejects.toThrow("not a sweep (it holds thesis.txt)");
-    await expect(createSweep(at("thesis.txt"), plan, session, notify)).rejects.toThrow("it is a file");
-    await expect(resumeSweep(at(), notify)).rejects.toThrow("is not a sweep's folder");
+    await expect(createSweep(at(), plan, session, onNotice)).rejects.toThrow("not a sweep (it holds thesis.txt)");
+    await expect(createSweep(at("thesis.txt"), plan, session, onNotice)).rejects.toThrow("it is a file");
+    await expect(resumeSweep(at(), onNotice)).rejects.toThrow("is not a sweep's folder");
   });
 });
