@@ -43,6 +43,7 @@ export {
 } from "./train.js";
 export { openTrainedRun, type TrainedRun, trainingMinutes } from "./trained-run.js";
 export {
+  eachPart,
   type NamedArrays,
   type NamedTensorData,
   type StatePart,

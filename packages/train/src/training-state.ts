@@ -28,3 +28,12 @@ export interface TrainingState {
 /** The parts of a {@link TrainingState}, in the order in which checkpoints and graphs have them. */
 export const stateParts = ["parameters", "firstMoment", "secondMoment"] as const satisfies (keyof TrainingState)[];
 export type StatePart = (typeof stateParts)[number];
+
+/** A record with a value for each part of a state. */
+export function eachPart<Value>(partOf: (part: StatePart) => Value): Record<StatePart, Value> {
+  return {
+    parameters: partOf("parameters"),
+    firstMoment: partOf("firstMoment"),
+    secondMoment: partOf("secondMoment"),
+  };
+}

@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs";
 import { trainedParameterShapes } from "../objective/estimator.js";
 import type { AdamState } from "../optimizer/adam.js";
 import { trainStep } from "../train-step.js";
-import { type NamedArrays, type NamedTensorData, stateParts, type TrainingState } from "../training-state.js";
+import { eachPart, type NamedArrays, type NamedTensorData, stateParts, type TrainingState } from "../training-state.js";
 import type { Engine, StepDefinition, StepInputs } from "./engine.js";
 import { type EagerBackend, useEagerBackend } from "./tfjs-backends.js";
 
@@ -22,11 +22,7 @@ export async function createEagerEngine(
   const step = trainStep(estimator, config, { adam, maxGradientNorm: clipNorm, learningRateScales });
   const tensorsOf = (values: NamedTensorData): NamedTensors =>
     Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, tf.tensor(values[name]!.data, shape)]));
-  let state: AdamState = {
-    parameters: tensorsOf(start.parameters),
-    firstMoment: tensorsOf(start.firstMoment),
-    secondMoment: tensorsOf(start.secondMoment),
-  };
+  let state: AdamState = eachPart((part) => tensorsOf(start[part]));
 
   return {
     name: `tfjs ${backend}`,

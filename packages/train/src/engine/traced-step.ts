@@ -5,13 +5,7 @@
 import { fuse, type NamedTensors, type TracedGraph, trace } from "@air-onnx/tracer";
 import { trainedParameterShapes } from "../objective/estimator.js";
 import { trainStep } from "../train-step.js";
-import {
-  type NamedArrays,
-  type NamedTensorData,
-  type StatePart,
-  stateParts,
-  type TrainingState,
-} from "../training-state.js";
+import { eachPart, type NamedArrays, type StatePart, stateParts, type TrainingState } from "../training-state.js";
 import type { StepDefinition, StepInputs } from "./engine.js";
 
 /** One tensor of the state and its names in the graph. */
@@ -63,13 +57,8 @@ export function traceTrainStep(definition: StepDefinition): TracedStep {
     (tensors) => {
       const partOf = (part: StatePart): NamedTensors =>
         Object.fromEntries(Object.keys(shapes).map((name) => [name, tensors[`${part}/${name}`]!]));
-      const before = {
-        parameters: partOf("parameters"),
-        firstMoment: partOf("firstMoment"),
-        secondMoment: partOf("secondMoment"),
-      };
       const noise = Object.fromEntries(Object.keys(noiseSpecs).map((name) => [name, tensors[noiseInput(name)]!]));
-      const next = step(before, tensors.images!, noise, {
+      const next = step(eachPart(partOf), tensors.images!, noise, {
         stepSize: tensors.stepSize!,
         rootCorrection: tensors.rootCorrection!,
         logCountPrior: tensors.logCountPrior!,
@@ -102,15 +91,11 @@ export function stateOf(
   variables: readonly StateVariable[],
   arrayOf: (variable: StateVariable) => Float32Array<ArrayBuffer>,
 ): TrainingState {
-  const partOf = (part: StatePart): NamedTensorData =>
+  return eachPart((part) =>
     Object.fromEntries(
       variables
         .filter((variable) => variable.part === part)
         .map((variable) => [variable.name, { shape: variable.shape, data: arrayOf(variable) }]),
-    );
-  return {
-    parameters: partOf("parameters"),
-    firstMoment: partOf("firstMoment"),
-    secondMoment: partOf("secondMoment"),
-  };
+    ),
+  );
 }

@@ -19,7 +19,7 @@ import {
 } from "@air-onnx/scenes";
 import { z } from "zod";
 import { parseTrainConfig, type TrainConfig } from "../config.js";
-import { type NamedTensorData, type StatePart, stateParts, type TrainingState } from "../training-state.js";
+import { eachPart, type StatePart, stateParts, type TrainingState } from "../training-state.js";
 import type { OnNotice } from "./lock.js";
 import { type RunFolder, stepName } from "./run-folder.js";
 
@@ -301,19 +301,16 @@ function refuseOtherBytes(file: string, found: Digest, expected: Digest): void {
 
 function splitTensors(bytes: Uint8Array, file: string): TrainingState {
   const { tensors } = decodeSafetensors(bytes, file);
-  const part = (prefix: string): NamedTensorData =>
+  return eachPart((part) =>
     Object.fromEntries(
       Object.entries(tensors).flatMap(([name, { dtype, shape, data }]) => {
+        const prefix = prefixes[part];
         if (!name.startsWith(prefix)) return [];
         if (dtype !== "F32") throw new CheckpointError(`Checkpoint ${file}: ${name} is ${dtype}, expected F32.`);
         return [[name.slice(prefix.length), { shape, data }]];
       }),
-    );
-  return {
-    parameters: part(prefixes.parameters),
-    firstMoment: part(prefixes.firstMoment),
-    secondMoment: part(prefixes.secondMoment),
-  };
+    ),
+  );
 }
 
 function refuseOtherShapes(
