@@ -48,7 +48,7 @@ Examples:
         madeBy: `air-onnx ${version()}`,
         commandFor: (config: TrainConfig, name: string) => `${trainCommandOf(config)} --out runs/${shellWord(name)}`,
         signal: stopping.signal,
-        notify: notice,
+        onNotice: notice,
       };
       const html =
         found.kind === "run"

@@ -13,5 +13,5 @@ export interface ReportOptions {
   readonly commandFor: (config: TrainConfig, name: string) => string;
   readonly signal?: AbortSignal | undefined;
   /** Is told, as the report's reader is, of everything that was left out and why. */
-  readonly notify: (line: string) => void;
+  readonly onNotice: (line: string) => void;
 }

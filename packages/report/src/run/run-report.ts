@@ -27,11 +27,11 @@ import { type RunState, readRunState } from "./runs.js";
 
 /** The report of the run in `folder` as one HTML file. */
 export async function runReport(folder: RunFolder, options: ReportOptions): Promise<string> {
-  const { signal, notify, madeBy, commandFor } = options;
+  const { signal, onNotice, madeBy, commandFor } = options;
   const notices: string[] = [];
   const leaveOut = (line: string): void => {
     notices.push(line);
-    notify(line);
+    onNotice(line);
   };
   const state = await readRunState(folder, leaveOut);
   if (!state.isFinished) notices.push(`This run is ${state.inWords}.`);

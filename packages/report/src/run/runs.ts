@@ -54,8 +54,8 @@ export interface RunState {
   readonly seconds: number | undefined;
 }
 
-export async function readRunState(folder: RunFolder, notify: (line: string) => void): Promise<RunState> {
-  const records = await readMetrics(folder.metricsFile, notify);
+export async function readRunState(folder: RunFolder, onNotice: (line: string) => void): Promise<RunState> {
+  const records = await readMetrics(folder.metricsFile, onNotice);
   const step = records.at(-1)?.step ?? 0;
   const { steps } = folder.config;
   const lastEvaluation = records.findLast(({ kind }) => kind === "evaluation");

@@ -29,7 +29,7 @@ const columns: readonly (readonly [metric: string, label: string, write: (value:
 export async function severalRunsReport(
   path: string,
   folders: readonly RunFolder[],
-  { notify, madeBy, commandFor }: ReportOptions,
+  { onNotice, madeBy, commandFor }: ReportOptions,
 ): Promise<string> {
   const notices: string[] = [];
   const runs: Run[] = [];
@@ -37,7 +37,7 @@ export async function severalRunsReport(
     const name = basename(folder.path);
     const state = await readRunState(folder, (line) => {
       notices.push(line);
-      notify(line);
+      onNotice(line);
     });
     if (!state.isFinished) notices.push(`${name} is ${state.inWords}.`);
     runs.push({ name, folder, state });
