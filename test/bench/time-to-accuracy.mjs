@@ -65,7 +65,7 @@ async function trainAndWatch(seed, folder) {
     look();
     if (line.startsWith("Training ")) trainingFrom = seconds;
     const step = /^Step ([\d,]+): /.exec(line)?.[1];
-    const accuracy = /count accuracy ([\d.]+) % \(sampled/.exec(line)?.[1];
+    const accuracy = /MAP count accuracy ([\d.]+) %/.exec(line)?.[1];
     if (accuracy === undefined) continue;
     const shown = Number(accuracy) / 100;
     if (step !== undefined) evaluations.push({ step: Number(step.replaceAll(",", "")), seconds, accuracy: shown });

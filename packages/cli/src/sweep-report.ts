@@ -1,6 +1,7 @@
 /** A sweep as it is shown while it runs: a line for every evaluation and every seed that ends, and a bar for the whole. */
 
-import { count, duration, percent } from "@air-onnx/measure/format";
+import { count, duration } from "@air-onnx/measure/format";
+import { headlines } from "@air-onnx/measure/measures";
 import type { MetricsRecord, SeedRecord, SweepFolder, SweepListener } from "@air-onnx/train";
 import type { Progress } from "./progress.js";
 
@@ -31,14 +32,14 @@ export class SweepReport implements SweepListener {
   }
 
   evaluated(seed: number, record: MetricsRecord): void {
-    this.progress.line(`seed ${seed}: step ${count(record.step)}, ${measured(record)}`);
+    this.progress.line(`seed ${seed}: step ${count(record.step)}, ${headlines(record)}`);
   }
 
   ended(seed: SeedRecord): void {
     this.#training.delete(seed.seed);
     if (seed.status === "finished") {
       const time = duration(60 * seed.trainingMinutes);
-      this.progress.line(`seed ${seed.seed}: finished, ${measured(seed.evaluation)}, ${time} of training steps`);
+      this.progress.line(`seed ${seed.seed}: finished, ${headlines(seed.evaluation)}, ${time} of training steps`);
     } else if (seed.status === "failed") {
       this.progress.line(`seed ${seed.seed}: failed near step ${count(seed.step)}: ${seed.failure}`);
     } else if (seed.status === "stopped") {
@@ -71,10 +72,4 @@ export class SweepReport implements SweepListener {
     ];
     this.progress.update(done, total, parts.join("  "));
   }
-}
-
-function measured(numbers: Readonly<Record<string, unknown>>): string {
-  const { countAccuracyMap, countAccuracySampled, elbo } = numbers;
-  const accuracy = `count accuracy ${percent(Number(countAccuracyMap))} (sampled ${percent(Number(countAccuracySampled))})`;
-  return `${accuracy}, ELBO ${Number(elbo).toFixed(2)}`;
 }

@@ -1,12 +1,13 @@
 /** Training as it is shown: a bar or lines while it runs, and what to know and to type when it ends. */
-import type { Evaluation } from "@air-onnx/measure";
-import { count, duration, percent } from "@air-onnx/measure/format";
+import { count, duration } from "@air-onnx/measure/format";
+import { measureOf, measureRows, rowInWords } from "@air-onnx/measure/measures";
 import type { TrainEvent, TrainResult } from "@air-onnx/train";
+import { evaluationLine } from "./measurement-table.js";
 import type { Progress } from "./progress.js";
 
 /** A listener that shows training's events through `progress`. */
 export function showTraining(progress: Progress): (event: TrainEvent) => void {
-  let accuracy = "";
+  let accuracy: readonly string[] = [];
   return (event) => {
     switch (event.type) {
       case "start": {
@@ -18,8 +19,8 @@ export function showTraining(progress: Progress): (event: TrainEvent) => void {
         const { step, steps, metrics, stepsPerSecond, secondsLeft } = event;
         const parts = [
           `${count(step)}/${count(steps)} steps`,
-          `ELBO ${metrics.elbo?.toFixed(1) ?? "unknown"}`,
-          ...(accuracy ? [`count accuracy ${accuracy}`] : []),
+          ...measureRows(metrics, [measureOf("elbo")]).map(rowInWords),
+          ...accuracy,
           `${stepsPerSecond.toFixed(1)} steps/s`,
           `${duration(secondsLeft)} left`,
         ];
@@ -27,7 +28,7 @@ export function showTraining(progress: Progress): (event: TrainEvent) => void {
         return;
       }
       case "evaluation":
-        accuracy = percent(event.evaluation.countAccuracyMap);
+        accuracy = measureRows(event.evaluation, [measureOf("countAccuracyMap")]).map(rowInWords);
         progress.line(`Step ${count(event.step)}: ${evaluationLine(event.evaluation)}  ${event.picture}`);
         return;
       case "checkpoint":
@@ -36,12 +37,6 @@ export function showTraining(progress: Progress): (event: TrainEvent) => void {
         event satisfies never;
     }
   };
-}
-
-/** `count accuracy 97.4 % (sampled 96.9 %), ELBO 615.20 on 2,000 held-out images`. */
-export function evaluationLine({ images, elbo, countAccuracyMap, countAccuracySampled }: Evaluation): string {
-  const accuracy = `count accuracy ${percent(countAccuracyMap)} (sampled ${percent(countAccuracySampled)})`;
-  return `${accuracy}, ELBO ${elbo.toFixed(2)} on ${count(images)} held-out images`;
 }
 
 /** What a finished run has come to, `firstStep` being where this call began. */

@@ -97,13 +97,13 @@ describe("report on what is not complete", () => {
     };
     writeFileSync(`${folder}/evaluation.json`, JSON.stringify(numbers));
     const { html } = await report("young");
-    expect(titles(html)).toContain("Full evaluation");
+    expect(titles(html)).toContain("Full measurement");
     expect(html).toContain('<th scope="row">iwae.bound</th><td>2.25</td>');
     expect(html).toContain('<th scope="row">split</th><td>&lt;fresh&gt;</td>');
     writeFileSync(`${folder}/evaluation.json`, '{"elbo": ');
     const broken = await report("young");
-    expect(titles(broken.html)).not.toContain("Full evaluation");
-    expect(broken.stderr).toContain("The full evaluation is left out");
+    expect(titles(broken.html)).not.toContain("Full measurement");
+    expect(broken.stderr).toContain("The full measurement is left out");
   });
 
   it("leaves out what needs images that cannot be had, and says so", async () => {

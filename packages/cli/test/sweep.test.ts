@@ -64,8 +64,8 @@ describe("sweep", () => {
     const { code, stdout, stderr } = await place.run(["sweep", "--seeds", "2", ...settings, ...accuracy]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/^Training 2 seeds, \d at once with 1 thread each, on \d+ cores?$/m);
-    expect(stdout).toMatch(/^seed 0: step 200, count accuracy/m);
-    expect(stdout).toMatch(/^seed 1: finished, count accuracy/m);
+    expect(stdout).toMatch(/^seed 0: step 200, MAP count accuracy/m);
+    expect(stdout).toMatch(/^seed 1: finished, MAP count accuracy/m);
     expect(stdout).toContain(table("sweeps/multi-strokes"));
     const seeds = seedsOf("sweeps/multi-strokes");
     expect(seeds.map(({ seed, status, evaluation }) => [seed, status, evaluation!.images])).toEqual([

@@ -33,7 +33,7 @@ describe("train", () => {
     });
     expect(stdout).toContain("Warm-up of 2 steps instead of 200");
     expect(stdout).toContain("Evaluations on 60 images instead of 2000");
-    expect(stdout).toMatch(/^Step 20: count accuracy \d/m);
+    expect(stdout).toMatch(/^Step 20: MAP count accuracy \d/m);
     expect(stdout).toMatch(/^20 steps took .* ms\/step/m);
     expect(existsSync(place.at(/^Picture: (.*)$/m.exec(stdout)![1]!))).toBe(true);
     expect(stdout).toContain("Next: air-onnx export runs/multi-strokes-seed7");

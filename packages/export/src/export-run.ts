@@ -1,6 +1,6 @@
 /** Exports a run's newest checkpoint and proves it: measured as users will run it, and compared with what was trained. */
 import { dirname, join, resolve } from "node:path";
-import { type Measurement, measureModel } from "@air-onnx/measure";
+import { count, type Measurement, manifestMetrics, measureModel } from "@air-onnx/measure";
 import { type DataPlaces, heldOutChoices, loadSplits, type SceneSet } from "@air-onnx/scenes";
 import type { WeightType } from "@air-onnx/tracer";
 import {
@@ -115,7 +115,7 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
         steps: run.checkpoint.step,
         commit: options.commit ?? null,
       },
-      metrics: metricsOf(measurement),
+      metrics: manifestMetrics(measurement),
     },
     {
       overwrite: options.overwrite === true,
@@ -144,25 +144,10 @@ function everySeed(path: string): Pick<CardDetails, "everySeed"> {
   return isSweep(parent) ? { everySeed: openSweep(parent).table() } : {};
 }
 
-/** The numbers that a model is shipped with. */
-function metricsOf({ boxes, pruned, ...measurement }: Measurement): Record<string, number> {
-  const { images, elbo, logLikelihood, klWhere, klWhat, klCount } = measurement;
-  const { countAccuracyMap, countAccuracySampled, countAccuracyMean, presencePriorFitted } = measurement;
-  const iou = boxes?.meanIou ?? undefined;
-  return {
-    ...{ images, elbo, logLikelihood, klWhere, klWhat, klCount },
-    ...{ countAccuracyMap, countAccuracySampled, countAccuracyMean },
-    ...(pruned && { countAccuracyPruned: pruned.countAccuracy }),
-    presencePriorFitted: presencePriorFitted.presence,
-    elboPresencePriorFitted: presencePriorFitted.elbo,
-    ...(iou !== undefined && { boxMeanIou: iou }),
-  };
-}
-
 /** The outcome of a comparison in one sentence. */
 export function paritySentence({ images, backend, tolerance, countDisagreements }: ParityReport): string {
   return (
-    `Parity on ${images.toLocaleString("en")} held-out images: every output of onnxruntime is within ${tolerance} of TensorFlow.js ` +
+    `Parity on ${count(images)} held-out images: every output of onnxruntime is within ${tolerance} of TensorFlow.js ` +
     `(${backend}), relative for values above 1 and, for log-likelihoods, relative to the terms they sum, of the whole loop within ten times that; ` +
     `${countDisagreements} counts differ.`
   );

@@ -2,6 +2,7 @@
  * The README of an exported model: what it is, how well it does, how it was made, how to use it.
  */
 import type { Manifest } from "@air-onnx/core";
+import { count, markdownTable, measures, plain, written } from "@air-onnx/measure";
 
 export interface CardDetails {
   /** The command that trained it. */
@@ -15,32 +16,12 @@ export interface CardDetails {
   readonly everySeed?: string;
 }
 
-/** How a metric of the manifest is called and written. */
-const metricRows: readonly [key: string, label: string, write: (value: number) => string][] = [
-  ["images", "Held-out images", (value) => value.toLocaleString("en")],
-  ["countAccuracyMap", "Count accuracy, most probable count", percent],
-  ["countAccuracySampled", "Count accuracy, sampled count (expectation)", percent],
-  ["countAccuracyMean", "Count accuracy at the posterior means", percent],
-  ["countAccuracyPruned", "… without objects that explain nothing, as `infer` counts", percent],
-  ["elbo", "ELBO, mean per image (nats)", nats],
-  ["logLikelihood", "… log-likelihood", nats],
-  ["klWhere", "… minus KL of where", nats],
-  ["klWhat", "… minus KL of what", nats],
-  ["klCount", "… minus KL of the count", nats],
-  ["presencePriorFitted", "Presence prior fitted to these images", (value) => value.toFixed(3)],
-  ["elboPresencePriorFitted", "ELBO under that prior (nats)", nats],
-  ["boxMeanIou", "Boxes, mean IoU with the true ones, 0 for each without a match", (value) => value.toFixed(3)],
-];
-
 /** Markdown. */
 export function modelCard(manifest: Manifest, details: CardDetails): string {
   const { name, model, training, metrics, files } = manifest;
   const megabytes = Object.values(files).reduce((sum, file) => sum + file.size, 0) / 1e6;
-  const results = metricRows.flatMap(([key, label, write]) =>
-    metrics[key] === undefined ? [] : [`| ${label} | ${write(metrics[key])} |`],
-  );
   const made = [
-    `- Data: ${training.dataset}, seed ${training.seed}, ${training.steps.toLocaleString("en")} steps.`,
+    `- Data: ${training.dataset}, seed ${training.seed}, ${count(training.steps)} steps.`,
     details.command && `- Command: \`${details.command}\``,
     (details.hardware || details.trainingMinutes !== undefined) &&
       `- ${[details.hardware, details.trainingMinutes !== undefined && `${details.trainingMinutes.toFixed(1)} minutes of training`].filter(Boolean).join(", ")}.`,
@@ -57,9 +38,7 @@ are in an image (up to ${model.maxSteps}), where they are, and what they look li
 
 ${details.everySeed ? `Seed ${training.seed}; [every seed](#every-seed) is below.` : `One seed (${training.seed}).`}
 
-| | |
-| --- | --- |
-${results.join("\n")}
+${markdownTable({ head: ["Measure", "Value"], rows: resultRows(metrics) })}
 
 ## Training
 
@@ -84,10 +63,14 @@ await model.dispose();
 `;
 }
 
-function percent(value: number): string {
-  return `${(100 * value).toFixed(2)} %`;
-}
-
-function nats(value: number): string {
-  return value.toFixed(2);
+/** The measures of the table in its order, then numbers under names of the caller's own. */
+function resultRows(metrics: Manifest["metrics"]): string[][] {
+  const own = new Map(Object.entries(metrics));
+  const known = measures.flatMap((measure) => {
+    const value = measure.manifestKey === undefined ? undefined : own.get(measure.manifestKey);
+    if (value === undefined) return [];
+    own.delete(measure.manifestKey!);
+    return [[measure.label, written(measure, value)]];
+  });
+  return [...known, ...[...own].map(([name, value]) => [name, plain(value)])];
 }

@@ -1,5 +1,6 @@
 /**
- * What is measured on images whose truth is known, whoever inferred them: trained parameters or an exported model.
+ * An evaluation: the bound and the counts along one draw of the latents, on images whose truth is known. It is cheap enough to
+ * be taken again and again in training; a `Measurement` holds an evaluation and all else that is known of a model.
  */
 import { type ElboParts, fitPresencePrior, logCountPrior, mapCount } from "@air-onnx/core";
 

@@ -1,11 +1,54 @@
-/** Numbers and tables as people read them. */
+/** Numbers and tables as people read them. It imports nothing that takes time to load, so that `air-onnx --help` need not wait. */
+export { type MarkdownTable, markdownTable } from "./markdown-table.js";
 
+/** What a number is of. Nats are means per image, shares are of 1, and an IoU is an intersection over union from 0 to 1. */
+export type Unit = "nats" | "share" | "count" | "IoU" | "number";
+
+interface UnitForm {
+  /** Written after the number; empty where it has none. */
+  readonly symbol: string;
+  /** How many of `symbol` make 1. */
+  readonly scale: number;
+  /** After the decimal point, unless something else is asked for. */
+  readonly digits: number;
+}
+
+const units: Readonly<Record<Unit, UnitForm>> = {
+  nats: { symbol: "nats", scale: 1, digits: 2 },
+  share: { symbol: "%", scale: 100, digits: 2 },
+  count: { symbol: "", scale: 1, digits: 0 },
+  IoU: { symbol: "", scale: 1, digits: 3 },
+  number: { symbol: "", scale: 1, digits: 3 },
+};
+
+/** `%`, `nats` or nothing. */
+export function unitSymbol(unit: Unit): string {
+  return units[unit].symbol;
+}
+
+/** The number alone, as in a column whose head names the unit: a share of 0.974 is `97.40`. */
+export function withoutUnit(value: number, unit: Unit, digits = units[unit].digits): string {
+  return unit === "count" ? count(value) : (units[unit].scale * value).toFixed(digits);
+}
+
+/** `615.20 nats`, `97.40 %`, `10,000`, `0.657`. */
+export function inUnit(value: number, unit: Unit, digits?: number): string {
+  return `${withoutUnit(value, unit, digits)} ${unitSymbol(unit)}`.trimEnd();
+}
+
+/** `10,000` */
 export function count(value: number): string {
   return value.toLocaleString("en");
 }
 
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+/** A share of 0.974 is `97.4 %`. */
+export function percent(share: number, digits = 1): string {
+  return inUnit(share, "share", digits);
+}
+
+/** A number whose unit is not known, to so many significant digits. */
+export function plain(value: number, significantDigits = 6): string {
+  return value.toLocaleString("en", { maximumSignificantDigits: significantDigits });
 }
 
 /** `4.2 s`, `42 s`, `3:07 min`, `1:03:07 h`. */

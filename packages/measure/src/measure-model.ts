@@ -1,5 +1,5 @@
 /**
- * Everything that is reported about a model on images whose truth is known, by the graphs that its users run: a
+ * A measurement: everything that is reported about a model on images whose truth is known, by the graphs that its users run. A
  * checkpoint is measured by the graphs that its export would have, so both give the same numbers.
  */
 import {
@@ -37,6 +37,7 @@ export interface ImportanceWeightedBound {
   readonly analyticKlFormula: number;
 }
 
+/** All that is measured of a model: an {@link Evaluation}, what `infer` finds, and the importance-weighted bound. */
 export interface Measurement extends Evaluation {
   /** Of the noise. */
   readonly seed: number;

@@ -1,8 +1,5 @@
-/** Runs, sweeps and evaluations as pages to look at. */
-export { confusionPicture } from "./evaluation/confusion-picture.js";
-export { type EvaluationRecord, evaluationReport } from "./evaluation/evaluation-report.js";
-export { drawModelScenes } from "./evaluation/model-scenes.js";
-export { worstSheet } from "./evaluation/worst-sheet.js";
+/** Runs, sweeps and measurements as pages to look at. */
+
 export { type Insert, type Markup, markup } from "./html/markup.js";
 export {
   chartFigures,
@@ -16,6 +13,10 @@ export {
   pictureFigure,
   sideBySideBlocks,
 } from "./html/page.js";
+export { confusionPicture } from "./measurement/confusion-picture.js";
+export { type MeasurementRecord, measurementReport } from "./measurement/measurement-report.js";
+export { drawModelScenes } from "./measurement/model-scenes.js";
+export { worstSheet } from "./measurement/worst-sheet.js";
 export { isExportedModel } from "./run/exported-model.js";
 export { learningCurves, type RunRecords } from "./run/learning-curves.js";
 export type { ReportOptions } from "./run/report-options.js";

@@ -2,7 +2,7 @@
  * The training loop: batches → engine → metrics, pictures and checkpoints, until the configured number of steps.
  */
 import { boxFromZWhere } from "@air-onnx/core";
-import type { Evaluation } from "@air-onnx/measure";
+import { type Evaluation, loggedNumbers } from "@air-onnx/measure";
 import {
   encodePng,
   fillBatch,
@@ -170,7 +170,7 @@ export async function train(
       if (last || step % config.evaluateEvery === 0) {
         const { parameters } = await engine.state();
         evaluation = await evaluator.evaluate(parameters, dataset.test, last ? {} : { images: config.evaluateImages });
-        record({ step, kind: "evaluation", ...scalarsOf(evaluation), trainingSeconds });
+        record({ step, kind: "evaluation", ...loggedNumbers(evaluation), trainingSeconds });
         picture = folder.pictureFile(step);
         const sheet = await drawPicture(evaluator, parameters, dataset.test);
         const png = encodePng(sheet);
@@ -232,12 +232,6 @@ function refuseNonFinite(metrics: NamedArrays, done: number, lastCheckpoint: num
       if (!Number.isFinite(values[k])) throw new DivergedError(done + k + 1, name, values[k]!, lastCheckpoint);
     }
   }
-}
-
-/** The numbers of an evaluation that make a curve. */
-function scalarsOf(evaluation: Evaluation): Record<string, number> {
-  const { images, elbo, logLikelihood, klWhere, klWhat, klCount, countAccuracyMap, countAccuracySampled } = evaluation;
-  return { images, elbo, logLikelihood, klWhere, klWhat, klCount, countAccuracyMap, countAccuracySampled };
 }
 
 function mean(values: Float32Array): number {

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { MeasurableModel, MeasuredImage } from "@air-onnx/measure";
 import { count, duration } from "@air-onnx/measure/format";
-import type { EvaluationRecord } from "@air-onnx/report";
+import type { MeasurementRecord } from "@air-onnx/report";
 import type { SceneSet } from "@air-onnx/scenes";
 import { Command, Option } from "commander";
 import { deviceChoices, type heldOutSplitChoices } from "../choices.js";
@@ -73,11 +73,11 @@ Examples:
         throw new UsageError("--iwae-images needs --iwae");
       }
       using stopping = listenForStop();
-      await evaluate(path, flags, stopping.signal);
+      await measureAndReport(path, flags, stopping.signal);
     });
 }
 
-async function evaluate(path: string, flags: EvalFlags, signal: AbortSignal): Promise<void> {
+async function measureAndReport(path: string, flags: EvalFlags, signal: AbortSignal): Promise<void> {
   const { explanationOf, explanationSheet, makeFolder, SHEET, writePicture } = await import("@air-onnx/scenes");
   const { measureModel, WorstImages } = await import("@air-onnx/measure");
   const { describeMachine, softwareVersions } = await import("../machine.js");
@@ -115,7 +115,7 @@ async function evaluate(path: string, flags: EvalFlags, signal: AbortSignal): Pr
     });
   };
   const measurement = await measure();
-  const record: EvaluationRecord = {
+  const record: MeasurementRecord = {
     path,
     what,
     dataset,
@@ -141,7 +141,7 @@ async function evaluate(path: string, flags: EvalFlags, signal: AbortSignal): Pr
   }
   if (flags.picture !== undefined) await writePicture(flags.picture, sheet());
   if (flags.json) return printJson(record);
-  const { measurementLines } = await import("../evaluation-table.js");
+  const { measurementLines } = await import("../measurement-table.js");
   print(`${what}, dataset ${dataset}, ${split} images, measured in ${duration(record.seconds)}`);
   for (const line of differences) print(line);
   print(measurementLines(measurement));
@@ -152,15 +152,15 @@ async function evaluate(path: string, flags: EvalFlags, signal: AbortSignal): Pr
 /** Everything but the first images; the numbers last, so that a folder with them is complete. */
 async function writeReport(
   folder: string,
-  record: EvaluationRecord,
+  record: MeasurementRecord,
   worst: import("@air-onnx/measure").WorstImages,
   scenes: SceneSet,
 ): Promise<void> {
-  const { confusionPicture, evaluationReport, worstSheet } = await import("@air-onnx/report");
+  const { confusionPicture, measurementReport, worstSheet } = await import("@air-onnx/report");
   const { writeInFolder, writePicture } = await import("@air-onnx/scenes");
   await writePicture(join(folder, files.worst), worstSheet(worst, scenes));
   await writePicture(join(folder, files.confusion), confusionPicture(record.confusion));
-  await writeInFolder(join(folder, files.report), evaluationReport(record, files));
+  await writeInFolder(join(folder, files.report), measurementReport(record, files));
   await writeInFolder(join(folder, files.record), `${JSON.stringify(record, null, 2)}\n`);
 }
 

@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { duration, percent } from "@air-onnx/measure/format";
+import { count, duration } from "@air-onnx/measure/format";
 import type { Setting } from "@air-onnx/train/runs";
 import { Command, Option } from "commander";
 import { addPlaceOptions, type DataPlaces } from "../dataset-options.js";
@@ -82,17 +82,18 @@ async function quickstart({ out, seed, threads, ...places }: QuickstartFlags, si
 
   stage("Finding objects in held-out images by the exported model");
   const { AirModel } = await import("@air-onnx/runtime-node");
-  const { measureModel } = await import("@air-onnx/measure");
-  const { evaluationLines } = await import("../evaluation-table.js");
+  const { measureModel, measureOf, written } = await import("@air-onnx/measure");
+  const { evaluationLines } = await import("../measurement-table.js");
   const { drawModelScenes } = await import("@air-onnx/report");
   await using model = await AirModel.fromPretrained(directory, { signal });
-  const evaluation = await measureModel(model, heldOut, { signal });
+  const measurement = await measureModel(model, heldOut, { signal });
   const picture = join(out, "scenes.png");
   await drawModelScenes(model, heldOut, picture, signal);
-  print(evaluationLines(evaluation));
+  print(evaluationLines(measurement));
+  const accuracy = written(measureOf("countAccuracyMap"), measurement.countAccuracyMap);
 
   print(`
-Count accuracy of the exported model in Node on ${evaluation.images} held-out images: ${percent(evaluation.countAccuracyMap)}
+Count accuracy of the exported model in Node on ${count(measurement.images)} held-out images: ${accuracy}
 Picture: ${picture}
 Time: ${duration(stage.seconds())}
 

@@ -2,6 +2,7 @@
  * Curves over training steps as SVG: axes with round marks, a legend, several series. A chart is a document of its own, with
  * its style inside, for light and for dark surroundings.
  */
+import { percent } from "@air-onnx/measure/format";
 import { Markup, markup } from "./markup.js";
 import { decimalsOf, logTicks, niceTicks } from "./ticks.js";
 
@@ -204,7 +205,7 @@ function widened([least, most]: readonly [number, number]): readonly [number, nu
 function percentLabels(values: readonly number[]): string[] {
   const step = values.length > 1 ? 100 * (values[1]! - values[0]!) : 1;
   const decimals = decimalsOf(step);
-  return values.map((value) => `${(100 * value).toFixed(decimals)} %`);
+  return values.map((value) => percent(value, decimals));
 }
 
 /** SVG does not need more than hundredths of a pixel. */

@@ -2,6 +2,7 @@
  * A report as one HTML file: headings, tables, pictures and charts, all inside, so that it opens without a network, reads on
  * a phone and in the dark, and by keyboard and screen reader.
  */
+import { count, percent } from "@air-onnx/measure/format";
 import { type LineChart, lineChart } from "./line-chart.js";
 import { type Insert, Markup, markup } from "./markup.js";
 
@@ -73,7 +74,7 @@ export function confusionTable(caption: string, confusion: readonly (readonly nu
     const cells = row.map((images, n) => {
       const share = images / total;
       const kind = n === truth ? "right" : "wrong";
-      return markup`<td class="${kind}" style="--share:${share.toFixed(3)}">${images.toLocaleString("en")} <small>${(100 * share).toFixed(1)} %</small></td>`;
+      return markup`<td class="${kind}" style="--share:${share.toFixed(3)}">${count(images)} <small>${percent(share)}</small></td>`;
     });
     return [markup`<tr><th scope="row">${truth} there</th>${cells}</tr>\n`];
   });

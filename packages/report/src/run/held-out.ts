@@ -15,7 +15,7 @@ import {
 import type { TrainedRun } from "@air-onnx/train";
 import { type Markup, markup } from "../html/markup.js";
 import { confusionTable, type PageSection, pictureFigure, sideBySideBlocks } from "../html/page.js";
-import { measureRow, measureTable } from "./measures.js";
+import { measureTable } from "./measure-table.js";
 import type { ReportOptions } from "./report-options.js";
 
 /** Images among which those that are shown are looked for. */
@@ -37,7 +37,7 @@ export async function heldOutSections(
   // Tracing what evaluates a checkpoint takes TensorFlow.js, which a report without a checkpoint need not wait for.
   const { Evaluator } = await import("@air-onnx/train");
   await using evaluator = await Evaluator.create(config.model);
-  const { confusion, ...evaluation } = await evaluator.evaluate(parameters, scenes, {
+  const evaluation = await evaluator.evaluate(parameters, scenes, {
     images: wanted ?? config.evaluateImages,
     signal,
   });
@@ -45,13 +45,10 @@ export async function heldOutSections(
   const measured: PageSection = {
     title: "Counts",
     body: sideBySideBlocks([
-      measureTable(
-        `The checkpoint of step ${step}, measured for this report`,
-        Object.entries(evaluation).flatMap(([name, value]) => measureRow(name, value)),
-      ),
+      measureTable(`The checkpoint of step ${step}, evaluated for this report`, evaluation),
       confusionTable(
         `Which counts it takes for which: most probable count, ${count(evaluation.images)} held-out images`,
-        confusion,
+        evaluation.confusion,
       ),
     ]),
   };

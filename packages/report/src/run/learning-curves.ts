@@ -1,6 +1,7 @@
 /**
  * The log of a training run, or of several, as charts: what is drawn together, what is smoothed, and what it is called.
  */
+import { curveMeasures, type Measure, plain, type Unit } from "@air-onnx/measure";
 import type { MetricsKind, MetricsRecord } from "@air-onnx/train/runs";
 import { type LineChart, type Point, type Series, seriesColours } from "../html/line-chart.js";
 
@@ -23,39 +24,50 @@ interface Plan extends Pick<LineChart, "title" | "yLabel" | "yScale" | "percent"
 }
 
 const train = (metric: string, name: string): Line => ({ kind: "train", metric, name });
+const axisLabels: Readonly<Record<Unit, string>> = {
+  nats: "nats per image",
+  share: "share of images",
+  count: "number",
+  IoU: "IoU",
+  number: "mean over the images",
+};
+
 const evaluation = (metric: string, name: string): Line => ({ kind: "evaluation", metric, name });
 
-const plans: readonly Plan[] = [
-  {
-    title: "ELBO",
-    yLabel: "nats per image",
-    lines: [train("elbo", "training"), evaluation("elbo", "held-out images")],
-  },
-  {
-    title: "Count accuracy",
-    yLabel: "share of held-out images",
-    percent: true,
-    lines: [evaluation("countAccuracyMap", "most probable count"), evaluation("countAccuracySampled", "sampled count")],
-  },
-  {
-    title: "KL from the prior",
-    yLabel: "nats per image",
-    lines: [train("klWhat", "what"), train("klWhere", "where"), train("klCount", "count")],
-  },
-  {
-    title: "KL from the prior, held-out images",
-    yLabel: "nats per image",
-    lines: [evaluation("klWhat", "what"), evaluation("klWhere", "where"), evaluation("klCount", "count")],
-  },
-  {
-    title: "Log-likelihood",
-    yLabel: "nats per image",
-    lines: [train("logLikelihood", "training"), evaluation("logLikelihood", "held-out images")],
-  },
+/** What training logs beside what an evaluation measures. */
+const trainingPlans: readonly Plan[] = [
   { title: "Expected count", yLabel: "objects per image", lines: [train("count", "training")] },
   { title: "Gradient norm", yLabel: "before clipping", yScale: "log", lines: [train("gradientNorm", "training")] },
   { title: "Learning rate", yLabel: "step size of Adam", lines: [train("learningRate", "training")] },
 ];
+
+const plans: readonly Plan[] = [...measurePlans(), ...trainingPlans];
+
+/**
+ * A chart for the measures that share one. A single measure is drawn of training and of held-out images together; several,
+ * apart. Training has the measures of the bound under the same names.
+ */
+function measurePlans(): Plan[] {
+  const titles = [...new Set(curveMeasures.map(({ curve }) => curve!.chart))];
+  return titles.flatMap((title): Plan[] => {
+    const [first, ...others] = curveMeasures.filter(({ curve }) => curve!.chart === title) as [Measure, ...Measure[]];
+    const form = { yLabel: axisLabels[first.unit], percent: first.unit === "share" };
+    if (others.length === 0) {
+      const lines = [train(first.key, "training"), evaluation(first.key, "held-out images")];
+      return [{ ...form, title, lines }];
+    }
+    const measures = [first, ...others];
+    const nameOf = ({ curve, short }: Measure): string => curve?.line ?? short;
+    return [
+      { ...form, title, lines: measures.map((each) => train(each.key, nameOf(each))) },
+      {
+        ...form,
+        title: `${title}, held-out images`,
+        lines: measures.map((each) => evaluation(each.key, nameOf(each))),
+      },
+    ];
+  });
+}
 
 /** Where the run is, or how long it took, rather than what it learned. */
 const notLearned = new Set(["step", "kind", "images", "trainingSeconds", "millisecondsPerStep"]);
@@ -148,13 +160,9 @@ function describe(series: readonly Series[]): string {
     .filter(({ faint }) => !faint)
     .map(({ name, points }) => {
       const [first, last] = [points[0]!, points.at(-1)!];
-      return `${name} ${rounded(first.y)} at step ${first.x} to ${rounded(last.y)} at step ${last.x}`;
+      return `${name} ${plain(first.y, 4)} at step ${first.x} to ${plain(last.y, 4)} at step ${last.x}`;
     })
     .join("; ");
-}
-
-function rounded(value: number): string {
-  return value.toLocaleString("en", { maximumSignificantDigits: 4 });
 }
 
 /** `presencePrior` → `Presence prior`. */

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { count, duration, percent } from "@air-onnx/measure";
+import { columnHead, count, duration, headlineMeasures, measured, writtenInColumn } from "@air-onnx/measure";
 import { DataError, FileError } from "@air-onnx/scenes";
 import type { TrainedRun } from "@air-onnx/train";
 import { CheckpointError, checkpointSteps, type RunFolder } from "@air-onnx/train/runs";
@@ -17,11 +17,11 @@ import {
   sideBySideBlocks,
 } from "../html/page.js";
 import { configurationSection } from "./configuration.js";
-import { evaluationFileSection } from "./evaluation-file.js";
 import { heldOutSections } from "./held-out.js";
 import { imaginedSection } from "./imagined.js";
 import { learningCurves } from "./learning-curves.js";
-import { measureRow, measureTable } from "./measures.js";
+import { measureTable } from "./measure-table.js";
+import { measurementFileSection } from "./measurement-file.js";
 import type { ReportOptions } from "./report-options.js";
 import { type RunState, readRunState } from "./runs.js";
 
@@ -37,7 +37,7 @@ export async function runReport(folder: RunFolder, options: ReportOptions): Prom
   if (!state.isFinished) notices.push(`This run is ${state.inWords}.`);
   const run = await trainedRun(folder, leaveOut);
   const sections: PageSection[] = [...resultSections(state), ...curveSections(folder, state)];
-  sections.push(...(await evaluationFileSection(folder.path, leaveOut)));
+  sections.push(...(await measurementFileSection(folder.path, leaveOut)));
   sections.push(...(await evaluationPicture(folder, state, leaveOut)));
   if (run) {
     const { openCheckpoint } = await import("@air-onnx/export");
@@ -95,10 +95,7 @@ function resultSections({ step, lastEvaluation, seconds }: RunState): PageSectio
   }
   const body = [
     lastEvaluation
-      ? measureTable(
-          `Held-out images, last evaluation of training: step ${count(lastEvaluation.step)}`,
-          Object.entries(lastEvaluation).flatMap(([name, value]) => measureRow(name, value)),
-        )
+      ? measureTable(`Held-out images, last evaluation of training: step ${count(lastEvaluation.step)}`, lastEvaluation)
       : markup`<p>Nothing has been evaluated yet.</p>`,
     dataTable({ caption: "Training", head: ["", "Value"], rows }),
   ];
@@ -111,11 +108,13 @@ function curveSections({ path }: RunFolder, { records }: RunState): PageSection[
   const evaluations = records.filter(({ kind }) => kind === "evaluation");
   const numbers = dataTable({
     caption: "Evaluations on held-out images",
-    head: ["Step", "ELBO, nats", "Most probable count", "Sampled count"],
-    rows: evaluations.map(({ step, elbo, countAccuracyMap, countAccuracySampled }) => [
-      count(step),
-      ...[elbo].map((value) => (typeof value === "number" ? value.toFixed(2) : "–")),
-      ...[countAccuracyMap, countAccuracySampled].map((value) => (typeof value === "number" ? percent(value) : "–")),
+    head: ["Step", ...headlineMeasures.map(columnHead)],
+    rows: evaluations.map((record) => [
+      count(record.step),
+      ...headlineMeasures.map((measure) => {
+        const value = measured(record, measure);
+        return typeof value === "number" ? writtenInColumn(measure, value) : "–";
+      }),
     ]),
   });
   return [

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { count, duration } from "@air-onnx/measure";
+import { columnHead, count, duration, headlineMeasures, measured, writtenInColumn } from "@air-onnx/measure";
 import { describeConfigDifference, type RunFolder } from "@air-onnx/train/runs";
 import { type Markup, markup } from "../html/markup.js";
 import { chartFigures, dataTable, disclosure, htmlPage, type PageSection, pictureFigure } from "../html/page.js";
@@ -17,13 +17,6 @@ interface Run {
   readonly folder: RunFolder;
   readonly state: RunState;
 }
-
-/** What the table says of a run's last evaluation. */
-const columns: readonly (readonly [metric: string, label: string, write: (value: number) => string])[] = [
-  ["countAccuracyMap", "Most probable count", (value) => `${(100 * value).toFixed(2)} %`],
-  ["countAccuracySampled", "Sampled count", (value) => `${(100 * value).toFixed(2)} %`],
-  ["elbo", "ELBO, nats", (value) => value.toFixed(2)],
-];
 
 /** @param folders at least one */
 export async function severalRunsReport(
@@ -69,24 +62,23 @@ function resultTable(runs: readonly Run[]): Markup {
     name,
     String(folder.config.seed),
     isFinished ? count(step) : `${count(step)} of ${count(folder.config.steps)}, unfinished`,
-    ...columns.map(([metric, , write]) => {
-      const value = lastEvaluation?.[metric];
-      return typeof value === "number" ? write(value) : "–";
+    ...headlineMeasures.map((measure) => {
+      const value = measured(lastEvaluation, measure);
+      return typeof value === "number" ? writtenInColumn(measure, value) : "–";
     }),
     seconds === undefined ? "–" : duration(seconds),
   ]);
   const evaluated = runs.filter(({ state }) => state.lastEvaluation !== undefined);
-  const spread = columns.map(([metric, , write]) => {
-    const values = evaluated.flatMap(({ state }) => {
-      const value = state.lastEvaluation![metric];
-      return typeof value === "number" ? [value] : [];
-    });
-    return values.length > 1 ? `${write(mean(values))} ± ${write(deviation(values))}` : "–";
+  const spread = headlineMeasures.map((measure) => {
+    const values = evaluated.flatMap(({ state }) => measured(state.lastEvaluation, measure) ?? []);
+    // A mean over some of the runs would pass for that of all.
+    if (values.length < 2 || values.length < evaluated.length) return "–";
+    return [mean(values), deviation(values)].map((value) => writtenInColumn(measure, value)).join(" ± ");
   });
   const all = evaluated.length === runs.length ? `all ${runs.length}` : `the ${evaluated.length} evaluated`;
   return dataTable({
     caption: `Held-out images, last evaluation of each run; ± is the sample standard deviation over ${all} runs`,
-    head: ["Run", "Seed", "Steps", ...columns.map(([, label]) => label), "Time in training steps"],
+    head: ["Run", "Seed", "Steps", ...headlineMeasures.map(columnHead), "Time in training steps"],
     rows: [...rows, ["Mean", "", "", ...spread, ""]],
   });
 }

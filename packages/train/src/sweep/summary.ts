@@ -1,4 +1,5 @@
 /** A sweep in a few numbers: mean, spread and worst over the seeds, and how many succeeded. */
+import { headlineMeasures, type Measure, measured } from "@air-onnx/measure/measures";
 import type { FinishedSeed, SeedRecord } from "./sweep-record.js";
 
 /** Over all seeds that have finished, good or bad. */
@@ -19,11 +20,12 @@ export interface SweepSummary {
   readonly succeeded: readonly number[];
   /** `succeeded` of all seeds, also of those that failed or are still open. */
   readonly successRate: number;
-  /** Undefined as long as no seed has finished. */
-  readonly spread: Readonly<Record<SpreadName, Spread>> | undefined;
+  /**
+   * By the key of the measure, and of `trainingMinutes`; undefined as long as no seed has finished. A measure that is not known
+   * of each finished seed, as one that is newer than the sweep, is left out.
+   */
+  readonly spread: Readonly<Record<string, Spread>> | undefined;
 }
-
-export type SpreadName = "countAccuracySampled" | "countAccuracyMap" | "elbo" | "trainingMinutes";
 
 export function summarize(seeds: readonly SeedRecord[], successAccuracy: number): SweepSummary {
   const finished = seeds.filter((seed): seed is FinishedSeed => seed.status === "finished");
@@ -31,11 +33,10 @@ export function summarize(seeds: readonly SeedRecord[], successAccuracy: number)
   const open = seeds.filter(({ status }) => status !== "finished" && status !== "failed");
   const succeeded = finished.filter(({ evaluation }) => evaluation.countAccuracyMap >= successAccuracy);
   const numbers = (records: readonly SeedRecord[]): number[] => records.map(({ seed }) => seed);
-  const measured = (name: "countAccuracySampled" | "countAccuracyMap" | "elbo"): Spread =>
-    spreadOf(
-      finished.map(({ evaluation }) => evaluation[name]),
-      Math.min,
-    );
+  const spreads = headlineMeasures.flatMap((measure): [string, Spread][] => {
+    const values = finished.flatMap(({ evaluation }) => measured(evaluation, measure) ?? []);
+    return values.length < finished.length ? [] : [[measure.key, spreadOf(values, worstOf(measure))]];
+  });
   return {
     seeds: seeds.length,
     finished: numbers(finished),
@@ -47,15 +48,17 @@ export function summarize(seeds: readonly SeedRecord[], successAccuracy: number)
       finished.length === 0
         ? undefined
         : {
-            countAccuracySampled: measured("countAccuracySampled"),
-            countAccuracyMap: measured("countAccuracyMap"),
-            elbo: measured("elbo"),
+            ...Object.fromEntries(spreads),
             trainingMinutes: spreadOf(
               finished.map(({ trainingMinutes }) => trainingMinutes),
               Math.max,
             ),
           },
   };
+}
+
+function worstOf({ better }: Measure): (...values: number[]) => number {
+  return better === "lower" ? Math.max : Math.min;
 }
 
 function spreadOf(values: readonly number[], worst: (...values: number[]) => number): Spread {

@@ -65,17 +65,17 @@ describe("the table", () => {
       failed(2, 340, "no space | left\nsecond line"),
       { seed: 3, status: "stopped", step: 20, earlierFailures: ["killed by SIGKILL"] },
     );
-    expect(row(sweep, 0)).toEqual(["0", "1,000", "97.00", "98.00", "620.00", "10.0", "finished"]);
-    expect(row(sweep, 1)).toEqual(["1", "1,000", "37.00", "40.00", "500.00", "14.0", "finished"]);
+    expect(row(sweep, 0)).toEqual(["0", "1,000", "98.00", "97.00", "620.00", "10.0", "finished"]);
+    expect(row(sweep, 1)).toEqual(["1", "1,000", "40.00", "37.00", "500.00", "14.0", "finished"]);
     expect(row(sweep, 2)).toEqual(["2", "340 of 1,000", "–", "–", "–", "–", "failed: no space \\| left"]);
     expect(row(sweep, 3).at(-1)).toBe("stopped; try 1 failed: killed by SIGKILL");
     expect(row(sweep, 4)).toEqual(["4", "0 of 1,000", "–", "–", "–", "–", "waiting"]);
     const of = "of the 2 finished seeds out of 5";
     // By hand: 0.97 and 0.37 are 0.3 from their mean, and √(2 · 0.3²) = 0.4243.
     expect(row(sweep, "mean ± std")).toEqual([
-      ...["mean ± std", "", "67.00 ± 42.43", "69.00 ± 41.01", "560.00 ± 84.85", "12.0 ± 2.8", of],
+      ...["mean ± std", "", "69.00 ± 41.01", "67.00 ± 42.43", "560.00 ± 84.85", "12.0 ± 2.8", of],
     ]);
-    expect(row(sweep, "worst")).toEqual(["worst", "", "37.00", "40.00", "500.00", "14.0", of]);
+    expect(row(sweep, "worst")).toEqual(["worst", "", "40.00", "37.00", "500.00", "14.0", of]);
     const text = readFileSync(sweep.tableFile, "utf8");
     expect(text).toContain("**1 of 5 seeds succeeded**: they finished with a MAP count accuracy of at least 90.00 %.");
     expect(text).toContain("Finished below that: seed 1.");
@@ -94,9 +94,20 @@ describe("the table", () => {
     expect(readFileSync(sweep.tableFile, "utf8")).not.toMatch(/^(Finished below|Failed|Not finished)/m);
   });
 
+  it("has no number of a measure that an older sweep did not take, and no spread of it over some seeds", async () => {
+    const evaluation = { images: 10_000, countAccuracyMap: 0.9, elbo: 600 };
+    const older: SeedRecord = {
+      ...{ seed: 0, status: "finished", step: 1000, evaluation, trainingMinutes: 1, endedAt, earlierFailures: [] },
+    };
+    const sweep = await sweepOf(older, finished(1, 0.8, 0.7, 500, 1));
+    expect(row(sweep, 0).slice(2, 5)).toEqual(["90.00", "–", "600.00"]);
+    expect(row(sweep, "worst").slice(2, 5)).toEqual(["80.00", "–", "500.00"]);
+    expect(sweep.summary.spread).not.toHaveProperty("countAccuracySampled");
+  });
+
   it("has no spread of a single seed, and no numbers of none", async () => {
     const sweep = await sweepOf(finished(1, 0.98, 0.97, 620, 10));
-    expect(row(sweep, "mean ± std").slice(2, 4)).toEqual(["97.00", "98.00"]);
+    expect(row(sweep, "mean ± std").slice(2, 4)).toEqual(["98.00", "97.00"]);
     expect(sweep.summary.spread!.elbo).toEqual({ mean: 620, standardDeviation: undefined, worst: 620 });
     sweep.record(failed(1, 0, "diverged"));
     await sweep.save();

@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type Manifest, parseManifest } from "@air-onnx/core";
+import { describe, expect, it } from "vitest";
+import { modelCard } from "../src/model-card.js";
+
+const models = fileURLToPath(new URL("../../../models", import.meta.url));
+const names = readdirSync(models, { withFileTypes: true }).flatMap((entry) =>
+  entry.isDirectory() ? [entry.name] : [],
+);
+const manifestOf = (name: string): Manifest => {
+  const path = `${models}/${name}/config.json`;
+  return parseManifest(readFileSync(path, "utf8"), path);
+};
+
+/** The rows of the results, by the text of their first cell. */
+function results(manifest: Manifest): Record<string, string> {
+  const table = modelCard(manifest, {}).split("## Results")[1]!.split("## Training")[0]!;
+  const rows = table.split("\n").filter((line) => line.startsWith("|"));
+  return Object.fromEntries(
+    rows.slice(2).map((row) =>
+      row
+        .slice(2, -2)
+        .split(" | ")
+        .map((cell) => cell.trim()),
+    ),
+  );
+}
+
+describe("a model's card", () => {
+  it.each(names)("has every number that %s was shipped with, by the name of its measure", (name) => {
+    const manifest = manifestOf(name);
+    const shown = results(manifest);
+    expect(Object.keys(shown)).toHaveLength(Object.keys(manifest.metrics).length);
+    for (const key of Object.keys(manifest.metrics)) expect(shown).not.toHaveProperty(key);
+    const { countAccuracyMap, elbo, boxMeanIou } = manifest.metrics;
+    expect(shown).toMatchObject({
+      "Held-out images": manifest.metrics.images!.toLocaleString("en"),
+      "Count accuracy, most probable count": `${(100 * countAccuracyMap!).toFixed(2)} %`,
+      ELBO: `${elbo!.toFixed(2)} nats`,
+      "Mean IoU, 0 for a box without a match": boxMeanIou!.toFixed(3),
+    });
+  });
+
+  it("shows numbers that are not in the table of measures under the names that they came with", () => {
+    const shown = results({ ...manifestOf(names[0]!), metrics: { ownRate: 1234.5678, elbo: -1 } });
+    expect(Object.entries(shown)).toEqual([
+      ["ELBO", "-1.00 nats"],
+      ["ownRate", "1,234.57"],
+    ]);
+  });
+});

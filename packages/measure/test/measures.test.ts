@@ -1,0 +1,144 @@
+import { describe, expect, it } from "vitest";
+import { EvaluationTally } from "../src/evaluation.js";
+import {
+  columnHead,
+  curveMeasures,
+  headlineMeasures,
+  headlines,
+  loggedNumbers,
+  type Measurement,
+  manifestMetrics,
+  measured,
+  measureGroups,
+  measureModel,
+  measureOf,
+  measureRows,
+  measureRowsByGroup,
+  measures,
+  measuresByCount,
+  written,
+} from "../src/index.js";
+import { box, type Case, fakeModel, scenesOf } from "./fake-model.js";
+
+const cases: Case[] = [
+  { truth: [box(0, 0)], found: [box(0, 0)], elbo: -12.5 },
+  { truth: [], found: [box(5, 5)], elbo: 3 },
+];
+
+/** With all that can be measured. */
+const measureAll = (): Promise<Measurement> =>
+  measureModel(fakeModel(cases), scenesOf(cases), { importanceSamples: 10 });
+
+/** What an evaluation in training has. */
+const evaluation = new EvaluationTally(0.01, 2, 2).result();
+
+function numberKeys(value: unknown, path: readonly string[] = []): string[] {
+  if (typeof value === "number" || value === null) return [path.join(".")];
+  if (typeof value !== "object" || Array.isArray(value)) return [];
+  return Object.entries(value as object).flatMap(([key, inner]) => numberKeys(inner, [...path, key]));
+}
+
+function expectUnique(names: readonly (string | undefined)[]): void {
+  const known = names.filter((name) => name !== undefined);
+  expect(known.filter((name, i) => known.indexOf(name) !== i)).toEqual([]);
+}
+
+describe("the table of measures", () => {
+  it("has a row for every number of a measurement, and no other", async () => {
+    expect(measures.map(({ key }) => key).toSorted()).toEqual(numberKeys(await measureAll()).toSorted());
+  });
+
+  it("never says two things by one name", () => {
+    expectUnique(measures.map(({ label }) => label));
+    expectUnique(measures.map(({ short }) => short));
+    expectUnique(measures.map(({ manifestKey }) => manifestKey));
+    expectUnique(curveMeasures.map(({ curve }) => `${curve!.chart}: ${curve!.line}`));
+  });
+
+  it("draws in one chart what has one unit, each with a name of its own", () => {
+    for (const chart of new Set(curveMeasures.map(({ curve }) => curve!.chart))) {
+      const lines = curveMeasures.filter(({ curve }) => curve!.chart === chart);
+      expect(new Set(lines.map(({ unit }) => unit)).size, chart).toBe(1);
+      if (lines.length > 1) expect(lines.map(({ curve }) => curve!.line)).not.toContain(undefined);
+    }
+  });
+
+  it("has in its curves, columns and lists what training takes, and says what a column is, and which way it is better", () => {
+    for (const measure of [...headlineMeasures, ...curveMeasures]) {
+      expect(measured(evaluation, measure), measure.key).toBeTypeOf("number");
+    }
+    for (const { better, meaning } of headlineMeasures) expect([better, meaning]).not.toContain(undefined);
+    for (const { list } of measuresByCount) expect(evaluation[list]).toHaveLength(3);
+  });
+
+  it("keeps the keys that shipped models have", async () => {
+    expect(Object.keys(manifestMetrics(await measureAll()))).toEqual(
+      expect.arrayContaining([
+        ...["images", "elbo", "logLikelihood", "klWhere", "klWhat", "klCount", "countAccuracyMap"],
+        ...["countAccuracySampled", "countAccuracyMean", "countAccuracyPruned", "presencePriorFitted"],
+        ...["elboPresencePriorFitted", "boxMeanIou"],
+      ]),
+    );
+  });
+});
+
+describe("rows", () => {
+  const rowsOf = (numbers: unknown): [string, string][] =>
+    measureRows(numbers).map(({ measure, text }) => [measure.label, text]);
+
+  it("hold each measure once, with its unit, and a standard error beside what it is of", () => {
+    const numbers = {
+      countAccuracyMap: 0.974,
+      elbo: 615.2,
+      elboStandardError: 1.306,
+      images: 2000,
+      boxes: { meanIou: 0.5 },
+    };
+    expect(rowsOf(numbers)).toEqual([
+      ["Held-out images", "2,000"],
+      ["Count accuracy, most probable count", "97.40 %"],
+      ["ELBO", "615.20 ± 1.31 nats"],
+      ["Mean IoU, 0 for a box without a match", "0.500"],
+    ]);
+    expect(rowsOf({ elboStandardError: 1 })).toEqual([["Standard error of the ELBO", "1.00 nats"]]);
+  });
+
+  it("say that there was nothing to measure, and leave out what was not measured", () => {
+    expect(rowsOf({ boxes: { precision: null } })).toEqual([["Precision of boxes at IoU 0.5", "none"]]);
+    for (const nothing of [undefined, null, 3, "elbo", [], { elbo: "615" }, { boxes: 1 }, { boxes: null }]) {
+      expect(rowsOf(nothing)).toEqual([]);
+    }
+  });
+
+  it("are all in some group", async () => {
+    const measurement = await measureAll();
+    const groups = measureRowsByGroup(measurement);
+    expect(Object.keys(groups)).toEqual(Object.keys(measureGroups));
+    expect(Object.values(groups).flat()).toHaveLength(measureRows(measurement).length);
+  });
+});
+
+it("an evaluation in one line has every headline measure", () => {
+  const line = headlines({
+    ...evaluation,
+    countAccuracyMap: 0.974,
+    countAccuracySampled: 0.9693,
+    elbo: 615.2,
+    elboStandardError: 1,
+  });
+  expect(line).toContain("MAP count accuracy 97.40 %, sampled count accuracy 96.93 %, ELBO 615.20 ± 1.00 nats");
+  expect(line.split(", ")).toHaveLength(headlineMeasures.length);
+});
+
+it("a column's head has the unit that its cells do not", () => {
+  expect(columnHead(measureOf("elbo"))).toBe("ELBO, nats");
+  expect(columnHead(measureOf("boxes.meanIou"))).toBe("Mean IoU, 0 for a box without a match");
+  expect(written(measureOf("importanceWeighted.effectiveSamples"), 12.345)).toBe("12.3");
+});
+
+it("what training logs of an evaluation is its images and all curves", () => {
+  expect(Object.keys(loggedNumbers({ ...evaluation, images: 3 }))).toEqual([
+    "images",
+    ...curveMeasures.map(({ key }) => key),
+  ]);
+});
