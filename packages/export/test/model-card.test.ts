@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Manifest, parseManifest } from "@air-onnx/core";
+import { measures } from "@air-onnx/measure/measures";
 import { describe, expect, it } from "vitest";
 import { modelCard } from "../src/model-card.js";
 
@@ -40,6 +41,13 @@ describe("a model's card", () => {
       ELBO: `${elbo!.toFixed(2)} nats`,
       "Mean IoU, 0 for a box without a match": boxMeanIou!.toFixed(3),
     });
+  });
+
+  it("has every measure that a model can be shipped with", () => {
+    const shipped = measures.filter(({ manifestKey }) => manifestKey !== undefined);
+    const metrics = Object.fromEntries(shipped.map(({ manifestKey }) => [manifestKey!, 0.5]));
+    const shown = results({ ...manifestOf(names[0]!), metrics });
+    expect(Object.keys(shown)).toEqual(shipped.map(({ label }) => label));
   });
 
   it("shows numbers that are not in the table of measures under the names that they came with", () => {

@@ -1,5 +1,7 @@
+import { curveMeasures, loggedNumbers } from "@air-onnx/measure";
 import type { MetricsRecord } from "@air-onnx/train";
 import { describe, expect, it } from "vitest";
+import { EvaluationTally } from "../../measure/src/evaluation.js";
 import { lineChart } from "../src/html/line-chart.js";
 import { learningCurves, smoothed } from "../src/run/learning-curves.js";
 
@@ -46,6 +48,17 @@ describe("learningCurves", () => {
       "Box iou, held-out images",
     ]);
     expect(charts[2]!.series.filter(({ faint }) => !faint).map(({ name }) => name)).toEqual(["where", "what"]);
+  });
+
+  it("draws every measure that is logged at an evaluation, in the chart that the table of measures names", () => {
+    const numbers = loggedNumbers(new EvaluationTally(0.01, 2, 2).result());
+    // A value of its own for each, by which its curve is known.
+    const values = Object.fromEntries(Object.keys(numbers).map((key, i) => [key, i + 1]));
+    const drawn = learningCurves([{ name: "run", records: [{ step: 10, kind: "evaluation", ...values }] }]);
+    for (const { key, curve } of curveMeasures) {
+      const chart = drawn.filter(({ series }) => series.some(({ points }) => points[0]!.y === values[key]));
+      expect(chart.map(({ title }) => title.replace(", held-out images", ""))).toEqual([curve!.chart]);
+    }
   });
 
   it("lays the smoothed curve over the reported one, and marks evaluations", () => {

@@ -1,4 +1,4 @@
-import { type MeasureOptions, measureModel, WorstImages } from "@air-onnx/measure";
+import { type MeasureOptions, measureModel, measureRows, WorstImages } from "@air-onnx/measure";
 import { confusionPicture, type MeasurementRecord, measurementReport, worstSheet } from "@air-onnx/report";
 import type { Colour, Picture } from "@air-onnx/scenes";
 import { describe, expect, it } from "vitest";
@@ -32,7 +32,8 @@ const cases: Case[] = [
 
 describe("the report", () => {
   it("has every number, what it depends on, and the pictures", async () => {
-    const report = measurementReport(await recordOf(cases, { importanceSamples: 10, importanceImages: 2 }), pictures);
+    const record = await recordOf(cases, { importanceSamples: 10, importanceImages: 2 });
+    const report = measurementReport(record, pictures);
     for (const text of [
       "3 test images of multi-strokes (testSize 3, seed 1), noise of seed 0",
       "2026-01-02 in 2 s on a processor: air-onnx 1.2.3",
@@ -53,6 +54,9 @@ describe("the report", () => {
       "(confusion.png)",
     ]) {
       expect(report.replaceAll(/ +/g, " ")).toContain(text);
+    }
+    for (const { measure, text } of measureRows(record)) {
+      if (measure.group !== "images") expect(report.replaceAll(/ +/g, " ")).toContain(`| ${measure.label} | ${text} |`);
     }
     expect(report).not.toMatch(/undefined|NaN|null|\[object/);
   });

@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { columnHead, headlineMeasures } from "@air-onnx/measure/measures";
 import { describe, expect, it } from "vitest";
 import { parseTrainConfig } from "../../src/config.js";
 import {
@@ -46,8 +47,19 @@ async function sweepOf(...seeds: readonly SeedRecord[]): Promise<SweepFolder> {
   return sweep;
 }
 
-/** The cells of the table's row with that first cell. */
-function row({ tableFile }: SweepFolder, name: string | number): string[] {
+/** The columns that these tests are about. */
+const columns = [
+  ...["seed", "steps", "MAP count accuracy, %", "sampled count accuracy, %", "ELBO, nats", "training, min", "status"],
+];
+
+/** The cells of those columns in the table's row with that first cell. */
+function row(sweep: SweepFolder, name: string | number): string[] {
+  const head = wholeRow(sweep, "seed");
+  const cells = wholeRow(sweep, name);
+  return columns.map((column) => cells[head.indexOf(column)]!);
+}
+
+function wholeRow({ tableFile }: SweepFolder, name: string | number): string[] {
   const line = readFileSync(tableFile, "utf8")
     .split("\n")
     .find((each) => each.startsWith(`| ${name} `));
@@ -70,6 +82,8 @@ describe("the table", () => {
     expect(row(sweep, 2)).toEqual(["2", "340 of 1,000", "–", "–", "–", "–", "failed: no space \\| left"]);
     expect(row(sweep, 3).at(-1)).toBe("stopped; try 1 failed: killed by SIGKILL");
     expect(row(sweep, 4)).toEqual(["4", "0 of 1,000", "–", "–", "–", "–", "waiting"]);
+    const titles = [...headlineMeasures.map(columnHead), "training, min", "status"];
+    expect(wholeRow(sweep, "seed")).toEqual(["seed", "steps", ...titles]);
     const of = "of the 2 finished seeds out of 5";
     // By hand: 0.97 and 0.37 are 0.3 from their mean, and √(2 · 0.3²) = 0.4243.
     expect(row(sweep, "mean ± std")).toEqual([
