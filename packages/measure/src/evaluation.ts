@@ -23,7 +23,9 @@ export interface Evaluation {
   readonly countAccuracyMap: number;
   /** Expected share of right counts if each is drawn from q(n|x). */
   readonly countAccuracySampled: number;
-  /** The former two of the images with each true count, null where there is no such image. */
+  /** Mean of |most probable count − true count|, objects: how far off wrong counts are. */
+  readonly countMeanAbsoluteError: number;
+  /** The two accuracies of the images with each true count, null where there is no such image. */
   readonly countAccuracyMapByCount: readonly (number | null)[];
   readonly countAccuracySampledByCount: readonly (number | null)[];
   /** `[true count][most probable count]`, images. */
@@ -88,6 +90,7 @@ export class EvaluationTally {
       presencePriorFitted: this.#fitPresencePrior(),
       countAccuracyMap: sum(right) / images,
       countAccuracySampled: sum(this.#expectedRight) / images,
+      countMeanAbsoluteError: sum(this.#confusion.map(absoluteErrors)) / images,
       countAccuracyMapByCount: shares(right),
       countAccuracySampledByCount: shares(this.#expectedRight),
       confusion: this.#confusion,
@@ -121,6 +124,11 @@ export class MeanTally {
   get standardError(): number {
     return this.size < 2 ? 0 : Math.sqrt(this.#squares / (this.size - 1) / this.size);
   }
+}
+
+/** Sum over the images in a row of the confusion matrix. */
+function absoluteErrors(row: readonly number[], truth: number): number {
+  return sum(row.map((images, found) => images * Math.abs(found - truth)));
 }
 
 function sum(values: readonly number[]): number {

@@ -103,6 +103,18 @@ const forms: Readonly<Record<MeasureKey, MeasureForm>> = {
     manifestKey: "countAccuracySampled",
     byCount: "countAccuracySampledByCount",
   },
+  countMeanAbsoluteError: {
+    group: "counts",
+    label: "Mean absolute error of the most probable count",
+    short: "count MAE",
+    meaning: "the mean of |most probable count − true count|, objects",
+    unit: "number",
+    digits: 4,
+    better: "lower",
+    isHeadline: true,
+    curve: { chart: "Mean absolute error of the count" },
+    manifestKey: "countMeanAbsoluteError",
+  },
   countAccuracyMean: {
     group: "counts",
     label: "Count accuracy at the posterior means",

@@ -51,6 +51,21 @@ describe("an evaluation", () => {
     expect(evaluation.confusion[3]).toEqual([0, 0, 1]);
   });
 
+  it("says how far off the most probable counts are", () => {
+    const far = evaluate(
+      [
+        [0, [0, 0, 1]],
+        [3, [0.4, 0.6, 0]],
+        [1, [0, 1, 0]],
+        [1, [0.9, 0.1, 0]],
+      ],
+      PRESENCE,
+      3,
+    );
+    expect(far.countMeanAbsoluteError).toBe((2 + 2 + 0 + 1) / 4);
+    expect(evaluate(images).countMeanAbsoluteError).toBe(0.25);
+  });
+
   it("has a bound that is the sum of its parts, and a standard error", () => {
     const evaluation = evaluate(images);
     const { elbo, logLikelihood, klWhere, klWhat, klCount } = evaluation;

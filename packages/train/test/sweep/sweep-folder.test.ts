@@ -108,6 +108,17 @@ describe("the table", () => {
     expect(readFileSync(sweep.tableFile, "utf8")).not.toMatch(/^(Finished below|Failed|Not finished)/m);
   });
 
+  it("has the largest number as the worst of a measure that is better the lower it is", async () => {
+    const seeds = [0.25, 0.5].map((countMeanAbsoluteError, seed): SeedRecord => {
+      const record = finished(seed, 0.9, 0.9, 600, 1);
+      if (record.status !== "finished") throw new Error("a finished seed was asked for");
+      return { ...record, evaluation: { ...record.evaluation, countMeanAbsoluteError } };
+    });
+    const sweep = await sweepOf(...seeds);
+    const column = wholeRow(sweep, "seed").indexOf("count MAE");
+    expect([0, 1, "worst"].map((name) => wholeRow(sweep, name)[column])).toEqual(["0.2500", "0.5000", "0.5000"]);
+  });
+
   it("has no number of a measure that an older sweep did not take, and no spread of it over some seeds", async () => {
     const evaluation = { images: 10_000, countAccuracyMap: 0.9, elbo: 600 };
     const older: SeedRecord = {
