@@ -295,7 +295,11 @@ export function columnHead({ short, unit }: Measure): string {
 
 /** `ELBO: the evidence lower bound on log p(x), mean over the images.`, a sentence for each of the measures that says what it is. */
 export function meanings(shown: readonly Measure[], nameOf: (measure: Measure) => string): string {
-  return shown.flatMap((each) => (each.meaning === undefined ? [] : [`${nameOf(each)}: ${each.meaning}.`])).join(" ");
+  return shown
+    .filter(({ meaning }) => meaning !== undefined)
+    .map((measure) => `${nameOf(measure)}: ${measure.meaning}.`)
+    .map((sentence) => sentence.charAt(0).toUpperCase() + sentence.slice(1))
+    .join(" ");
 }
 
 export interface MeasureRow {

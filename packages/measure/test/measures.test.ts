@@ -8,6 +8,7 @@ import {
   loggedNumbers,
   type Measurement,
   manifestMetrics,
+  meanings,
   measured,
   measureGroups,
   measureModel,
@@ -131,6 +132,11 @@ it("an evaluation in one line has every headline measure", () => {
     expect.arrayContaining(["MAP count accuracy 97.40 %", "sampled count accuracy 96.93 %", "ELBO 615.20 ± 1.00 nats"]),
   );
   expect(parts).toHaveLength(headlineMeasures.length);
+});
+
+it("what measures are is said in sentences, of those that need one", () => {
+  const shown = [measureOf("images"), measureOf("countAccuracySampled"), measureOf("elbo")];
+  expect(meanings(shown, ({ short }) => short)).toMatch(/^Sampled count accuracy: .*\. ELBO: .*\.$/);
 });
 
 it("a column's head has the unit that its cells do not", () => {
