@@ -27,7 +27,20 @@ export type ImageInput = Picture | readonly Picture[] | Float32Array;
 /** A picture that the model cannot take; the message names the picture, what is wrong and what to do. */
 export class ImageError extends Error {
   override name = "ImageError";
+  /** Which picture of those given, counted from 0; undefined where it is none in particular. */
+  readonly index: number | undefined;
+  /** The message without the picture's name, for a sentence with another one: `is 3x3, this model takes 4x4: …`. */
+  readonly problem: string;
+
+  constructor(problem: string, index?: number) {
+    super(index === undefined ? problem : `image ${index} ${problem}`);
+    this.index = index;
+    this.problem = problem;
+  }
 }
+
+/** What images a reader of pictures makes: square, all of one kind. */
+export type PlanesForm = Pick<AirConfig, "imageSize" | "channels">;
 
 /**
  * Makes the encoder's input. RGBA is composited over black; a grey model takes the luma of RGB (Rec. 601); an RGB model
@@ -59,8 +72,9 @@ export function toImageBatch(
   if (pictures.length === 0) throw new ImageError("The batch of images is empty");
   const batch = new Float32Array(pictures.length * length);
   // Not forEach: it leaves the holes of a sparse array out, which would be black images.
-  for (const [i, picture] of pictures.entries()) {
-    writePicture(picture, i, config, normalisation.scale, batch.subarray(i * length, (i + 1) * length));
+  for (const [index, picture] of pictures.entries()) {
+    const target = batch.subarray(index * length, (index + 1) * length);
+    writePlanes(picture, config, target, { scale: normalisation.scale, index });
   }
   return batch;
 }
@@ -68,38 +82,48 @@ export function toImageBatch(
 /** Rec. 601 luma, the weights by which Pillow, OpenCV and image codecs turn RGB to grey. */
 const LUMA = [0.299, 0.587, 0.114] as const;
 
-/** Writes one picture as `[C, S, S]` into `target`. */
-function writePicture(
+/**
+ * Writes one picture as planes `[C, S, S]` into `target`: into floats as {@link toImageBatch} says; into bytes as they are,
+ * from bytes in the form's own channels.
+ *
+ * @param scale what 8-bit values are divided by for floats
+ * @param index which picture it is, for error messages
+ * @throws {ImageError} for a wrong size, wrong channels, or a value outside [0, 1]
+ * @throws {RangeError} if `target` is not of `C · S · S` values
+ */
+export function writePlanes(
   picture: Picture | undefined,
-  index: number,
-  config: AirConfig,
-  scale: number,
-  target: Float32Array,
+  { imageSize: side, channels: wanted }: PlanesForm,
+  target: Float32Array | Uint8Array,
+  { scale = 255, index = 0 }: { readonly scale?: number; readonly index?: number } = {},
 ): void {
-  const { imageSize: side, channels: wanted } = config;
+  if (target.length !== wanted * side * side) {
+    throw new RangeError(`An image of ${wanted}x${side}x${side} does not fill ${target.length} values`);
+  }
   const { data, width, height, channels = 4 } = (picture ?? {}) as Partial<Picture>;
-  const name = `image ${index}`;
+  const wrong = (problem: string): ImageError => new ImageError(problem, index);
   const isFloat = data instanceof Float32Array;
   if (!isFloat && !(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
-    throw new ImageError(
-      `${name} needs \`data\` as Uint8Array, Uint8ClampedArray or Float32Array, and width, height, channels`,
-    );
+    throw wrong("needs `data` as Uint8Array, Uint8ClampedArray or Float32Array, and width, height, channels");
   }
   if (width !== side || height !== side) {
-    throw new ImageError(`${name} is ${width}x${height}, this model takes ${side}x${side}: resize it first`);
+    throw wrong(`is ${width}x${height}, this model takes ${side}x${side}: resize it first`);
   }
   if (data.length !== side * side * channels) {
-    throw new ImageError(
-      `${name} has ${data.length} values, but ${side}x${side} with ${channels} channels needs ${side * side * channels}: is \`channels\` right?`,
+    throw wrong(
+      `has ${data.length} values, but ${side}x${side} with ${channels} channels needs ${side * side * channels}: is \`channels\` right?`,
     );
   }
+  const toBytes = target instanceof Uint8Array;
   const hasAlpha = channels === 4 && wanted !== 4;
   const colours = hasAlpha ? 3 : channels;
   const toGrey = wanted === 1 && colours === 3;
-  if (colours !== wanted && !toGrey && !(wanted === 3 && colours === 1)) {
-    throw new ImageError(`${name} has ${channels} channels, this model takes ${wanted}: convert it first`);
+  if (toBytes && isFloat) throw wrong("has floating-point values, where bytes are wanted");
+  if ((toBytes && channels !== wanted) || (colours !== wanted && !toGrey && !(wanted === 3 && colours === 1))) {
+    throw wrong(`has ${channels} channels, this model takes ${wanted}: convert it first`);
   }
   const read = (at: number, full: number): number => {
+    if (toBytes) return data[at]!;
     const value = isFloat ? data[at]! : data[at]! / full;
     if (value >= 0 && value <= 1) return value;
     throw outOfRange(value, index, Math.floor(at / channels), at % channels, side);
@@ -137,7 +161,8 @@ function checkRange(batch: Float32Array, { channels, imageSize: side }: AirConfi
 
 function outOfRange(value: number, image: number, pixel: number, channel: number, side: number): ImageError {
   return new ImageError(
-    `image ${image} has the intensity ${value} at row ${Math.floor(pixel / side)}, column ${pixel % side}, channel ${channel}: it must be in [0, 1] after normalisation`,
+    `has the intensity ${value} at row ${Math.floor(pixel / side)}, column ${pixel % side}, channel ${channel}: it must be in [0, 1] after normalisation`,
+    image,
   );
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseAirConfig } from "../src/config.js";
-import { ImageError, type ImageInput, toImageBatch } from "../src/images.js";
+import { ImageError, type ImageInput, toImageBatch, writePlanes } from "../src/images.js";
 
 const grey = parseAirConfig({ imageSize: 2, objectSize: 2, channels: 1 });
 const rgb = parseAirConfig({ imageSize: 2, objectSize: 2, channels: 3 });
@@ -124,5 +124,41 @@ describe("toImageBatch", () => {
       expect(() => toImageBatch(input, grey, { scale: 255 })).toThrow(ImageError);
       expect(() => toImageBatch(input, grey, { scale: 255 })).toThrow(/image [01] needs `data`/);
     }
+  });
+});
+
+describe("writePlanes", () => {
+  const form = { imageSize: 2, channels: 3 };
+  const colours = { data: Uint8Array.from({ length: 12 }, (_, i) => i + 1), width: 2, height: 2, channels: 3 };
+
+  it("writes bytes as they are, channel by channel", () => {
+    const planes = new Uint8Array(12);
+    writePlanes(colours, form, planes);
+    expect([...planes]).toEqual([1, 4, 7, 10, 2, 5, 8, 11, 3, 6, 9, 12]);
+  });
+
+  it("converts nothing into bytes", () => {
+    const grey = { data: new Uint8Array(4), width: 2, height: 2, channels: 1 };
+    expect(() => writePlanes(grey, form, new Uint8Array(12))).toThrow("image 0 has 1 channels, this model takes 3");
+    const floats = { ...colours, data: new Float32Array(12) };
+    expect(() => writePlanes(floats, form, new Uint8Array(12))).toThrow("has floating-point values");
+  });
+
+  it("says which picture is wrong, and what is wrong apart from that", () => {
+    const wrong = { ...colours, width: 3 };
+    const error = (() => {
+      try {
+        toImageBatch([colours, wrong], { ...grey, channels: 3 }, byte);
+      } catch (cause) {
+        return cause;
+      }
+      return undefined;
+    })();
+    expect(error).toBeInstanceOf(ImageError);
+    expect(error).toMatchObject({ index: 1, problem: "is 3x2, this model takes 2x2: resize it first" });
+  });
+
+  it("needs room for exactly one image", () => {
+    expect(() => writePlanes(colours, form, new Float32Array(11))).toThrow(RangeError);
   });
 });

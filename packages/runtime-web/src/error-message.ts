@@ -11,12 +11,14 @@ export interface ErrorMessage {
   /** Of the errors about devices. */
   readonly device: string | undefined;
   readonly reason: string | undefined;
+  /** Of an `ImageError`. */
+  readonly index: number | undefined;
+  readonly problem: string | undefined;
 }
 
 const classes: Readonly<Record<string, new (message: string) => Error>> = {
   ConfigError,
   GraphOutputError,
-  ImageError,
   ModelDisposedError,
   ModelFileError,
   RangeError,
@@ -27,18 +29,30 @@ export function errorToMessage(error: unknown): ErrorMessage {
   if (!(error instanceof Error)) return errorToMessage(new Error(String(error)));
   const { name, message, stack, cause } = error;
   const { device, reason } = error as Partial<DeviceUnavailableError>;
-  return { name, message, stack, cause: cause === undefined ? undefined : errorToMessage(cause), device, reason };
+  const { index, problem } = error as Partial<ImageError>;
+  return {
+    name,
+    message,
+    stack,
+    cause: cause === undefined ? undefined : errorToMessage(cause),
+    device,
+    reason,
+    index,
+    problem,
+  };
 }
 
-export function errorFromMessage({ name, message, stack, cause, device, reason }: ErrorMessage): Error {
-  const error = create(name, message, device, reason);
+export function errorFromMessage(posted: ErrorMessage): Error {
+  const { message, stack, cause } = posted;
+  const error = create(posted);
   Object.defineProperty(error, "message", { value: message, configurable: true, writable: true });
   if (stack !== undefined) Object.defineProperty(error, "stack", { value: stack, configurable: true, writable: true });
   if (cause !== undefined) error.cause = errorFromMessage(cause);
   return error;
 }
 
-function create(name: string, message: string, device: string | undefined, reason: string | undefined): Error {
+function create({ name, message, device, reason, index, problem }: ErrorMessage): Error {
+  if (name === "ImageError") return new ImageError(problem ?? message, index);
   if (name === "DeviceLostError") return new DeviceLostError(reason ?? "");
   if (name === "DeviceUnavailableError") return new DeviceUnavailableError(device as "webgpu" | "wasm", reason ?? "");
   if (name === "AbortError") return new DOMException(message, name);

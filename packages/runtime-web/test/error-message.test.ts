@@ -35,6 +35,11 @@ it("keeps what the errors about devices know", () => {
   expect(across(new DeviceLostError("unplugged"))).toMatchObject({ reason: "unplugged" });
 });
 
+it("keeps which image an error is about", () => {
+  const error = new ImageError("is 3x3", 2);
+  expect(across(error)).toMatchObject({ message: "image 2 is 3x3", index: 2, problem: "is 3x3" });
+});
+
 it("keeps the causes", () => {
   const cause = new TypeError("Failed to fetch");
   const arrived = across(new ModelFileError("cannot be fetched", { cause }));
