@@ -27,14 +27,18 @@ interface Import {
   readonly specifier: string;
 }
 
+/** Without comments, which may show code. */
+function codeOf(path: string): string {
+  return readFileSync(path, "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "");
+}
+
 function importsOf(name: string): Import[] {
   const source = join(root, "packages", name, "src");
   return readdirSync(source, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts") && !file.endsWith(".cases.ts"))
     .flatMap((file) => {
       const path = join(source, file);
-      // Comments may show code.
-      const text = readFileSync(path, "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "");
+      const text = codeOf(path);
       const specifiers = [
         ...text.matchAll(/^\s*(?:import|export)\b[^;]*?\bfrom "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm),
       ];
@@ -134,5 +138,26 @@ function valueImports(text: string): string[] {
 it("what draws images runs in a page: it loads nothing of Node's", () => {
   const { files, elsewhere } = loadedWith(join(root, "packages", "scenes", "src", "drawn.ts"));
   expect(files.length).toBeGreaterThan(15);
-  expect(elsewhere.filter((specifier) => specifier !== "@air-onnx/core")).toEqual([]);
+  expect(elsewhere.filter((specifier) => packageOf(specifier) !== "@air-onnx/core")).toEqual([]);
+});
+
+it("the names of data sets load nothing heavy: random numbers are all that is not in the package", () => {
+  const { files, elsewhere } = loadedWith(join(root, "packages", "scenes", "src", "names.ts"));
+  expect(files.length).toBeGreaterThan(10);
+  expect(new Set(elsewhere)).toEqual(new Set(["@air-onnx/core/random"]));
+  const random = loadedWith(join(root, "packages", "core", "src", "random.ts"));
+  expect(random).toEqual({ files: [join(root, "packages", "core", "src", "random.ts")], elsewhere: [] });
+});
+
+it("one file reads the environment for where data are", () => {
+  const variables = /AIR_ONNX_MNIST_DIR|AIR_ONNX_CACHE|XDG_CACHE_HOME|process\.env\[/;
+  const readers = ["scenes", "measure", "train", "export", "report", "cli"].flatMap((name) => {
+    const source = join(root, "packages", name, "src");
+    return readdirSync(source, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts"))
+      .filter((file) => variables.test(codeOf(join(source, file))))
+      .map((file) => `${name}/${file}`);
+  });
+  // The registry has the variables' names, for the help of the command line.
+  expect(readers.toSorted()).toEqual(["scenes/files/environment.ts", "scenes/registry.ts"]);
 });

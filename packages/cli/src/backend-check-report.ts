@@ -1,9 +1,10 @@
 /** `air-onnx train --check-backends`: whether the backends of training agree here, and how fast each is. */
 
+import type { DataPlaces } from "@air-onnx/scenes";
 import type { Backend, BackendCheck } from "@air-onnx/train";
 import type { Setting } from "@air-onnx/train/runs";
 import { backendChoices } from "./choices.js";
-import { type DataPlaces, loadRunData } from "./dataset-options.js";
+import { loadRunData } from "./dataset-options.js";
 import { CommandError, UsageError } from "./failures.js";
 import { describeMachine, softwareVersions } from "./machine.js";
 import { print, printJson } from "./output.js";

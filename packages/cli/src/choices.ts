@@ -1,25 +1,17 @@
 /**
- * The names that flags accept. The packages that define them take a second to load, which `--help` must not; the types
- * make each list complete.
+ * The names that flags accept. Those of data sets come from the sets themselves, by a door that loads nothing heavy. The
+ * packages that define the others take a second to load, which `--help` must not; the types make each list complete.
  */
 import type { WeightType } from "@air-onnx/export";
 import type { Device } from "@air-onnx/runtime-node";
-import type { DatasetName, Split } from "@air-onnx/scenes";
+import type { Split } from "@air-onnx/scenes/names";
 import type { EagerBackend, TrainConfig } from "@air-onnx/train";
 
 function namesOf<Name extends string>(names: Readonly<Record<Name, true>>): Name[] {
   return Object.keys(names) as Name[];
 }
 
-/** The first is the default. */
-export const datasetChoices = namesOf<DatasetName>({
-  "multi-strokes": true,
-  "multi-mnist": true,
-  "multi-mnist-64": true,
-  "multi-dsprites-64": true,
-  npz: true,
-  "png-folder": true,
-});
+export { datasetNames as datasetChoices, defaultDataset } from "@air-onnx/scenes/names";
 export const heldOutSplitChoices = ["test", "fresh"] as const satisfies readonly Split[];
 export const architectureChoices = namesOf<TrainConfig["architecture"]>({ compact: true, reference: true });
 export const estimatorChoices = namesOf<TrainConfig["estimator"]>({ marginal: true, nvil: true });

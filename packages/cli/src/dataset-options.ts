@@ -1,34 +1,20 @@
 /** The flags that say which data set, which of its images and where it is kept, and loading it with progress. */
 
 import { count, duration } from "@air-onnx/measure/format";
-import type {
-  DataProgress,
-  DatasetChoices,
-  DatasetName,
-  DatasetOptions,
-  SceneSet,
-  TrainingData,
-} from "@air-onnx/scenes";
+import type { DataAccess, DataPlaces, DataProgress, DatasetChoices, SceneSet, TrainingData } from "@air-onnx/scenes";
+import { type DatasetName, type DrawnSettingKey, drawnSettings, placeVariables } from "@air-onnx/scenes/names";
 import type { TrainConfig } from "@air-onnx/train";
 import { type Command, Option } from "commander";
 import { datasetChoices, heldOutSplitChoices } from "./choices.js";
 import { UsageError } from "./failures.js";
-import { integer, numberAbove } from "./option-values.js";
+import { flagOfChoice, integer, numberAbove } from "./option-values.js";
 import { notice } from "./output.js";
 import { type Progress, showProgress } from "./progress.js";
 
-/** Where data come from and are kept. */
-export interface DataPlaces {
-  readonly mnistDir?: string | undefined;
-  readonly cacheDir?: string | undefined;
-}
-
 /** Which images of a data set are held out, as flags say it; a data set refuses what it does not take. */
-export interface HeldOutFlags {
+export interface HeldOutFlags extends Readonly<Partial<Record<DrawnSettingKey, number>>> {
   readonly testSize?: number;
   readonly dataSeed?: number;
-  readonly maxCount?: number;
-  readonly patchSize?: number;
   readonly data?: string;
   readonly testFraction?: number;
 }
@@ -39,15 +25,23 @@ export interface ImageFlags extends HeldOutFlags {
   readonly stream?: true;
 }
 
+/** The keys of the settings that drawn sets have of their own, each of which is a flag. */
+export const settingKeys = Object.keys(drawnSettings) as DrawnSettingKey[];
+
+const settingOptions = Object.fromEntries(
+  settingKeys.map((key) => [
+    key,
+    () => new Option(`${flagOfChoice(key)} <n>`, drawnSettings[key].meaning).argParser(integer(1)),
+  ]),
+) as Record<DrawnSettingKey, () => Option>;
+
 /** The flags of {@link ImageFlags}. */
 export const imageOptions = {
   stream: () => new Option("--stream", "train on new images without end instead of a fixed number of them"),
   trainSize: () => new Option("--train-size <n>", "images to train on").argParser(integer(1)),
   testSize: () => new Option("--test-size <n>", "images held out for evaluation").argParser(integer(1)),
   dataSeed: () => new Option("--data-seed <n>", "which images are drawn, or held out").argParser(integer(0)),
-  maxCount: () => new Option("--max-count <n>", "most objects in a drawn image").argParser(integer(1)),
-  patchSize: () =>
-    new Option("--patch-size <n>", "side of a drawn object in 64x64 images, pixels").argParser(integer(1)),
+  ...settingOptions,
   data: () => new Option("--data <path>", "NPZ file of dataset npz, or folder of dataset png-folder"),
   testFraction: () =>
     new Option("--test-fraction <x>", "share of your own images held out for evaluation").argParser(numberAbove(0, 1)),
@@ -55,15 +49,13 @@ export const imageOptions = {
 
 export function addPlaceOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option("--mnist-dir <folder>", "folder with the MNIST files; without it they are downloaded").env(
-        "AIR_ONNX_MNIST_DIR",
-      ),
+    .option(
+      "--mnist-dir <folder>",
+      `folder with the MNIST files; without it they are downloaded (env: ${placeVariables.mnistDir})`,
     )
-    .addOption(
-      new Option("--cache-dir <folder>", "folder where data sets are kept (default: ~/.cache/air-onnx)").env(
-        "AIR_ONNX_CACHE",
-      ),
+    .option(
+      "--cache-dir <folder>",
+      `folder where data sets are kept (default: ~/.cache/air-onnx, env: ${placeVariables.cacheDir})`,
     );
 }
 
@@ -82,8 +74,10 @@ export function addHeldOutOptions(command: Command): Command {
 }
 
 /** What flags choose, in the words of the data sets. */
-export function choicesOf({ trainSize, testSize, dataSeed, maxCount, patchSize, data, testFraction }: ImageFlags) {
-  const choices = { trainSize, testSize, seed: dataSeed, maxCount, patchSize, path: data, testFraction };
+export function choicesOf(flags: ImageFlags): DatasetChoices {
+  const { trainSize, testSize, dataSeed, data, testFraction } = flags;
+  const settings = Object.fromEntries(settingKeys.map((key) => [key, flags[key]]));
+  const choices = { trainSize, testSize, seed: dataSeed, ...settings, path: data, testFraction };
   // Absent rather than undefined, so that they can be laid over others.
   return Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)) as DatasetChoices;
 }
@@ -153,14 +147,14 @@ async function reporting<Loaded>(
   label: string,
   places: DataPlaces,
   { signal, quiet = false }: LoadOptions,
-  load: (context: Omit<DatasetOptions, keyof DatasetChoices>) => Promise<Loaded>,
+  load: (access: DataAccess) => Promise<Loaded>,
 ): Promise<Loaded> {
   using progress = await showProgress({ label, quiet });
-  return await load({ ...dataPlaces(places, progress), signal });
+  return await load({ ...dataAccess(places, progress), signal });
 }
 
 /** Where data come from, with loading them shown through `progress`. */
-export function dataPlaces({ mnistDir, cacheDir }: DataPlaces, progress: Progress) {
+export function dataAccess({ mnistDir, cacheDir }: DataPlaces, progress: Progress): DataAccess {
   return {
     // Set but empty, as a shell script may leave them, is not set.
     mnistDir: mnistDir || undefined,

@@ -1,4 +1,5 @@
 /** How a command fails: the errors that are the command line's own, and what the user is told of any. */
+import { flagOfChoice } from "./option-values.js";
 
 export const exitCode = { failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 } as const;
 export type StopSignal = "SIGINT" | "SIGTERM";
@@ -31,10 +32,17 @@ const bugs = new Set(["TypeError", "ReferenceError", "SyntaxError", "AssertionEr
 export function explain(cause: unknown, debug: boolean): { message: string; exitCode: number } {
   const error = cause instanceof Error ? cause : new Error(String(cause));
   const isBug = bugs.has(error.name);
-  const lines = [error instanceof StoppedError ? error.message : `error: ${error.message}`];
+  const lines = [error instanceof StoppedError ? error.message : `error: ${error.message}`, ...flagHint(error)];
   if (debug || isBug) lines.push(...stacks(error));
   if (isBug) lines.push("This is a bug in air-onnx: please report it with the lines above.");
   return { message: lines.join("\n"), exitCode: codeOf(error) };
+}
+
+/** Which flag gives the option that an error of the data sets is about. */
+function flagHint(error: Error): string[] {
+  if (error.name !== "DataError" || !("key" in error) || typeof error.key !== "string") return [];
+  const flag = flagOfChoice(error.key);
+  return flag === undefined ? [] : [`The flag for ${error.key} is ${flag}.`];
 }
 
 function codeOf(error: Error): number {

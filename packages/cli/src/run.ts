@@ -10,7 +10,7 @@ import { createProgram } from "./program.js";
  * @returns 0 success, 1 failure, 2 wrong usage, 130 or 143 stopped by SIGINT or SIGTERM
  */
 export async function run(args: readonly string[]): Promise<number> {
-  const program = createProgram();
+  const program = await createProgram(args);
   try {
     await program.parseAsync(args, { from: "user" });
     return 0;

@@ -7,8 +7,8 @@ import type { ConfigError } from "@air-onnx/core";
 import { parseJson } from "@air-onnx/core/json";
 import type { Setting, TrainConfig } from "@air-onnx/train/runs";
 import { type Command, Option } from "commander";
-import { architectureChoices, backendChoices, datasetChoices, estimatorChoices } from "./choices.js";
-import { imageOptions } from "./dataset-options.js";
+import { architectureChoices, backendChoices, datasetChoices, defaultDataset, estimatorChoices } from "./choices.js";
+import { imageOptions, settingKeys } from "./dataset-options.js";
 import { UsageError } from "./failures.js";
 import { integer, numberAbove } from "./option-values.js";
 
@@ -16,7 +16,7 @@ import { integer, numberAbove } from "./option-values.js";
 const flags: readonly (readonly [key: string, option: () => Option])[] = [
   [
     "dataset",
-    () => new Option("--dataset <name>", "what to train on (default: multi-strokes)").choices(datasetChoices),
+    () => new Option("--dataset <name>", `what to train on (default: ${defaultDataset})`).choices(datasetChoices),
   ],
   ["steps", () => new Option("--steps <n>", "training steps; the learning rate falls over them").argParser(integer(1))],
   ["batchSize", () => new Option("--batch-size <n>", "images a step").argParser(integer(1))],
@@ -45,8 +45,7 @@ const flags: readonly (readonly [key: string, option: () => Option])[] = [
   ["trainSize", imageOptions.trainSize],
   ["testSize", imageOptions.testSize],
   ["dataSeed", imageOptions.dataSeed],
-  ["maxCount", imageOptions.maxCount],
-  ["patchSize", imageOptions.patchSize],
+  ...settingKeys.map((key) => [key, imageOptions[key]] as const),
   ["path", imageOptions.data],
   ["testFraction", imageOptions.testFraction],
 ];
@@ -98,7 +97,7 @@ export function overriding(weak: readonly Setting[], strong: readonly Setting[])
  */
 export async function configFrom(settings: readonly Setting[]): Promise<TrainConfig> {
   const { parseTrainConfig } = await import("@air-onnx/train/runs");
-  const input: Record<string, unknown> = { dataset: datasetChoices[0] };
+  const input: Record<string, unknown> = { dataset: defaultDataset };
   for (const { key, value } of settings) assign(input, key, value);
   try {
     return parseTrainConfig(input);
@@ -142,7 +141,7 @@ export async function fittedConfigFrom(
 
 /** For each setting that `complaint` calls unrecognized, those that there are in its place. */
 async function unknownSettings(settings: readonly Setting[], complaint: string): Promise<string[]> {
-  const dataset = settings.findLast(({ key }) => key === "dataset")?.value ?? datasetChoices[0];
+  const dataset = settings.findLast(({ key }) => key === "dataset")?.value ?? defaultDataset;
   const name = datasetChoices.find((choice) => choice === dataset);
   if (!name) return [];
   const { defaultSettings } = await import("@air-onnx/train/runs");

@@ -1,5 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { datasetNames } from "@air-onnx/scenes/names";
 import { afterAll, describe, expect, it } from "vitest";
+import { createProgram } from "../src/program.js";
 import { tiny, Workplace } from "./air-onnx.js";
 
 const place = new Workplace();
@@ -30,6 +32,12 @@ describe("help", () => {
     const { code, stdout, stderr } = await place.runHere([command, "--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain(`$ air-onnx ${command}`);
+  });
+
+  it("lists what follows each command as the command itself takes it", async () => {
+    const usageOf = async (name: string, args: readonly string[]) =>
+      (await createProgram(args)).commands.find((command) => command.name() === name)?.usage();
+    for (const command of commands) expect(await usageOf(command, [])).toBe(await usageOf(command, [command]));
   });
 
   it("prints the version of the package", async () => {
@@ -72,8 +80,8 @@ describe("wrong usage ends with 2 and says what to write", () => {
       ["train", "--backend", "gpu"],
       "Allowed choices are onnxruntime, onnxruntime-cuda, onnxruntime-webgpu, tensorflow",
     ],
-    [["train", "--dataset", "mnist"], "Allowed choices are multi-strokes, multi-mnist"],
-    [["data", "mnist"], "Allowed choices are multi-strokes, multi-mnist"],
+    [["train", "--dataset", "mnist"], `Allowed choices are ${datasetNames.join(", ")}`],
+    [["data", "mnist"], `Allowed choices are ${datasetNames.join(", ")}`],
     [["train", "--estimator", "guess"], "Allowed choices are marginal, nvil"],
     [["train", "--test-fraction", "1"], "It must be a number between 0 and 1"],
     [["train", "--dataset", "multi-mnist", "--max-count", "2"], "no setting maxCount with dataset multi-mnist"],
@@ -126,6 +134,8 @@ describe("failures end with 1 and one message", () => {
     [["sample", "nowhere"], "config.json is missing"],
     [["data", "multi-mnist", "--mnist-dir", "nowhere"], "nowhere"],
     [["data", "multi-mnist", "--data-seed", "1"], "multi-mnist takes no seed"],
+    [["data", "multi-mnist", "--data-seed", "1"], "The flag for seed is --data-seed."],
+    [["data", "multi-strokes", "--patch-size", "9"], "The flag for patchSize is --patch-size."],
     [["data", "multi-strokes", "--patch-size", "9"], "multi-strokes takes no patchSize"],
     [["data", "npz"], "npz needs the path of a file"],
     [["data", "npz", "--data", "absent.npz", "--stream"], "npz cannot be streamed"],

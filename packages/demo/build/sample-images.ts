@@ -1,9 +1,9 @@
 /** Example images and stamps for a model, from the project's own generators: the same at every build, without a download. */
 import { intersectionOverUnion, type Manifest } from "@air-onnx/core";
 import {
+  drawnSet,
+  formOf,
   generateScenes,
-  multiDsprites64,
-  multiMnist64,
   multiStrokes,
   type SceneGenerator,
   type SceneSet,
@@ -21,7 +21,7 @@ const DIGITS = 60;
 
 /** Undefined for a data set that has no generator, such as a user's own images. */
 export async function sampleImages({ model, training }: Manifest): Promise<SampleSet | undefined> {
-  const generator = generatorOf(training.dataset);
+  const generator = await generatorOf(training.dataset);
   if (!generator || generator.imageSize !== model.imageSize || generator.channels !== model.channels) return undefined;
   const { imageSize, channels } = generator;
   const scenes = await generateScenes(generator, IMAGES);
@@ -43,19 +43,10 @@ function overlaps(scenes: SceneSet, index: number): boolean {
   return boxes.some((box, i) => boxes.slice(i + 1).some((other) => intersectionOverUnion(box, other) > 0));
 }
 
-function generatorOf(dataset: string): SceneGenerator | undefined {
-  switch (dataset) {
-    // Pen strokes stand in for the MNIST digits, which are not the project's to ship.
-    case "multi-mnist":
-    case "multi-strokes":
-      return multiStrokes(SEED);
-    case "multi-mnist-64":
-      return multiMnist64(strokeDigits(), SEED);
-    case "multi-dsprites-64":
-      return multiDsprites64(SEED);
-    default:
-      return undefined;
-  }
+/** Pen strokes stand in for the MNIST digits, which are not the project's to ship. */
+async function generatorOf(dataset: string): Promise<SceneGenerator | undefined> {
+  const set = drawnSet(dataset === "multi-mnist" ? "multi-strokes" : dataset);
+  return set?.generator(SEED, formOf(set, {}), { digits: async () => strokeDigits() }, "train");
 }
 
 /** `[M, 28, 28]`, as a set of digits has them. */

@@ -1,7 +1,7 @@
 /** Exports a run's newest checkpoint and proves it: measured as users will run it, and compared with what was trained. */
 import { dirname, join, resolve } from "node:path";
 import { count, type Measurement, manifestMetrics, measureModel } from "@air-onnx/measure";
-import { type DataPlaces, heldOutChoices, loadSplits, type SceneSet } from "@air-onnx/scenes";
+import { type DataAccess, heldOutChoices, loadSplits, type SceneSet } from "@air-onnx/scenes";
 import type { WeightType } from "@air-onnx/tracer";
 import {
   type EagerBackend,
@@ -41,7 +41,7 @@ export interface ExportRunOptions {
   readonly tolerance?: number | undefined;
   /** TensorFlow.js backend to compare with. */
   readonly backend?: EagerBackend | undefined;
-  readonly places?: DataPlaces;
+  readonly places?: DataAccess;
   /** The command that trains such a run again, for the model card. */
   readonly commandFor?: (config: TrainConfig) => string;
   /** Such as "2 cores of an AMD EPYC", for the model card. */

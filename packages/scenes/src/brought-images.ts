@@ -32,7 +32,10 @@ export function holdOut(
   source: string,
 ): { readonly train: BroughtImages; readonly test: SceneSet } {
   if (!(testFraction > 0 && testFraction < 1)) {
-    throw new DataError(`testFraction must be between 0 and 1, got ${testFraction}`);
+    throw new DataError(`testFraction must be between 0 and 1, got ${testFraction}`, {
+      kind: "option",
+      key: "testFraction",
+    });
   }
   const total = labelled.size + unlabelled.size;
   const wanted = Math.max(1, Math.round(testFraction * total));
@@ -40,9 +43,11 @@ export function holdOut(
     throw new DataError(
       `${source} has counts for ${labelled.size} of its ${total} images, but ${wanted} are to be held out for evaluation: ` +
         "give more counts, or a smaller testFraction",
+      { file: source, key: "testFraction" },
     );
   }
-  if (wanted === total) throw new DataError(`${source} has ${total} image(s): none is left to train on`);
+  if (wanted === total)
+    throw new DataError(`${source} has ${total} image(s): none is left to train on`, { file: source });
   const order = new RandomStream(seed, SPLIT_STREAM).permutation(labelled.size);
   return {
     train: { labelled: pick(labelled, order.slice(wanted).sort()), unlabelled },

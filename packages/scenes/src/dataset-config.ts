@@ -1,41 +1,27 @@
 /**
  * The part of a training configuration that says which images: the settings of each data set, what they demand of the
- * model, and the images themselves.
+ * model, and the images themselves. All of it follows from the sets' definitions.
  */
 import type { AirConfig } from "@air-onnx/core";
 import { z } from "zod";
 import {
+  type DataAccess,
   type DatasetChoices,
-  type DatasetName,
   DEFAULT_TEST_FRACTION,
-  datasetSizes,
   loadDataset,
   loadOwnImages,
   streamDataset,
 } from "./dataset.js";
-import { multiDsprites64Form } from "./drawn/multi-dsprites-64.js";
-import { MULTI_MNIST_IMAGE_SIZE } from "./drawn/multi-mnist.js";
-import { multiMnist64Form } from "./drawn/multi-mnist-64.js";
-import { MULTI_STROKES_MAX_SIDE, multiStrokesForm } from "./drawn/multi-strokes.js";
-import { MOST_OBJECTS } from "./drawn/patch-form.js";
-import type { Reporting } from "./reporting.js";
+import type { DrawnSetting } from "./drawn/drawn-set.js";
+import { type DrawnName, type DrawnSet, drawnSet, formOf, type RegisteredSet } from "./drawn/registry.js";
+import { type BroughtName, type DatasetName, datasetNames, isBrought, sideOf } from "./registry.js";
 import type { TrainingData } from "./scene-set.js";
 
 const count = z.int().positive();
 /** Of the images themselves, or of which are held out: runs with different `seed` can share them. */
 const dataSeed = z.int().nonnegative().default(0);
-const maxCount = count.max(MOST_OBJECTS);
 
-/** Of every set that is drawn. */
-const streamable = {
-  /**
-   * Trains on new images without end instead of `trainSize` fixed ones: each is a function of the run's `seed` and of how
-   * many came before it.
-   */
-  stream: z.boolean().default(false),
-};
-
-const own = {
+const brought = {
   /** Of the NPZ file, or of the folder of PNG files. */
   path: z.string().min(1),
   /** Share of the images that is held out for evaluation. */
@@ -43,71 +29,68 @@ const own = {
   dataSeed,
 };
 
-const multiMnistSizes = datasetSizes["multi-mnist"];
+interface EveryDrawn {
+  /**
+   * Trains on new images without end instead of `trainSize` fixed ones: each is a function of the run's `seed` and of how
+   * many came before it.
+   */
+  readonly stream: z.ZodDefault<z.ZodBoolean>;
+  /** Images to train on: drawn for it, or the first of a published set. */
+  readonly trainSize: z.ZodOptional<z.ZodInt>;
+  /** Images held out for evaluation, likewise. */
+  readonly testSize: z.ZodDefault<z.ZodInt>;
+}
 
-/** The settings of each data set. Sides of images are the model's `imageSize`. */
-export const datasetSettings = {
-  "multi-mnist": {
-    dataset: z.literal("multi-mnist"),
-    ...streamable,
-    /** Images to train on, and held out for evaluation: the first of each split of the fixed set. */
-    trainSize: count.max(multiMnistSizes.train).optional(),
-    testSize: count.max(multiMnistSizes.test).default(multiMnistSizes.test),
-  },
-  "multi-strokes": {
-    dataset: z.literal("multi-strokes"),
-    ...streamable,
-    /** Images drawn to train on, and held out for evaluation. */
-    trainSize: count.optional(),
-    testSize: count.default(datasetSizes["multi-strokes"].test),
-    dataSeed,
-    /** Most digits in an image. */
-    maxCount: maxCount.default(multiStrokesForm.maxCount),
-  },
-  "multi-mnist-64": {
-    dataset: z.literal("multi-mnist-64"),
-    ...streamable,
-    trainSize: count.optional(),
-    testSize: count.default(datasetSizes["multi-mnist-64"].test),
-    dataSeed,
-    maxCount: maxCount.default(multiMnist64Form.maxCount),
-    /** Side of the digits, pixels. */
-    patchSize: count.default(multiMnist64Form.patchSize),
-  },
-  "multi-dsprites-64": {
-    dataset: z.literal("multi-dsprites-64"),
-    ...streamable,
-    trainSize: count.optional(),
-    testSize: count.default(datasetSizes["multi-dsprites-64"].test),
-    dataSeed,
-    maxCount: maxCount.default(multiDsprites64Form.maxCount),
-    /** Diameter of the largest sprites, pixels. */
-    patchSize: count.default(multiDsprites64Form.patchSize),
-  },
-  npz: { dataset: z.literal("npz"), ...own },
-  "png-folder": { dataset: z.literal("png-folder"), ...own },
-} as const satisfies { readonly [D in DatasetName]: { readonly dataset: z.ZodLiteral<D> } & z.ZodRawShape };
+type Drawn<Set extends RegisteredSet> = EveryDrawn &
+  (Set extends { readonly published: object } ? unknown : { readonly dataSeed: typeof dataSeed }) & {
+    readonly [K in keyof Set["settings"]]: z.ZodDefault<z.ZodInt>;
+  };
+
+type Shape<D extends DatasetName> = { readonly dataset: z.ZodLiteral<D> } & (D extends DrawnName
+  ? Drawn<Extract<RegisteredSet, { readonly name: D }>>
+  : typeof brought);
+
+/** The settings of each data set as the shape of an object. Sides of images are the model's `imageSize`. */
+export type DatasetSettings = { readonly [D in DatasetName]: { readonly [K in keyof Shape<D>]: Shape<D>[K] } };
+
+export const datasetSettings = Object.fromEntries(
+  datasetNames.map((name) => {
+    const set = drawnSet(name);
+    return [name, { dataset: z.literal(name), ...(set ? drawnShape(set) : brought) }];
+  }),
+) as unknown as DatasetSettings;
+
+function drawnShape({ published, sizes, settings }: DrawnSet): z.ZodRawShape {
+  return {
+    stream: z.boolean().default(false),
+    trainSize: (published ? count.max(sizes.train) : count).optional(),
+    testSize: (published ? count.max(sizes.test) : count).default(sizes.test),
+    ...(!published && { dataSeed }),
+    ...Object.fromEntries(
+      Object.entries<DrawnSetting>(settings).map(([key, { default: usual, most }]) => [
+        key,
+        (most === undefined ? count : count.max(most)).default(usual),
+      ]),
+    ),
+  };
+}
 
 /** What the settings of a data set are once they are valid. */
-export type DatasetConfig = {
-  [D in DatasetName]: z.output<z.ZodObject<(typeof datasetSettings)[D]>>;
-}[DatasetName];
+export type DatasetConfig = { [D in DatasetName]: z.output<z.ZodObject<DatasetSettings[D]>> }[DatasetName];
+type DrawnConfig = Extract<DatasetConfig, { dataset: DrawnName }>;
+type BroughtConfig = Extract<DatasetConfig, { dataset: BroughtName }>;
 
 /** Each setting that contradicts another or the model, with what it must be. */
 export function datasetConflicts(config: DatasetConfig, model: AirConfig): [key: string, message: string][] {
+  // What a user's own images are is known once they are read.
+  if (isBroughtConfig(config)) return [];
   const conflicts: [string, string][] = [];
-  const mustBe = (key: "imageSize" | "channels", value: number): void => {
-    if (model[key] === value) return;
-    const found = model[key];
-    conflicts.push([`model.${key}`, `must be ${value}, as in the images of dataset ${config.dataset}; got ${found}`]);
-  };
-  if ("stream" in config) {
-    if (config.stream && config.trainSize !== undefined) {
-      conflicts.push(["trainSize", "must be left out, as a stream has no end"]);
-    }
-    if (!config.stream && config.trainSize === undefined) {
-      conflicts.push(["trainSize", "must be given unless the images are streamed"]);
-    }
+  const set = setOf(config);
+  if (config.stream && config.trainSize !== undefined) {
+    conflicts.push(["trainSize", "must be left out, as a stream has no end"]);
+  }
+  if (!config.stream && config.trainSize === undefined) {
+    conflicts.push(["trainSize", "must be given unless the images are streamed"]);
   }
   if ("maxCount" in config && config.maxCount > model.maxSteps) {
     conflicts.push([
@@ -115,41 +98,17 @@ export function datasetConflicts(config: DatasetConfig, model: AirConfig): [key:
       `must not exceed model.maxSteps (${model.maxSteps}), the most objects the model can find; got ${config.maxCount}`,
     ]);
   }
-  switch (config.dataset) {
-    case "multi-mnist":
-      mustBe("imageSize", MULTI_MNIST_IMAGE_SIZE);
-      mustBe("channels", 1);
-      break;
-    case "multi-strokes":
-      mustBe("channels", 1);
-      if (model.imageSize < MULTI_STROKES_MAX_SIDE) {
-        conflicts.push([
-          "model.imageSize",
-          `must be at least ${MULTI_STROKES_MAX_SIDE}, the largest digit of dataset multi-strokes; got ${model.imageSize}`,
-        ]);
-      }
-      break;
-    case "multi-mnist-64":
-    case "multi-dsprites-64":
-      mustBe("channels", config.dataset === "multi-mnist-64" ? 1 : 3);
-      if (config.patchSize > model.imageSize) {
-        conflicts.push(["patchSize", `must not exceed model.imageSize (${model.imageSize}), got ${config.patchSize}`]);
-      }
-      break;
-    case "npz":
-    case "png-folder":
-      // What they hold is known once they are read.
-      break;
-    default:
-      config satisfies never;
+  const mustBe = (key: "imageSize" | "channels"): void => {
+    if (model[key] === set[key]) return;
+    const reason = `must be ${set[key]}, as in the images of dataset ${set.name}; got ${model[key]}`;
+    conflicts.push([`model.${key}`, reason]);
+  };
+  if (!set.anySide) mustBe("imageSize");
+  mustBe("channels");
+  for (const [key, message] of set.conflicts?.(formOf(set, { ...config, imageSize: model.imageSize })) ?? []) {
+    conflicts.push([key === "imageSize" ? "model.imageSize" : key, message]);
   }
   return conflicts;
-}
-
-/** Where data come from and are kept; see `DatasetOptions`. */
-export interface DataPlaces extends Reporting {
-  readonly mnistDir?: string | undefined;
-  readonly cacheDir?: string | undefined;
 }
 
 /**
@@ -159,54 +118,38 @@ export interface DataPlaces extends Reporting {
  */
 export async function loadTrainingData(
   config: DatasetConfig & { readonly seed: number; readonly model: AirConfig },
-  places: DataPlaces = {},
+  access: DataAccess = {},
 ): Promise<TrainingData> {
-  const { dataset, model } = config;
-  if (dataset === "npz" || dataset === "png-folder") {
-    const { path, testFraction, dataSeed } = config;
-    return loadOwnImages(dataset, { ...places, path, testFraction, seed: dataSeed });
-  }
-  const { stream, trainSize, testSize } = config;
-  const form =
-    dataset === "multi-mnist"
-      ? {}
-      : {
-          seed: config.dataSeed,
-          imageSize: model.imageSize,
-          maxCount: config.maxCount,
-          ...("patchSize" in config && { patchSize: config.patchSize }),
-        };
-  const options = { ...places, ...form, testSize };
+  const options = { ...access, ...heldOutChoices(config) };
+  if (isBroughtConfig(config)) return loadOwnImages(config.dataset, options);
+  const { dataset, stream, trainSize, seed } = config;
   return stream
-    ? streamDataset(dataset, { ...options, streamSeed: config.seed })
+    ? streamDataset(dataset, { ...options, streamSeed: seed })
     : loadDataset(dataset, { ...options, trainSize });
-}
-
-/** Whether the images are the user's own. */
-export function isBrought(name: DatasetName): name is "npz" | "png-folder" {
-  return name === "npz" || name === "png-folder";
-}
-
-/** The side of its images, for a data set that can be drawn in any. */
-export function sideOf(name: DatasetName, imageSize: number): Pick<DatasetChoices, "imageSize"> {
-  return isBrought(name) || name === "multi-mnist" ? {} : { imageSize };
 }
 
 /** Which images a run with `config` holds out, for {@link loadSplits}. */
 export function heldOutChoices(config: DatasetConfig & { readonly model: AirConfig }): DatasetChoices {
-  switch (config.dataset) {
-    case "npz":
-    case "png-folder":
-      return { path: config.path, testFraction: config.testFraction, seed: config.dataSeed };
-    case "multi-mnist":
-      return { testSize: config.testSize };
-    default:
-      return {
-        testSize: config.testSize,
-        seed: config.dataSeed,
-        maxCount: config.maxCount,
-        ...sideOf(config.dataset, config.model.imageSize),
-        ...("patchSize" in config && { patchSize: config.patchSize }),
-      };
+  if (isBroughtConfig(config)) {
+    return { path: config.path, testFraction: config.testFraction, seed: config.dataSeed };
   }
+  const { testSize, model } = config;
+  const set = setOf(config);
+  const { imageSize: _, ...settings } = formOf(set, { ...config });
+  return {
+    testSize,
+    ...("dataSeed" in config && { seed: config.dataSeed }),
+    ...settings,
+    ...sideOf(set.name, model.imageSize),
+  };
+}
+
+function isBroughtConfig<C extends DatasetConfig>(config: C): config is C & BroughtConfig {
+  return isBrought(config.dataset);
+}
+
+function setOf({ dataset }: DrawnConfig): DrawnSet {
+  const set = drawnSet(dataset);
+  if (!set) throw new Error(`${dataset} is not in the list of drawn sets`);
+  return set;
 }

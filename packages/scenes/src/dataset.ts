@@ -1,50 +1,23 @@
 /**
  * The data sets by name: drawn once and then read from the cache, drawn without end, or read from the user's own files.
  *
- * To add one: its generator in a file of its own, its name and definition here, its settings and preset in the training
- * configuration, and its row in the README.
+ * To add one that is drawn: its generator and definition in a file of its own, and a line in drawn/drawn-sets.ts.
  */
 import { type BroughtImages, holdOut, withoutLabels } from "./brought-images.js";
-import { DataError } from "./data-error.js";
-import { generateScenes, type SceneGenerator, streamScenes } from "./drawn/generate.js";
-import { multiDsprites64, multiDsprites64Form } from "./drawn/multi-dsprites-64.js";
-import {
-  checkMultiMnist,
-  freshMultiMnist,
-  generateMultiMnist,
-  MULTI_MNIST_VERSION,
-  multiMnistKind,
-  originalMultiMnist,
-} from "./drawn/multi-mnist.js";
-import { MULTI_MNIST_64_VERSION, multiMnist64, multiMnist64Form } from "./drawn/multi-mnist-64.js";
-import { MULTI_STROKES_VERSION, multiStrokes, multiStrokesForm } from "./drawn/multi-strokes.js";
-import { type Cache, cached, defaultCacheDir, openCache, withDownloadFolder } from "./files/cache.js";
-import { loadMnistPart, type MnistPart } from "./files/mnist.js";
-import { readNpz } from "./files/npz.js";
-import { readPngFolder } from "./files/png-folder.js";
-import type { SceneFileIdentity } from "./files/scene-file.js";
+import { DataError, readingFile } from "./data-error.js";
+import type { DrawnForm, DrawnMaterial, PublishedSet, PublishedWhole, SeededSet, Split } from "./drawn/drawn-set.js";
+import { generateScenes, streamScenes } from "./drawn/generate.js";
+import { type DrawnSet, type DrawnSettingKey, drawnSet, drawnSettings, formOf } from "./drawn/registry.js";
+import type { BroughtSet } from "./files/brought-sets.js";
+import { type Cache, cached, openCache, withDownloadFolder } from "./files/cache.js";
+import { defaultCacheDir, environmentMnistDir } from "./files/environment.js";
+import { loadMnistPart } from "./files/mnist.js";
+import { type BroughtName, broughtSet, type DatasetName, datasetNames } from "./registry.js";
 import type { Reporting } from "./reporting.js";
 import { type Dataset, type SceneSet, sliceScenes, type TrainingData } from "./scene-set.js";
 
-/** The first needs no download, so it is the default. */
-export const datasetNames = [
-  "multi-strokes",
-  "multi-mnist",
-  "multi-mnist-64",
-  "multi-dsprites-64",
-  "npz",
-  "png-folder",
-] as const;
-export type DatasetName = (typeof datasetNames)[number];
-
-/**
- * Parts of a data set. `test` is what training evaluates on. `fresh` exists where `test` shares something with `train`:
- * multi-mnist's test images are made of its training digits, the fresh ones are not.
- */
-export type Split = "train" | "test" | "fresh";
-
-/** Which images; a data set refuses what it does not take. */
-export interface DatasetChoices {
+/** Which images; a data set refuses what it does not take. Beside these, each drawn set takes settings of its own. */
+export interface DatasetChoices extends Readonly<Partial<Record<DrawnSettingKey, number | undefined>>> {
   /** Images to train on. */
   readonly trainSize?: number | undefined;
   /** Images held out for evaluation; of the fresh split too. */
@@ -53,96 +26,51 @@ export interface DatasetChoices {
   readonly seed?: number | undefined;
   /** Side of the drawn images, pixels. */
   readonly imageSize?: number | undefined;
-  /** Side of the patch of each object, pixels. */
-  readonly patchSize?: number | undefined;
-  /** Most objects in a drawn image. */
-  readonly maxCount?: number | undefined;
   /** Of the user's NPZ file or folder of PNG files. */
   readonly path?: string | undefined;
   /** Share of the user's images that is held out for evaluation, default 0.1. */
   readonly testFraction?: number | undefined;
 }
 
-export interface DatasetOptions extends DatasetChoices, Reporting {
+/** Where data come from and are kept. */
+export interface DataPlaces {
   /** Folder with the MNIST files. Default: the environment's AIR_ONNX_MNIST_DIR, else they are downloaded. */
   readonly mnistDir?: string | undefined;
   /** Default: {@link defaultCacheDir}. */
   readonly cacheDir?: string | undefined;
 }
 
+/** Where data come from and are kept, and who is told of loading them. */
+export interface DataAccess extends DataPlaces, Reporting {}
+
+export interface DatasetOptions extends DatasetChoices, DataAccess {}
+
 export interface StreamOptions extends Omit<DatasetOptions, "trainSize"> {
   /** Which endless sequence; `seed` is that of the images held out. Default 0. */
   readonly streamSeed?: number | undefined;
 }
 
-/** How many images a data set has by default. */
-export const datasetSizes = {
-  "multi-strokes": { train: 20_000, test: 2_000 },
-  "multi-mnist": { train: originalMultiMnist.size - originalMultiMnist.testSize, test: originalMultiMnist.testSize },
-  "multi-mnist-64": { train: 50_000, test: 10_000 },
-  "multi-dsprites-64": { train: 30_000, test: 5_000 },
-} as const;
-
 /** Share of a user's images that is held out by default. */
 export const DEFAULT_TEST_FRACTION = 0.1;
 
-type Choice = keyof DatasetChoices;
-
-/** Options with the cache, which is opened at its first use. */
-interface Job extends DatasetOptions {
+/** Options with what the environment says, the cache, which is opened at its first use, and the MNIST digits. */
+interface Job extends DatasetOptions, DrawnMaterial {
   cache(): Promise<Cache>;
 }
 
 function begin(options: DatasetOptions): Job {
-  let cache: Promise<Cache> | undefined;
-  return {
-    ...options,
-    cache() {
-      cache ??= openCache(options.cacheDir ?? defaultCacheDir(), options);
-      return cache;
-    },
+  let opened: Promise<Cache> | undefined;
+  const cache = () => {
+    opened ??= openCache(options.cacheDir ?? defaultCacheDir(), options);
+    return opened;
   };
+  const { mnistDir = environmentMnistDir(), onProgress, onNotice, signal } = options;
+  const digits = async (part: "train" | "test") =>
+    withDownloadFolder(await cache(), (cacheDir) =>
+      loadMnistPart(`${part}Images`, { mnistDir, cacheDir, onProgress, onNotice, signal }),
+    );
+  return { ...options, cache, digits };
 }
-
-interface Definition {
-  readonly takes: readonly Choice[];
-  /** The splits that are wanted, and perhaps others. */
-  load(wanted: readonly Split[], job: Job): Promise<Partial<Record<Split, SceneSet>>>;
-  /** Of training images, for those that can be drawn without end. */
-  readonly generator?: (seed: number, job: Job) => Promise<SceneGenerator>;
-  /** For the user's own. */
-  readonly read?: (path: string, reporting: Reporting) => Promise<BroughtImages>;
-}
-
-const definitions: Readonly<Record<DatasetName, Definition>> = {
-  "multi-strokes": drawn({
-    name: "multi-strokes",
-    version: MULTI_STROKES_VERSION,
-    form: multiStrokesForm,
-    generator: async (seed, options) => multiStrokes(seed, options),
-  }),
-  "multi-mnist": {
-    takes: ["trainSize", "testSize"],
-    load: loadMultiMnist,
-    generator: async (seed, job) => multiMnistKind(await digits("trainImages", job), seed),
-  },
-  "multi-mnist-64": drawn({
-    name: "multi-mnist-64",
-    version: MULTI_MNIST_64_VERSION,
-    form: multiMnist64Form,
-    generator: async (seed, job, split) =>
-      multiMnist64(await digits(split === "train" ? "trainImages" : "testImages", job), seed, job),
-  }),
-  "multi-dsprites-64": drawn({
-    name: "multi-dsprites-64",
-    // Not kept: drawn as fast as its 430 MB would be read and checked.
-    version: undefined,
-    form: multiDsprites64Form,
-    generator: async (seed, job) => multiDsprites64(seed, job),
-  }),
-  npz: brought("npz", readNpz),
-  "png-folder": brought("png-folder", readPngFolder),
-};
 
 /**
  * Loads a data set, from the cache if it is there and intact, else by building it and putting it there. A cache that
@@ -166,18 +94,19 @@ export async function loadSplits<S extends Split>(
   splits: readonly S[],
   options: DatasetOptions = {},
 ): Promise<Record<S, SceneSet>> {
-  return splitsOf(name, definitionOf(name, options), splits, begin(options));
+  return splitsOf(setNamed(name, options), splits, begin(options));
 }
 
 async function splitsOf<S extends Split>(
-  name: DatasetName,
-  definition: Definition,
+  set: DrawnSet | BroughtSet,
   splits: readonly S[],
   job: Job,
 ): Promise<Record<S, SceneSet>> {
-  const loaded = await definition.load(splits, job);
+  const loaded = await load(set, splits, job);
   for (const split of splits) {
-    if (!loaded[split]) throw new DataError(`${name} has no ${split} images: its test images are fresh already`);
+    if (!loaded[split]) {
+      throw new DataError(`${set.name} has no ${split} images: its test images are fresh already`, { kind: "missing" });
+    }
   }
   return loaded as Record<S, SceneSet>;
 }
@@ -190,12 +119,16 @@ async function splitsOf<S extends Split>(
  */
 export async function streamDataset(name: DatasetName, options: StreamOptions = {}): Promise<TrainingData> {
   const { streamSeed = 0, ...others } = options;
-  const definition = definitionOf(name, others);
-  if (!definition.generator) throw new DataError(`${name} cannot be streamed: its images are files`);
+  const set = setNamed(name, others);
+  if ("read" in set) throw new DataError(`${name} cannot be streamed: its images are files`, { kind: "option" });
   const job = begin(others);
-  const { test } = await splitsOf(name, definition, ["test"], job);
-  // The seeds of training images are even, as in `drawn`.
-  return { name, train: streamScenes(await definition.generator(2 * streamSeed, job)), test };
+  const { test } = await splitsOf(set, ["test"], job);
+  // The seeds of training images are even, as in `loadSeeded`.
+  return {
+    name,
+    train: streamScenes(await set.generator(2 * streamSeed, formOf(set, { ...job }), job, "train")),
+    test,
+  };
 }
 
 /**
@@ -203,145 +136,158 @@ export async function streamDataset(name: DatasetName, options: StreamOptions = 
  *
  * @throws as {@link loadDataset}
  */
-export async function loadOwnImages(name: "npz" | "png-folder", options: DatasetOptions): Promise<TrainingData> {
-  const { train, test } = await readBrought(name, definitionOf(name, options).read!, options);
+export async function loadOwnImages(name: BroughtName, options: DatasetOptions): Promise<TrainingData> {
+  const set = setNamed(name, options);
+  if (!("read" in set)) throw new DataError(`The images of ${name} are no user's own`, { kind: "option" });
+  const { train, test } = await readBrought(set, options);
   return { name, train: withoutLabels(train), test };
 }
 
-function definitionOf(name: DatasetName, options: DatasetOptions): Definition {
-  const definition = Object.hasOwn(definitions, name) ? definitions[name] : undefined;
-  if (!definition) throw new DataError(`There is no dataset "${name}", only ${datasetNames.join(", ")}`);
-  const { takes } = definition;
+/** The set, if it takes these options. */
+function setNamed(name: string, options: DatasetOptions): DrawnSet | BroughtSet {
+  const set = drawnSet(name) ?? broughtSet(name);
+  if (!set) {
+    throw new DataError(`There is no dataset "${name}", only ${datasetNames.join(", ")}`, { kind: "missing" });
+  }
+  const fail = (key: string, reason: string): never => {
+    throw new DataError(reason, { kind: "option", key });
+  };
+  const takes = choicesTaken(set);
   for (const choice of allChoices) {
     if (options[choice] !== undefined && !takes.includes(choice)) {
-      throw new DataError(`${name} takes no ${choice}, only ${takes.join(", ")}`);
+      fail(choice, `${name} takes no ${choice}, only ${takes.join(", ")}`);
     }
   }
-  for (const [what, size] of Object.entries({ trainSize: options.trainSize, testSize: options.testSize })) {
+  const { trainSize, testSize } = options;
+  for (const [what, size] of Object.entries({ trainSize, testSize })) {
     if (size !== undefined && !(Number.isInteger(size) && size > 0)) {
-      throw new DataError(`${what} must be a positive integer, got ${size}`);
+      fail(what, `${what} must be a positive integer, got ${size}`);
     }
   }
-  return definition;
+  if ("read" in set) return set;
+  for (const [key, reason] of set.conflicts?.(formOf(set, { ...options })) ?? []) fail(key, `${key} ${reason}`);
+  if (set.published) {
+    for (const [part, size] of Object.entries({ train: trainSize, test: testSize })) {
+      const { train, test } = set.sizes;
+      const given = `${trainSize ?? train} and ${testSize ?? test}`;
+      if (size !== undefined && size > set.sizes[part as "train" | "test"]) {
+        fail(`${part}Size`, `${name} has ${train} training and ${test} test images, not ${given}`);
+      }
+    }
+  }
+  return set;
 }
 
-const allChoices = Object.keys({
+type Choice = keyof DatasetChoices;
+
+const settingKeys = Object.keys(drawnSettings) as DrawnSettingKey[];
+const allChoices: readonly Choice[] = Object.keys({
   trainSize: true,
   testSize: true,
   seed: true,
   imageSize: true,
-  patchSize: true,
-  maxCount: true,
+  ...(Object.fromEntries(settingKeys.map((key) => [key, true])) as Record<DrawnSettingKey, true>),
   path: true,
   testFraction: true,
 } satisfies Record<Choice, true>) as Choice[];
 
-interface DrawnSet {
-  readonly name: keyof typeof datasetSizes;
-  /** Of the generator; undefined if the images are not kept in the cache. */
-  readonly version: number | undefined;
-  /** What the options can change, with its defaults. */
-  readonly form: Readonly<Partial<Record<"imageSize" | "patchSize" | "maxCount", number>>>;
-  generator(seed: number, job: Job, split: "train" | "test"): Promise<SceneGenerator>;
+function choicesTaken(set: DrawnSet | BroughtSet): readonly string[] {
+  if ("read" in set) return ["path", "testFraction", "seed"];
+  return ["trainSize", "testSize", ...(set.published ? [] : ["seed"]), ...formKeys(set)];
 }
 
-/** A set drawn by a generator whose image i is a function of its seed and i. */
-function drawn({ name, version, form, generator }: DrawnSet): Definition {
-  const keys = Object.keys(form) as (keyof typeof form)[];
+/** What of the form of its images can be chosen. */
+function formKeys(set: DrawnSet): string[] {
+  return [...(set.anySide ? ["imageSize"] : []), ...Object.keys(set.settings)];
+}
+
+/** The splits that are wanted, and perhaps others. */
+function load(
+  set: DrawnSet | BroughtSet,
+  wanted: readonly Split[],
+  job: Job,
+): Promise<Partial<Record<Split, SceneSet>>> {
+  if ("read" in set) return loadBrought(set, wanted, job);
+  return set.published ? loadPublished(set, wanted, job) : loadSeeded(set, wanted, job);
+}
+
+async function loadSeeded(
+  set: SeededSet & DrawnSet,
+  wanted: readonly Split[],
+  job: Job,
+): Promise<Partial<Record<Split, SceneSet>>> {
+  const { name, version, sizes } = set;
+  const { seed = 0, trainSize = sizes.train, testSize = sizes.test } = job;
+  const [form, usual] = [formOf(set, { ...job }), formOf(set, {})];
+  const variant = variantOf(formKeys(set), form, usual);
+  const loadSplit = async (split: "train" | "test", generatorSeed: number, size: number) => {
+    const build = async () => generateScenes(await set.generator(generatorSeed, form, job, split), size, job);
+    if (version === undefined) return build();
+    return cached(
+      await job.cache(),
+      { content: `${name}${variant}-seed${generatorSeed}-${size}`, version },
+      build,
+      job,
+    );
+  };
+  // Even seeds are for training and odd ones for testing, so that no two settings can mix them.
   return {
-    takes: ["trainSize", "testSize", "seed", ...keys],
-    generator: (seed, job) => generator(seed, job, "train"),
-    async load(wanted, job) {
-      const { seed = 0, trainSize = datasetSizes[name].train, testSize = datasetSizes[name].test } = job;
-      const variant = keys
-        .filter((key) => (job[key] ?? form[key]) !== form[key])
-        .map((key) => `-${key}${job[key]}`)
-        .join("");
-      const load = async (split: "train" | "test", generatorSeed: number, size: number) => {
-        const build = async () => generateScenes(await generator(generatorSeed, job, split), size, job);
-        if (version === undefined) return build();
-        const content = `${name}${variant}-seed${generatorSeed}-${size}`;
-        return cached(await job.cache(), { content, version }, build, job);
-      };
-      // Even seeds are for training and odd ones for testing, so that no two settings can mix them.
-      return {
-        ...(wanted.includes("train") && { train: await load("train", 2 * seed, trainSize) }),
-        ...(wanted.includes("test") && { test: await load("test", 2 * seed + 1, testSize) }),
-      };
-    },
+    ...(wanted.includes("train") && { train: await loadSplit("train", 2 * seed, trainSize) }),
+    ...(wanted.includes("test") && { test: await loadSplit("test", 2 * seed + 1, testSize) }),
   };
 }
 
-async function loadMultiMnist(wanted: readonly Split[], job: Job): Promise<Partial<Record<Split, SceneSet>>> {
-  const most = datasetSizes["multi-mnist"];
-  const { trainSize = most.train, testSize = most.test } = job;
-  if (trainSize > most.train || testSize > most.test) {
-    throw new DataError(
-      `multi-mnist has ${most.train} training and ${most.test} test images, not ${trainSize} and ${testSize}`,
-    );
-  }
+/** What of a form is not as usual, for the name of a file in the cache. */
+function variantOf(keys: readonly string[], form: DrawnForm, usual: DrawnForm): string {
+  return keys
+    .filter((key) => form[key] !== usual[key])
+    .map((key) => `-${key}${form[key]}`)
+    .join("");
+}
+
+async function loadPublished(
+  { sizes, version, published }: PublishedSet,
+  wanted: readonly Split[],
+  job: Job,
+): Promise<Partial<Record<Split, SceneSet>>> {
+  const { trainSize = sizes.train, testSize = sizes.test } = job;
   const cache = await job.cache();
-  const load = (
-    identity: SceneFileIdentity,
-    part: MnistPart,
-    expected: typeof originalMultiMnist | typeof freshMultiMnist,
-  ) =>
-    cached(
-      cache,
-      identity,
-      async () => {
-        const { seed, size } = expected;
-        const scenes = await generateMultiMnist(await digits(part, job), { ...job, seed, size });
-        checkMultiMnist(scenes, expected);
-        return scenes;
-      },
-      job,
-    );
+  const wholes = new Map<PublishedWhole, SceneSet>();
   const splits: Partial<Record<Split, SceneSet>> = {};
-  if (wanted.includes("train") || wanted.includes("test")) {
-    const identity = { content: "multi-mnist", version: MULTI_MNIST_VERSION };
-    const scenes = await load(identity, "trainImages", originalMultiMnist);
-    splits.train = sliceScenes(scenes, 0, trainSize);
-    splits.test = sliceScenes(scenes, most.train, most.train + testSize);
-  }
-  if (wanted.includes("fresh")) {
-    const identity = { content: "multi-mnist-fresh", version: MULTI_MNIST_VERSION };
-    splits.fresh = sliceScenes(await load(identity, "testImages", freshMultiMnist), 0, testSize);
+  for (const split of wanted) {
+    const part = published[split];
+    if (!part) continue;
+    const { whole, start } = part;
+    const { content } = whole;
+    const scenes = wholes.get(whole) ?? (await cached(cache, { content, version }, () => whole.draw(job, job), job));
+    wholes.set(whole, scenes);
+    splits[split] = sliceScenes(scenes, start, start + (split === "train" ? trainSize : testSize));
   }
   return splits;
 }
 
 /** The user's own images, all of them with counts. */
-function brought(name: "npz" | "png-folder", read: NonNullable<Definition["read"]>): Definition {
-  return {
-    takes: ["path", "testFraction", "seed"],
-    read,
-    async load(wanted, options) {
-      const { train, test } = await readBrought(name, read, options);
-      if (wanted.includes("train") && train.unlabelled.size > 0) {
-        throw new DataError(`${options.path}: the number of objects is not known of ${train.unlabelled.size} images`);
-      }
-      return { train: train.labelled, test };
-    },
-  };
+async function loadBrought(
+  set: BroughtSet,
+  wanted: readonly Split[],
+  options: DatasetOptions,
+): Promise<Partial<Record<Split, SceneSet>>> {
+  const { train, test } = await readBrought(set, options);
+  if (wanted.includes("train") && train.unlabelled.size > 0) {
+    const { path } = options;
+    throw new DataError(`${path}: the number of objects is not known of ${train.unlabelled.size} images`, {
+      file: path,
+    });
+  }
+  return { train: train.labelled, test };
 }
 
-async function readBrought(name: DatasetName, read: NonNullable<Definition["read"]>, options: DatasetOptions) {
+async function readBrought(
+  { name, place, read }: BroughtSet,
+  options: DatasetOptions,
+): Promise<{ readonly train: BroughtImages; readonly test: SceneSet }> {
   const { path, testFraction = DEFAULT_TEST_FRACTION, seed = 0 } = options;
-  if (path === undefined) throw new DataError(`${name} needs the path of ${name === "npz" ? "a file" : "a folder"}`);
-  return holdOut(await read(path, options), { testFraction, seed }, path);
-}
-
-/** MNIST digits, `[M, 28, 28]`. */
-async function digits(part: MnistPart, job: Job): Promise<Uint8Array> {
-  const { mnistDir, onProgress, onNotice, signal } = job;
-  return withDownloadFolder(await job.cache(), (cacheDir) =>
-    loadMnistPart(part, {
-      mnistDir: mnistDir ?? (process.env.AIR_ONNX_MNIST_DIR || undefined),
-      cacheDir,
-      onProgress,
-      onNotice,
-      signal,
-    }),
-  );
+  if (path === undefined) throw new DataError(`${name} needs the path of ${place}`, { kind: "option", key: "path" });
+  const images = await readingFile(path, () => read(path, options));
+  return holdOut(images, { testFraction, seed }, path);
 }

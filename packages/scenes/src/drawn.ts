@@ -1,7 +1,17 @@
 /**
- * What draws, and touches no files: generators of training images, and pictures of scenes. It runs in a page, too.
+ * What draws, and touches no files: the drawn data sets with their generators, and pictures of scenes. It runs in a page,
+ * too.
  */
-export { DataError } from "./data-error.js";
+export { DataError, type DataErrorDetails, type DataErrorKind } from "./data-error.js";
+export type {
+  DrawnForm,
+  DrawnMaterial,
+  DrawnSetting,
+  PublishedSet,
+  SeededSet,
+  Split,
+  TrainingPreset,
+} from "./drawn/drawn-set.js";
 export { generateScenes, type SceneGenerator, streamScenes } from "./drawn/generate.js";
 export { multiDsprites64 } from "./drawn/multi-dsprites-64.js";
 export {
@@ -14,6 +24,16 @@ export {
 } from "./drawn/multi-mnist.js";
 export { multiMnist64 } from "./drawn/multi-mnist-64.js";
 export { generateMultiStrokes, type MultiStrokesOptions, multiStrokes } from "./drawn/multi-strokes.js";
+export {
+  type DrawnName,
+  type DrawnSet,
+  type DrawnSettingKey,
+  defaultDataset,
+  drawnSet,
+  drawnSets,
+  drawnSettings,
+  formOf,
+} from "./drawn/registry.js";
 export * from "./pictures/attend-to.js";
 export * from "./pictures/attention-record.js";
 export * from "./pictures/attention-sheet.js";

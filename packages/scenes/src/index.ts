@@ -3,29 +3,24 @@
  * Nothing here loads TensorFlow.js or onnxruntime. What a page can use, too, is `@air-onnx/scenes/drawn`.
  */
 export { type BroughtImages, holdOut, type SplitOptions, withoutLabels } from "./brought-images.js";
-export { DataError } from "./data-error.js";
 export {
+  type DataAccess,
+  type DataPlaces,
   type DatasetChoices,
-  type DatasetName,
   type DatasetOptions,
-  datasetNames,
-  datasetSizes,
   loadDataset,
   loadOwnImages,
   loadSplits,
-  type Split,
   type StreamOptions,
   streamDataset,
 } from "./dataset.js";
 export {
-  type DataPlaces,
   type DatasetConfig,
+  type DatasetSettings,
   datasetConflicts,
   datasetSettings,
   heldOutChoices,
-  isBrought,
   loadTrainingData,
-  sideOf,
 } from "./dataset-config.js";
 export * from "./drawn.js";
 export {
@@ -35,7 +30,7 @@ export {
   temporaryPath,
   writeFileAtomic,
 } from "./files/atomic-file.js";
-export { defaultCacheDir } from "./files/cache.js";
+export { defaultCacheDir, environmentMnistDir } from "./files/environment.js";
 export {
   loadMnist,
   loadMnistPart,
@@ -53,3 +48,4 @@ export { MAX_PNG_BYTES, MAX_PNG_PIXELS, MAX_PNG_SIDE } from "./files/png-structu
 export * from "./files/safetensors.js";
 export { readSceneFile, type SceneFileIdentity, writeSceneFile } from "./files/scene-file.js";
 export { makeFolder, writeInFolder, writePicture } from "./files/write-picture.js";
+export { type BroughtName, type DatasetName, datasetNames, isBrought, placeVariables, sideOf } from "./registry.js";

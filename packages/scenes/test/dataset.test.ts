@@ -3,9 +3,10 @@ import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type DatasetName, loadDataset, loadSplits, streamDataset } from "../src/dataset.js";
-import { defaultCacheDir } from "../src/files/cache.js";
+import { loadDataset, loadSplits, streamDataset } from "../src/dataset.js";
+import { defaultCacheDir } from "../src/files/environment.js";
 import { readSceneFile, writeSceneFile } from "../src/files/scene-file.js";
+import { type DatasetName, datasetNames } from "../src/registry.js";
 import { type Dataset, emptyScenes, fillBatch } from "../src/scene-set.js";
 
 let folder: string;
@@ -119,8 +120,38 @@ describe("loadDataset", () => {
 
   it("refuses a name it does not have", async () => {
     await expect(loadDataset("cifar" as DatasetName, { cacheDir: folder })).rejects.toThrow(
-      'There is no dataset "cifar", only multi-strokes, multi-mnist, multi-mnist-64, multi-dsprites-64, npz, png-folder',
+      `There is no dataset "cifar", only ${datasetNames.join(", ")}`,
     );
+  });
+});
+
+describe("an error", () => {
+  const errorOf = (loading: Promise<unknown>) => loading.then(() => undefined).catch((error: unknown) => error);
+
+  it("names the option that is wrong", async () => {
+    const option = { name: "DataError", kind: "option", file: undefined };
+    expect(await errorOf(load({ trainSize: 0 }))).toMatchObject({ ...option, key: "trainSize" });
+    expect(await errorOf(load({ patchSize: 9 }))).toMatchObject({ ...option, key: "patchSize" });
+    expect(await errorOf(load({ imageSize: 27 }))).toMatchObject({ ...option, key: "imageSize" });
+    const large = loadDataset("multi-dsprites-64", { cacheDir: folder, patchSize: 65 });
+    expect(await errorOf(large)).toMatchObject({ ...option, key: "patchSize" });
+    expect(await errorOf(loadDataset("npz", {}))).toMatchObject({ ...option, key: "path" });
+  });
+
+  it("names the file that is damaged, or the folder that is not there", async () => {
+    const path = join(folder, "mine.npz");
+    await writeFile(path, "not an archive");
+    expect(await errorOf(loadDataset("npz", { path }))).toMatchObject({
+      name: "DataError",
+      kind: "content",
+      file: path,
+    });
+    const mnistDir = join(folder, "nowhere");
+    expect(await errorOf(loadDataset("multi-mnist", { cacheDir: folder, mnistDir }))).toMatchObject({
+      kind: "missing",
+      file: mnistDir,
+      key: "mnistDir",
+    });
   });
 });
 

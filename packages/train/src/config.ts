@@ -1,11 +1,18 @@
 /**
  * One training run as a value: data, model, objective, optimiser and schedule, with every default in this file but those
- * of the data sets, which are in dataset-config.ts.
+ * of the data sets, which are in their definitions.
  *
  * A run is a function of this configuration: two runs with equal ones give equal parameters on one machine and thread.
  */
 import { type AirConfigInput, airConfigSchema, parseWith } from "@air-onnx/core";
-import { type DatasetName, datasetConflicts, datasetNames, datasetSettings, datasetSizes } from "@air-onnx/scenes";
+import {
+  type DatasetName,
+  type DatasetSettings,
+  datasetConflicts,
+  datasetNames,
+  datasetSettings,
+  drawnSet,
+} from "@air-onnx/scenes";
 import { z } from "zod";
 
 const count = z.int().positive();
@@ -85,55 +92,54 @@ const settings = {
   checkpointEvery: count.default(500),
 };
 
-export const trainConfigSchema = z
-  .discriminatedUnion("dataset", [
-    z.strictObject({ ...datasetSettings["multi-mnist"], ...settings }),
-    z.strictObject({ ...datasetSettings["multi-strokes"], ...settings }),
-    z.strictObject({ ...datasetSettings["multi-mnist-64"], ...settings }),
-    z.strictObject({ ...datasetSettings["multi-dsprites-64"], ...settings }),
-    z.strictObject({ ...datasetSettings.npz, ...settings }),
-    z.strictObject({ ...datasetSettings["png-folder"], ...settings }),
-  ])
-  .superRefine((config, context) => {
-    const reject = (path: string, message: string): void => {
-      context.addIssue({ code: "custom", path: path.split("."), message });
-    };
-    const { model, optimizer, steps, stepsPerRun } = config;
-    for (const key of ["steps", "evaluateEvery", "checkpointEvery"] as const) {
-      const value = config[key];
-      if (value % stepsPerRun !== 0) {
-        const multiple = Math.max(1, Math.round(value / stepsPerRun)) * stepsPerRun;
-        reject(key, `must be a multiple of stepsPerRun (${stepsPerRun}), such as ${multiple}; got ${value}`);
-      }
+/** A data set's settings with those of every run. */
+type ConfigOf<D extends DatasetName> = z.ZodObject<DatasetSettings[D] & typeof settings, z.core.$strict>;
+type AnyConfig = { [D in DatasetName]: ConfigOf<D> }[DatasetName];
+
+const [first, ...others] = datasetNames.map(
+  (name) => z.strictObject({ ...datasetSettings[name], ...settings }) as unknown as AnyConfig,
+);
+
+export const trainConfigSchema = z.discriminatedUnion("dataset", [first!, ...others]).superRefine((config, context) => {
+  const reject = (path: string, message: string): void => {
+    context.addIssue({ code: "custom", path: path.split("."), message });
+  };
+  const { model, optimizer, steps, stepsPerRun } = config;
+  for (const key of ["steps", "evaluateEvery", "checkpointEvery"] as const) {
+    const value = config[key];
+    if (value % stepsPerRun !== 0) {
+      const multiple = Math.max(1, Math.round(value / stepsPerRun)) * stepsPerRun;
+      reject(key, `must be a multiple of stepsPerRun (${stepsPerRun}), such as ${multiple}; got ${value}`);
     }
-    const { curriculum } = config;
-    if (curriculum.length > 0 && curriculum.length >= model.maxSteps) {
-      reject("curriculum", `must have fewer stages than model.maxSteps (${model.maxSteps}), got ${curriculum.length}`);
+  }
+  const { curriculum } = config;
+  if (curriculum.length > 0 && curriculum.length >= model.maxSteps) {
+    reject("curriculum", `must have fewer stages than model.maxSteps (${model.maxSteps}), got ${curriculum.length}`);
+  }
+  if (curriculum.reduce((sum, share) => sum + share, 0) >= 1) {
+    reject("curriculum", "must leave some steps to the whole model: the sum of the shares must be below 1");
+  }
+  if (optimizer.warmupSteps > steps) {
+    reject("optimizer.warmupSteps", `must not exceed steps (${steps}), got ${optimizer.warmupSteps}`);
+  }
+  if (optimizer.finalLearningRate > optimizer.learningRate) {
+    const { learningRate, finalLearningRate } = optimizer;
+    reject(
+      "optimizer.finalLearningRate",
+      `must not exceed optimizer.learningRate (${learningRate}), got ${finalLearningRate}`,
+    );
+  }
+  if ("testSize" in config) {
+    const { trainSize, testSize, batchSize, evaluateImages } = config;
+    if (trainSize !== undefined && batchSize > trainSize) {
+      reject("batchSize", `must not exceed trainSize (${trainSize}), got ${batchSize}`);
     }
-    if (curriculum.reduce((sum, share) => sum + share, 0) >= 1) {
-      reject("curriculum", "must leave some steps to the whole model: the sum of the shares must be below 1");
+    if (evaluateImages > testSize) {
+      reject("evaluateImages", `must not exceed testSize (${testSize}), got ${evaluateImages}`);
     }
-    if (optimizer.warmupSteps > steps) {
-      reject("optimizer.warmupSteps", `must not exceed steps (${steps}), got ${optimizer.warmupSteps}`);
-    }
-    if (optimizer.finalLearningRate > optimizer.learningRate) {
-      const { learningRate, finalLearningRate } = optimizer;
-      reject(
-        "optimizer.finalLearningRate",
-        `must not exceed optimizer.learningRate (${learningRate}), got ${finalLearningRate}`,
-      );
-    }
-    if ("testSize" in config) {
-      const { trainSize, testSize, batchSize, evaluateImages } = config;
-      if (trainSize !== undefined && batchSize > trainSize) {
-        reject("batchSize", `must not exceed trainSize (${trainSize}), got ${batchSize}`);
-      }
-      if (evaluateImages > testSize) {
-        reject("evaluateImages", `must not exceed testSize (${testSize}), got ${evaluateImages}`);
-      }
-    }
-    for (const [key, message] of datasetConflicts(config, model)) reject(key, message);
-  });
+  }
+  for (const [key, message] of datasetConflicts(config, model)) reject(key, message);
+});
 
 export type TrainConfig = z.output<typeof trainConfigSchema>;
 export type TrainConfigInput = z.input<typeof trainConfigSchema>;
@@ -170,59 +176,13 @@ function convolutionOf(side: number): AirConfigInput["convolution"] {
   return side < 9 ? null : { kernel: 9, stride: 2, channels: [64, 32] };
 }
 
-/**
- * Objects of 9 to 18 pixels, anywhere in the image. A window that cannot grow beyond one of them (see `windowSide` of the
- * presets) cannot cover two. Presence is probable at first, so that the first window goes on looking until it has learned
- * to find something.
- */
-const smallWindows = {
-  convolution: null,
-  embeddingSize: 0,
-  recurrentInput: "remainder",
-  whereParameterisation: "bounded",
-  prior: { whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
-} as const satisfies AirConfigInput;
-
-/** What each data set changes in the schema's defaults. */
-export const trainPresets: {
-  readonly [D in DatasetName]: Omit<Extract<TrainConfigInput, { dataset: D }>, "path">;
-} = {
-  "multi-mnist": {
-    dataset: "multi-mnist",
-    trainSize: datasetSizes["multi-mnist"].train,
-    steps: 10_000,
-    // Objects are dear at first, as a blurred patch would need help from a second one, and then no dearer than they are in
-    // the data, lest two digits close together count as one.
-    presencePriorSchedule: { from: 0.01, to: 0.5, share: 0.5 },
-  },
-  "multi-strokes": { dataset: "multi-strokes", trainSize: datasetSizes["multi-strokes"].train, steps: 3000 },
-  "multi-mnist-64": {
-    dataset: "multi-mnist-64",
-    trainSize: datasetSizes["multi-mnist-64"].train,
-    // All digits are drawn in 18 pixels, of which they fill 13.
-    model: {
-      imageSize: 64,
-      objectSize: 18,
-      encoderSize: 200,
-      decoderSize: 200,
-      ...smallWindows,
-      windowSide: [14, 18],
-    },
-    steps: 12_000,
-    curriculum: [0.15, 0.65],
-    presencePriorSchedule: { from: 0.9999, to: 0.3, share: 0.1 },
-  },
-  "multi-dsprites-64": {
-    dataset: "multi-dsprites-64",
-    trainSize: datasetSizes["multi-dsprites-64"].train,
-    model: { imageSize: 64, channels: 3, objectSize: 18, ...smallWindows, windowSide: [8, 20], embeddingSize: 256 },
-    steps: 12_000,
-    curriculum: [0.08, 0.22],
-    presencePriorSchedule: { from: 0.9, share: 0.06 },
-  },
-  npz: { dataset: "npz" },
-  "png-folder": { dataset: "png-folder" },
-};
+/** What `dataset` changes in the schema's defaults. */
+function presetOf(dataset: DatasetName): Partial<z.input<z.ZodObject<typeof settings>>> & { trainSize?: number } {
+  const set = drawnSet(dataset);
+  if (!set) return {};
+  const { imageSize, channels, sizes, preset } = set;
+  return { ...preset, trainSize: sizes.train, model: { imageSize, channels, ...preset.model } };
+}
 
 const choices = z.looseObject({
   dataset: z.enum(datasetNames, { error: `must be one of ${datasetNames.join(", ")}` }),
@@ -241,7 +201,7 @@ const imageSizeOf = z.looseObject({ model: z.looseObject({ imageSize: z.int() })
 export function parseTrainConfig(input: TrainConfigInput | unknown): TrainConfig {
   const what = "training configuration";
   const { dataset, architecture, stream } = parseWith(choices, input, what);
-  const preset: Record<string, unknown> = { ...trainPresets[dataset] };
+  const preset = presetOf(dataset);
   // A stream has no size.
   if (stream === true) delete preset.trainSize;
   const given = overlay(preset, input);

@@ -1,6 +1,6 @@
 /** A whole run by one call: its folder, its images, its training. */
 import { rm } from "node:fs/promises";
-import { type DataPlaces, loadTrainingData, type TrainingData } from "@air-onnx/scenes";
+import { type DataAccess, loadTrainingData, type TrainingData } from "@air-onnx/scenes";
 import type { TrainConfig } from "./config.js";
 import { requireBackend } from "./engine/backends.js";
 import { createRunFolder, type LockedRun, resumeRunFolder } from "./run/index.js";
@@ -8,7 +8,7 @@ import { type TrainOptions, type TrainResult, train } from "./train.js";
 
 export interface RunOptions extends Omit<TrainOptions, "resume"> {
   /** Where data come from and are kept, and who is told of loading them. */
-  readonly places?: DataPlaces;
+  readonly places?: DataAccess;
   /** Is told when the folder is there. */
   readonly onFolder?: (path: string) => void;
   /** Is told when the images are there, and how long that took. */

@@ -138,7 +138,7 @@ describe("parseTrainConfig", () => {
       "model.imageSize: must be at least 28, the largest digit of dataset multi-strokes; got 27",
     );
     expect(failure({ dataset: "multi-mnist-64", patchSize: 65 })).toContain(
-      "patchSize: must not exceed model.imageSize (64), got 65",
+      "patchSize: must not exceed the side of the image (64), got 65",
     );
     expect(failure({ dataset: "multi-dsprites-64", model: { channels: 1 } })).toContain("model.channels: must be 3");
     expect(failure({ dataset: "npz" })).toContain("path: ");

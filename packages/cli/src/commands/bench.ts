@@ -46,7 +46,6 @@ const defaults = { batch: { train: [64], infer: [1, 64, 256] }, stepsPerRun: 20,
 
 export function benchCommand(): Command {
   return new Command("bench")
-    .summary("measure how fast this machine trains and infers")
     .description(
       "Measures training steps by backend, or the inference of an exported model by device: medians over repeats, and the " +
         "share of the rate that large matrix products reach on the same device in the same process. Several take turns, so " +

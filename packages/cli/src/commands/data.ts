@@ -1,12 +1,11 @@
 /** `air-onnx data`: builds a data set, or loads it from the cache, and says what is in it. */
 
 import { count } from "@air-onnx/measure/format";
-import type { ImageSource, SceneSet, TrainingData } from "@air-onnx/scenes";
+import type { DataPlaces, ImageSource, SceneSet, TrainingData } from "@air-onnx/scenes";
 import { Argument, Command } from "commander";
 import { datasetChoices } from "../choices.js";
 import {
   addPlaceOptions,
-  type DataPlaces,
   datasetNamed,
   type ImageFlags,
   imageOptions,
@@ -26,7 +25,6 @@ interface DataFlags extends DataPlaces, ImageFlags {
 
 export function dataCommand(): Command {
   const command = new Command("data")
-    .summary("build or load a data set")
     .description(
       "Builds a data set, or loads it from the cache, and prints its sizes and how many objects images have.",
     )

@@ -3,10 +3,11 @@ import { constants, existsSync } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { DeviceStatus } from "@air-onnx/runtime-node";
+import type { DataPlaces } from "@air-onnx/scenes";
 import type { BackendStatus } from "@air-onnx/train";
 import { Command } from "commander";
 import { backendChoices } from "../choices.js";
-import { addPlaceOptions, type DataPlaces } from "../dataset-options.js";
+import { addPlaceOptions } from "../dataset-options.js";
 import { describeMachine, type Machine, softwareVersions } from "../machine.js";
 import { print, printJson } from "../output.js";
 
@@ -27,7 +28,6 @@ interface Diagnosis extends Machine {
 
 export function doctorCommand(): Command {
   const command = new Command("doctor")
-    .summary("say what of this machine can be used")
     .description("Prints versions, cores and memory, and tries every device, training backend and data folder.")
     .option("--json", "print JSON");
   return addPlaceOptions(command)
@@ -47,7 +47,7 @@ Examples:
 
 async function diagnose({ cacheDir, mnistDir }: DataPlaces): Promise<Diagnosis> {
   const { listDevices } = await import("@air-onnx/runtime-node");
-  const { defaultCacheDir } = await import("@air-onnx/scenes");
+  const { defaultCacheDir, environmentMnistDir } = await import("@air-onnx/scenes");
   const { listBackends } = await import("@air-onnx/train");
   const folder = resolve(cacheDir || defaultCacheDir());
   return {
@@ -56,7 +56,7 @@ async function diagnose({ cacheDir, mnistDir }: DataPlaces): Promise<Diagnosis> 
     devices: await listDevices(),
     backends: await listBackends(backendChoices),
     cache: { folder, writable: await isWritable(folder) },
-    mnist: await findMnist(mnistDir || join(folder, "mnist"), folder),
+    mnist: await findMnist(mnistDir || environmentMnistDir() || join(folder, "mnist"), folder),
   };
 }
 

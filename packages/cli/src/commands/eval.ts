@@ -3,10 +3,10 @@ import { join } from "node:path";
 import type { MeasurableModel, MeasuredImage } from "@air-onnx/measure";
 import { count, duration } from "@air-onnx/measure/format";
 import type { MeasurementRecord } from "@air-onnx/report";
-import type { SceneSet } from "@air-onnx/scenes";
+import type { DataPlaces, SceneSet } from "@air-onnx/scenes";
 import { Command, Option } from "commander";
 import { deviceChoices, type heldOutSplitChoices } from "../choices.js";
-import { addHeldOutOptions, type DataPlaces, type HeldOutFlags, loadHeldOut } from "../dataset-options.js";
+import { addHeldOutOptions, type HeldOutFlags, loadHeldOut } from "../dataset-options.js";
 import { UsageError } from "../failures.js";
 import type { OwnImages } from "../measured-images.js";
 import { integer } from "../option-values.js";
@@ -41,7 +41,6 @@ const WORST_IMAGES = 12;
 
 export function evalCommand(): Command {
   const command = new Command("eval")
-    .summary("measure a run or an exported model on held-out images")
     .description(
       "Measures the newest checkpoint of a run folder, or an exported model as its users run it, on held-out images: both by the same graphs, to the same numbers.",
     )

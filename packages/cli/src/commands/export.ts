@@ -4,10 +4,11 @@ import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { ExportedRun, exportDefaults, ParityReport, WeightType } from "@air-onnx/export";
 import { count } from "@air-onnx/measure/format";
+import type { DataPlaces } from "@air-onnx/scenes";
 import type { EagerBackend } from "@air-onnx/train";
 import { Command, Option } from "commander";
 import { eagerBackendChoices, weightChoices } from "../choices.js";
-import { addPlaceOptions, type DataPlaces, dataPlaces } from "../dataset-options.js";
+import { addPlaceOptions, dataAccess } from "../dataset-options.js";
 import { integer, numberAbove } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
@@ -34,7 +35,6 @@ export const exportFlagDefaults: typeof exportDefaults = {
 
 export function exportCommand(): Command {
   const command = new Command("export")
-    .summary("export a run as ONNX graphs, and prove them right")
     .description(
       "Exports a run's newest checkpoint as a model folder, then compares every output of its graphs with TensorFlow.js on held-out images.",
     )
@@ -92,7 +92,7 @@ export async function exportAndShow(path: string, flags: ExportFlags, signal: Ab
   using progress = await showProgress({ label: "export" });
   return await exportRun(path, {
     ...{ out, name, overwrite, weights, images, tolerance, backend, signal },
-    places: dataPlaces(flags, progress),
+    places: dataAccess(flags, progress),
     commandFor: await commandWriter(),
     hardware: `${cpus().length} cores of ${cpus()[0]?.model.trim() ?? "an unknown processor"}`,
     commit: revision(),

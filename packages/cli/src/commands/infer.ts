@@ -26,7 +26,6 @@ const STEPS_PICTURE_IMAGES = 24;
 
 export function inferCommand(): Command {
   return new Command("infer")
-    .summary("find the objects in PNG images")
     .description("Finds the objects in PNG images by an exported model: JSON with counts and boxes, and pictures.")
     .argument("<model folder>", "an exported model")
     .argument("<images...>", "PNG files, or folders of them")
@@ -86,16 +85,16 @@ function pngFiles(path: string): string[] {
 
 /** All images as one batch `[B, C, S, S]`; what is wrong with one is told with its name. */
 async function readImages(files: readonly string[], { config, manifest }: AirModel): Promise<Float32Array> {
-  const { ImageError, toImageBatch } = await import("@air-onnx/core");
+  const { ImageError, writePlanes } = await import("@air-onnx/core");
   const { readPng } = await import("@air-onnx/scenes");
   const length = config.channels * config.imageSize ** 2;
   const batch = new Float32Array(files.length * length);
   files.forEach((file, i) => {
     try {
-      batch.set(toImageBatch(readPng(file), config, manifest.normalisation), i * length);
+      writePlanes(readPng(file), config, batch.subarray(i * length, (i + 1) * length), manifest.normalisation);
     } catch (cause) {
       if (!(cause instanceof ImageError)) throw cause;
-      throw new CommandError(cause.message.replace(/^image 0\b/, file), { cause });
+      throw new CommandError(`${file} ${cause.problem}`, { cause });
     }
   });
   return batch;

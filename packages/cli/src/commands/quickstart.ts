@@ -3,9 +3,10 @@ import { existsSync, writeFileSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { count, duration } from "@air-onnx/measure/format";
+import type { DataPlaces } from "@air-onnx/scenes";
 import type { Setting } from "@air-onnx/train/runs";
 import { Command, Option } from "commander";
-import { addPlaceOptions, type DataPlaces } from "../dataset-options.js";
+import { addPlaceOptions } from "../dataset-options.js";
 import { CommandError } from "../failures.js";
 import { integer } from "../option-values.js";
 import { notice, print } from "../output.js";
@@ -37,7 +38,6 @@ interface QuickstartFlags extends DataPlaces {
 
 export function quickstartCommand(): Command {
   const command = new Command("quickstart")
-    .summary("train, export and run a small model in minutes")
     .description("Trains on images that need no download, exports to ONNX, checks it, and finds objects in new images.")
     .option("--out <folder>", "replaced if it holds an earlier quickstart", "runs/quickstart")
     .addOption(new Option("--seed <n>", "of the training").argParser(integer(0)).default(0))

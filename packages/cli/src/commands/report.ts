@@ -1,8 +1,9 @@
 /** `air-onnx report`: a run, or the runs of a sweep, as one HTML file to look at. */
 import { join } from "node:path";
+import type { DataPlaces } from "@air-onnx/scenes";
 import type { TrainConfig } from "@air-onnx/train/runs";
 import { Command, Option } from "commander";
-import { addPlaceOptions, type DataPlaces, dataPlaces } from "../dataset-options.js";
+import { addPlaceOptions, dataAccess } from "../dataset-options.js";
 import { integer } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
@@ -15,7 +16,6 @@ interface ReportFlags extends DataPlaces {
 
 export function reportCommand(): Command {
   const command = new Command("report")
-    .summary("write a run, or a sweep, as one HTML file")
     .description(
       "Writes what a run folder holds as one HTML file that opens without a network: figures, learning curves, what the model does step by step, and what it imagines. A folder of runs gets their curves over each other. Training may be going on.",
     )
@@ -43,7 +43,7 @@ Examples:
       const { mnistDir, cacheDir, images } = flags;
       using progress = await showProgress({ label: "data" });
       const options = {
-        places: dataPlaces({ mnistDir, cacheDir }, progress),
+        places: dataAccess({ mnistDir, cacheDir }, progress),
         images,
         madeBy: `air-onnx ${version()}`,
         commandFor: (config: TrainConfig, name: string) => `${trainCommandOf(config)} --out runs/${shellWord(name)}`,

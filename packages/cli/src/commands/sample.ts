@@ -16,7 +16,6 @@ interface SampleFlags {
 
 export function sampleCommand(): Command {
   return new Command("sample")
-    .summary("draw scenes that a model imagines")
     .description("Draws scenes from the prior of an exported model into one picture.")
     .argument("<model folder>", "an exported model")
     .addOption(new Option("--n <n>", "scenes").argParser(integer(1, 10_000)).default(24))

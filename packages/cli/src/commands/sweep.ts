@@ -2,10 +2,11 @@
 import { rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { count } from "@air-onnx/measure/format";
+import type { DataPlaces } from "@air-onnx/scenes";
 import type { LockedSweep, SweepFolder, SweepPlan, SweepSession, TrainConfig } from "@air-onnx/train";
 import type { Setting } from "@air-onnx/train/runs";
 import { Command, Option } from "commander";
-import { addPlaceOptions, type DataPlaces, loadedLine, loadRunData } from "../dataset-options.js";
+import { addPlaceOptions, loadedLine, loadRunData } from "../dataset-options.js";
 import { CommandError, StoppedError, UsageError } from "../failures.js";
 import { describeMachine, softwareVersions } from "../machine.js";
 import { integer, numberAbove } from "../option-values.js";
@@ -29,7 +30,6 @@ interface SweepFlags extends DataPlaces {
 
 export function sweepCommand(): Command {
   const command = new Command("sweep")
-    .summary("train many seeds, and write the table of all of them")
     .description(
       "Trains one configuration with many seeds, each in a run folder of its own, several at once. The table has a row " +
         "for every seed, whatever became of it.",

@@ -1,8 +1,10 @@
 /** `air-onnx train`: trains in a run folder, from the start or from where it was stopped. */
+
+import type { DataPlaces } from "@air-onnx/scenes";
 import type { RunOptions, TrainConfig, TrainResult } from "@air-onnx/train";
 import type { Setting } from "@air-onnx/train/runs";
 import { Command } from "commander";
-import { addPlaceOptions, type DataPlaces, dataPlaces, loadedLine } from "../dataset-options.js";
+import { addPlaceOptions, dataAccess, loadedLine } from "../dataset-options.js";
 import { StoppedError, UsageError } from "../failures.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
@@ -18,7 +20,6 @@ interface TrainFlags extends DataPlaces {
 
 export function trainCommand(): Command {
   const command = new Command("train")
-    .summary("train a model in a run folder")
     .description("Trains a model. The run folder gets its configuration, metrics, pictures and checkpoints.")
     .option("--out <folder>", "new run folder (default: runs/DATASET-seedSEED)")
     .option("--resume <folder>", "go on with this run as if it had never stopped")
@@ -72,7 +73,7 @@ export async function showRun(
   const result = await train({
     signal,
     onNotice: notice,
-    places: dataPlaces(flags, progress),
+    places: dataAccess(flags, progress),
     onFolder: (path) => progress.line(`Run folder: ${path}`),
     onImages: (images, seconds) => {
       progress.line(loadedLine(images, seconds));

@@ -1,10 +1,10 @@
 /** What the report of a run or of several needs from whoever asks for it. */
-import type { DataPlaces } from "@air-onnx/scenes";
+import type { DataAccess } from "@air-onnx/scenes";
 import type { TrainConfig } from "@air-onnx/train/runs";
 
 export interface ReportOptions {
   /** Where held-out images come from. */
-  readonly places?: DataPlaces;
+  readonly places?: DataAccess;
   /** Held-out images to measure; as many as in training by default. */
   readonly images?: number | undefined;
   /** What makes the report, such as `air-onnx 0.1.0`. */

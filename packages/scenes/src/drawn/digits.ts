@@ -12,7 +12,9 @@ const DIGIT_PIXELS = DIGIT_SIZE * DIGIT_SIZE;
 export function digitsIn(digits: Uint8Array): number {
   const count = digits.length / DIGIT_PIXELS;
   if (count > 0 && Number.isInteger(count)) return count;
-  throw new DataError(`${digits.length} bytes are not a whole number of ${DIGIT_SIZE}x${DIGIT_SIZE} digits`);
+  throw new DataError(`${digits.length} bytes are not a whole number of ${DIGIT_SIZE}x${DIGIT_SIZE} digits`, {
+    kind: "option",
+  });
 }
 
 /** Digit `index`, `[28, 28]`, as a view. */

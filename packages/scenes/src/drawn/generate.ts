@@ -115,7 +115,13 @@ class SceneCanvas {
       if (brightest > 255 && overlap === "clip") this.#clip();
       if (brightest <= 255 || overlap === "clip") break;
       if (tries === MAX_TRIES) {
-        throw new DataError(`${dataset}: ${count} objects do not fit into ${imageSize}x${imageSize} pixels, use fewer`);
+        throw new DataError(
+          `${dataset}: ${count} objects do not fit into ${imageSize}x${imageSize} pixels, use fewer`,
+          {
+            kind: "generator",
+            key: "maxCount",
+          },
+        );
       }
     }
     image.set(this.#sums);

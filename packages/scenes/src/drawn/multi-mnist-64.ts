@@ -5,15 +5,22 @@
  * to black or white (white from 128), and pasted at a uniform position wholly inside; where digits overlap, white stays
  * white. Random numbers are drawn in this order: count; then for each digit which one, y, x.
  */
-import { RandomStream } from "@air-onnx/core";
+import { RandomStream } from "@air-onnx/core/random";
 import { DIGIT_SIZE, digitOf, digitsIn } from "./digits.js";
+import { seededSet } from "./drawn-set.js";
 import type { SceneGenerator } from "./generate.js";
-import { type PatchForm, type PatchFormInput, patchForm } from "./patch-form.js";
+import {
+  maxCountSetting,
+  type PatchForm,
+  type PatchFormInput,
+  patchConflicts,
+  patchForm,
+  patchSizeSetting,
+} from "./patch-form.js";
 import { cubicResize } from "./resize-cubic.js";
+import { smallWindows } from "./small-windows.js";
 
-/** Raised whenever the images of the same options change. */
-export const MULTI_MNIST_64_VERSION = 1;
-export const multiMnist64Form: PatchForm = { imageSize: 64, patchSize: 18, maxCount: 2 };
+const defaultForm: PatchForm = { imageSize: 64, patchSize: 18, maxCount: 2 };
 
 /**
  * The images, of which number i is a function of (seed, i). A box is the resized digit's frame: its patch.
@@ -23,7 +30,7 @@ export const multiMnist64Form: PatchForm = { imageSize: 64, patchSize: 18, maxCo
  * @throws {RangeError} for a form that cannot be
  */
 export function multiMnist64(digits: Uint8Array, seed: number, form: PatchFormInput = {}): SceneGenerator {
-  const { imageSize, patchSize, maxCount } = patchForm(form, multiMnist64Form);
+  const { imageSize, patchSize, maxCount } = patchForm(form, defaultForm);
   const digitCount = digitsIn(digits);
   const resize = cubicResize(DIGIT_SIZE, patchSize);
   const pixels = new Uint8Array(patchSize * patchSize);
@@ -47,3 +54,24 @@ export function multiMnist64(digits: Uint8Array, seed: number, form: PatchFormIn
     },
   };
 }
+
+export const multiMnist64Set = seededSet({
+  name: "multi-mnist-64",
+  description: "MNIST digits of 18x18 on a larger canvas, black and white",
+  sizes: { train: 50_000, test: 10_000 },
+  channels: 1,
+  imageSize: defaultForm.imageSize,
+  anySide: true,
+  settings: { maxCount: maxCountSetting(defaultForm.maxCount), patchSize: patchSizeSetting(defaultForm.patchSize) },
+  preset: {
+    // All digits are drawn in 18 pixels, of which they fill 13.
+    model: { objectSize: 18, encoderSize: 200, decoderSize: 200, ...smallWindows, windowSide: [14, 18] },
+    steps: 12_000,
+    curriculum: [0.15, 0.65],
+    presencePriorSchedule: { from: 0.9999, to: 0.3, share: 0.1 },
+  },
+  version: 1,
+  conflicts: (form) => patchConflicts(form),
+  // Test images are of digits that no training image has.
+  generator: async (seed, form, material, split) => multiMnist64(await material.digits(split), seed, form),
+});

@@ -2,12 +2,13 @@
  * The set that needs no download: handwritten-looking digits drawn with a pen of code, 0 to `maxCount` of them in a grey
  * image, with the sizes and the composition of multi-MNIST. Image i is a function of (seed, i), whatever the set's size.
  */
-import { RandomStream } from "@air-onnx/core";
+import { RandomStream } from "@air-onnx/core/random";
 import type { Reporting } from "../reporting.js";
 import type { SceneSet } from "../scene-set.js";
+import { seededSet } from "./drawn-set.js";
 import { generateScenes, type SceneGenerator } from "./generate.js";
 import { type ControlPoint, type Glyph, glyphs, type Stroke } from "./glyphs.js";
-import { checkMaxCount } from "./patch-form.js";
+import { checkMaxCount, maxCountSetting } from "./patch-form.js";
 
 export interface MultiStrokesForm {
   /** Side of the images, pixels; default 50. */
@@ -23,10 +24,7 @@ export interface MultiStrokesOptions extends MultiStrokesForm, Reporting {
   readonly size: number;
 }
 
-/** Raised whenever the pixels of an image change. */
-export const MULTI_STROKES_VERSION = 1;
-
-export const multiStrokesForm = { imageSize: 50, maxCount: 2 } as const;
+const defaultForm = { imageSize: 50, maxCount: 2 } as const;
 
 /** Side of a digit's patch before it is shrunk, pixels: lengths below are in this frame, as MNIST's are. */
 const FRAME = 28;
@@ -34,7 +32,7 @@ const FRAME = 28;
 const INK_EXTENT = 20;
 const MIN_SIDE = 14;
 /** Side of the largest patch, pixels. */
-export const MULTI_STROKES_MAX_SIDE = 28;
+const MAX_SIDE = 28;
 
 /**
  * Draws the set.
@@ -59,12 +57,12 @@ export async function generateMultiStrokes({
  * @throws {RangeError} for a seed out of range, an image smaller than the largest patch (28), or a maxCount out of range
  */
 export function multiStrokes(seed: number, form: MultiStrokesForm = {}): SceneGenerator {
-  const { imageSize = multiStrokesForm.imageSize, maxCount = multiStrokesForm.maxCount } = form;
-  if (imageSize < MULTI_STROKES_MAX_SIDE) {
-    throw new RangeError(`The image must be at least ${MULTI_STROKES_MAX_SIDE} pixels wide, got ${imageSize}`);
+  const { imageSize = defaultForm.imageSize, maxCount = defaultForm.maxCount } = form;
+  if (imageSize < MAX_SIDE) {
+    throw new RangeError(`The image must be at least ${MAX_SIDE} pixels wide, got ${imageSize}`);
   }
   checkMaxCount(maxCount);
-  const pixels = new Uint8Array(MULTI_STROKES_MAX_SIDE ** 2);
+  const pixels = new Uint8Array(MAX_SIDE ** 2);
   return {
     dataset: "multi-strokes",
     imageSize,
@@ -76,7 +74,7 @@ export function multiStrokes(seed: number, form: MultiStrokesForm = {}): SceneGe
       const nextPatch = () => {
         const digit = random.integer(glyphs.length);
         const scale = 1.3 + 0.1 * random.normal();
-        const side = clamp(Math.trunc(FRAME / scale), MIN_SIDE, MULTI_STROKES_MAX_SIDE);
+        const side = clamp(Math.trunc(FRAME / scale), MIN_SIDE, MAX_SIDE);
         const y = random.integer(imageSize - side + 1);
         const x = random.integer(imageSize - side + 1);
         drawDigit(digit, random, pixels, side);
@@ -213,3 +211,20 @@ function ink(
 function clamp(value: number, low: number, high: number): number {
   return Math.min(Math.max(value, low), high);
 }
+
+export const multiStrokesSet = seededSet({
+  name: "multi-strokes",
+  description: "digits drawn with a pen of code, grey",
+  sizes: { train: 20_000, test: 2_000 },
+  channels: 1,
+  imageSize: defaultForm.imageSize,
+  anySide: true,
+  settings: { maxCount: maxCountSetting(defaultForm.maxCount) },
+  preset: { steps: 3000 },
+  version: 1,
+  conflicts: ({ imageSize }) =>
+    imageSize < MAX_SIDE
+      ? [["imageSize", `must be at least ${MAX_SIDE}, the largest digit of dataset multi-strokes; got ${imageSize}`]]
+      : [],
+  generator: (seed, form) => multiStrokes(seed, form),
+});

@@ -1,4 +1,5 @@
 /** The form of images on which patches of one size are pasted. */
+import type { DrawnForm, DrawnSetting } from "./drawn-set.js";
 
 export interface PatchForm {
   /** Side of the square image, pixels. */
@@ -10,7 +11,7 @@ export interface PatchForm {
 }
 
 /** Counts are kept in bytes, and so many saturated objects still sum within 16 bits. */
-export const MOST_OBJECTS = 255;
+const MOST_OBJECTS = 255;
 
 export type PatchFormInput = { readonly [K in keyof PatchForm]?: PatchForm[K] | undefined };
 
@@ -33,4 +34,21 @@ export function checkMaxCount(maxCount: number): void {
   if (!Number.isInteger(maxCount) || maxCount < 1 || maxCount > MOST_OBJECTS) {
     throw new RangeError(`maxCount must be an integer from 1 to ${MOST_OBJECTS}, got ${maxCount}`);
   }
+}
+
+/** The setting `maxCount`. */
+export function maxCountSetting(usual: number): DrawnSetting {
+  return { meaning: "most objects in a drawn image", default: usual, most: MOST_OBJECTS };
+}
+
+/** The setting `patchSize`. */
+export function patchSizeSetting(usual: number): DrawnSetting {
+  return { meaning: "side of a drawn object in 64x64 images, pixels", default: usual };
+}
+
+/** What is wrong with a form whose patches are larger than the image. */
+export function patchConflicts({ imageSize, patchSize }: DrawnForm<"patchSize">) {
+  return patchSize > imageSize
+    ? ([["patchSize", `must not exceed the side of the image (${imageSize}), got ${patchSize}`]] as const)
+    : [];
 }

@@ -1,6 +1,6 @@
 /** Data sets in the user's cache folder: built once, then read. A cache that cannot be used is a notice, not an error. */
 import { access, constants, mkdir, mkdtemp, rm, stat } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataError } from "../data-error.js";
 import type { Reporting } from "../reporting.js";
@@ -8,12 +8,6 @@ import type { SceneSet } from "../scene-set.js";
 import { FileError, reasonInWords, removeStaleTemporaries } from "./atomic-file.js";
 import { SafetensorsError } from "./safetensors.js";
 import { readSceneFile, type SceneFileIdentity, writeSceneFile } from "./scene-file.js";
-
-/** AIR_ONNX_CACHE, else `air-onnx` in XDG_CACHE_HOME, else in `~/.cache`. */
-export function defaultCacheDir(): string {
-  const { AIR_ONNX_CACHE, XDG_CACHE_HOME } = process.env;
-  return AIR_ONNX_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "air-onnx");
-}
 
 export interface Cache {
   readonly folder: string;

@@ -51,7 +51,10 @@ export async function download<T>(options: DownloadOptions<T>): Promise<T> {
         if (failures.length < urls.length) onNotice?.(`${failure}; trying the next mirror`);
       }
     }
-    throw new DataError(`${basename(path)} could not be downloaded from any mirror:\n  ${failures.join("\n  ")}`);
+    throw new DataError(`${basename(path)} could not be downloaded from any mirror:\n  ${failures.join("\n  ")}`, {
+      kind: "download",
+      file: path,
+    });
   } finally {
     if ((await sizeOf(growing)) > 0) await rename(growing, partial).catch(() => {});
     else await unlink(growing).catch(() => {});
@@ -93,7 +96,7 @@ async function receive<T>(url: string, growing: string, options: DownloadOptions
   const { path, onNotice, onProgress, signal, stallTimeout = STALL_TIMEOUT } = options;
   const stall = new AbortController();
   const timer = setTimeout(
-    () => stall.abort(new DataError(`it sent nothing for ${stallTimeout / 1000} s`)),
+    () => stall.abort(new DataError(`it sent nothing for ${stallTimeout / 1000} s`, { kind: "download" })),
     stallTimeout,
   );
   const either = signal ? AbortSignal.any([signal, stall.signal]) : stall.signal;
@@ -112,7 +115,7 @@ async function receive<T>(url: string, growing: string, options: DownloadOptions
     }
     if (!response.ok || !response.body) {
       await response.body?.cancel();
-      throw new DataError(`HTTP ${response.status} ${response.statusText}`.trimEnd());
+      throw new DataError(`HTTP ${response.status} ${response.statusText}`.trimEnd(), { kind: "download" });
     }
     const length = response.headers.get("content-length");
     const totalBytes = length === null ? undefined : received + Number(length);
@@ -123,7 +126,7 @@ async function receive<T>(url: string, growing: string, options: DownloadOptions
       onProgress?.({ phase: "download", file: basename(path), receivedBytes: received, totalBytes });
     }
     if (totalBytes !== undefined && received !== totalBytes) {
-      throw new DataError(`it ended after ${received} of ${totalBytes} bytes`);
+      throw new DataError(`it ended after ${received} of ${totalBytes} bytes`, { kind: "download" });
     }
   } finally {
     clearTimeout(timer);

@@ -5,7 +5,8 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { DataError } from "../data-error.js";
+import { DataError, readingFile } from "../data-error.js";
+import { placeVariables } from "../registry.js";
 import type { Reporting } from "../reporting.js";
 import { FileError, reasonInWords } from "./atomic-file.js";
 import { download } from "./download.js";
@@ -92,13 +93,13 @@ export async function loadMnistPart(part: MnistPart, options: MnistOptions): Pro
   const file = files[part];
   if (mnistDir !== undefined) {
     const path = await findFile(mnistDir, file.name);
-    return openMnistFile(await read(path), path, file);
+    return readingFile(path, async () => openMnistFile(await read(path), path, file));
   }
   const folder = join(cacheDir, "mnist");
   const path = join(folder, `${file.name}.gz`);
   if (await exists(path)) {
     try {
-      return await openMnistFile(await read(path), path, file);
+      return await readingFile(path, async () => openMnistFile(await read(path), path, file));
     } catch (cause) {
       if (!(cause instanceof DataError)) throw cause;
       reporting.onNotice?.(`${cause.message}; downloading it again`);
@@ -113,8 +114,8 @@ export async function loadMnistPart(part: MnistPart, options: MnistOptions): Pro
   } catch (cause) {
     if (!(cause instanceof DataError)) throw cause;
     throw new DataError(
-      `${cause.message}\nIf you have the MNIST files, name their folder by --mnist-dir or AIR_ONNX_MNIST_DIR.`,
-      { cause },
+      `${cause.message}\nIf you have the MNIST files, give their folder as mnistDir, or in ${placeVariables.mnistDir}.`,
+      { kind: "download", key: "mnistDir", cause },
     );
   }
 }
@@ -142,6 +143,7 @@ async function findFile(folder: string, name: string): Promise<string> {
     (await exists(folder))
       ? `The MNIST folder ${folder} has none of ${candidates.join(", ")}`
       : `The MNIST folder ${folder} does not exist`,
+    { kind: "missing", file: folder, key: "mnistDir" },
   );
 }
 

@@ -5,6 +5,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
+import { ImageError, type PlanesForm, writePlanes } from "@air-onnx/core";
 import type { BroughtImages } from "../brought-images.js";
 import { DataError } from "../data-error.js";
 import type { Reporting } from "../reporting.js";
@@ -36,7 +37,7 @@ export async function readPngFolder(folder: string, { onProgress, signal }: Repo
     ? await readCounts(join(folder, COUNTS_FILE), new Set(names))
     : new Map();
   let sets: { readonly labelled: SceneSet; readonly unlabelled: SceneSet } | undefined;
-  let first: ImageKind | undefined;
+  let form: PlanesForm | undefined;
   let [withCount, without] = [0, 0];
   for (const [i, name] of names.entries()) {
     if (i % IMAGES_PER_SLICE === 0) {
@@ -45,53 +46,62 @@ export async function readPngFolder(folder: string, { onProgress, signal }: Repo
       await setImmediate();
     }
     const raster = readPng(join(folder, name));
-    const { width, height, channels } = raster;
-    first ??= { width, height, channels };
-    checkAlike(raster, name, first, names[0]!, folder);
-    sets ??= roomFor(raster, names.length, counts);
+    form ??= formOfFirst(raster, name, folder);
+    sets ??= roomFor(form, names.length, counts);
     const count = counts.get(name);
     const pixels = pixelsPerImage(sets.labelled);
-    if (count === undefined) writeChannelsFirst(raster, sets.unlabelled.images.subarray(without++ * pixels));
-    else {
-      sets.labelled.counts[withCount] = count;
-      writeChannelsFirst(raster, sets.labelled.images.subarray(withCount++ * pixels));
-    }
+    const [set, place] = count === undefined ? [sets.unlabelled, without++] : [sets.labelled, withCount++];
+    if (count !== undefined) set.counts[place] = count;
+    const target = set.images.subarray(place * pixels, (place + 1) * pixels);
+    writeAlike(raster, name, form, names[0]!, folder, target);
   }
-  if (!sets) throw new DataError(`The folder ${folder} has no .png files`);
+  if (!sets) throw new DataError(`The folder ${folder} has no .png files`, { kind: "missing", file: folder });
   const { imageSize, channels, images, size } = sets.unlabelled;
   return { labelled: sets.labelled, unlabelled: { imageSize, channels, images, size } };
 }
 
-type ImageKind = Pick<Raster, "width" | "height" | "channels">;
-
-/** Sets for so many images like the first, of which those in `counts` are labelled. */
-function roomFor({ width, channels }: ImageKind, images: number, counts: ReadonlyMap<string, number>) {
+/** Sets for so many images of one form, of which those in `counts` are labelled. */
+function roomFor({ imageSize, channels }: PlanesForm, images: number, counts: ReadonlyMap<string, number>) {
   let most = 0;
   for (const count of counts.values()) most = Math.max(most, count);
   return {
-    labelled: emptyScenes(counts.size, width, channels, most),
-    unlabelled: emptyScenes(images - counts.size, width, channels, 0),
+    labelled: emptyScenes(counts.size, imageSize, channels, most),
+    unlabelled: emptyScenes(images - counts.size, imageSize, channels, 0),
   };
 }
 
-function checkAlike(raster: ImageKind, name: string, first: ImageKind, firstName: string, folder: string): void {
-  const { width, height, channels } = raster;
-  const fail = (reason: string): never => {
-    throw new DataError(`${folder}: ${reason}`);
-  };
-  const kind = ({ width, height, channels }: ImageKind): string =>
-    `${width}x${height} ${channels === 1 ? "grey" : "in colour"}`;
-  if (channels === 4) fail(`${name} has transparent pixels: put it on a background first`);
-  if (width !== first.width || height !== first.height || channels !== first.channels) {
-    fail(`all images must be alike, but ${firstName} is ${kind(first)} and ${name} is ${kind(raster)}`);
+/** The form that the first image gives to all. */
+function formOfFirst({ width, height, channels }: Raster, name: string, folder: string): PlanesForm {
+  if (width !== height && channels !== 4) {
+    throw new DataError(`${folder}: ${name} is ${width}x${height}: images must be square`, {
+      file: join(folder, name),
+    });
   }
-  if (width !== height) fail(`${name} is ${width}x${height}: images must be square`);
+  return { imageSize: width, channels };
 }
 
-function writeChannelsFirst({ width, height, channels, data }: Raster, target: Uint8Array): void {
-  const plane = width * height;
-  for (let pixel = 0; pixel < plane; pixel++) {
-    for (let c = 0; c < channels; c++) target[c * plane + pixel] = data[pixel * channels + c]!;
+/** Writes an image as planes `[C, S, S]` into `target`, if it is of that form. */
+function writeAlike(
+  raster: Raster,
+  name: string,
+  form: PlanesForm,
+  firstName: string,
+  folder: string,
+  target: Uint8Array,
+): void {
+  const fail = (reason: string, cause?: unknown): never => {
+    throw new DataError(`${folder}: ${reason}`, { file: join(folder, name), cause });
+  };
+  if (raster.channels === 4) fail(`${name} has transparent pixels: put it on a background first`);
+  try {
+    writePlanes(raster, form, target);
+  } catch (cause) {
+    if (!(cause instanceof ImageError)) throw cause;
+    const kind = (width: number, height: number, channels: number): string =>
+      `${width}x${height} ${channels === 1 ? "grey" : "in colour"}`;
+    const first = kind(form.imageSize, form.imageSize, form.channels);
+    const found = kind(raster.width, raster.height, raster.channels);
+    fail(`all images must be alike, but ${firstName} is ${first} and ${name} is ${found}`, cause);
   }
 }
 
@@ -101,7 +111,7 @@ async function readCounts(path: string, names: ReadonlySet<string>): Promise<Map
   const counts = new Map<string, number>();
   for (const [i, line] of text.split(/\r?\n/).entries()) {
     const fail = (reason: string): never => {
-      throw new DataError(`${path}, line ${i + 1}: ${reason}`);
+      throw new DataError(`${path}, line ${i + 1}: ${reason}`, { file: path });
     };
     if (line.trim() === "" || (i === 0 && line.trim() === "file,count")) continue;
     const match = /^(.+),\s*(\d+)\s*$/.exec(line);

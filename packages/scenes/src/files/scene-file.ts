@@ -44,6 +44,7 @@ export async function readSceneFile(path: string, { content, version }: SceneFil
   if (metadata.content !== content || metadata.version !== String(version)) {
     throw new DataError(
       `${path} holds "${metadata.content}" version ${metadata.version}, not "${content}" version ${version}`,
+      { file: path },
     );
   }
   const { images, counts, boxes } = tensors;
@@ -62,12 +63,14 @@ export async function readSceneFile(path: string, { content, version }: SceneFil
     counts.shape.join() !== `${size}` ||
     boxes.shape.join() !== `${size},${maxObjects},4`
   ) {
-    throw new DataError(`${path} does not have the images, counts and boxes of a scene set`);
+    throw new DataError(`${path} does not have the images, counts and boxes of a scene set`, { file: path });
   }
   const scenes = { imageSize, channels, images: images.data, counts: counts.data, boxes: boxes.data, maxObjects, size };
   const found = digest(scenes);
   if (found !== metadata.sha256) {
-    throw new DataError(`${path} is damaged: its content has the SHA-256 ${found}, expected ${metadata.sha256}`);
+    throw new DataError(`${path} is damaged: its content has the SHA-256 ${found}, expected ${metadata.sha256}`, {
+      file: path,
+    });
   }
   return scenes;
 }

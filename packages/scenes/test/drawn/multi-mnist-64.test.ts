@@ -16,7 +16,7 @@ const bars = Uint8Array.from({ length: 5 * 784 }, (_, i) => {
 
 describe("multiMnist64", () => {
   it("is the same set on every machine", async () => {
-    // Raise MULTI_MNIST_64_VERSION whenever this changes: cached sets are otherwise taken for the new ones.
+    // Raise the version of multiMnist64Set whenever this changes: cached sets are otherwise taken for the new ones.
     const { images, counts, boxes } = await generateScenes(multiMnist64(bars, 0), 300);
     expect(createHash("sha256").update(images).update(counts).update(boxes).digest("hex")).toBe(
       "e9dc168e86b8b5856c37c36c7b614beb4347fde163b84653c0e0c50280514549",

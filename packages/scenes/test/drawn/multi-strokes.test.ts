@@ -9,7 +9,7 @@ const hash = ({ images, counts, boxes }: SceneSet) =>
 
 describe("generateMultiStrokes", () => {
   it("is the same set on every machine", async () => {
-    // Raise MULTI_STROKES_VERSION whenever these change: cached sets are otherwise taken for the new ones.
+    // Raise the version of multiStrokesSet whenever these change: cached sets are otherwise taken for the new ones.
     const scenes = await generateMultiStrokes({ seed: 0, size: 300 });
     expect([0, 1, 2].map((count) => scenes.counts.filter((found) => found === count).length)).toEqual([107, 111, 82]);
     expect(hash(scenes)).toBe("b3f027a642ea71b24d38b99f12e7ca3ad51adc71c180fe2487a1ec6d6b5ce899");

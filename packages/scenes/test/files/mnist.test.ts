@@ -128,7 +128,7 @@ describe("MNIST from mirrors", () => {
         "train-images-idx3-ubyte.gz could not be downloaded from any mirror:",
         `  ${server.url}a/train-images-idx3-ubyte.gz: HTTP 404 Not Found`,
         `  ${server.url}b/train-images-idx3-ubyte.gz: HTTP 404 Not Found`,
-        "If you have the MNIST files, name their folder by --mnist-dir or AIR_ONNX_MNIST_DIR.",
+        "If you have the MNIST files, give their folder as mnistDir, or in AIR_ONNX_MNIST_DIR.",
       ].join("\n"),
     );
   });

@@ -21,7 +21,7 @@ export interface SweepListener {
 export interface SweepTrainingOptions {
   /** Seeds at once. */
   readonly jobs: number;
-  readonly places: Pick<DataPlaces, "mnistDir" | "cacheDir">;
+  readonly places: DataPlaces;
   /** Stops every seed, with a checkpoint. */
   readonly signal: AbortSignal;
   readonly listener: SweepListener;
