@@ -1,6 +1,6 @@
 import { type MeasureOptions, measureModel, measureRows, WorstImages } from "@air-onnx/measure";
 import { confusionPicture, type MeasurementRecord, measurementReport, worstSheet } from "@air-onnx/report";
-import type { Colour, Picture } from "@air-onnx/scenes";
+import type { Colour, PixelSheet } from "@air-onnx/scenes";
 import { describe, expect, it } from "vitest";
 import { box, type Case, fakeModel, scenesOf } from "../../measure/test/fake-model.js";
 
@@ -75,7 +75,7 @@ describe("the report", () => {
   });
 });
 
-const has = (picture: Picture, [red, green, blue]: Colour): boolean => {
+const has = (picture: PixelSheet, [red, green, blue]: Colour): boolean => {
   for (let at = 0; at < picture.data.length; at += 3) {
     if (picture.data[at] === red && picture.data[at + 1] === green && picture.data[at + 2] === blue) return true;
   }
@@ -83,7 +83,7 @@ const has = (picture: Picture, [red, green, blue]: Colour): boolean => {
 };
 
 describe("the sheet of the worst images", () => {
-  const draw = async (shown: readonly Case[]): Promise<Picture> => {
+  const draw = async (shown: readonly Case[]): Promise<PixelSheet> => {
     const worst = new WorstImages(12);
     await measureModel(fakeModel(shown), scenesOf(shown), { onImage: (image) => worst.add(image) });
     return worstSheet(worst, scenesOf(shown));

@@ -37,7 +37,7 @@ export {
 export * from "./pictures/attend-to.js";
 export * from "./pictures/attention-record.js";
 export * from "./pictures/attention-sheet.js";
-export * from "./pictures/picture.js";
+export * from "./pictures/pixel-sheet.js";
 export * from "./pictures/scene-picture.js";
 export * from "./pictures/scene-sheets.js";
 export type { DataProgress, Reporting } from "./reporting.js";

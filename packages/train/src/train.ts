@@ -6,7 +6,7 @@ import { type Evaluation, loggedNumbers } from "@air-onnx/measure";
 import {
   encodePng,
   fillBatch,
-  type Picture,
+  type PixelSheet,
   pixelsPerImage,
   reconstructionSheet,
   type SceneSet,
@@ -239,7 +239,7 @@ function mean(values: Float32Array): number {
 }
 
 /** A sheet of the first held-out images with what the model makes of them. */
-async function drawPicture(evaluator: Evaluator, parameters: NamedTensorData, scenes: SceneSet): Promise<Picture> {
+async function drawPicture(evaluator: Evaluator, parameters: NamedTensorData, scenes: SceneSet): Promise<PixelSheet> {
   const shown = Math.min(PICTURE.images, scenes.size);
   const explanations = await evaluator.explain(parameters, scenes, 0, shown);
   const sheet = explanations.map(({ count, zWhere, reconstruction }, index) => {

@@ -1,5 +1,5 @@
 /** A picture of which counts are taken for which. */
-import { type Colour, Picture, sheetColours, textSize } from "@air-onnx/scenes";
+import { type Colour, PixelSheet, sheetColours, textSize } from "@air-onnx/scenes";
 
 const CELL = 72;
 const TEXT_SCALE = 2;
@@ -16,10 +16,10 @@ const wrong: Colour = [213, 94, 0];
  *
  * @param confusion `[true count][found count]`, images
  */
-export function confusionPicture(confusion: readonly (readonly number[])[]): Picture {
+export function confusionPicture(confusion: readonly (readonly number[])[]): PixelSheet {
   const rows = confusion.flatMap((found, truth) => (found.some((images) => images > 0) ? [{ truth, found }] : []));
   const columns = confusion[0]!.length;
-  const picture = new Picture(
+  const picture = new PixelSheet(
     2 * MARGIN + GUTTER + columns * Math.max(CELL, textSize("found 0", TEXT_SCALE).width + 12),
     2 * MARGIN + HEADER + rows.length * CELL,
     sheetColours.background,

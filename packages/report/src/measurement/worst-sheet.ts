@@ -6,7 +6,7 @@ import {
   type Colour,
   countLabel,
   fillBatch,
-  Picture,
+  PixelSheet,
   pixelsPerImage,
   type SceneSet,
   sheetColours,
@@ -32,7 +32,7 @@ const trueColour: Colour = [255, 255, 255];
  *
  * @throws {RangeError} if there is no image
  */
-export function worstSheet({ lowestElbo, mostConfidentlyWrong }: WorstImages, scenes: SceneSet): Picture {
+export function worstSheet({ lowestElbo, mostConfidentlyWrong }: WorstImages, scenes: SceneSet): PixelSheet {
   if (lowestElbo.length === 0) throw new RangeError("A sheet needs at least one image");
   const groups: readonly Group[] = [
     { title: "lowest elbo", images: lowestElbo, label: ({ evidence }) => `elbo ${evidence.elbo.toFixed(1)}` },
@@ -47,7 +47,7 @@ export function worstSheet({ lowestElbo, mostConfidentlyWrong }: WorstImages, sc
   const cellHeight = 2 * side + GAP + 2 * LINE + SPACING;
   const rowsOf = ({ images }: Group): number => Math.ceil(images.length / COLUMNS);
   const rows = groups.reduce((sum, group) => sum + rowsOf(group), 0);
-  const picture = new Picture(
+  const picture = new PixelSheet(
     2 * MARGIN + COLUMNS * side + (COLUMNS - 1) * SPACING,
     2 * MARGIN + groups.length * 2 * LINE + rows * cellHeight,
     sheetColours.background,
@@ -73,7 +73,7 @@ interface Group {
 }
 
 function drawCell(
-  picture: Picture,
+  picture: PixelSheet,
   { index, trueCount, scene }: MeasuredImage,
   scenes: SceneSet,
   label: string,

@@ -1,12 +1,12 @@
 /** Pictures and other whole files, written with the folders above them. */
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { Picture } from "../pictures/picture.js";
+import type { PixelSheet } from "../pictures/pixel-sheet.js";
 import { FileError, reasonInWords, writeFileAtomic } from "./atomic-file.js";
 import { encodePng } from "./png.js";
 
 /** Writes `picture` as PNG, with the folders above it. */
-export async function writePicture(path: string, picture: Picture): Promise<void> {
+export async function writePicture(path: string, picture: PixelSheet): Promise<void> {
   await writeInFolder(path, encodePng(picture));
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Box } from "@air-onnx/core";
 import type { AttentionStep } from "./attention-record.js";
-import { type Colour, Picture, textSize } from "./picture.js";
+import { type Colour, PixelSheet, textSize } from "./pixel-sheet.js";
 import { countLabel, type SceneForm, sheetColours, stepColours } from "./scene-picture.js";
 
 /** One image with the steps that a model took on it. */
@@ -35,14 +35,14 @@ const surplus: Colour = [70, 150, 255];
  *
  * @throws {RangeError} if there is no image, a count is larger than the number of steps, or an array is not of the given form
  */
-export function attentionSheet(images: readonly AttendedImage[], form: AttentionForm): Picture {
+export function attentionSheet(images: readonly AttendedImage[], form: AttentionForm): PixelSheet {
   if (images.length === 0) throw new RangeError("A sheet needs at least one image");
   for (const { count, steps } of images) {
     if (count > steps.length) throw new RangeError(`There are ${steps.length} steps, so ${count} cannot be objects`);
   }
   const layout = layOut(images, form);
   const { margin, textScale, line, side, gap, patchSide, rowHeight, rowSpacing, columnOf, width, height } = layout;
-  const picture = new Picture(width, height, sheetColours.background);
+  const picture = new PixelSheet(width, height, sheetColours.background);
   const caption = (text: string, x: number, y: number): void =>
     picture.drawText(text, x, Math.round(y), textScale, sheetColours.caption);
 
@@ -119,7 +119,7 @@ function layOut(images: readonly AttendedImage[], { imageSize, objectSize, scale
 
 /** The image with the windows of its objects, numbered, and the count below it. */
 function drawInput(
-  picture: Picture,
+  picture: PixelSheet,
   { image, steps, count, trueCount = count }: AttendedImage,
   form: AttentionForm,
   { side, textScale, line, labelOffset, columnOf }: Layout,
@@ -150,7 +150,7 @@ function clamp(value: number, least: number, most: number): number {
 }
 
 function drawFramed(
-  picture: Picture,
+  picture: PixelSheet,
   data: Float32Array,
   { imageSize, channels }: Pick<SceneForm, "imageSize" | "channels">,
   scale: number,
@@ -163,7 +163,7 @@ function drawFramed(
 }
 
 function outline(
-  picture: Picture,
+  picture: PixelSheet,
   box: Box,
   { imageSize, scale }: SceneForm,
   x: number,

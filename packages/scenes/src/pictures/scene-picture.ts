@@ -1,9 +1,9 @@
 /** Pictures of scenes as a model explains them: the image, the boxes of the objects it found, and what it redrew. */
 import type { Box } from "@air-onnx/core";
-import { type Colour, type ModelImage, Picture, textSize } from "./picture.js";
+import { type Colour, type ModelImage, PixelSheet, textSize } from "./pixel-sheet.js";
 
 /** One image with its explanation. */
-export interface Scene {
+export interface PicturedScene {
   /** `[C, S, S]`, intensities in [0, 1]. */
   readonly image: Float32Array;
   /** `[C, S, S]`, the final canvas. */
@@ -52,7 +52,10 @@ export const sheetColours = {
  *
  * @throws {RangeError} if there is no scene, or an image is not of the given form.
  */
-export function reconstructionSheet(scenes: readonly Scene[], form: SceneForm & { readonly columns: number }): Picture {
+export function reconstructionSheet(
+  scenes: readonly PicturedScene[],
+  form: SceneForm & { readonly columns: number },
+): PixelSheet {
   if (scenes.length === 0) throw new RangeError("A sheet needs at least one scene");
   const { imageSize, scale } = form;
   const side = imageSize * scale;
@@ -69,7 +72,7 @@ export function reconstructionSheet(scenes: readonly Scene[], form: SceneForm & 
   const cellHeight = 2 * side + gap + 3 * scale + labelHeight;
   const columns = Math.min(form.columns, scenes.length);
   const rows = Math.ceil(scenes.length / columns);
-  const picture = new Picture(
+  const picture = new PixelSheet(
     2 * margin + gutter + columns * side + (columns - 1) * spacing,
     2 * margin + rows * cellHeight + (rows - 1) * rowSpacing,
     sheetColours.background,
@@ -103,9 +106,9 @@ export function reconstructionSheet(scenes: readonly Scene[], form: SceneForm & 
  *
  * @throws {RangeError} if the image is not of the given form.
  */
-export function annotatedPicture(image: Float32Array, boxes: readonly Box[], form: SceneForm): Picture {
+export function annotatedPicture(image: Float32Array, boxes: readonly Box[], form: SceneForm): PixelSheet {
   const side = form.imageSize * form.scale;
-  const picture = new Picture(side, side, sheetColours.background);
+  const picture = new PixelSheet(side, side, sheetColours.background);
   drawAnnotated(picture, image, boxes, form, 0, 0);
   return picture;
 }
@@ -116,7 +119,7 @@ export function countLabel(count: number, trueCount: number): string {
 }
 
 function drawAnnotated(
-  picture: Picture,
+  picture: PixelSheet,
   data: Float32Array,
   boxes: readonly Box[],
   { imageSize, channels, scale }: SceneForm,

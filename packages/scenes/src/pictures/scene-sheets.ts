@@ -1,8 +1,8 @@
 /** The pictures that commands write: scenes with boxes and counts, drawn by the training package's rasters. */
 import type { AirConfig, Box, DecodedScene } from "@air-onnx/core";
 import { fillBatch, pixelsPerImage, type SceneSet } from "../scene-set.js";
-import { Picture } from "./picture.js";
-import { type Scene as PicturedScene, reconstructionSheet, stepColours } from "./scene-picture.js";
+import { PixelSheet } from "./pixel-sheet.js";
+import { type PicturedScene, reconstructionSheet, stepColours } from "./scene-picture.js";
 
 /** Side of an image pixel in the pictures. */
 const SCALE = 3;
@@ -26,11 +26,11 @@ export interface Exhibit {
 export function contactSheet(
   exhibits: readonly Exhibit[],
   { imageSize, channels }: Pick<AirConfig, "imageSize" | "channels">,
-): Picture {
+): PixelSheet {
   const side = imageSize * SCALE;
   const columns = Math.min(SHEET.columns, exhibits.length);
   const rows = Math.ceil(exhibits.length / columns);
-  const sheet = new Picture(
+  const sheet = new PixelSheet(
     MARGIN + columns * (side + MARGIN),
     MARGIN + rows * (side + LABEL_HEIGHT + MARGIN),
     background,
@@ -50,9 +50,9 @@ export function sideBySide(
   reconstruction: Float32Array,
   boxes: readonly Box[],
   { imageSize, channels }: Pick<AirConfig, "imageSize" | "channels">,
-): Picture {
+): PixelSheet {
   const side = imageSize * SCALE;
-  const picture = new Picture(2 * side + MARGIN, side, background);
+  const picture = new PixelSheet(2 * side + MARGIN, side, background);
   drawWithBoxes(picture, { data: image, size: imageSize, channels }, boxes, 0, 0);
   drawWithBoxes(picture, { data: reconstruction, size: imageSize, channels }, boxes, side + MARGIN, 0);
   return picture;
@@ -62,7 +62,7 @@ export function sideBySide(
 export function explanationSheet(
   scenes: SceneSet,
   explanations: readonly Pick<PicturedScene, "boxes" | "count" | "reconstruction">[],
-): Picture {
+): PixelSheet {
   const images = firstImages(scenes, explanations.length);
   const shown = explanations.map((explanation, i) => ({
     ...explanation,
@@ -96,7 +96,7 @@ export function firstImages(scenes: SceneSet, wanted: number): Float32Array[] {
 }
 
 function drawWithBoxes(
-  picture: Picture,
+  picture: PixelSheet,
   image: { readonly data: Float32Array; readonly size: number; readonly channels: number },
   boxes: readonly Box[],
   x: number,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type AttentionStep, recordAttention } from "../../src/pictures/attention-record.js";
 import { type AttendedImage, attentionSheet } from "../../src/pictures/attention-sheet.js";
-import type { Colour, Picture } from "../../src/pictures/picture.js";
+import type { Colour, PixelSheet } from "../../src/pictures/pixel-sheet.js";
 import { stepColours } from "../../src/pictures/scene-picture.js";
 
 const form = { imageSize: 20, objectSize: 8, channels: 1, scale: 4 };
@@ -22,7 +22,7 @@ const attended = (changes: Partial<AttendedImage> = {}): AttendedImage => ({
 });
 
 /** How many pixels of `colour` there are, and the first of them by rows. */
-function find(picture: Picture, colour: Colour): { x: number; y: number; pixels: number } {
+function find(picture: PixelSheet, colour: Colour): { x: number; y: number; pixels: number } {
   let [x, y, pixels] = [Number.NaN, Number.NaN, 0];
   for (let i = 0; i < picture.width * picture.height; i++) {
     const at = [i % picture.width, Math.floor(i / picture.width)] as const;
@@ -100,7 +100,7 @@ describe("attentionSheet", () => {
     image.fill(0.5, 0, 400);
     canvas.fill(1, 400, 800);
     const rgb = { glimpse: level(0, 192), patch: level(0, 192), canvas };
-    const sheet = (count: number): Picture =>
+    const sheet = (count: number): PixelSheet =>
       attentionSheet([{ image, steps: [step(rgb)], count }], { ...form, channels: 3 });
     expect(find(sheet(1), [70, 150, 255]).pixels).toBe(6400);
     expect(find(sheet(0), [Math.round(127.5), 85, 30]).pixels).toBe(6400);

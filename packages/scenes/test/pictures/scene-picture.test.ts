@@ -1,12 +1,17 @@
 import { describe, expect, it } from "vitest";
-import type { Colour, Picture } from "../../src/pictures/picture.js";
-import { annotatedPicture, reconstructionSheet, type Scene, stepColours } from "../../src/pictures/scene-picture.js";
+import type { Colour, PixelSheet } from "../../src/pictures/pixel-sheet.js";
+import {
+  annotatedPicture,
+  type PicturedScene,
+  reconstructionSheet,
+  stepColours,
+} from "../../src/pictures/scene-picture.js";
 
 const form = { imageSize: 20, channels: 1, scale: 4 };
 const white = new Float32Array(400).fill(1);
 const dim = new Float32Array(400).fill(0.2);
 const box = { xmin: 5, ymin: 5, xmax: 10, ymax: 10 };
-const scene = (changes: Partial<Scene> = {}): Scene => ({
+const scene = (changes: Partial<PicturedScene> = {}): PicturedScene => ({
   image: white,
   reconstruction: dim,
   boxes: [box],
@@ -15,7 +20,7 @@ const scene = (changes: Partial<Scene> = {}): Scene => ({
 });
 
 /** The first pixel of `colour` by rows, and how many there are. */
-function find(picture: Picture, colour: Colour): { x: number; y: number; pixels: number } {
+function find(picture: PixelSheet, colour: Colour): { x: number; y: number; pixels: number } {
   const hits: number[] = [];
   for (let i = 0; i < picture.width * picture.height; i++) {
     if (picture.pixel(i % picture.width, Math.floor(i / picture.width)).join() === colour.join()) hits.push(i);
@@ -60,7 +65,7 @@ describe("reconstructionSheet", () => {
 
   it("is as wide as its columns and as high as its rows", () => {
     const size = (scenes: number, columns: number): [number, number] => {
-      const picture = reconstructionSheet(new Array<Scene>(scenes).fill(scene()), { ...form, columns });
+      const picture = reconstructionSheet(new Array<PicturedScene>(scenes).fill(scene()), { ...form, columns });
       return [picture.width, picture.height];
     };
     const [width, height] = size(1, 3);
@@ -72,7 +77,8 @@ describe("reconstructionSheet", () => {
 
   it("marks a wrong count in red, and only that", () => {
     const red: Colour = [255, 92, 64];
-    const sheet = (changes: Partial<Scene>): Picture => reconstructionSheet([scene(changes)], { ...form, columns: 1 });
+    const sheet = (changes: Partial<PicturedScene>): PixelSheet =>
+      reconstructionSheet([scene(changes)], { ...form, columns: 1 });
     expect(find(sheet({ trueCount: 2 }), red).pixels).toBeGreaterThan(0);
     expect(find(sheet({ trueCount: 1 }), red).pixels).toBe(0);
     expect(find(sheet({}), red).pixels).toBe(0);

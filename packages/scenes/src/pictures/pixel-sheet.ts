@@ -13,7 +13,7 @@ export interface ModelImage {
   readonly channels: number;
 }
 
-export class Picture implements Raster {
+export class PixelSheet implements Raster {
   readonly channels = 3;
   readonly data: Uint8Array<ArrayBuffer>;
 

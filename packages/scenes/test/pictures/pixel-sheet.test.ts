@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type Colour, Picture, textSize } from "../../src/pictures/picture.js";
+import { type Colour, PixelSheet, textSize } from "../../src/pictures/pixel-sheet.js";
 
 const black: Colour = [0, 0, 0];
 const red: Colour = [255, 0, 0];
 const grey = (level: number): Colour => [level, level, level];
 
 /** The picture as text, `#` where it is `colour`. */
-function mask(picture: Picture, colour: Colour): string[] {
+function mask(picture: PixelSheet, colour: Colour): string[] {
   return Array.from({ length: picture.height }, (_, y) =>
     Array.from({ length: picture.width }, (_, x) => (picture.pixel(x, y).join() === colour.join() ? "#" : ".")).join(
       "",
@@ -14,9 +14,9 @@ function mask(picture: Picture, colour: Colour): string[] {
   );
 }
 
-describe("Picture", () => {
+describe("PixelSheet", () => {
   it("enlarges each pixel of a grey image to a square, clamped to [0, 1]", () => {
-    const picture = new Picture(6, 5, grey(9));
+    const picture = new PixelSheet(6, 5, grey(9));
     picture.drawImage({ data: Float32Array.of(0, 0.5, 2, -1), size: 2, channels: 1 }, 1, 1, 2);
     expect(picture.pixel(0, 0)).toEqual(grey(9));
     expect(picture.pixel(1, 1)).toEqual(grey(0));
@@ -28,7 +28,7 @@ describe("Picture", () => {
   });
 
   it("takes the colours of an RGB image from its three planes", () => {
-    const picture = new Picture(2, 2, black);
+    const picture = new PixelSheet(2, 2, black);
     const data = Float32Array.of(1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0.2);
     picture.drawImage({ data, size: 2, channels: 3 }, 0, 0, 1);
     expect([picture.pixel(0, 0), picture.pixel(1, 0), picture.pixel(0, 1), picture.pixel(1, 1)]).toEqual([
@@ -40,7 +40,7 @@ describe("Picture", () => {
   });
 
   it("refuses an image of another form", () => {
-    const picture = new Picture(4, 4, black);
+    const picture = new PixelSheet(4, 4, black);
     expect(() => picture.drawImage({ data: new Float32Array(5), size: 2, channels: 1 }, 0, 0, 1)).toThrow(
       "An image [1, 2, 2] has 4 values, got 5",
     );
@@ -48,7 +48,7 @@ describe("Picture", () => {
   });
 
   it("outlines a box inside its edges", () => {
-    const picture = new Picture(8, 6, black);
+    const picture = new PixelSheet(8, 6, black);
     picture.outlineBox({ xmin: 1, ymin: 1, xmax: 5, ymax: 4 }, { x: 1, y: 1, size: 5, scale: 1 }, 1, red);
     expect(mask(picture, red)).toEqual([
       "........", //
@@ -61,7 +61,7 @@ describe("Picture", () => {
   });
 
   it("places a box by its fractions at the enlarged scale", () => {
-    const picture = new Picture(8, 8, black);
+    const picture = new PixelSheet(8, 8, black);
     picture.outlineBox({ xmin: 0.5, ymin: 0, xmax: 1.75, ymax: 1 }, { x: 0, y: 0, size: 2, scale: 4 }, 1, red);
     expect(mask(picture, red).slice(0, 5)).toEqual([
       "..#####.", //
@@ -73,7 +73,7 @@ describe("Picture", () => {
   });
 
   it("cuts a box off at the image's edges and leaves it open there", () => {
-    const picture = new Picture(6, 6, black);
+    const picture = new PixelSheet(6, 6, black);
     const area = { x: 1, y: 1, size: 4, scale: 1 };
     picture.outlineBox({ xmin: -3, ymin: 1, xmax: 2, ymax: 9 }, area, 1, red);
     expect(mask(picture, red)).toEqual([
@@ -84,14 +84,14 @@ describe("Picture", () => {
       "..#...",
       "......",
     ]);
-    const outside = new Picture(6, 6, black);
+    const outside = new PixelSheet(6, 6, black);
     outside.outlineBox({ xmin: 5, ymin: 5, xmax: 9, ymax: 9 }, area, 1, red);
     outside.outlineBox({ xmin: -9, ymin: -9, xmax: -5, ymax: -5 }, area, 1, red);
     expect(mask(outside, red).join("")).not.toContain("#");
   });
 
   it("writes text, upper case as lower, and knows its size", () => {
-    const picture = new Picture(13, 9, black);
+    const picture = new PixelSheet(13, 9, black);
     picture.drawText("1T", 1, 1, 1, red);
     expect(mask(picture, red)).toEqual([
       ".............",
@@ -111,7 +111,7 @@ describe("Picture", () => {
   it("has every glyph of its font in five columns, and no two alike", () => {
     const seen = new Set<string>();
     for (const character of "0123456789abcdefghijklmnopqrstuvwxyz().") {
-      const picture = new Picture(7, 11, black);
+      const picture = new PixelSheet(7, 11, black);
       picture.drawText(character, 1, 1, 1, red);
       const rows = mask(picture, red);
       expect(rows.every((row) => row.startsWith(".") && row.endsWith("."))).toBe(true);
