@@ -2,7 +2,13 @@
 
 import { count, duration } from "@air-onnx/measure/format";
 import type { DataAccess, DataPlaces, DataProgress, DatasetChoices, SceneSet, TrainingData } from "@air-onnx/scenes";
-import { type DatasetName, type DrawnSettingKey, drawnSettings, placeVariables } from "@air-onnx/scenes/names";
+import {
+  type DatasetName,
+  type DrawnSettingKey,
+  drawnSettings,
+  MAX_DATA_SEED,
+  placeVariables,
+} from "@air-onnx/scenes/names";
 import type { TrainConfig } from "@air-onnx/train";
 import { type Command, Option } from "commander";
 import { datasetChoices, heldOutSplitChoices } from "./choices.js";
@@ -40,7 +46,8 @@ export const imageOptions = {
   stream: () => new Option("--stream", "train on new images without end instead of a fixed number of them"),
   trainSize: () => new Option("--train-size <n>", "images to train on").argParser(integer(1)),
   testSize: () => new Option("--test-size <n>", "images held out for evaluation").argParser(integer(1)),
-  dataSeed: () => new Option("--data-seed <n>", "which images are drawn, or held out").argParser(integer(0)),
+  dataSeed: () =>
+    new Option("--data-seed <n>", "which images are drawn, or held out").argParser(integer(0, MAX_DATA_SEED)),
   ...settingOptions,
   data: () => new Option("--data <path>", "NPZ file of dataset npz, or folder of dataset png-folder"),
   testFraction: () =>

@@ -92,6 +92,8 @@ describe("wrong usage ends with 2 and says what to write", () => {
     [["train", "--stream", "--train-size", "9"], "trainSize: must be left out, as a stream has no end"],
     [["data", "multi-strokes", "--stream", "--train-size", "9"], "--stream and --train-size exclude each other"],
     [["eval", "run", "--split", "train"], "Allowed choices are test, fresh"],
+    [["data", "multi-strokes", "--data-seed", `${2 ** 52}`], "a whole number from 0 to 4503599627370495"],
+    [["train", "--data-seed", `${2 ** 52}`], "a whole number from 0 to 4503599627370495"],
     [["data"], "missing required argument 'dataset'"],
     [["infer", "model", "image.png", "--device", "tpu"], "Allowed choices are cpu, cuda, webgpu, auto"],
     [["infer", "model", "image.png", "--seed", "1"], "--seed needs --mode sample"],

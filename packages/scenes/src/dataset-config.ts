@@ -14,12 +14,12 @@ import {
 } from "./dataset.js";
 import type { DrawnSetting } from "./drawn/drawn-set.js";
 import { type DrawnName, type DrawnSet, drawnSet, formOf, type RegisteredSet } from "./drawn/registry.js";
-import { type BroughtName, type DatasetName, datasetNames, isBrought, sideOf } from "./registry.js";
+import { type BroughtName, type DatasetName, datasetNames, isBrought, MAX_DATA_SEED, sideOf } from "./registry.js";
 import type { TrainingData } from "./scene-set.js";
 
 const count = z.int().positive();
 /** Of the images themselves, or of which are held out: runs with different `seed` can share them. */
-const dataSeed = z.int().nonnegative().default(0);
+const dataSeed = z.int().nonnegative().max(MAX_DATA_SEED).default(0);
 
 const brought = {
   /** Of the NPZ file, or of the folder of PNG files. */

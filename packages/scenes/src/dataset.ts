@@ -12,7 +12,7 @@ import type { BroughtSet } from "./files/brought-sets.js";
 import { type Cache, cached, openCache, withDownloadFolder } from "./files/cache.js";
 import { defaultCacheDir, environmentMnistDir } from "./files/environment.js";
 import { loadMnistPart } from "./files/mnist.js";
-import { type BroughtName, broughtSet, type DatasetName, datasetNames } from "./registry.js";
+import { type BroughtName, broughtSet, type DatasetName, datasetNames, MAX_DATA_SEED } from "./registry.js";
 import type { Reporting } from "./reporting.js";
 import { type Dataset, type SceneSet, sliceScenes, type TrainingData } from "./scene-set.js";
 
@@ -120,6 +120,7 @@ async function splitsOf<S extends Split>(
 export async function streamDataset(name: DatasetName, options: StreamOptions = {}): Promise<TrainingData> {
   const { streamSeed = 0, ...others } = options;
   const set = setNamed(name, others);
+  checkSeed("streamSeed", streamSeed);
   if ("read" in set) throw new DataError(`${name} cannot be streamed: its images are files`, { kind: "option" });
   const job = begin(others);
   const { test } = await splitsOf(set, ["test"], job);
@@ -164,6 +165,7 @@ function setNamed(name: string, options: DatasetOptions): DrawnSet | BroughtSet 
       fail(what, `${what} must be a positive integer, got ${size}`);
     }
   }
+  checkSeed("seed", options.seed);
   if ("read" in set) return set;
   for (const [key, reason] of set.conflicts?.(formOf(set, { ...options })) ?? []) fail(key, `${key} ${reason}`);
   if (set.published) {
@@ -176,6 +178,14 @@ function setNamed(name: string, options: DatasetOptions): DrawnSet | BroughtSet 
     }
   }
   return set;
+}
+
+function checkSeed(key: string, seed = 0): void {
+  if (Number.isInteger(seed) && seed >= 0 && seed <= MAX_DATA_SEED) return;
+  throw new DataError(`${key} must be an integer from 0 to ${MAX_DATA_SEED} (2^52 - 1), got ${seed}`, {
+    kind: "option",
+    key,
+  });
 }
 
 type Choice = keyof DatasetChoices;

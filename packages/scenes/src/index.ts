@@ -48,4 +48,12 @@ export { MAX_PNG_BYTES, MAX_PNG_PIXELS, MAX_PNG_SIDE } from "./files/png-structu
 export * from "./files/safetensors.js";
 export { readSceneFile, type SceneFileIdentity, writeSceneFile } from "./files/scene-file.js";
 export { makeFolder, writeInFolder, writePicture } from "./files/write-picture.js";
-export { type BroughtName, type DatasetName, datasetNames, isBrought, placeVariables, sideOf } from "./registry.js";
+export {
+  type BroughtName,
+  type DatasetName,
+  datasetNames,
+  isBrought,
+  MAX_DATA_SEED,
+  placeVariables,
+  sideOf,
+} from "./registry.js";

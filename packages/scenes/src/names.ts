@@ -4,4 +4,4 @@
  */
 export type { DrawnSetting, Split } from "./drawn/drawn-set.js";
 export { type DrawnSettingKey, defaultDataset, drawnSettings } from "./drawn/registry.js";
-export { type BroughtName, type DatasetName, datasetNames, placeVariables } from "./registry.js";
+export { type BroughtName, type DatasetName, datasetNames, MAX_DATA_SEED, placeVariables } from "./registry.js";

@@ -10,6 +10,9 @@ export type DatasetName = DrawnName | BroughtName;
 /** The default first; those that users bring last. */
 export const datasetNames: readonly DatasetName[] = [...drawnSets, ...broughtSets].map(({ name }) => name);
 
+/** The seeds of both splits are made of one: twice it, and one more, must be integers that a double can hold. */
+export const MAX_DATA_SEED = 2 ** 52 - 1;
+
 /** The environment's variables that say where data come from and are kept, by the option that each stands for. */
 export const placeVariables = { mnistDir: "AIR_ONNX_MNIST_DIR", cacheDir: "AIR_ONNX_CACHE" } as const;
 

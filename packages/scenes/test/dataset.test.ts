@@ -3,10 +3,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { DataError } from "../src/data-error.js";
 import { loadDataset, loadSplits, streamDataset } from "../src/dataset.js";
 import { defaultCacheDir } from "../src/files/environment.js";
 import { readSceneFile, writeSceneFile } from "../src/files/scene-file.js";
-import { type DatasetName, datasetNames } from "../src/registry.js";
+import { type DatasetName, datasetNames, MAX_DATA_SEED } from "../src/registry.js";
 import { type Dataset, emptyScenes, fillBatch } from "../src/scene-set.js";
 
 let folder: string;
@@ -43,6 +44,23 @@ describe("loadDataset", () => {
     expect(digest(await load({ onProgress }))).toBe(digest(built));
     expect(onProgress).not.toHaveBeenCalled();
     expect(notices).toEqual([]);
+  });
+
+  it("takes every seed up to the largest, and no other", async () => {
+    expect((await load({ seed: MAX_DATA_SEED })).test.size).toBe(10);
+    for (const seed of [MAX_DATA_SEED + 1, -1, 0.5, Number.NaN]) {
+      await expect(load({ seed })).rejects.toThrow(DataError);
+      await expect(load({ seed })).rejects.toThrow(
+        `seed must be an integer from 0 to 4503599627370495 (2^52 - 1), got ${seed}`,
+      );
+      await expect(streamDataset("multi-strokes", { cacheDir: folder, testSize: 5, streamSeed: seed })).rejects.toThrow(
+        `streamSeed must be an integer from 0 to 4503599627370495 (2^52 - 1), got ${seed}`,
+      );
+    }
+  });
+
+  it("refuses more images than a set can have", async () => {
+    await expect(load({ trainSize: 10_000_000 })).rejects.toThrow(/10000000 images of 1x50x50 take 25000000000 bytes/);
   });
 
   it("never tests on an image it trains on, whatever the seeds", async () => {

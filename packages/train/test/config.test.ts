@@ -1,5 +1,5 @@
 import { ConfigError } from "@air-onnx/core";
-import { datasetNames } from "@air-onnx/scenes";
+import { datasetNames, MAX_DATA_SEED } from "@air-onnx/scenes";
 import { describe, expect, it } from "vitest";
 import { describeConfigDifference, parseTrainConfig } from "../src/config.js";
 
@@ -108,6 +108,7 @@ describe("parseTrainConfig", () => {
     expect(failure({ dataset: "multi-mnist", ...sizes })).toContain("trainSize: ");
     expect(parseTrainConfig({ dataset: "multi-mnist" })).toMatchObject({ trainSize: 50_000, testSize: 10_000 });
     expect(failure({ dataset: "multi-mnist", dataSeed: 1 })).toContain('"dataSeed"');
+    expect(failure({ dataset: "multi-strokes", dataSeed: MAX_DATA_SEED + 1 })).toContain("dataSeed: ");
   });
 
   it("gives each dataset a model of its form", () => {

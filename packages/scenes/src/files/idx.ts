@@ -20,22 +20,28 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
   13: "32-bit floats",
   14: "64-bit floats",
 };
-/** No MNIST file is a quarter as large: what unpacks to more is not one. */
-const MAX_UNPACKED_BYTES = 256 * 1024 * 1024;
+/** The largest file of MNIST has 47 MB: what is larger, or unpacks to more, is not one. */
+export const MAX_IDX_BYTES = 2 ** 26;
 
 /**
  * The bytes themselves, or what they unpack to if they are gzip'd.
  *
  * @param source what the bytes are, for error messages
- * @throws {DataError} naming `source` if they begin as gzip but are damaged or truncated
+ * @throws {DataError} naming `source` if they begin as gzip but are damaged or truncated, or unpack to more than
+ *   {@link MAX_IDX_BYTES}
  */
 export async function unpackGzip(bytes: Uint8Array, source: string): Promise<Uint8Array> {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {
-    return await promisify(gunzip)(bytes, { maxOutputLength: MAX_UNPACKED_BYTES });
+    return await promisify(gunzip)(bytes, { maxOutputLength: MAX_IDX_BYTES });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new DataError(`${source} cannot be unpacked, it is damaged or truncated: ${reason}`, { cause });
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new DataError(
+      code === "ERR_BUFFER_TOO_LARGE"
+        ? `${source} cannot be unpacked, it has more than ${MAX_IDX_BYTES} bytes: no file of MNIST is so large`
+        : `${source} cannot be unpacked, it is damaged or truncated: ${message}`,
+      { cause },
+    );
   }
 }
 
@@ -63,6 +69,8 @@ export function parseIdx(bytes: Uint8Array, source: string): IdxArray {
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
   const expected = shape.reduce((product, size) => product * size, 1);
   const found = bytes.length - dataStart;
+  // Sizes of hundreds of dimensions have no product that is a number.
+  if (!Number.isSafeInteger(expected)) fail(`[${shape.slice(0, 8).join(", ")}, …] is no size of a file`);
   if (found < expected) fail(`[${shape.join(", ")}] needs ${expected} bytes, ${found} are there: it is truncated`);
   if (found > expected) fail(`[${shape.join(", ")}] needs ${expected} bytes, and ${found - expected} more follow`);
   return { shape, data: bytes.subarray(dataStart) };

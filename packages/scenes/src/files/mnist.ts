@@ -3,14 +3,15 @@
  * cache. Whichever way they come, their unpacked bytes must be the original ones.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError, readingFile } from "../data-error.js";
 import { placeVariables } from "../registry.js";
 import type { Reporting } from "../reporting.js";
 import { FileError, reasonInWords } from "./atomic-file.js";
 import { download } from "./download.js";
-import { parseIdx, unpackGzip } from "./idx.js";
+import { MAX_IDX_BYTES, parseIdx, unpackGzip } from "./idx.js";
+import { readWholeFile } from "./read-file.js";
 
 export interface Mnist {
   /** `[60000, 28, 28]`, 0..255. */
@@ -155,7 +156,5 @@ function exists(path: string): Promise<boolean> {
 }
 
 function read(path: string): Promise<Uint8Array> {
-  return readFile(path).catch((cause: unknown) => {
-    throw new FileError(`Cannot read ${path}: ${reasonInWords(cause)}`, path, { cause });
-  });
+  return readWholeFile(path, { maxBytes: MAX_IDX_BYTES });
 }

@@ -8,7 +8,7 @@ import { crc32 } from "./crc32.js";
 
 /** Beyond any image of a model. A decoder keeps an object for each row: 2²⁶ rows of one pixel took gigabytes. */
 export const MAX_PNG_SIDE = 2 ** 13;
-/** 2048 x 2048, far above any image of a model: to decode as many of 16-bit RGBA takes 250 MB. */
+/** 2048 x 2048, far above any image of a model: decoding as many of 16-bit RGBA takes 110 MB beside the file. */
 export const MAX_PNG_PIXELS = 2 ** 22;
 /** As many pixels at 8 bytes each, not compressed, and as much again for other chunks. */
 export const MAX_PNG_BYTES = 2 ** 26;

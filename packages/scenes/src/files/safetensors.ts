@@ -52,8 +52,10 @@ export class SafetensorsError extends Error {
 }
 
 const METADATA = "__metadata__";
-/** The longest header other readers accept. */
-const MAX_HEADER_BYTES = 100_000_000;
+/** Far above the header of any network here, and far below what would exhaust the memory as JSON. */
+const MAX_HEADER_BYTES = 2 ** 23;
+/** Of a value in an error message. */
+const MAX_SHOWN = 100;
 
 /**
  * The file as one array of bytes.
@@ -143,7 +145,7 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensor
       if (!isStringRecord(value)) return fail(`${METADATA} is not a map from strings to strings`);
       metadata = value;
     } else {
-      entries.push({ name, ...parseEntry(value, (reason) => fail(`tensor "${name}": ${reason}`)) });
+      entries.push({ name, ...parseEntry(value, (reason) => fail(`tensor ${shown(name)}: ${reason}`)) });
     }
   }
 
@@ -152,7 +154,7 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensor
   let expected = 0;
   for (const { name, begin, end } of entries) {
     if (begin !== expected) {
-      fail(`tensor "${name}" begins at byte ${begin} of the data, but the tensor before it ends at ${expected}`);
+      fail(`tensor ${shown(name)} begins at byte ${begin} of the data, but the tensor before it ends at ${expected}`);
     }
     expected = end;
   }
@@ -182,16 +184,16 @@ function parseEntry(value: unknown, fail: (reason: string) => never): TensorEntr
   if (!isRecord(value)) return fail("its entry is not a JSON object");
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== "string" || !isDtype(dtype)) {
-    return fail(`dtype ${JSON.stringify(dtype)} is not one of ${Object.keys(arrayTypes).join(", ")}`);
+    return fail(`dtype ${shown(dtype)} is not one of ${Object.keys(arrayTypes).join(", ")}`);
   }
-  if (!isSizes(shape)) return fail(`shape ${JSON.stringify(shape)} is not a list of non-negative integers`);
+  if (!isSizes(shape)) return fail(`shape ${shown(shape)} is not a list of non-negative integers`);
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
-    return fail(`data_offsets ${JSON.stringify(offsets)} is not [begin, end] with 0 ≤ begin ≤ end`);
+    return fail(`data_offsets ${shown(offsets)} is not [begin, end] with 0 ≤ begin ≤ end`);
   }
   const [begin, end] = offsets as [number, number];
   const needed = elementCount(shape) * elementBytes(dtype);
   if (needed !== end - begin) {
-    return fail(`${dtype} of shape [${shape.join(", ")}] is ${needed} bytes, but its data_offsets span ${end - begin}`);
+    return fail(`${dtype} of shape ${shown(shape)} is ${needed} bytes, but its data_offsets span ${end - begin}`);
   }
   return { dtype, shape, begin, end };
 }
@@ -218,6 +220,15 @@ function elementBytes(dtype: SafetensorsDtype): number {
 
 function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
+}
+
+/** The beginning of a value, whatever it is. */
+function shown(value: unknown): string {
+  // Lists in lists, a thousand deep, cannot be written by JSON.stringify, so only numbers and texts are.
+  const plain = (each: unknown): string =>
+    typeof each === "string" || typeof each === "number" ? JSON.stringify(each) : each === null ? "null" : typeof each;
+  const text = Array.isArray(value) ? `[${value.slice(0, MAX_SHOWN).map(plain).join(", ")}]` : plain(value);
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }
 
 function isDtype(value: string): value is SafetensorsDtype {

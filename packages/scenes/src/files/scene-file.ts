@@ -2,12 +2,16 @@
  * A scene set as a safetensors file: `images` U8 `[N, C, S, S]`, `counts` U8 `[N]`, `boxes` F32 `[N, maxObjects, 4]`.
  * Its metadata say which set it is, by which version of its generator, and the SHA-256 of the three.
  */
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+
 import { DataError } from "../data-error.js";
 import type { SceneSet } from "../scene-set.js";
-import { FileError, reasonInWords, writeFileAtomic } from "./atomic-file.js";
+import { writeFileAtomic } from "./atomic-file.js";
+import { readWholeFile } from "./read-file.js";
 import { decodeSafetensors, safetensorsChunks } from "./safetensors.js";
+import { sha256 } from "./sha256.js";
+
+/** The longest array that Node 20 has. */
+const MAX_FILE_BYTES = 2 ** 32;
 
 export interface SceneFileIdentity {
   /** The set's name with all that decides its content. */
@@ -33,13 +37,11 @@ export function writeSceneFile(path: string, scenes: SceneSet, { content, versio
 }
 
 /**
- * @throws {FileError} if the file cannot be read
+ * @throws {FileError} if the file cannot be read, or is larger than any set
  * @throws {DataError | SafetensorsError} naming `path`, if the file is damaged, or is another set or version
  */
 export async function readSceneFile(path: string, { content, version }: SceneFileIdentity): Promise<SceneSet> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new FileError(`Cannot read ${path}: ${reasonInWords(cause)}`, path, { cause });
-  });
+  const bytes = await readWholeFile(path, { maxBytes: MAX_FILE_BYTES });
   const { tensors, metadata } = decodeSafetensors(bytes, path);
   if (metadata.content !== content || metadata.version !== String(version)) {
     throw new DataError(
@@ -65,6 +67,9 @@ export async function readSceneFile(path: string, { content, version }: SceneFil
   ) {
     throw new DataError(`${path} does not have the images, counts and boxes of a scene set`, { file: path });
   }
+  if (counts.data.some((count) => count > maxObjects)) {
+    throw new DataError(`${path} has more objects in an image than boxes`);
+  }
   const scenes = { imageSize, channels, images: images.data, counts: counts.data, boxes: boxes.data, maxObjects, size };
   const found = digest(scenes);
   if (found !== metadata.sha256) {
@@ -76,5 +81,5 @@ export async function readSceneFile(path: string, { content, version }: SceneFil
 }
 
 function digest({ images, counts, boxes }: SceneSet): string {
-  return createHash("sha256").update(images).update(counts).update(boxes).digest("hex");
+  return sha256(images, counts, boxes);
 }

@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { DataError } from "../../src/data-error.js";
-import { parseIdx, unpackGzip } from "../../src/files/idx.js";
+import { MAX_IDX_BYTES, parseIdx, unpackGzip } from "../../src/files/idx.js";
 
 const SOURCE = "digits.idx";
 
@@ -29,6 +29,11 @@ describe("parseIdx", () => {
     ["floats", [0, 0, 0x0d, 1, 0, 0, 0, 1, 0, 0, 0, 0], /32-bit floats \(type 0x0d\)/],
     ["sizes cut off", [0, 0, 8, 3, 0, 0, 0, 1, 0, 0], /ends within its 3 sizes: it is truncated/],
     ["data cut off", [0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3], /\[2, 2\] needs 4 bytes, 3 are there: .*truncated/],
+    [
+      "sizes whose product is no number",
+      [0, 0, 8, 42, ...new Array(41 * 4).fill(255), 0, 0, 0, 0],
+      /\[4294967295, .*…\] is no size of a file/,
+    ],
     ["bytes left over", [0, 0, 8, 1, 0, 0, 0, 1, 1, 2, 3], /\[1\] needs 1 bytes, and 2 more follow/],
   ])("refuses %s", (_, bytes, reason) => {
     expect(() => parseIdx(Uint8Array.from(bytes), SOURCE)).toThrow(DataError);
@@ -44,6 +49,14 @@ describe("unpackGzip", () => {
     expect(Uint8Array.from(await unpackGzip(gzipSync(plain), SOURCE))).toEqual(plain);
     expect(await unpackGzip(plain, SOURCE)).toBe(plain);
     expect(await unpackGzip(new Uint8Array(0), SOURCE)).toHaveLength(0);
+  });
+
+  it("refuses what unpacks to more than any file of MNIST", async () => {
+    const packed = gzipSync(new Uint8Array(MAX_IDX_BYTES + 1));
+    await expect(unpackGzip(packed, SOURCE)).rejects.toThrow(DataError);
+    await expect(unpackGzip(packed, SOURCE)).rejects.toThrow(
+      /^digits\.idx cannot be unpacked, it has more than 67108864/,
+    );
   });
 
   it("names a file that is truncated or damaged", async () => {

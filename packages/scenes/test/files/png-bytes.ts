@@ -1,5 +1,5 @@
 /** PNG files of every kind, made byte by byte for tests, and the pixels that each must give. */
-import { deflateSync } from "node:zlib";
+import { deflateSync, inflateSync } from "node:zlib";
 import { crc32 } from "../../src/files/crc32.js";
 import type { Raster } from "../../src/files/png.js";
 
@@ -55,6 +55,66 @@ export function encodeAnyPng(kind: PngKind, samples: ArrayLike<number>, filter: 
     ...(transparency ? [chunk("tRNS", colourType === 3 ? Uint8Array.from(transparency) : wide(transparency))] : []),
     chunk("IDAT", deflateSync(filteredRows(kind, samples, filter))),
   );
+}
+
+/** What any PNG file that can be decoded must give, of a decoder without a single check. */
+export function referenceRaster(file: Buffer): Raster {
+  const content = new Map<string, Buffer>();
+  for (let at = 8, type = ""; type !== "IEND"; at += 12 + file.readUInt32BE(at)) {
+    type = file.toString("latin1", at + 4, at + 8);
+    const data = file.subarray(at + 8, at + 8 + file.readUInt32BE(at));
+    content.set(type, Buffer.concat([content.get(type) ?? Buffer.alloc(0), data]));
+  }
+  const header = content.get("IHDR")!;
+  const colourType = header[9]!;
+  const palette = colourType === 3 ? [...content.get("PLTE")!] : [];
+  const trns = content.get("tRNS");
+  const transparency =
+    trns &&
+    (colourType === 3 ? [...trns] : Array.from({ length: trns.length / 2 }, (_, c) => trns.readUInt16BE(2 * c)));
+  const kind: PngKind = {
+    width: header.readUInt32BE(0),
+    height: header.readUInt32BE(4),
+    depth: header[8]!,
+    colourType,
+    interlaced: header[12] === 1,
+    palette,
+    ...(transparency && { transparency }),
+  };
+  return expectedRaster(kind, samplesFrom(kind, inflateSync(content.get("IDAT")!)));
+}
+
+/** The opposite of {@link filteredRows}. */
+function samplesFrom(kind: PngKind, rows: Buffer): number[] {
+  const { width, height, depth, colourType, interlaced = false } = kind;
+  const perPixel = samplesOf(colourType);
+  const step = Math.max(1, (perPixel * depth) / 8);
+  const samples = new Array<number>(width * height * perPixel);
+  let at = 0;
+  for (const pixels of interlaced ? adam7(width, height) : [wholeImage(width, height)]) {
+    let above: Buffer | undefined;
+    for (const row of pixels) {
+      if (row.length === 0) continue;
+      const type = rows[at++]!;
+      const raw = Buffer.from(rows.subarray(at, at + Math.ceil((row.length * perPixel * depth) / 8)));
+      at += raw.length;
+      for (let i = 0; i < raw.length; i++) {
+        const left = raw[i - step] ?? 0;
+        const up = above?.[i] ?? 0;
+        const corner = i < step ? 0 : (above?.[i - step] ?? 0);
+        raw[i]! += [0, left, up, (left + up) >> 1, paeth(left, up, corner)][type]!;
+      }
+      const bits = Array.from(raw, (byte) => byte.toString(2).padStart(8, "0")).join("");
+      row.forEach((pixel, x) => {
+        for (let c = 0; c < perPixel; c++) {
+          const from = (x * perPixel + c) * depth;
+          samples[pixel * perPixel + c] = Number.parseInt(bits.slice(from, from + depth), 2);
+        }
+      });
+      above = raw;
+    }
+  }
+  return samples;
 }
 
 /** The rows before compression, each with its filter before it. */

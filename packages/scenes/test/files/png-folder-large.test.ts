@@ -11,10 +11,10 @@ vi.mock("node:fs/promises", async (original) => ({
   ...(await original<typeof import("node:fs/promises")>()),
   readdir: async () => [...names, "counts.csv"],
 }));
-vi.mock("../../src/read-file.js", () => ({
+vi.mock("../../src/files/read-file.js", () => ({
   readWholeFile: async () => Buffer.from(names.map((name, i) => `${name},${i % 4}\n`).join("")),
 }));
-vi.mock("../../src/pictures/png.js", () => ({
+vi.mock("../../src/files/png.js", () => ({
   readPng: () => ({ width: 2, height: 2, channels: 1, data: Uint8Array.of(1, 2, 3, 4) }),
 }));
 

@@ -118,12 +118,31 @@ describe("a malformed file", () => {
     ["a dtype from the prototype", file({ x: { ...u8(0, 1), dtype: "toString" } }, [0]), /"x": dtype "toString"/],
     ["no shape", file({ x: { dtype: "U8", data_offsets: [0, 0] } }), /"x": shape undefined/],
     ["a fractional size", file({ x: { ...u8(0, 1), shape: [0.5] } }, [0]), /"x": shape \[0.5\]/],
-    ["offsets in reverse", file({ x: { dtype: "U8", shape: [1], data_offsets: [1, 0] } }, [0]), /data_offsets \[1,0\]/],
+    [
+      "offsets in reverse",
+      file({ x: { dtype: "U8", shape: [1], data_offsets: [1, 0] } }, [0]),
+      /data_offsets \[1, 0\]/,
+    ],
     ["a shape of another length", file({ x: { ...u8(0, 4), shape: [5] } }, [0, 0, 0, 0]), /is 5 bytes.*span 4/],
     ["a hole", file({ x: u8(0, 1), y: u8(2, 3) }, [0, 0, 0]), /"y" begins at byte 2 .* ends at 1/],
     ["an overlap", file({ x: u8(0, 2), y: u8(1, 3) }, [0, 0, 0]), /"y" begins at byte 1 .* ends at 2/],
     ["data cut off", file({ x: u8(0, 3) }, [0, 0]), /need 3 bytes of data, but 2 follow/],
     ["data left over", file({ x: u8(0, 3) }, [0, 0, 0, 0]), /need 3 bytes of data, but 4 follow/],
+    [
+      "a dtype of lists in lists",
+      file(`{"a":{"dtype":${"[".repeat(50_000)}${"]".repeat(50_000)},"shape":[0],"data_offsets":[0,0]}}`),
+      /tensor "a": dtype \[object\] is not one of/,
+    ],
+    [
+      "a shape without end",
+      file({ a: { ...u8(0, 1), shape: new Array(100_000).fill(1), dtype: "F64" } }, [1]),
+      /tensor "a": F64 of shape \[1, 1, [1, ]*… is 8 bytes, but its data_offsets span 1$/,
+    ],
+    [
+      "sizes whose product is no number",
+      file({ a: { ...u8(0, 0), shape: [...new Array(40).fill(2 ** 52), 0] } }),
+      /is NaN bytes/,
+    ],
   ])("with %s is refused by name", (_, bytes, reason) => {
     expect(() => decodeSafetensors(bytes, SOURCE)).toThrow(SafetensorsError);
     expect(() => decodeSafetensors(bytes, SOURCE)).toThrow(reason);

@@ -1,0 +1,52 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { FileError } from "../../src/files/atomic-file.js";
+import { type ReadLimit, readWholeFile, readWholeFileSync } from "../../src/files/read-file.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "air-read-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe.each([
+  ["readWholeFile", readWholeFile],
+  ["readWholeFileSync", async (path: string, limit: ReadLimit) => readWholeFileSync(path, limit)],
+] as const)("%s", (_, read) => {
+  it("gives a file's bytes, also none", async () => {
+    const path = join(folder, "a");
+    await writeFile(path, "some bytes");
+    expect((await read(path, { maxBytes: 10 })).toString()).toBe("some bytes");
+    await writeFile(path, "");
+    expect(await read(path, { maxBytes: 0 })).toHaveLength(0);
+  });
+
+  it("refuses a file by its size, whatever it takes on the disk", async () => {
+    const path = join(folder, "sparse");
+    await writeFile(path, "");
+    await truncate(path, 2 ** 40);
+    await expect(read(path, { maxBytes: 1000 })).rejects.toThrow(FileError);
+    await expect(read(path, { maxBytes: 1000 })).rejects.toThrow(
+      `Cannot read ${path}: it has 1099511627776 bytes, at most 1000 are read`,
+    );
+  });
+
+  it("says what is not there, and what is a folder", async () => {
+    const path = join(folder, "none");
+    await expect(read(path, { maxBytes: 9, what: "image none" })).rejects.toThrow(
+      "Cannot read image none: the file or its folder does not exist (ENOENT)",
+    );
+    await expect(read(folder, { maxBytes: 9 })).rejects.toThrow("it is a folder, not a file");
+  });
+
+  it.skipIf(process.platform === "win32")("waits for no pipe, and reads no device", async () => {
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    for (const path of [pipe, "/dev/zero"]) {
+      await expect(read(path, { maxBytes: 9 })).rejects.toThrow("it is a device, a pipe or a socket, not a file");
+    }
+  });
+});
