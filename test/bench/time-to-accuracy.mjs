@@ -19,6 +19,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { percent } from "../../packages/measure/dist/format.js";
 import { circumstances, circumstancesLine, root, say, temporaryFolder, writeReport } from "./competitors.mjs";
 
 /** Shares of the counts. */
@@ -115,9 +116,8 @@ for (const seed of seeds) {
 const threads = Number(values.threads);
 say(`\n${circumstancesLine(begun)}, ${threads === 0 ? "all" : threads} thread(s)`);
 say("Seconds from the start of the process, and steps, to a count accuracy of");
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
 const row = (cells) => say(cells.map((cell, i) => (i === 0 ? cell.padEnd(6) : cell.padStart(16))).join(""));
-row(["seed", ...ACCURACIES.map(percent), "first step", "in all", "final", "peak memory"]);
+row(["seed", ...ACCURACIES.map((accuracy) => percent(accuracy)), "first step", "in all", "final", "peak memory"]);
 for (const { seed, reached, secondsToFirstStep, secondsInAll, finalAccuracy, peakMegabytes } of runs) {
   row([
     String(seed),

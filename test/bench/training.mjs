@@ -14,6 +14,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { percent } from "../../packages/measure/dist/format.js";
 import { lineChart } from "../../packages/report/dist/html/line-chart.js";
 import { generateMultiStrokes } from "../../packages/scenes/dist/index.js";
 import {
@@ -137,7 +138,7 @@ function sayTable({ batch, matmulPeakGigaflopsPerSecond, skipped, competitors })
       each.cpuTimesTheFirst.toFixed(2),
       each.gigaflopsOfMatrixProducts.toFixed(2),
       each.gigaflopsPerSecond.toFixed(1),
-      `${(100 * each.shareOfPeak).toFixed(0)} %`,
+      percent(each.shareOfPeak, 0),
       String(each.residentMegabytes),
       each.firstLoss.toFixed(1),
       each.lastLoss.toFixed(1),

@@ -31,7 +31,7 @@ import { StoryView } from "./story-view.js";
 import { showThumbnails } from "./thumbnails.js";
 import { type Inference, type TracedStep, traceStep } from "./trace.js";
 import { WhatWalk } from "./what-walk.js";
-import { bytesInWords, countObjects, percent } from "./words.js";
+import { bytesInWords, countObjects, shareInWords } from "./words.js";
 
 type DeviceChoice = Device | "auto";
 
@@ -472,7 +472,7 @@ function aboutModel({ imageSize, channels, maxSteps, countAccuracy }: ModelEntry
   const images = `${imageSize}×${imageSize} pixels${channels === 3 ? " in colour" : ""}, up to ${countObjects(maxSteps)}`;
   return countAccuracy === undefined
     ? `${images}.`
-    : `${images}; ${percent(countAccuracy)} of unseen images counted right.`;
+    : `${images}; ${shareInWords(countAccuracy)} of unseen images counted right.`;
 }
 
 /** The side of the windows that the model expects, pixels. */

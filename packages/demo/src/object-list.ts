@@ -3,7 +3,7 @@ import type { ZWhere } from "@air-onnx/core";
 import { paintAsObject } from "./colours.js";
 import { make, resizeChildren, within } from "./elements.js";
 import { paintPlanes } from "./picture-view.js";
-import { percent, placeInWords, sideInWords } from "./words.js";
+import { placeInWords, shareInWords, sideInWords } from "./words.js";
 
 export interface ListedObject {
   readonly zWhere: ZWhere;
@@ -31,7 +31,7 @@ export function showObjects(
     if (patch) paintPlanes(within(row, "canvas", HTMLCanvasElement), patch, channels);
     within(row, "b", HTMLElement).textContent = capital(placeInWords(zWhere, imageSize));
     within(row, "small", HTMLElement).textContent =
-      `${sideInWords(zWhere, imageSize)} wide${presence < 1 ? `, ${percent(presence)}` : ""}`;
+      `${sideInWords(zWhere, imageSize)} wide${presence < 1 ? `, ${shareInWords(presence)}` : ""}`;
     if (onSelect) row.setAttribute("aria-pressed", String(i === selected));
   });
 }

@@ -4,7 +4,7 @@ import { byId, make, resizeChildren, within } from "./elements.js";
 import { showObjects } from "./object-list.js";
 import { paintPlanes, showBoxes } from "./picture-view.js";
 import type { Inference } from "./trace.js";
-import { countObjects, percent, sceneInWords } from "./words.js";
+import { countObjects, sceneInWords, shareInWords } from "./words.js";
 
 /** A summary is read out once the drawing rests, not at every frame. */
 const REST = 700;
@@ -54,7 +54,7 @@ export class Reading {
     rows.forEach((row, n) => {
       row.classList.toggle("most", n === most);
       within(row, ".fill", HTMLElement).style.transform = `scaleX(${probabilities[n]!})`;
-      within(row, ".value", HTMLElement).textContent = known ? percent(probabilities[n]!) : "";
+      within(row, ".value", HTMLElement).textContent = known ? shareInWords(probabilities[n]!) : "";
     });
   }
 }

@@ -1,7 +1,7 @@
 /** The positions of the story's slider: attend, infer and repeat of every step, and what each says. */
 
 import type { TracedStep } from "./trace.js";
-import { percent, placeInWords, sideInWords } from "./words.js";
+import { placeInWords, shareInWords, sideInWords } from "./words.js";
 
 export const phases = ["attend", "infer", "repeat"] as const;
 export type Phase = (typeof phases)[number];
@@ -42,7 +42,7 @@ export function tell(
   if (!step)
     return { step, found: false, sentence: `${name} It never gets here: after step ${steps.length} it had stopped.` };
   const found = index < count;
-  const sure = percent(step.presence);
+  const sure = shareInWords(step.presence);
   if (!found) {
     const stop = `Is there ${index === 0 ? "anything" : "anything left"} to explain? ${sure} likely: no.`;
     return {

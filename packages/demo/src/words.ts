@@ -19,7 +19,7 @@ export function placeInWords(zWhere: ZWhere, imageSize: number): string {
 }
 
 /** 0.1234 → "12 %", never broken over two lines; nothing that is not certain is called 0 % or 100 %. */
-export function percent(probability: number): string {
+export function shareInWords(probability: number): string {
   if (probability === 0 || probability === 1) return `${100 * probability}\u00a0%`;
   if (probability < 0.0005) return "<\u00a00.1\u00a0%";
   if (probability > 0.9995) return ">\u00a099.9\u00a0%";
@@ -37,7 +37,7 @@ export function sceneInWords(scene: Pick<Scene, "count" | "objects">, imageSize:
   if (scene.count === 0) return "No objects.";
   const objects = scene.objects.map(
     ({ zWhere, presence }, i) =>
-      `${i + 1} ${placeInWords(zWhere, imageSize)}, ${sideInWords(zWhere, imageSize)}${presence < 1 ? `, ${percent(presence)} sure` : ""}`,
+      `${i + 1} ${placeInWords(zWhere, imageSize)}, ${sideInWords(zWhere, imageSize)}${presence < 1 ? `, ${shareInWords(presence)} sure` : ""}`,
   );
   return `${countObjects(scene.count)}: ${objects.join("; ")}.`;
 }

@@ -11,7 +11,7 @@ import {
   withDimension,
 } from "../src/scene-edit.js";
 import { storyLength, storyPosition, tell } from "../src/story.js";
-import { countObjects, percent, placeInWords, sceneInWords } from "../src/words.js";
+import { countObjects, placeInWords, sceneInWords, shareInWords } from "../src/words.js";
 
 const S = 50;
 const scene = {
@@ -86,7 +86,7 @@ describe("words", () => {
   });
 
   it("never round to certainty", () => {
-    expect([0, 1, 0.99999, 0.00001, 0.123, 0.05].map((p) => percent(p).replaceAll("\u00a0", " "))).toEqual([
+    expect([0, 1, 0.99999, 0.00001, 0.123, 0.05].map((p) => shareInWords(p).replaceAll("\u00a0", " "))).toEqual([
       "0 %",
       "100 %",
       "> 99.9 %",
