@@ -161,3 +161,25 @@ it("one file reads the environment for where data are", () => {
   // The registry has the variables' names, for the help of the command line.
   expect(readers.toSorted()).toEqual(["scenes/files/environment.ts", "scenes/registry.ts"]);
 });
+
+it("every environment variable is read in one file, and in the list of the command's README", () => {
+  const files = new Map<string, Set<string>>();
+  for (const name of Object.keys(layers)) {
+    const source = join(root, "packages", name, "src");
+    for (const file of readdirSync(source, { recursive: true, encoding: "utf8" })) {
+      if (!file.endsWith(".ts")) continue;
+      const text = readFileSync(join(source, file), "utf8");
+      const named = [...text.matchAll(/process\.env\.(\w+)/g)].map(([, variable]) => variable!);
+      const unpacked = [...text.matchAll(/\{([^{}]*)\} = process\.env/g)].flatMap(([, list]) => list!.match(/\w+/g)!);
+      for (const variable of [...named, ...unpacked]) {
+        files.set(variable, (files.get(variable) ?? new Set()).add(`${name}/src/${file}`));
+      }
+    }
+  }
+  expect([...files.keys()]).toEqual(expect.arrayContaining(["AIR_ONNX_CACHE", "DEBUG", "ORT_DISABLE_TELEMETRY"]));
+  const readme = readFileSync(join(root, "packages", "cli", "README.md"), "utf8");
+  for (const [variable, readers] of files) {
+    expect([...readers], variable).toHaveLength(1);
+    expect(readme).toContain(`\`${variable}\``);
+  }
+});
