@@ -1,8 +1,12 @@
 /** What some tests require of the machine. AIR_ONNX_REQUIRE may name any of these: a test that misses it then fails. */
+import { spawnSync } from "node:child_process";
 import { findChromium, howToGetOne } from "../browser/find-chromium.mjs";
 import { requirements } from "./requirement.js";
 
-export const { chromium, chromiumWebgpu, mnist, nodeWebgpu, linux, unprivileged } = requirements(
+/** The Python that tests run. */
+export const PYTHON = process.env.AIR_ONNX_PYTHON ?? "python3";
+
+export const { chromium, chromiumWebgpu, mnist, nodeWebgpu, linux, unprivileged, python } = requirements(
   {
     chromium: {
       missing: "no Chromium or Chrome was found",
@@ -38,6 +42,13 @@ export const { chromium, chromiumWebgpu, mnist, nodeWebgpu, linux, unprivileged 
       remedy: "Run the tests as another user than root, on Linux or macOS",
       installable: false,
       isMet: () => (process.getuid?.() ?? 0) !== 0,
+    },
+    python: {
+      missing: `${PYTHON} cannot import onnxruntime and numpy`,
+      remedy: "Install them (pip install onnxruntime numpy), or name a Python that has them in AIR_ONNX_PYTHON",
+      // The project itself needs no Python.
+      installable: false,
+      isMet: () => spawnSync(PYTHON, ["-c", "import numpy, onnxruntime"]).status === 0,
     },
   },
   process.env.AIR_ONNX_REQUIRE,
