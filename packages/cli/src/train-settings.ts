@@ -3,7 +3,7 @@
  * has no flag. Their meaning, defaults and validity are the training configuration's own.
  */
 import { readFileSync } from "node:fs";
-import type { ConfigError } from "@air-onnx/core";
+import type { ConfigError, currentKey } from "@air-onnx/core";
 import { parseJson } from "@air-onnx/core/json";
 import type { Setting, TrainConfig } from "@air-onnx/train/runs";
 import { type Command, Option } from "commander";
@@ -69,9 +69,11 @@ export async function givenSettings(options: Readonly<Record<string, unknown>>):
     const value = options[option().attributeName()];
     return value === undefined ? [] : [{ key, value }];
   });
+  const { currentKey } = await import("@air-onnx/core");
   const strong = [...fromFlags, ...set.map(parseSetting)];
-  strong.forEach(({ key }, i) => {
-    if (strong.findIndex((other) => other.key === key) < i) throw new UsageError(`${key} is set twice`);
+  const places = strong.map(({ key }) => currentPlace(key, currentKey));
+  places.forEach((place, i) => {
+    if (places.indexOf(place) < i) throw new UsageError(`${place} is set twice`);
   });
   return overriding(fromFile, strong);
 }
@@ -80,14 +82,31 @@ export async function givenSettings(options: Readonly<Record<string, unknown>>):
  * `weak` settings below `strong` ones, without those that have no meaning beside them: the other settings of a choice that
  * is made anew, such as `model.likelihood.std` beside another `model.likelihood.type`, and the size of what is streamed.
  */
-export function overriding(weak: readonly Setting[], strong: readonly Setting[]): Setting[] {
-  const earlier = new Map(weak.map(({ key, value }) => [key, value]));
-  const gone = (key: string): boolean =>
-    strong.some(({ key: by, value }) => {
+export async function overriding(weak: readonly Setting[], strong: readonly Setting[]): Promise<Setting[]> {
+  const { currentKey } = await import("@air-onnx/core");
+  const earlier = new Map(weak.map(({ key, value }) => [currentPlace(key, currentKey), value]));
+  const gone = (key: string): boolean => {
+    const place = currentPlace(key, currentKey);
+    return strong.some(({ key: by, value }) => {
       if (by === "stream") return value === true && key === "trainSize";
-      return by.endsWith(".type") && key.startsWith(by.slice(0, -"type".length)) && earlier.get(by) !== value;
+      // A weak setting under a key of the first form would win over a strong one under today's.
+      if (place !== key && (isWithin(place, by) || isWithin(by, place))) return true;
+      const isOtherType = by.endsWith(".type") && earlier.has(by) && earlier.get(by) !== value;
+      return isOtherType && isWithin(place, by.slice(0, -".type".length));
     });
+  };
   return [...weak.filter(({ key }) => !gone(key)), ...strong];
+}
+
+/** Today's key of a setting, whose model's part may be of the first form. */
+function currentPlace(key: string, currentKeyOf: typeof currentKey): string {
+  const model = "model.";
+  return key.startsWith(model) ? model + currentKeyOf(key.slice(model.length)) : key;
+}
+
+/** Whether the setting `key` is `group` or part of it. */
+function isWithin(key: string, group: string): boolean {
+  return key === group || key.startsWith(`${group}.`);
 }
 
 /**
@@ -162,8 +181,16 @@ export async function commandWriter(): Promise<(config: TrainConfig) => string> 
     const defaults = new Map(
       defaultSettings(config.dataset).map(({ key, value }) => [key, JSON.stringify(value)] as const),
     );
-    const words = settingsOf(config).flatMap(({ key, value }) => {
-      if (key !== "dataset" && key !== "path" && JSON.stringify(value) === defaults.get(key)) return [];
+    const settings = settingsOf(config);
+    // Another type begins with its own defaults, not with those that the data set has for the default type.
+    const otherTypes = settings.filter(
+      ({ key, value }) => key.endsWith(".type") && JSON.stringify(value) !== defaults.get(key),
+    );
+    const isOfOtherType = (key: string): boolean =>
+      otherTypes.some((type) => isWithin(key, type.key.slice(0, -".type".length)));
+    const words = settings.flatMap(({ key, value }) => {
+      const isDefault = JSON.stringify(value) === defaults.get(key) && !isOfOtherType(key);
+      if (key !== "dataset" && key !== "path" && isDefault) return [];
       const flag = flags.find(([flagKey]) => flagKey === key)?.[1]().long;
       if (flag && value === true) return [flag];
       const text = typeof value === "string" ? value : JSON.stringify(value);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { UsageError } from "../src/failures.js";
-import { configFrom, givenSettings } from "../src/train-settings.js";
+import { commandWriter, configFrom, givenSettings } from "../src/train-settings.js";
 
 const folder = mkdtempSync(join(tmpdir(), "air-onnx-settings-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -59,5 +59,99 @@ describe("--set", () => {
   it("takes JSON, and else a text", async () => {
     const config = await configOf({ set: ["curriculum=[0.1,0.2]", "backend=wasm"] });
     expect(config).toMatchObject({ curriculum: [0.1, 0.2], backend: "wasm" });
+  });
+});
+
+describe("a choice by its type", () => {
+  const convolution = { kernel: 9, stride: 3, channels: [8] };
+  const file = (model: object) => fileOf(JSON.stringify({ dataset: "multi-strokes", model }));
+  const modelOf = async (set: string[], fromFile?: object) =>
+    (await configOf({ set, ...(fromFile ? { config: file(fromFile) } : {}) })).model;
+
+  it("is set with its settings", async () => {
+    const sides = ["model.where.type=bounded", "model.where.side=[8,16]"];
+    expect((await modelOf(sides)).where).toEqual({ type: "bounded", side: [8, 16] });
+    expect((await modelOf(sides.toReversed())).where).toEqual({ type: "bounded", side: [8, 16] });
+    const both = [
+      "model.lstmInput.type=image-and-remainder",
+      `model.lstmInput.convolution=${JSON.stringify(convolution)}`,
+    ];
+    expect((await modelOf(both)).lstmInput).toEqual({ type: "image-and-remainder", convolution });
+    expect((await modelOf(["model.lstmInput.convolution=null"])).lstmInput).toEqual({
+      type: "image",
+      convolution: null,
+    });
+  });
+
+  it("leaves nothing of the one in the file or the preset", async () => {
+    const bounded = { where: { type: "bounded", side: [8, 16] }, lstmInput: { type: "image", convolution } };
+    const other = ["model.where.type=absolute", "model.lstmInput.type=remainder"];
+    const expected = { where: { type: "absolute" }, lstmInput: { type: "remainder" } };
+    expect(await modelOf(other, bounded)).toMatchObject(expected);
+    const first = { whereParameterisation: "bounded", windowSide: [8, 16], recurrentInput: "image", convolution };
+    const model = await modelOf(other, first);
+    expect(model.where).toEqual(expected.where);
+    expect(model.lstmInput).toEqual(expected.lstmInput);
+    expect((await configOf({ set: ["dataset=multi-mnist-64", ...other] })).model).toMatchObject(expected);
+  });
+
+  it("keeps the settings in the file where the type is the same, whichever form has it", async () => {
+    const first = { whereParameterisation: "bounded", windowSide: [8, 16], recurrentInput: "image", convolution };
+    const now = { where: { type: "bounded", side: [8, 16] }, lstmInput: { type: "image", convolution } };
+    for (const [fromFile, set] of [
+      [first, ["model.where.type=bounded", "model.lstmInput.type=image"]],
+      [now, ["model.whereParameterisation=bounded", "model.recurrentInput=image"]],
+    ] as const) {
+      expect(await modelOf([...set], fromFile)).toMatchObject(now);
+    }
+    for (const fromFile of [first, now]) {
+      for (const side of ["model.where.side=[14,18]", "model.windowSide=[14,18]"]) {
+        expect((await modelOf([side], fromFile)).where).toEqual({ type: "bounded", side: [14, 18] });
+      }
+      for (const none of ["model.lstmInput.convolution=null", "model.convolution=null"]) {
+        expect((await modelOf([none], fromFile)).lstmInput).toEqual({ type: "image", convolution: null });
+      }
+    }
+  });
+
+  it("is read in its first form", async () => {
+    const set = [
+      ...["model.recurrentInput=image-and-remainder", "model.convolution=null"],
+      ...["model.whereParameterisation=bounded", "model.windowSide=[14,18]"],
+    ];
+    expect(await modelOf(set)).toMatchObject({
+      lstmInput: { type: "image-and-remainder", convolution: null },
+      where: { type: "bounded", side: [14, 18] },
+    });
+    await expect(modelOf(["model.windowSide=[14,18]"])).rejects.toThrow(
+      "model.windowSide: must be given if whereParameterisation is bounded, and only then",
+    );
+  });
+
+  it("is not set in both forms", async () => {
+    await expect(modelOf(["model.where.type=absolute", "model.whereParameterisation=bounded"])).rejects.toThrow(
+      "model.where.type is set twice",
+    );
+  });
+
+  it("is written with all its settings, as another type does not have the preset's", async () => {
+    const commandOf = await commandWriter();
+    const preset = ["model.convolution.kernel=9", "model.convolution.stride=2", "model.convolution.channels=[64,32]"];
+    for (const set of [
+      ["model.recurrentInput=image-and-remainder"],
+      ["model.lstmInput.type=image-and-remainder"],
+      ["model.lstmInput.type=image-and-remainder", ...preset],
+      ["model.lstmInput.type=remainder", "model.where.type=bounded", "model.where.side=[8,16]"],
+      ["dataset=multi-mnist-64", "model.where.side=[8,16]"],
+      ["dataset=multi-mnist-64", "model.where.type=absolute"],
+    ]) {
+      const config = await configOf({ set });
+      const words = commandOf(config).split(" ").slice(2);
+      const written = words.flatMap((word, i) => {
+        if (words[i - 1] === "--dataset") return [`dataset=${word}`];
+        return words[i - 1] === "--set" ? [word] : [];
+      });
+      expect(await configOf({ set: written }), commandOf(config)).toEqual(config);
+    }
   });
 });

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { ConfigError } from "./config-error.js";
+import { upgradeAirConfig } from "./config-upgrade.js";
 import { modelLimits } from "./limits.js";
 
 export { ConfigError };
@@ -35,6 +36,62 @@ const likelihoodSchema = z.discriminatedUnion("type", [
   }),
 ]);
 
+const convolutionSchema = z.strictObject({
+  /** Side of its square kernel, pooled pixels. */
+  kernel: side,
+  /** Pooled pixels from one place of the kernel to the next; it never leaves the image. */
+  stride: side,
+  /** Channels of its output, and then of 1×1 convolutions behind it. */
+  channels: z.array(units).min(1).max(modelLimits.convolutions),
+});
+
+/** A convolution of the pooled image with ReLUs, whose outputs the embedding sees in the image's place. */
+export type Convolution = z.output<typeof convolutionSchema>;
+
+const convolution = convolutionSchema.nullable().default(null);
+
+/** What the recurrent network sees; a convolution needs an image that is the same at every step. */
+const lstmInputSchema = z.discriminatedUnion(
+  "type",
+  [
+    /** All of the image, at every step. */
+    z.strictObject({ type: z.literal("image"), convolution }),
+    /** The image less the canvas so far: what is left to explain. */
+    z.strictObject({ type: z.literal("remainder") }),
+    /** Both, the remainder through the same embedding, convolution included, to gates of its own. */
+    z.strictObject({ type: z.literal("image-and-remainder"), convolution }),
+  ],
+  { error: "must have type image, remainder or image-and-remainder" },
+);
+
+/** The convolution through which the recurrent network sees the image; null if there is none. */
+export function convolutionOf(lstmInput: z.output<typeof lstmInputSchema>): Convolution | null {
+  return lstmInput.type === "remainder" ? null : lstmInput.convolution;
+}
+
+/** How the network's output becomes the posterior of z_where. */
+const whereSchema = z.discriminatedUnion(
+  "type",
+  [
+    /** mean = prior mean + raw, std = prior std · softplus(raw). */
+    z.strictObject({ type: z.literal("prior-offset") }),
+    /** mean = raw, std = softplus(raw), the form of the reference implementation. */
+    z.strictObject({ type: z.literal("absolute") }),
+    /**
+     * As prior-offset, but of three unbounded numbers; `zWhereFromLatent` makes of them a window with a side within bounds
+     * and its centre in the image.
+     */
+    z.strictObject({
+      type: z.literal("bounded"),
+      /** Least and greatest side of a window, pixels. */
+      side: z
+        .tuple([z.number().positive(), z.number().positive()], { error: "must be two sides, the smaller first" })
+        .refine(([least, greatest]) => least < greatest, { error: "must be two sides, the smaller first" }),
+    }),
+  ],
+  { error: "must have type prior-offset, absolute or bounded" },
+);
+
 /** The schema of {@link AirConfig}: forms, defaults, and which settings go together. */
 export const airConfigSchema = z
   .strictObject({
@@ -50,25 +107,9 @@ export const airConfigSchema = z
     zWhatSize: units.default(50),
     /** Side, in pixels, of the squares whose mean intensities the recurrent network sees; divides imageSize. */
     imagePooling: side.default(1),
-    /** A convolution of those with ReLUs, whose outputs the embedding sees in their place; null for none. */
-    convolution: z
-      .strictObject({
-        /** Side of its square kernel, pooled pixels. */
-        kernel: side,
-        /** Pooled pixels from one place of the kernel to the next; it never leaves the image. */
-        stride: side,
-        /** Channels of its output, and then of 1×1 convolutions behind it. */
-        channels: z.array(units).min(1).max(modelLimits.convolutions),
-      })
-      .nullable()
-      .default(null),
-    /** Units of a hidden layer of ReLUs between those and the recurrent network; 0 for none. */
+    /** Units of a hidden layer of ReLUs between the image and the recurrent network; 0 for none. */
     embeddingSize: z.int().nonnegative().max(modelLimits.units).default(0),
-    /**
-     * What the recurrent network sees: `image`: all of it, at every step; `remainder`: the image less the canvas so far, what
-     * is left to explain; `image-and-remainder`: both, the remainder through the same embedding to gates of its own.
-     */
-    recurrentInput: z.enum(["image", "remainder", "image-and-remainder"]).default("image"),
+    lstmInput: lstmInputSchema.default({ type: "image", convolution: null }),
     /** What the glimpse is a window of: the image, or what the canvas so far leaves of it. */
     glimpseInput: z.enum(["image", "remainder"]).default("image"),
     /** Units H of the recurrent network. */
@@ -87,23 +128,14 @@ export const airConfigSchema = z
         /** Probability that one more object is present, per step. */
         presence: z.number().gt(0).lt(1).default(0.01),
         /**
-         * Mean and standard deviation of z_where = (s, x, y); under whereParameterisation `bounded`, of the unbounded
+         * Mean and standard deviation of z_where = (s, x, y); if `where` is bounded, of the unbounded
          * numbers behind it, where standard normals make sides and centres nearly uniform.
          */
         whereMean: triple.default([3, 0, 0]),
         whereStd: positiveTriple.default([0.2, 1, 1]),
       })
       .prefault({}),
-    /**
-     * How the network's output becomes the posterior of z_where:
-     * `prior-offset`: mean = prior mean + raw, std = prior std · softplus(raw);
-     * `absolute`: mean = raw, std = softplus(raw), the form of the reference implementation;
-     * `bounded`: as prior-offset, but of three unbounded numbers; `zWhereFromLatent` makes of them a window with a side of
-     * `windowSide` and its centre in the image.
-     */
-    whereParameterisation: z.enum(["prior-offset", "absolute", "bounded"]).default("prior-offset"),
-    /** Least and greatest side of windows under whereParameterisation `bounded`, pixels. */
-    windowSide: z.tuple([z.number().positive(), z.number().positive()]).optional(),
+    where: whereSchema.default({ type: "prior-offset" }),
   })
   .refine(({ channels, imageSize }) => channels * imageSize ** 2 <= modelLimits.imageValues, {
     message: `an image must have at most ${modelLimits.imageValues} values, channels · imageSize²`,
@@ -125,35 +157,29 @@ export const airConfigSchema = z
     message: "imagePooling must divide imageSize",
     path: ["imagePooling"],
   })
-  .refine(({ convolution, imageSize, imagePooling }) => (convolution?.kernel ?? 1) <= imageSize / imagePooling, {
-    message: "kernel must not exceed the side of the pooled image",
-    path: ["convolution"],
-  })
-  .refine(({ convolution, recurrentInput }) => convolution === null || recurrentInput !== "remainder", {
-    message: "needs recurrentInput image or image-and-remainder",
-    path: ["convolution"],
-  })
-  .refine(({ windowSide }) => windowSide === undefined || windowSide[0] < windowSide[1], {
-    message: "must be two sides, the smaller first",
-    path: ["windowSide"],
-  })
-  .refine((config) => (config.whereParameterisation === "bounded") === (config.windowSide !== undefined), {
-    message: "must be given if whereParameterisation is bounded, and only then",
-    path: ["windowSide"],
-  });
+  .refine(
+    ({ lstmInput, imageSize, imagePooling }) => (convolutionOf(lstmInput)?.kernel ?? 1) <= imageSize / imagePooling,
+    { message: "kernel must not exceed the side of the pooled image", path: ["lstmInput", "convolution"] },
+  );
 
 /** A complete, valid model configuration: every default is filled in. */
 export type AirConfig = z.output<typeof airConfigSchema>;
 /** A model configuration as a user writes it: what is left out gets its default. */
 export type AirConfigInput = z.input<typeof airConfigSchema>;
 
+/** The configuration of which nothing is said. */
+export function defaultAirConfig(): AirConfig {
+  return airConfigSchema.parse({});
+}
+
 /**
- * Fills defaults and validates.
+ * Fills defaults and validates. Configurations of the first form are read too, see {@link upgradeAirConfig}.
  *
  * @throws {ConfigError} naming every offending key and what was expected of it.
  */
 export function parseAirConfig(input: AirConfigInput | unknown): AirConfig {
-  return parseWith(airConfigSchema, input, "model configuration");
+  const what = "model configuration";
+  return parseWith(airConfigSchema, upgradeAirConfig(input, defaultAirConfig(), what), what);
 }
 
 /** An error names so many offending keys, each in so many characters: what is wrong may be as long as the input. */

@@ -48,8 +48,8 @@ export type GraphSignature = {
  * Width of `image_gates`. If the recurrent network sees what the canvas leaves of the image through a hidden layer, they
  * are what that layer's ReLUs get of the image: as far as its part can be computed before there is a canvas.
  */
-function imageGatesSize({ recurrentInput, embeddingSize, lstmSize }: AirConfig): number {
-  return recurrentInput === "remainder" && embeddingSize > 0 ? embeddingSize : 4 * lstmSize;
+function imageGatesSize({ lstmInput, embeddingSize, lstmSize }: AirConfig): number {
+  return lstmInput.type === "remainder" && embeddingSize > 0 ? embeddingSize : 4 * lstmSize;
 }
 
 /** Shapes of every input and output without the leading batch dimension; `[]` is one number per image. */
@@ -86,7 +86,7 @@ export function graphSignatures(config: AirConfig) {
         /** Log-odds that this step's object is present, given that all before it are. */
         presence_logit: [],
         /**
-         * Of the normal that z_where is drawn from as mean + std · eps_where. Under whereParameterisation `bounded` that
+         * Of the normal that z_where is drawn from as mean + std · eps_where. If `where` is bounded, that
          * is the normal of the unbounded numbers that z_where is made of (`zWhereFromLatent`), as is the prior, so that
          * log q/p is the same sum of normal densities under each.
          */

@@ -6,6 +6,7 @@ export {
 } from "./attention-loop.js";
 export * from "./box-matching.js";
 export * from "./config.js";
+export { currentKey, upgradeAirConfig } from "./config-upgrade.js";
 export * from "./count.js";
 export * from "./elbo.js";
 export * from "./evidence.js";
@@ -20,6 +21,7 @@ export { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES, modelLimits } from "./limits.js";
 export * from "./loaded-model.js";
 export * from "./loading.js";
 export * from "./manifest.js";
+export { overlay } from "./overlay.js";
 export { probeModel } from "./probe-model.js";
 export * from "./random.js";
 export type { InferenceSessions } from "./recurrence.js";

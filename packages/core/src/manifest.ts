@@ -2,10 +2,12 @@
  * `config.json` of an exported model: what the folder holds, how it was made, and how to know that it is intact.
  */
 import { z } from "zod";
-import { airConfigSchema, ConfigError, parseWith } from "./config.js";
+import { airConfigSchema, ConfigError, defaultAirConfig, parseWith } from "./config.js";
+import { upgradeAirConfig } from "./config-upgrade.js";
 import { type GraphName, graphNames } from "./graphs.js";
 import { parseJson } from "./json.js";
 import { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES, MAX_PATH_LENGTH } from "./limits.js";
+import { isRecord } from "./overlay.js";
 
 /** Name of the manifest in a model's folder. */
 export const MANIFEST_FILE = "config.json";
@@ -75,7 +77,8 @@ export type Manifest = z.output<typeof manifestSchema>;
 export type ManifestFile = Manifest["files"][GraphName];
 
 /**
- * Parses and validates a manifest, as text or as the bytes of its file.
+ * Parses and validates a manifest, as text or as the bytes of its file. Its model may have the first form, see
+ * {@link upgradeAirConfig}.
  *
  * @throws {ConfigError} if it is too long, not JSON or not of this form; names `source` and each offending key.
  */
@@ -83,7 +86,12 @@ export function parseManifest(text: string | Uint8Array, source: string): Manife
   if (text.length > MAX_MANIFEST_BYTES) {
     throw new ConfigError(`Manifest ${source} is too long: it may have ${MAX_MANIFEST_BYTES} bytes`);
   }
-  return parseWith(manifestSchema, parseJson(text, `Manifest ${source}`), `manifest ${source}`);
+  const what = `manifest ${source}`;
+  const json = parseJson(text, `Manifest ${source}`);
+  const current = isRecord(json)
+    ? { ...json, model: upgradeAirConfig(json.model, defaultAirConfig(), what, "model.") }
+    : json;
+  return parseWith(manifestSchema, current, what);
 }
 
 /** The JSON Schema (draft 2020-12) of the manifest, for tools in other languages. */

@@ -46,17 +46,14 @@ export function zWhereFromBox(box: Box, imageSize: number): ZWhere {
 export const UNIFORM_FROM_NORMAL = 0.851;
 
 /**
- * z_where of the three numbers that the model has a prior and a posterior of. They are z_where itself, but under
- * whereParameterisation `bounded` the side and the centre of the window by {@link UNIFORM_FROM_NORMAL}: the side between
- * the bounds of `windowSide`, the centre between the edges of the image.
+ * z_where of the three numbers that the model has a prior and a posterior of. They are z_where itself, but if the
+ * configuration's `where` is bounded, the side and the centre of the window by {@link UNIFORM_FROM_NORMAL}: the side
+ * between its bounds, the centre between the edges of the image.
  */
-export function zWhereFromLatent(
-  { whereParameterisation, windowSide, imageSize }: AirConfig,
-  latent: readonly [number, number, number],
-): ZWhere {
-  if (whereParameterisation !== "bounded" || windowSide === undefined) return latent;
+export function zWhereFromLatent({ where, imageSize }: AirConfig, latent: readonly [number, number, number]): ZWhere {
+  if (where.type !== "bounded") return latent;
   const [size, x, y] = latent.map((value) => Math.tanh(UNIFORM_FROM_NORMAL * value)) as [number, number, number];
-  const [least, most] = windowSide;
+  const [least, most] = where.side;
   const s = imageSize / ((most + least) / 2 + (size * (most - least)) / 2);
   return [s, s * x, s * y];
 }

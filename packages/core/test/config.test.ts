@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { ConfigError, parseAirConfig } from "../src/config.js";
 
+const seenThrough = (changes: object) => ({
+  type: "image",
+  convolution: { kernel: 3, stride: 1, channels: [8], ...changes },
+});
+
 describe("parseAirConfig", () => {
   it("fills the defaults of the original multi-MNIST model", () => {
     expect(parseAirConfig({})).toEqual({
@@ -10,9 +15,8 @@ describe("parseAirConfig", () => {
       maxSteps: 3,
       zWhatSize: 50,
       imagePooling: 1,
-      convolution: null,
       embeddingSize: 0,
-      recurrentInput: "image",
+      lstmInput: { type: "image", convolution: null },
       glimpseInput: "image",
       lstmSize: 256,
       predictorSize: 200,
@@ -21,7 +25,7 @@ describe("parseAirConfig", () => {
       decoderBias: -2,
       likelihood: { type: "gaussian", std: 0.3 },
       prior: { presence: 0.01, whereMean: [3, 0, 0], whereStd: [0.2, 1, 1] },
-      whereParameterisation: "prior-offset",
+      where: { type: "prior-offset" },
     });
   });
 
@@ -32,6 +36,13 @@ describe("parseAirConfig", () => {
       canvas: "union",
       pixelNoise: 0.05,
     });
+  });
+
+  it("fills the defaults of the recurrent network's input that is asked for", () => {
+    for (const type of ["image", "image-and-remainder"] as const) {
+      expect(parseAirConfig({ lstmInput: { type } }).lstmInput).toEqual({ type, convolution: null });
+    }
+    expect(parseAirConfig({ lstmInput: { type: "remainder" } }).lstmInput).toEqual({ type: "remainder" });
   });
 
   it("is a fixed point: a parsed configuration parses to itself", () => {
@@ -47,12 +58,11 @@ describe("parseAirConfig", () => {
     [{ objectSize: 51 }, "objectSize must not exceed imageSize"],
     [{ imagePooling: 3 }, "imagePooling must divide imageSize"],
     [{ embeddingSize: -1 }, "embeddingSize"],
-    [{ convolution: { kernel: 9, stride: 2, channels: [] } }, "convolution.channels"],
-    [{ imagePooling: 5, convolution: { kernel: 11, stride: 1, channels: [8] } }, "kernel must not exceed the side"],
-    [
-      { recurrentInput: "remainder", convolution: { kernel: 3, stride: 1, channels: [8] } },
-      "needs recurrentInput image",
-    ],
+    [{ lstmInput: seenThrough({ channels: [] }) }, "lstmInput.convolution.channels"],
+    [{ imagePooling: 5, lstmInput: seenThrough({ kernel: 11 }) }, "kernel must not exceed the side"],
+    [{ lstmInput: { ...seenThrough({}), type: "remainder" } }, 'lstmInput: Unrecognized key: "convolution"'],
+    [{ lstmInput: { type: "canvas" } }, "lstmInput.type: must have type image, remainder or image-and-remainder"],
+    [{ lstmInput: { convolution: null } }, "lstmInput.type: must have type image"],
     [{ prior: { presence: 0 } }, "prior.presence"],
     [{ prior: { presence: 1 } }, "prior.presence"],
     [{ prior: { whereStd: [0.2, 1, 0] } }, "prior.whereStd.2"],
@@ -62,9 +72,12 @@ describe("parseAirConfig", () => {
     [{ likelihood: { type: "bernoulli", pixelNoise: 0.5 } }, "likelihood.pixelNoise"],
     [{ likelihood: { type: "bernoulli", canvas: "sum" } }, "likelihood.canvas"],
     [{ decoderBias: Number.NaN }, "decoderBias"],
-    [{ whereParameterisation: "bounded" }, "windowSide: must be given if whereParameterisation is bounded"],
-    [{ windowSide: [8, 20] }, "windowSide: must be given if whereParameterisation is bounded, and only then"],
-    [{ whereParameterisation: "bounded", windowSide: [20, 8] }, "windowSide: must be two sides, the smaller first"],
+    [{ where: { type: "bounded" } }, "where.side: must be two sides, the smaller first"],
+    [{ where: { type: "absolute", side: [8, 20] } }, 'where: Unrecognized key: "side"'],
+    [{ where: { side: [8, 20] } }, "where.type: must have type prior-offset, absolute or bounded"],
+    [{ where: "bounded" }, "where: must have type prior-offset, absolute or bounded"],
+    [{ where: { type: "bounded", side: [20, 8] } }, "where.side: must be two sides, the smaller first"],
+    [{ where: { type: "bounded", side: [8, 8] } }, "where.side: must be two sides, the smaller first"],
     ["text", "top level"],
     [null, "top level"],
   ])("names what is wrong in %j", (input, named) => {
@@ -83,10 +96,10 @@ describe("parseAirConfig", () => {
     [{ encoderSize: 5000 }, "encoderSize"],
     [{ decoderSize: 5000 }, "decoderSize"],
     [{ embeddingSize: 5000 }, "embeddingSize"],
-    [{ convolution: { kernel: 1e6, stride: 1, channels: [1] } }, "convolution.kernel"],
-    [{ convolution: { kernel: 1, stride: 1e6, channels: [1] } }, "convolution.stride"],
-    [{ convolution: { kernel: 1, stride: 1, channels: [1e6] } }, "convolution.channels.0"],
-    [{ convolution: { kernel: 1, stride: 1, channels: new Array(17).fill(1) } }, "convolution.channels"],
+    [{ lstmInput: seenThrough({ kernel: 1e6 }) }, "lstmInput.convolution.kernel"],
+    [{ lstmInput: seenThrough({ stride: 1e6 }) }, "lstmInput.convolution.stride"],
+    [{ lstmInput: seenThrough({ channels: [1e6] }) }, "lstmInput.convolution.channels.0"],
+    [{ lstmInput: seenThrough({ channels: new Array(17).fill(1) }) }, "lstmInput.convolution.channels"],
     [{ imageSize: 512, channels: 2 }, "imageSize: an image must have at most 262144 values"],
     [{ imageSize: 500, maxSteps: 5 }, "maxSteps: the canvases of all steps must have at most 1048576 values"],
     [{ maxSteps: 128, zWhatSize: 513 }, "maxSteps: the noise of all steps must have at most 65536 values"],

@@ -25,6 +25,19 @@ describe("parseManifest", () => {
     expect(manifest.files.step.path).toBe("onnx/step.onnx");
   });
 
+  it("reads a model of the first form", () => {
+    const model = {
+      recurrentInput: "remainder",
+      convolution: null,
+      whereParameterisation: "bounded",
+      windowSide: [8, 20],
+    };
+    expect(parseManifest(JSON.stringify({ ...valid, model }), "config.json").model).toMatchObject({
+      lstmInput: { type: "remainder" },
+      where: { type: "bounded", side: [8, 20] },
+    });
+  });
+
   it("reads which images the metrics are of, where that is known", () => {
     expect(parseManifest(JSON.stringify(valid), "config.json").training.heldOut).toBeUndefined();
     const heldOut = { testSize: 60, seed: 0, maxCount: 2, imageSize: 50 };
@@ -48,6 +61,7 @@ describe("parseManifest", () => {
     [{ training: { ...valid.training, heldOut: { testSize: 0 } } }, "training.heldOut.testSize"],
     [{ training: { ...valid.training, heldOut: { path: "/home/me" } } }, "path"],
     [{ model: { imageSize: 0 } }, "model.imageSize"],
+    [{ model: { windowSide: [8, 20] } }, "Invalid manifest config.json:\n  model.windowSide: must be given if"],
   ])("names what is wrong with %j", (change, named) => {
     const text = JSON.stringify({ ...valid, ...change });
     expect(() => parseManifest(text, "config.json")).toThrow(ConfigError);
@@ -131,8 +145,11 @@ describe("parseManifest", () => {
         "model.prior",
         "model.likelihood",
         "model.convolution",
+        "model.lstmInput",
+        "model.where",
       ],
-      ...["model.convolution.channels", "model.windowSide", "model.whereParameterisation", "model.zWhatSize"],
+      ...["model.convolution.channels", "model.windowSide", "model.whereParameterisation", "model.recurrentInput"],
+      ...["model.lstmInput.convolution", "model.lstmInput.type", "model.where.side", "model.zWhatSize"],
       ...["files.step", "files.step.path", "files.step.size", "training.heldOut", "training.seed", "metrics.elbo"],
     ];
     const change = (target: unknown, [name, ...rest]: string[], value: unknown): unknown =>
@@ -155,6 +172,17 @@ describe("parseManifest", () => {
       { numRuns: 1000 },
     );
     expect(valids).toBeGreaterThan(50);
+  });
+
+  it("has a JSON Schema in which each type has its own settings", () => {
+    const { properties } = manifestJsonSchema() as {
+      properties: { model: { properties: Record<string, { oneOf: { properties: object; required: string[] }[] }> } };
+    };
+    const { lstmInput, where } = properties.model.properties;
+    const keys = (union: typeof lstmInput) => union!.oneOf.map((member) => Object.keys(member.properties));
+    expect(keys(lstmInput)).toEqual([["type", "convolution"], ["type"], ["type", "convolution"]]);
+    expect(keys(where)).toEqual([["type"], ["type"], ["type", "side"]]);
+    expect(where!.oneOf[2]!.required).toEqual(["type", "side"]);
   });
 
   it("has a JSON Schema that requires the files", () => {

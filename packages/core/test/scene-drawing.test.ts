@@ -99,8 +99,7 @@ describe("samplePrior", () => {
   it("draws windows within the bounds of a model that has them", () => {
     const config = parseAirConfig({
       imageSize: 64,
-      whereParameterisation: "bounded",
-      windowSide: [8, 20],
+      where: { type: "bounded", side: [8, 20] },
       prior: { whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
     });
     for (const { objects } of samplePrior(config, 200, 0, 1)) {

@@ -37,8 +37,7 @@ describe("boxFromZWhere", () => {
 describe("zWhereFromLatent", () => {
   const bounded = parseAirConfig({
     imageSize: 64,
-    whereParameterisation: "bounded",
-    windowSide: [8, 20],
+    where: { type: "bounded", side: [8, 20] },
     prior: { whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
   });
   const window = (latent: [number, number, number]) => {

@@ -150,6 +150,8 @@ describe("config.json", () => {
     ["zWhatSize", 1e9],
     ["lstmSize", 1e9],
     ["convolution", { kernel: 1e9, stride: 1e9, channels: [1e9] }],
+    ["lstmInput", { type: "image", convolution: { kernel: 1e9, stride: 1e9, channels: [1e9] } }],
+    ["windowSide", [8, 20]],
     ["__proto__", { maxSteps: 1e9 }],
   ])("with %s %j is refused", async (key, value) => {
     const folder = await newModel();

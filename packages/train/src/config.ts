@@ -4,7 +4,15 @@
  *
  * A run is a function of this configuration: two runs with equal ones give equal parameters on one machine and thread.
  */
-import { type AirConfigInput, airConfigSchema, parseWith } from "@air-onnx/core";
+import {
+  type AirConfigInput,
+  airConfigSchema,
+  type Convolution,
+  defaultAirConfig,
+  overlay,
+  parseWith,
+  upgradeAirConfig,
+} from "@air-onnx/core";
 import {
   type DatasetName,
   type DatasetSettings,
@@ -157,7 +165,7 @@ export const architectures: {
 } = {
   compact: (imageSize) => ({
     imagePooling: poolingOf(imageSize),
-    convolution: convolutionOf(imageSize / poolingOf(imageSize)),
+    lstmInput: { type: "image", convolution: compactConvolution(imageSize / poolingOf(imageSize)) },
     embeddingSize: 256,
     encoderSize: 400,
     decoderSize: 400,
@@ -172,7 +180,7 @@ function poolingOf(imageSize: number): number {
 }
 
 /** Kernels of 9 pooled pixels, the size of an object; none where so large a one would not fit. */
-function convolutionOf(side: number): AirConfigInput["convolution"] {
+function compactConvolution(side: number): Convolution | null {
   return side < 9 ? null : { kernel: 9, stride: 2, channels: [64, 32] };
 }
 
@@ -195,6 +203,8 @@ const imageSizeOf = z.looseObject({ model: z.looseObject({ imageSize: z.int() })
 
 /**
  * Fills what `input` leaves out, from the preset of its dataset, its architecture and then the defaults, and validates.
+ * Where `input` chooses another `type` than these, nothing of theirs is left in its place. Models of the first form are
+ * read too, see `upgradeAirConfig` of @air-onnx/core.
  *
  * @throws {ConfigError} naming every offending key and what was expected of it.
  */
@@ -204,9 +214,15 @@ export function parseTrainConfig(input: TrainConfigInput | unknown): TrainConfig
   const preset = presetOf(dataset);
   // A stream has no size.
   if (stream === true) delete preset.trainSize;
-  const given = overlay(preset, input);
-  const imageSize = imageSizeOf.safeParse(given).data?.model.imageSize ?? airConfigSchema.parse({}).imageSize;
-  return parseWith(trainConfigSchema, overlay({ model: architectures[architecture](imageSize) }, given), what);
+  const defaults = defaultAirConfig();
+  const imageSize = imageSizeOf.safeParse(overlay(preset, input)).data?.model.imageSize ?? defaults.imageSize;
+  const base = {
+    ...preset,
+    model: overlay(overlay(defaults, architectures[architecture](imageSize)), preset.model),
+  };
+  const { model, ...others } = input as Record<string, unknown>;
+  const given = { ...others, model: upgradeAirConfig(model, base.model, what, "model.") };
+  return parseWith(trainConfigSchema, overlay(base, given), what);
 }
 
 /**
@@ -219,13 +235,6 @@ export function describeConfigDifference(a: TrainConfig, b: TrainConfig): string
   return [...new Set([...before.keys(), ...after.keys()])]
     .filter((key) => before.get(key) !== after.get(key))
     .map((key) => `${key}: ${before.get(key) ?? "(not set)"} → ${after.get(key) ?? "(not set)"}`);
-}
-
-/** `base` with the settings of `top` in their place, object by object; lists are replaced whole. */
-function overlay(base: unknown, top: unknown): unknown {
-  if (!isRecord(base) || !isRecord(top)) return top === undefined ? base : top;
-  const keys = new Set([...Object.keys(base), ...Object.keys(top)]);
-  return Object.fromEntries([...keys].map((key) => [key, overlay(base[key], top[key])]));
 }
 
 /** Each setting by its dotted key, as JSON. */

@@ -50,7 +50,7 @@ describe("parseTrainConfig", () => {
     const sizes = (input: object): object => parseTrainConfig({ dataset: "multi-mnist", ...input }).model;
     const compact = {
       imagePooling: 2,
-      convolution: { kernel: 9, stride: 2, channels: [64, 32] },
+      lstmInput: { type: "image", convolution: { kernel: 9, stride: 2, channels: [64, 32] } },
       embeddingSize: 256,
       encoderSize: 400,
       decoderSize: 400,
@@ -59,7 +59,7 @@ describe("parseTrainConfig", () => {
     expect(sizes({ model: { encoderSize: 300 } })).toMatchObject({ ...compact, encoderSize: 300 });
     expect(sizes({ architecture: "reference", model: { lstmSize: 64 } })).toMatchObject({
       imagePooling: 1,
-      convolution: null,
+      lstmInput: { type: "image", convolution: null },
       embeddingSize: 0,
       lstmSize: 64,
       encoderSize: 200,
@@ -72,7 +72,52 @@ describe("parseTrainConfig", () => {
 
   it("has no convolution where its kernel would not fit", () => {
     const small = { dataset: "npz", path: "x.npz", model: { imageSize: 16, objectSize: 8 } };
-    expect(parseTrainConfig(small).model.convolution).toBeNull();
+    expect(parseTrainConfig(small).model.lstmInput).toEqual({ type: "image", convolution: null });
+  });
+
+  it("takes another type of input or window without the settings of the preset's", () => {
+    const modelOf = (dataset: string, model: object) => parseTrainConfig({ dataset, model }).model;
+    expect(modelOf("multi-mnist", { lstmInput: { type: "remainder" } }).lstmInput).toEqual({ type: "remainder" });
+    expect(modelOf("multi-mnist", { lstmInput: { type: "image-and-remainder" } }).lstmInput).toEqual({
+      type: "image-and-remainder",
+      convolution: null,
+    });
+    expect(modelOf("multi-mnist", { lstmInput: { convolution: null } }).lstmInput).toEqual({
+      type: "image",
+      convolution: null,
+    });
+    expect(modelOf("multi-mnist", { lstmInput: { convolution: { kernel: 7 } } }).lstmInput).toEqual({
+      type: "image",
+      convolution: { kernel: 7, stride: 2, channels: [64, 32] },
+    });
+    expect(modelOf("multi-mnist-64", { where: { type: "absolute" } }).where).toEqual({ type: "absolute" });
+    expect(modelOf("multi-mnist-64", { where: { side: [8, 20] } }).where).toEqual({ type: "bounded", side: [8, 20] });
+    expect(failure({ dataset: "multi-mnist", model: { where: { side: [8, 20] } } })).toContain(
+      'model.where: Unrecognized key: "side"',
+    );
+    expect(failure({ dataset: "multi-mnist-64", model: { lstmInput: { convolution: null } } })).toContain(
+      'model.lstmInput: Unrecognized key: "convolution"',
+    );
+  });
+
+  const convolution = { kernel: 9, stride: 2, channels: [64, 32] };
+  it.each([
+    [
+      "multi-mnist",
+      { recurrentInput: "image-and-remainder" },
+      { lstmInput: { type: "image-and-remainder", convolution } },
+    ],
+    ["multi-mnist", { convolution: null }, { lstmInput: { type: "image", convolution: null } }],
+    ["multi-mnist", { recurrentInput: "remainder", convolution: null }, { lstmInput: { type: "remainder" } }],
+    ["multi-mnist-64", { convolution: null }, { lstmInput: { type: "remainder" } }],
+    ["multi-mnist-64", { recurrentInput: "image" }, { lstmInput: { type: "image", convolution: null } }],
+    ["multi-mnist-64", { windowSide: [8, 20] }, { where: { type: "bounded", side: [8, 20] } }],
+    ["multi-mnist", { recurrentInput: "remainder" }, "model.convolution: must be null if recurrentInput is remainder"],
+    ["multi-mnist", { windowSide: [8, 20] }, "model.windowSide: must be given if whereParameterisation is bounded"],
+    ["multi-mnist-64", { whereParameterisation: "absolute" }, "model.windowSide: must be given if"],
+  ])("reads a model of the first form above the preset of %s: %j", (dataset, model, expected) => {
+    if (typeof expected === "string") expect(failure({ dataset, model })).toContain(`\n  ${expected}`);
+    else expect(parseTrainConfig({ dataset, model })).toEqual(parseTrainConfig({ dataset, model: expected }));
   });
 
   it("takes null for a schedule that its dataset has and a run does not want", () => {

@@ -17,7 +17,7 @@ import { stateParts, type TrainingState } from "../src/training-state.js";
 
 // tfjs takes long over a convolution as large as the default's.
 const model = {
-  convolution: { kernel: 5, stride: 5, channels: [3, 2] },
+  lstmInput: { type: "image", convolution: { kernel: 5, stride: 5, channels: [3, 2] } },
   embeddingSize: 16,
   lstmSize: 8,
   zWhatSize: 6,
@@ -25,7 +25,7 @@ const model = {
   encoderSize: 16,
   decoderSize: 16,
 };
-const plain = { ...model, convolution: null, embeddingSize: 0 };
+const plain = { ...model, lstmInput: { type: "image", convolution: null }, embeddingSize: 0 };
 const PIXELS = 50 * 50;
 const POINTS = 20;
 const STEPS_BETWEEN_POINTS = 5;

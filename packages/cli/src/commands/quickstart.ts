@@ -22,8 +22,7 @@ const preset: readonly Setting[] = [
   { key: "evaluateEvery", value: 500 },
   { key: "evaluateImages", value: 500 },
   // In so few steps, a network that sees what is left to explain counts more surely than the default.
-  { key: "model.convolution", value: null },
-  { key: "model.recurrentInput", value: "image-and-remainder" },
+  { key: "model.lstmInput.type", value: "image-and-remainder" },
   { key: "model.glimpseInput", value: "remainder" },
 ];
 

@@ -130,7 +130,7 @@ export async function refuseOtherSettings(
   const dataset = settings.findLast(({ key }) => key === "dataset")?.value ?? saved.dataset;
   const differences =
     dataset === saved.dataset
-      ? describeConfigDifference(saved, await configFrom(overriding(settingsOf(saved), settings)))
+      ? describeConfigDifference(saved, await configFrom(await overriding(settingsOf(saved), settings)))
       : [`dataset: "${saved.dataset}" → ${JSON.stringify(dataset)}`];
   if (differences.length === 0) return;
   throw new UsageError(

@@ -120,7 +120,7 @@ export const multiDsprites64Set = seededSet({
   // The setting's meaning of a patch is here the circle around the largest sprite.
   settings: { maxCount: maxCountSetting(defaultForm.maxCount), patchSize: patchSizeSetting(defaultForm.patchSize) },
   preset: {
-    model: { objectSize: 18, ...smallWindows, windowSide: [8, 20], embeddingSize: 256 },
+    model: { objectSize: 18, ...smallWindows, where: { type: "bounded", side: [8, 20] }, embeddingSize: 256 },
     steps: 12_000,
     curriculum: [0.08, 0.22],
     presencePriorSchedule: { from: 0.9, share: 0.06 },

@@ -65,7 +65,13 @@ export const multiMnist64Set = seededSet({
   settings: { maxCount: maxCountSetting(defaultForm.maxCount), patchSize: patchSizeSetting(defaultForm.patchSize) },
   preset: {
     // All digits are drawn in 18 pixels, of which they fill 13.
-    model: { objectSize: 18, encoderSize: 200, decoderSize: 200, ...smallWindows, windowSide: [14, 18] },
+    model: {
+      objectSize: 18,
+      encoderSize: 200,
+      decoderSize: 200,
+      ...smallWindows,
+      where: { type: "bounded", side: [14, 18] },
+    },
     steps: 12_000,
     curriculum: [0.15, 0.65],
     presencePriorSchedule: { from: 0.9999, to: 0.3, share: 0.1 },

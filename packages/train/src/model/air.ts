@@ -8,7 +8,7 @@
  * plus the gates of the latents and of the state before it. A step sees the image, what the canvas leaves of it, or both;
  * `imageGates` are the part of that which depends on the image alone and is computed once for all steps.
  */
-import { type AirConfig, UNIFORM_FROM_NORMAL } from "@air-onnx/core";
+import { type AirConfig, type Convolution, convolutionOf, UNIFORM_FROM_NORMAL } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { attend, write } from "./attention.js";
 import { klFromStandardNormal, stdFromRaw } from "./distributions.js";
@@ -20,7 +20,7 @@ import { stopGradient } from "./stop-gradient.js";
 export interface Posterior {
   readonly mean: tf.Tensor;
   readonly std: tf.Tensor;
-  /** mean + std · noise; of z_where under whereParameterisation `bounded`, the window made of that. */
+  /** mean + std · noise; of z_where, if `where` is bounded, the window made of that. */
   readonly sample: tf.Tensor;
   /** KL from the prior, [B], nats. */
   readonly kl: tf.Tensor;
@@ -68,7 +68,7 @@ export interface StepInference {
  * @returns [B, 4H] or [B, embeddingSize]
  */
 export function imageGatesOf(p: ParameterTensors, config: AirConfig, image: tf.Tensor): tf.Tensor {
-  if (config.recurrentInput !== "remainder" || config.embeddingSize === 0)
+  if (config.lstmInput.type !== "remainder" || config.embeddingSize === 0)
     return wholeImageGatesOf(p, config, image, "lstm");
   return dense(pooledPixels(config, image), parameter(p, "lstm.embedding_kernel"), parameter(p, "lstm.embedding_bias"));
 }
@@ -96,7 +96,8 @@ export function wholeImageGatesOf(
 /** An image as a recurrent network sees it: [B, C, S, S] → its pooled pixels, what a convolution makes of them, or an embedding. */
 function embed(p: ParameterTensors, config: AirConfig, image: tf.Tensor, network: string): tf.Tensor {
   const pooled = pooledPixels(config, image);
-  const seen = config.convolution === null ? pooled : convolve(p, config, pooled, network);
+  const convolution = convolutionOf(config.lstmInput);
+  const seen = convolution === null ? pooled : convolve(p, config, convolution, pooled, network);
   return config.embeddingSize === 0 ? seen : reluLayer(p, `${network}.embedding`, seen);
 }
 
@@ -104,11 +105,17 @@ function embed(p: ParameterTensors, config: AirConfig, image: tf.Tensor, network
  * @param pixels of the pooled image, [B, C · (S / imagePooling)²]
  * @returns all channels of all places, [B, P² · last of `channels`]
  */
-function convolve(p: ParameterTensors, config: AirConfig, pixels: tf.Tensor, network: string): tf.Tensor {
-  const { kernel, stride, channels } = config.convolution!;
+function convolve(
+  p: ParameterTensors,
+  config: AirConfig,
+  convolution: Convolution,
+  pixels: tf.Tensor,
+  network: string,
+): tf.Tensor {
+  const { kernel, stride, channels } = convolution;
   const batch = pixels.shape[0]!;
   const side = config.imageSize / config.imagePooling;
-  const places = convolutionPlaces(config);
+  const places = convolutionPlaces(config, convolution);
   const planes = tf.reshape(pixels, [batch, config.channels, side, side]);
   const layer = (index: number): string => `${network}.convolution${index}`;
   const filters = tf.reshape(parameter(p, `${layer(0)}_kernel`), [kernel, kernel, config.channels, channels[0]!]);
@@ -140,8 +147,8 @@ function seenGatesOf(
   imageGates: tf.Tensor,
   canvas: tf.Tensor | undefined,
 ): tf.Tensor {
-  if (config.recurrentInput === "image") return imageGates;
-  if (config.recurrentInput === "image-and-remainder") {
+  if (config.lstmInput.type === "image") return imageGates;
+  if (config.lstmInput.type === "image-and-remainder") {
     const remainder = embed(p, config, remainderOf(image, canvas), "lstm");
     return tf.add(imageGates, tf.matMul(remainder, parameter(p, "lstm.remainder_kernel")));
   }
@@ -248,7 +255,7 @@ function predict(
   const priorMean = tf.tensor1d(config.prior.whereMean);
   const priorStd = tf.tensor1d(config.prior.whereStd);
   const softStd = stdFromRaw(rawStd!);
-  const offset = config.whereParameterisation !== "absolute";
+  const offset = config.where.type !== "absolute";
   const mean = offset ? tf.add(rawMean!, priorMean) : rawMean!;
   const std = offset ? tf.mul(softStd, priorStd) : softStd;
   const standardMean = tf.div(offset ? rawMean! : tf.sub(rawMean!, priorMean), priorStd);
@@ -265,10 +272,10 @@ function predict(
 }
 
 /** `zWhereFromLatent` of @air-onnx/core, [B, 3] → [B, 3]. */
-export function zWhereOf({ windowSide, imageSize }: AirConfig, latent: tf.Tensor): tf.Tensor {
-  if (windowSide === undefined) return latent;
+export function zWhereOf({ where, imageSize }: AirConfig, latent: tf.Tensor): tf.Tensor {
+  if (where.type !== "bounded") return latent;
   const [size, centre] = tf.split(tf.tanh(tf.mul(latent, UNIFORM_FROM_NORMAL)), [1, 2], 1);
-  const [least, most] = windowSide;
+  const [least, most] = where.side;
   const s = tf.div(imageSize, tf.add(tf.mul(size!, (most - least) / 2), (most + least) / 2));
   return tf.concat([s, tf.mul(s, centre!)], 1);
 }
@@ -337,7 +344,7 @@ export function inferTrajectory(
     canvases.push(t === 0 ? layer : drawOn(config, canvases[t - 1]!, layer));
   };
   // Where no step waits for what another draws, one product for all is faster than one for each.
-  const drawsAtOnce = config.maxSteps > 1 && config.recurrentInput === "image" && config.glimpseInput === "image";
+  const drawsAtOnce = config.maxSteps > 1 && config.lstmInput.type === "image" && config.glimpseInput === "image";
   let previous: StepState | undefined;
   for (let t = 0; t < config.maxSteps; t++) {
     const stepNoise = { epsWhere: epsWhere[t]!, epsWhat: epsWhat[t]! };

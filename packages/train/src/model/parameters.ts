@@ -2,7 +2,7 @@
  * The learned weights of AIR: their names, shapes and first values. The order of {@link parameterShapes} is the order of
  * the parameters everywhere: in checkpoints, in gradients and in the optimiser.
  */
-import { type AirConfig, RandomStream } from "@air-onnx/core";
+import { type AirConfig, type Convolution, convolutionOf, RandomStream } from "@air-onnx/core";
 import type * as tf from "@tensorflow/tfjs";
 import type { NamedTensorData, TensorData } from "../training-state.js";
 
@@ -26,7 +26,7 @@ export function parameterShapes(config: AirConfig): Record<string, number[]> {
   const { lstmSize, zWhatSize } = config;
   return {
     ...lstmShapes("lstm", config),
-    ...(config.recurrentInput === "image-and-remainder"
+    ...(config.lstmInput.type === "image-and-remainder"
       ? { "lstm.remainder_kernel": [embeddingWidth(config), 4 * lstmSize] }
       : {}),
     ...mlpShapes("predictor", lstmSize, config.predictorSize, 1 + 3 + 3),
@@ -55,7 +55,8 @@ function lstmShapes(name: string, config: AirConfig): Record<string, number[]> {
 }
 
 /** The convolution in front of a recurrent network's embedding, if there is one. */
-function convolutionShapes(name: string, { channels, convolution }: AirConfig): Record<string, number[]> {
+function convolutionShapes(name: string, { channels, lstmInput }: AirConfig): Record<string, number[]> {
+  const convolution = convolutionOf(lstmInput);
   const widths = convolution ? [convolution.kernel ** 2 * channels, ...convolution.channels] : [];
   return Object.fromEntries(
     widths.slice(1).flatMap((width, i): [string, number[]][] => [
@@ -72,14 +73,14 @@ function embeddingWidth(config: AirConfig): number {
 
 /** Numbers that are embedded: the outputs of the convolution, or the pooled pixels. */
 function seenWidth(config: AirConfig): number {
-  const { channels, imageSize, imagePooling, convolution } = config;
-  if (convolution) return convolutionPlaces(config) ** 2 * convolution.channels.at(-1)!;
+  const { channels, imageSize, imagePooling, lstmInput } = config;
+  const convolution = convolutionOf(lstmInput);
+  if (convolution) return convolutionPlaces(config, convolution) ** 2 * convolution.channels.at(-1)!;
   return channels * (imageSize / imagePooling) ** 2;
 }
 
 /** Places of the convolution's kernel along one side of the image. */
-export function convolutionPlaces({ imageSize, imagePooling, convolution }: AirConfig): number {
-  const { kernel, stride } = convolution!;
+export function convolutionPlaces({ imageSize, imagePooling }: AirConfig, { kernel, stride }: Convolution): number {
   return Math.floor((imageSize / imagePooling - kernel) / stride) + 1;
 }
 

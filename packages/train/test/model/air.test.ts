@@ -15,11 +15,18 @@ describe.each<AirConfigInput>([
   { channels: 3 },
   { likelihood: { type: "bernoulli" } },
   { channels: 3, likelihood: { type: "bernoulli", canvas: "clamp", pixelNoise: 0 } },
-  { recurrentInput: "remainder" },
-  { recurrentInput: "image-and-remainder", glimpseInput: "remainder", embeddingSize: 5 },
-  { channels: 3, imagePooling: 3, embeddingSize: 5, recurrentInput: "remainder" },
-  { channels: 3, convolution: { kernel: 3, stride: 2, channels: [4, 2] }, recurrentInput: "image-and-remainder" },
-  { imagePooling: 3, convolution: { kernel: 2, stride: 1, channels: [4] }, embeddingSize: 5 },
+  { lstmInput: { type: "remainder" } },
+  { lstmInput: { type: "image-and-remainder" }, glimpseInput: "remainder", embeddingSize: 5 },
+  { channels: 3, imagePooling: 3, embeddingSize: 5, lstmInput: { type: "remainder" } },
+  {
+    channels: 3,
+    lstmInput: { type: "image-and-remainder", convolution: { kernel: 3, stride: 2, channels: [4, 2] } },
+  },
+  {
+    imagePooling: 3,
+    lstmInput: { type: "image", convolution: { kernel: 2, stride: 1, channels: [4] } },
+    embeddingSize: 5,
+  },
   boundedWindows,
 ])("with %j", (overrides) => {
   const config = tinyConfig(overrides);
@@ -124,7 +131,9 @@ it("the first step equals a step from zeros with presence 1", () => {
 
 it("a convolution sees every place of its kernel alike, and nothing that the kernel does not reach", () => {
   // Places 0, 3 and 6 of both sides; the embedding passes their channels on.
-  const config = tinyConfig({ convolution: { kernel: 2, stride: 3, channels: [3, 2] } });
+  const config = tinyConfig({
+    lstmInput: { type: "image", convolution: { kernel: 2, stride: 3, channels: [3, 2] } },
+  });
   const p = {
     ...tinyParameters(config, 1),
     "lstm.image_kernel": tf.tidy(() => tf.eye(9 * 2, 4 * config.lstmSize)),
@@ -161,7 +170,7 @@ it("the recurrent network sees the means of squares of pixels, of each channel b
 
 it("the recurrent network sees what the canvas leaves of the image: nothing, of what is all drawn", () => {
   for (const sizes of [{}, { imagePooling: 3, embeddingSize: 5 }]) {
-    const config = tinyConfig({ ...sizes, recurrentInput: "remainder" });
+    const config = tinyConfig({ ...sizes, lstmInput: { type: "remainder" } });
     const p = tinyParameters(config, 5);
     const image = uniform([2, 1, 9, 9], 6);
     const noise = { epsWhere: tf.zeros([2, 3]), epsWhat: tf.zeros([2, config.zWhatSize]) };
@@ -176,7 +185,7 @@ it("the recurrent network sees what the canvas leaves of the image: nothing, of 
 });
 
 it("earlier steps are not trained by how the remainder that they leave looks to later ones", () => {
-  const config = tinyConfig({ recurrentInput: "image-and-remainder", glimpseInput: "remainder", maxSteps: 2 });
+  const config = tinyConfig({ lstmInput: { type: "image-and-remainder" }, glimpseInput: "remainder", maxSteps: 2 });
   const p = tinyParameters(config, 5);
   const image = uniform([2, 1, 9, 9], 6);
   const noise = { epsWhere: tf.zeros([2, 2, 3]), epsWhat: tf.zeros([2, 2, config.zWhatSize]) };

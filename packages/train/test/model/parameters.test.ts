@@ -10,7 +10,10 @@ it("the default model has 3.28 million parameters", () => {
 });
 
 it("first values depend on the seed alone and fill their interval evenly", () => {
-  const config = tinyConfig({ convolution: { kernel: 3, stride: 3, channels: [8, 5] }, embeddingSize: 12 });
+  const config = tinyConfig({
+    lstmInput: { type: "image", convolution: { kernel: 3, stride: 3, channels: [8, 5] } },
+    embeddingSize: 12,
+  });
   const values = initialParameters(config, 7);
   expect(initialParameters(config, 7)).toEqual(values);
   expect(initialParameters(config, 8)).not.toEqual(values);

@@ -59,7 +59,7 @@ export function referenceConfig({ config }: { readonly config: ReferenceConfig }
       whereMean: config.where_prior_mean,
       whereStd: config.where_prior_std,
     },
-    whereParameterisation: "absolute",
+    where: { type: "absolute" },
   });
 }
 

@@ -21,8 +21,7 @@ export function tinyConfig(overrides: AirConfigInput = {}): AirConfig {
 
 /** Windows of 3 to 8 of the 9 pixels. */
 export const boundedWindows: AirConfigInput = {
-  whereParameterisation: "bounded",
-  windowSide: [3, 8],
+  where: { type: "bounded", side: [3, 8] },
   prior: { whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
 };
 

@@ -88,7 +88,7 @@ describe("the marginal bound", () => {
       likelihood: { type: "bernoulli", pixelNoise: 0.05 },
       imagePooling: 3,
       embeddingSize: 16,
-      recurrentInput: "remainder",
+      lstmInput: { type: "remainder" },
     },
     { likelihood: { type: "bernoulli", pixelNoise: 0.05 } },
     { likelihood: { type: "bernoulli", pixelNoise: 0.05, canvas: "clamp" } },
