@@ -50,13 +50,16 @@ export type Convolution = z.output<typeof convolutionSchema>;
 
 const convolution = convolutionSchema.nullable().default(null);
 
-/** What the recurrent network sees; a convolution needs an image that is the same at every step. */
+/** What the recurrent network sees. */
 const lstmInputSchema = z.discriminatedUnion(
   "type",
   [
     /** All of the image, at every step. */
     z.strictObject({ type: z.literal("image"), convolution }),
-    /** The image less the canvas so far: what is left to explain. */
+    /**
+     * The image less the canvas so far: what is left to explain. The canvas is taken off behind the first layer, which must
+     * be linear for that: so there is no convolution.
+     */
     z.strictObject({ type: z.literal("remainder") }),
     /** Both, the remainder through the same embedding, convolution included, to gates of its own. */
     z.strictObject({ type: z.literal("image-and-remainder"), convolution }),

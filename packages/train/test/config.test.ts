@@ -120,6 +120,22 @@ describe("parseTrainConfig", () => {
     else expect(parseTrainConfig({ dataset, model })).toEqual(parseTrainConfig({ dataset, model: expected }));
   });
 
+  it("reads what was saved in the first form", () => {
+    for (const input of [...least, { dataset: "multi-mnist", model: { lstmInput: { type: "remainder" } } }]) {
+      const config = parseTrainConfig(input);
+      const { lstmInput, where, ...model } = config.model;
+      const first = {
+        recurrentInput: lstmInput.type,
+        convolution: lstmInput.type === "remainder" ? null : lstmInput.convolution,
+        whereParameterisation: where.type,
+        ...(where.type === "bounded" ? { windowSide: where.side } : {}),
+      };
+      expect(parseTrainConfig(JSON.parse(JSON.stringify({ ...config, model: { ...model, ...first } })))).toEqual(
+        config,
+      );
+    }
+  });
+
   it("takes null for a schedule that its dataset has and a run does not want", () => {
     expect(parseTrainConfig({ dataset: "multi-mnist" }).presencePriorSchedule).not.toBeNull();
     const without = parseTrainConfig({ dataset: "multi-mnist", presencePriorSchedule: null });
