@@ -112,6 +112,7 @@ export const airConfigSchema = z
     imagePooling: side.default(1),
     /** Units of a hidden layer of ReLUs between the image and the recurrent network; 0 for none. */
     embeddingSize: z.int().nonnegative().max(modelLimits.units).default(0),
+    /** What the recurrent network sees, and through which convolution. */
     lstmInput: lstmInputSchema.default({ type: "image", convolution: null }),
     /** What the glimpse is a window of: the image, or what the canvas so far leaves of it. */
     glimpseInput: z.enum(["image", "remainder"]).default("image"),
@@ -138,6 +139,7 @@ export const airConfigSchema = z
         whereStd: positiveTriple.default([0.2, 1, 1]),
       })
       .prefault({}),
+    /** Parameterisation of z_where, with the bounds of its windows if they have any. */
     where: whereSchema.default({ type: "prior-offset" }),
   })
   .refine(({ channels, imageSize }) => channels * imageSize ** 2 <= modelLimits.imageValues, {
@@ -170,7 +172,7 @@ export type AirConfig = z.output<typeof airConfigSchema>;
 /** A model configuration as a user writes it: what is left out gets its default. */
 export type AirConfigInput = z.input<typeof airConfigSchema>;
 
-/** The configuration of which nothing is said. */
+/** The model configuration with every setting at its default. */
 export function defaultAirConfig(): AirConfig {
   return airConfigSchema.parse({});
 }
