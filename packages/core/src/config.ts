@@ -36,7 +36,8 @@ const likelihoodSchema = z.discriminatedUnion("type", [
   }),
 ]);
 
-const convolutionSchema = z.strictObject({
+/** The schema of {@link Convolution}. */
+export const convolutionSchema = z.strictObject({
   /** Side of its square kernel, pooled pixels. */
   kernel: side,
   /** Pooled pixels from one place of the kernel to the next; it never leaves the image. */
