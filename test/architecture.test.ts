@@ -183,3 +183,82 @@ it("every environment variable is read in one file, and in the list of the comma
     expect(readme).toContain(`\`${variable}\``);
   }
 });
+
+/** The code of every package below the command line, by its path from `packages`, without comments. */
+function codeBelowCli(): (readonly [file: string, code: string])[] {
+  return Object.keys(layers)
+    .filter((name) => name !== "cli" && name !== "demo")
+    .flatMap((name) =>
+      readdirSync(join(root, "packages", name, "src"), { recursive: true, encoding: "utf8" })
+        .filter((file) => file.endsWith(".ts"))
+        .map((file) => {
+          const code = codeOf(join(root, "packages", name, "src", file)).replaceAll(/(?:^|\s)\/\/ .*$/gm, "");
+          return [`${name}/src/${file}`, code] as const;
+        }),
+    );
+}
+
+/** Flags of other programs, which their users need to type or which start a process of ours. */
+const otherFlags: Readonly<Record<string, readonly string[]>> = {
+  "runtime-node/src/devices.ts": ["--onnxruntime-node-install"],
+  "train/src/engine/tfjs-backends.ts": ["--ignore-scripts"],
+  "train/src/sweep/seed-process.ts": ["--semi-space-growth-factor"],
+};
+
+it("no text below the command line names a flag or a command of air-onnx: the command line adds them", () => {
+  const commands = readdirSync(join(root, "packages", "cli", "src", "commands")).map((file) => file.replace(".ts", ""));
+  const command = new RegExp(`air-onnx (?:${commands.join("|")})\\b.*`, "g");
+  const found: string[] = [];
+  for (const [file, code] of codeBelowCli()) {
+    // Style sheets have variables that look like flags.
+    const text = file.startsWith("report/src/html/") ? code.replaceAll(/var\(--[\w-]+|--[\w-]+:/g, "") : code;
+    for (const [flag] of text.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)) {
+      if (!otherFlags[file]?.includes(flag)) found.push(`${file}: ${flag}`);
+    }
+    for (const [text] of code.matchAll(command)) found.push(`${file}: ${text}`);
+  }
+  expect(commands).toContain("train");
+  expect(found).toEqual([]);
+});
+
+it("errors are told apart by their class and fields, not by their message or name", () => {
+  const byText =
+    /\bmessage\??\.(?:replace|includes|match|startsWith|endsWith|search)\w*\(.*|\.test\((?:\w+\.)*message\).*|\.name [!=]== "\w*Error".*/g;
+  const sources = [...codeBelowCli(), ...["cli", "demo"].flatMap((name) => importsOf(name).map(({ file }) => file))];
+  const found = [
+    ...new Set(sources.map((each) => (typeof each === "string" ? ([each, codeOf(each)] as const) : each))),
+  ].flatMap(([file, code]) => [...code.matchAll(byText)].map(([text]) => `${file}: ${text}`));
+  expect(found).toEqual([]);
+});
+
+/** The names that a module exports, its own and those of the modules that it exports whole. */
+function exportsOf(path: string): string[] {
+  const code = codeOf(path);
+  const own = [...code.matchAll(/^export (?:abstract )?class (\w+)/gm)].map(([, name]) => name!);
+  const listed = [...code.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, names]) => names!.match(/\w+/g) ?? []);
+  const whole = [...code.matchAll(/^export \* from "(\.[^"]+)\.js"/gm)].flatMap(([, file]) =>
+    exportsOf(resolve(dirname(path), `${file}.ts`)),
+  );
+  return [...own, ...listed, ...whole];
+}
+
+it("every error class that leaves a package is exported from its index", () => {
+  // Thrown and caught in one file.
+  const internal = ["GraphFault"];
+  let classes = 0;
+  for (const name of Object.keys(layers)) {
+    // Those of the command line and of the page end in what the user reads.
+    if (name === "cli" || name === "demo") continue;
+    const source = join(root, "packages", name, "src");
+    const exported = exportsOf(join(source, "index.ts"));
+    for (const file of readdirSync(source, { recursive: true, encoding: "utf8" })) {
+      if (!file.endsWith(".ts")) continue;
+      for (const [, found] of codeOf(join(source, file)).matchAll(/class (\w+) extends \w*Error\b/g)) {
+        if (internal.includes(found!)) continue;
+        classes++;
+        expect(exported, `${name}/src/${file}`).toContain(found);
+      }
+    }
+  }
+  expect(classes).toBeGreaterThan(20);
+});

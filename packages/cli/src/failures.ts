@@ -1,5 +1,5 @@
 /** How a command fails: the errors that are the command line's own, and what the user is told of any. */
-import { flagOfChoice } from "./option-values.js";
+import { AssertionError } from "node:assert";
 
 export const exitCode = { failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 } as const;
 export type StopSignal = "SIGINT" | "SIGTERM";
@@ -26,23 +26,24 @@ export class StoppedError extends Error {
 }
 
 /** Errors that JavaScript itself throws: whatever was typed, the program is at fault. */
-const bugs = new Set(["TypeError", "ReferenceError", "SyntaxError", "AssertionError"]);
+const bugs = [TypeError, ReferenceError, SyntaxError, AssertionError];
 
-/** What to print on standard error, and the exit code. */
-export function explain(cause: unknown, debug: boolean): { message: string; exitCode: number } {
+/**
+ * What to print on standard error, and the exit code.
+ *
+ * @param advice which flags help, in lines
+ */
+export function explain(
+  cause: unknown,
+  advice: readonly string[],
+  debug: boolean,
+): { message: string; exitCode: number } {
   const error = cause instanceof Error ? cause : new Error(String(cause));
-  const isBug = bugs.has(error.name);
-  const lines = [error instanceof StoppedError ? error.message : `error: ${error.message}`, ...flagHint(error)];
+  const isBug = bugs.some((Bug) => error instanceof Bug);
+  const lines = [error instanceof StoppedError ? error.message : `error: ${error.message}`, ...advice];
   if (debug || isBug) lines.push(...stacks(error));
   if (isBug) lines.push("This is a bug in air-onnx: please report it with the lines above.");
   return { message: lines.join("\n"), exitCode: codeOf(error) };
-}
-
-/** Which flag gives the option that an error of the data sets is about. */
-function flagHint(error: Error): string[] {
-  if (error.name !== "DataError" || !("key" in error) || typeof error.key !== "string") return [];
-  const flag = flagOfChoice(error.key);
-  return flag === undefined ? [] : [`The flag for ${error.key} is ${flag}.`];
 }
 
 function codeOf(error: Error): number {

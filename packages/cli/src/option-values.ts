@@ -24,6 +24,6 @@ export function numberAbove(bound: number, end = Number.POSITIVE_INFINITY): (tex
 /** The flag that gives an option of the data sets, such as `--max-count` for `maxCount`; undefined if none does. */
 export function flagOfChoice(key: string): string | undefined {
   if (key === "imageSize") return undefined;
-  const name = { seed: "dataSeed", path: "data" }[key] ?? key;
+  const name = { seed: "dataSeed", streamSeed: "seed", path: "data" }[key] ?? key;
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

@@ -18,7 +18,9 @@ export async function run(args: readonly string[]): Promise<number> {
     // commander has printed its own errors, and its help.
     if (cause instanceof CommanderError) return cause.exitCode === 0 ? 0 : exitCode.usage;
     const debug = Boolean(process.env.DEBUG) || program.commands.some((command) => command.opts().debug);
-    const failure = explain(cause, debug);
+    // Loaded only now: a command that does not fail need not wait for it.
+    const { adviceFor } = await import("./advice.js");
+    const failure = explain(cause, adviceFor(cause), debug);
     if (failure.message) process.stderr.write(`${failure.message}\n`);
     return failure.exitCode;
   }

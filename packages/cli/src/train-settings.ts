@@ -3,7 +3,8 @@
  * has no flag. Their meaning, defaults and validity are the training configuration's own.
  */
 import { readFileSync } from "node:fs";
-import type { ConfigError, currentKey } from "@air-onnx/core";
+import type { currentKey } from "@air-onnx/core";
+import { ConfigError, type ConfigIssue } from "@air-onnx/core/errors";
 import { parseJson } from "@air-onnx/core/json";
 import type { Setting, TrainConfig } from "@air-onnx/train/runs";
 import { type Command, Option } from "commander";
@@ -49,6 +50,11 @@ const flags: readonly (readonly [key: string, option: () => Option])[] = [
   ["path", imageOptions.data],
   ["testFraction", imageOptions.testFraction],
 ];
+
+/** What gives a setting on the command line: a flag of its own, or `--set KEY=VALUE`. */
+export function flagOfSetting(key: string): string {
+  return flags.find(([flagKey]) => flagKey === key)?.[1]().long ?? `--set ${key}=VALUE`;
+}
 
 export function addSettingOptions(command: Command): Command {
   for (const [, option] of flags) command.addOption(option());
@@ -121,8 +127,8 @@ export async function configFrom(settings: readonly Setting[]): Promise<TrainCon
   try {
     return parseTrainConfig(input);
   } catch (cause) {
-    if (!(cause instanceof Error && cause.name === "ConfigError")) throw cause;
-    const hints = await unknownSettings(settings, cause.message);
+    if (!(cause instanceof ConfigError)) throw cause;
+    const hints = await unknownSettings(settings, cause.issues);
     throw new UsageError([cause.message, ...hints].join("\n"), { cause });
   }
 }
@@ -158,16 +164,17 @@ export async function fittedConfigFrom(
   return config;
 }
 
-/** For each setting that `complaint` calls unrecognized, those that there are in its place. */
-async function unknownSettings(settings: readonly Setting[], complaint: string): Promise<string[]> {
+/** For each of `settings` that `issues` say there is not, those that there are in its place. */
+async function unknownSettings(settings: readonly Setting[], issues: readonly ConfigIssue[]): Promise<string[]> {
   const dataset = settings.findLast(({ key }) => key === "dataset")?.value ?? defaultDataset;
   const name = datasetChoices.find((choice) => choice === dataset);
   if (!name) return [];
   const { defaultSettings } = await import("@air-onnx/train/runs");
   const known = defaultSettings(name).map(({ key }) => key);
+  const unknown = issues.filter(({ kind }) => kind === "unknown").map(({ key }) => key);
   const groupOf = (key: string): string => key.slice(0, key.lastIndexOf(".") + 1);
   return settings
-    .filter(({ key }) => !known.includes(key) && key.split(".").some((part) => complaint.includes(`"${part}"`)))
+    .filter(({ key }) => !known.includes(key) && unknown.some((other) => key === other || key.startsWith(`${other}.`)))
     .map(({ key }) => {
       const siblings = known.filter((other) => other.startsWith(groupOf(key)));
       return `There is no setting ${key} with dataset ${name}. There are: ${(siblings.length > 0 ? siblings : known).join(", ")}`;
@@ -226,7 +233,8 @@ function parseSetting(text: string): Setting {
   try {
     return { key, value: parseJson(value, "its value") };
   } catch (cause) {
-    throw new UsageError(`--set ${key} cannot be used: ${(cause as ConfigError).message}`, { cause });
+    if (!(cause instanceof ConfigError)) throw cause;
+    throw new UsageError(`--set ${key} cannot be used: ${cause.message}`, { cause });
   }
 }
 

@@ -80,7 +80,9 @@ describe("export", () => {
   });
 
   it("refuses a folder that exists", async () => {
-    expect(await fail("export", "run", "--out", "model")).toContain("model exists already: pass --overwrite");
+    const stderr = await fail("export", "run", "--out", "model");
+    expect(stderr).toContain("model exists already");
+    expect(stderr).toContain("Replace it by --overwrite, or choose another folder by --out.");
   });
 
   it("leaves no model that is beyond the tolerance", async () => {

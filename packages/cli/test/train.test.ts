@@ -42,7 +42,8 @@ describe("train", () => {
   it("refuses a folder with a run, and says how to go on with it", async () => {
     const { code, stderr } = await place.runHere(["train", ...tiny, "--seed", "7", "--steps", "20"]);
     expect(code).toBe(1);
-    expect(stderr).toContain("runs/multi-strokes-seed7 holds a run already: go on with it by --resume");
+    expect(stderr).toContain("runs/multi-strokes-seed7 holds a run already");
+    expect(stderr).toContain("Go on with it by --resume runs/multi-strokes-seed7, or choose another folder by --out.");
   });
 
   it("refuses to resume with other settings, and shows them", async () => {

@@ -141,6 +141,7 @@ describe("failures end with 1 and one message", () => {
     [["data", "multi-strokes", "--patch-size", "9"], "multi-strokes takes no patchSize"],
     [["data", "npz"], "npz needs the path of a file"],
     [["data", "npz", "--data", "absent.npz", "--stream"], "npz cannot be streamed"],
+    [["data", "npz", "--data", "absent.npz", "--stream"], "The flag for stream is --stream."],
   ])("%j", async (args, message) => {
     const { code, stdout, stderr } = await place.runHere(args);
     expect(stderr).toContain(message);
@@ -163,6 +164,7 @@ describe("failures end with 1 and one message", () => {
     expect(below.code).toBe(1);
     const full = await place.runHere(["train", ...tiny, "--steps", "20", "--out", "full"]);
     expect(full.stderr).toContain("full is not empty and not a run");
+    expect(full.stderr).toContain("Choose another folder by --out.");
     expect(full.code).toBe(1);
     const quickstart = await place.runHere(["quickstart", "--out", "full"]);
     expect(quickstart.stderr).toContain("full is not a quickstart's folder");

@@ -2,7 +2,7 @@
  * Model configurations of the first form, in which four settings stood side by side and rules said which go together:
  * `recurrentInput` with `convolution`, and `whereParameterisation` with `windowSide`. No other file knows that form.
  */
-import { ConfigError } from "./config-error.js";
+import { ConfigError, type ConfigIssue } from "./errors.js";
 import { isRecord, overlay } from "./overlay.js";
 
 const currentKeys = [
@@ -34,43 +34,51 @@ export function upgradeAirConfig(input: unknown, base: unknown, what: string, pa
   if (!isRecord(input)) return input;
   const { recurrentInput, convolution, whereParameterisation, windowSide, ...upgraded } = input;
   const below = isRecord(base) ? base : {};
-  const reasons: string[] = [];
+  const issues: ConfigIssue[] = [];
   if (recurrentInput !== undefined || convolution !== undefined) {
     const current = overlay(below.lstmInput, upgraded.lstmInput);
     const first = { type: recurrentInput, convolution };
-    upgraded.lstmInput = isRecord(current) ? upgradedLstmInput(current, first, reasons) : current;
+    upgraded.lstmInput = isRecord(current) ? upgradedLstmInput(current, first, issues) : current;
   }
   if (whereParameterisation !== undefined || windowSide !== undefined) {
     const current = overlay(below.where, upgraded.where);
     const first = { type: whereParameterisation, side: windowSide };
-    upgraded.where = isRecord(current) ? upgradedWhere(current, first, reasons) : current;
+    upgraded.where = isRecord(current) ? upgradedWhere(current, first, issues) : current;
   }
-  if (reasons.length === 0) return upgraded;
-  throw new ConfigError(`Invalid ${what}:\n${reasons.map((reason) => `  ${path}${reason}`).join("\n")}`);
+  if (issues.length === 0) return upgraded;
+  const named = issues.map((issue) => ({ ...issue, key: path + issue.key }));
+  const reasons = named.map(({ key, message }) => `  ${key}: ${message}`);
+  throw new ConfigError(`Invalid ${what}:\n${reasons.join("\n")}`, { source: what, issues: named });
 }
 
 type Settings = Readonly<Record<string, unknown>>;
 
-function upgradedLstmInput(current: Settings, first: Settings, reasons: string[]): Settings {
+function upgradedLstmInput(current: Settings, first: Settings, issues: ConfigIssue[]): Settings {
   const type = first.type === undefined ? current.type : first.type;
   // In the first form every type had a convolution, which was null for none.
   const convolution = overlay(current.convolution ?? null, first.convolution);
   if (type !== "remainder") return { type, convolution };
   if (convolution !== null) {
-    reasons.push("convolution: must be null if recurrentInput is remainder; see lstmInput, which replaces both");
+    issues.push({
+      kind: "invalid",
+      key: "convolution",
+      message: "must be null if recurrentInput is remainder; see lstmInput, which replaces both",
+    });
   }
   return { type };
 }
 
-function upgradedWhere(current: Settings, first: Settings, reasons: string[]): Settings {
+function upgradedWhere(current: Settings, first: Settings, issues: ConfigIssue[]): Settings {
   const type = first.type === undefined ? current.type : first.type;
   const side = first.side === undefined ? current.side : first.side;
   const isBounded = type === "bounded";
   const isOther = type === "prior-offset" || type === "absolute";
   if (isBounded ? side === undefined : isOther && side !== undefined) {
-    reasons.push(
-      "windowSide: must be given if whereParameterisation is bounded, and only then; see where, which replaces both",
-    );
+    issues.push({
+      kind: "invalid",
+      key: "windowSide",
+      message: "must be given if whereParameterisation is bounded, and only then; see where, which replaces both",
+    });
   }
   return side === undefined ? { type } : { type, side };
 }

@@ -4,11 +4,9 @@
  * Names follow Eslami et al., "Attend, Infer, Repeat" (NIPS 2016). Training hyper-parameters are not here.
  */
 import { z } from "zod";
-import { ConfigError } from "./config-error.js";
 import { upgradeAirConfig } from "./config-upgrade.js";
+import { ConfigError, type ConfigIssue } from "./errors.js";
 import { modelLimits } from "./limits.js";
-
-export { ConfigError };
 
 const units = z.int().positive().max(modelLimits.units);
 const side = z.int().positive().max(modelLimits.imageSize);
@@ -198,9 +196,27 @@ export function parseWith<S extends z.ZodType>(schema: S, input: unknown, what: 
   if (result.success) return result.data;
   const { issues } = result.error;
   const reasons = issues.slice(0, MAX_REASONS).map((issue) => {
-    const reason = `  ${issue.path.join(".") || "(top level)"}: ${issue.message}`;
-    return reason.length > MAX_REASON_LENGTH ? `${reason.slice(0, MAX_REASON_LENGTH)}…` : reason;
+    return shortened(`  ${issue.path.join(".") || "(top level)"}: ${issue.message}`);
   });
   if (issues.length > MAX_REASONS) reasons.push(`  and ${issues.length - MAX_REASONS} more`);
-  throw new ConfigError(`Invalid ${what}:\n${reasons.join("\n")}`);
+  throw new ConfigError(`Invalid ${what}:\n${reasons.join("\n")}`, {
+    source: what,
+    issues: issues.slice(0, MAX_REASONS).flatMap(configIssues).slice(0, MAX_REASONS),
+  });
+}
+
+/** One for each key: zod tells the unknown keys of one object together. */
+function configIssues(issue: z.core.$ZodIssue): ConfigIssue[] {
+  const { path, message } = issue;
+  const keyOf = (names: readonly PropertyKey[]): string => shortened(names.join("."));
+  if (issue.code !== "unrecognized_keys") {
+    return [{ kind: "invalid", key: keyOf(path), message: shortened(message) }];
+  }
+  return issue.keys
+    .slice(0, MAX_REASONS)
+    .map((key) => ({ kind: "unknown", key: keyOf([...path, key]), message: "there is no such setting" }));
+}
+
+function shortened(text: string): string {
+  return text.length > MAX_REASON_LENGTH ? `${text.slice(0, MAX_REASON_LENGTH)}…` : text;
 }

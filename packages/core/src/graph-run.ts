@@ -4,6 +4,7 @@
  */
 import { type InferenceSession, Tensor } from "onnxruntime-common";
 import type { AirConfig } from "./config.js";
+import { GraphOutputError } from "./errors.js";
 import { type GraphName, type GraphSignature, graphSignatures } from "./graphs.js";
 
 /** The part of an onnxruntime session that inference needs; `InferenceSession` of Node and web is one. */
@@ -34,11 +35,6 @@ export function disposeTensors(tensors: GraphResults): void {
   for (const tensor of Object.values(tensors)) tensor.dispose();
 }
 
-/** An ONNX graph returned something that its contract excludes: a missing output, a wrong size, NaN or infinity. */
-export class GraphOutputError extends Error {
-  override name = "GraphOutputError";
-}
-
 /** Whose a value of an output is, for what an error says of it. */
 export interface Place {
   /** Number of the image. */
@@ -62,9 +58,13 @@ export async function readOutput(
   placeOf: (index: number) => Place,
 ): Promise<Float32Array> {
   const data = await tensor.getData();
-  if (!(data instanceof Float32Array)) throw new GraphOutputError(`The ${output} is ${tensor.type}, not float32`);
+  if (!(data instanceof Float32Array))
+    throw new GraphOutputError(`The ${output} is ${tensor.type}, not float32`, { kind: "type", output });
   if (data.length !== elements(shape)) {
-    throw new GraphOutputError(`The ${output} has shape [${tensor.dims.join(", ")}], expected [${shape.join(", ")}]`);
+    throw new GraphOutputError(`The ${output} has shape [${tensor.dims.join(", ")}], expected [${shape.join(", ")}]`, {
+      kind: "shape",
+      output,
+    });
   }
   const bad = firstNonFinite(data);
   if (bad >= 0) {
@@ -72,6 +72,7 @@ export async function readOutput(
     const at = step === undefined ? "" : ` at step ${step}`;
     throw new GraphOutputError(
       `The ${output} holds ${data[bad]} for image ${image}${at}: the model's weights or the device's arithmetic are broken`,
+      { kind: "value", output, image, step },
     );
   }
   return data;
@@ -123,7 +124,12 @@ export class GraphRunner<Name extends GraphName> {
   async run(feeds: Readonly<Record<string, Tensor>>, outputs: readonly string[]): Promise<GraphResults> {
     const results = await this.#session.run(feeds, outputs);
     for (const name of outputs) {
-      if (!(name in results)) throw new GraphOutputError(`The ${this.#name} graph did not return its output "${name}"`);
+      if (name in results) continue;
+      const output = `output "${name}" of the ${this.#name} graph`;
+      throw new GraphOutputError(`The ${this.#name} graph did not return its output "${name}"`, {
+        kind: "missing",
+        output,
+      });
     }
     return results as GraphResults;
   }

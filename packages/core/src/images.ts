@@ -5,6 +5,7 @@
  * model different objects.
  */
 import type { AirConfig } from "./config.js";
+import { ImageError } from "./errors.js";
 
 /** A picture with its channels interleaved, row by row (`[height, width, channels]`); an `ImageData` is one. */
 export interface Picture {
@@ -23,21 +24,6 @@ export interface Picture {
 
 /** One picture, several, or a ready batch `[B, C, S, S]` with values in [0, 1]. */
 export type ImageInput = Picture | readonly Picture[] | Float32Array;
-
-/** A picture that the model cannot take; the message names the picture, what is wrong and what to do. */
-export class ImageError extends Error {
-  override name = "ImageError";
-  /** Which picture of those given, counted from 0; undefined where it is none in particular. */
-  readonly index: number | undefined;
-  /** The message without the picture's name, for a sentence with another one: `is 3x3, this model takes 4x4: …`. */
-  readonly problem: string;
-
-  constructor(problem: string, index?: number) {
-    super(index === undefined ? problem : `image ${index} ${problem}`);
-    this.index = index;
-    this.problem = problem;
-  }
-}
 
 /** What images a reader of pictures makes: square, all of one kind. */
 export type PlanesForm = Pick<AirConfig, "imageSize" | "channels">;

@@ -1,5 +1,5 @@
 /** JSON from outside → plain data that is safe to walk, merge and copy. */
-import { ConfigError } from "./config-error.js";
+import { ConfigError } from "./errors.js";
 import { MAX_JSON_DEPTH } from "./limits.js";
 
 /**
@@ -17,7 +17,7 @@ export function parseJson(text: string | Uint8Array, source: string): unknown {
     json = JSON.parse(decoded);
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
-    throw new ConfigError(`${source} is not JSON: ${String(cause)}`, { cause });
+    throw new ConfigError(`${source} is not JSON: ${String(cause)}`, { kind: "json", source, cause });
   }
   checkKeys(json, source);
   return json;
@@ -36,7 +36,10 @@ function checkDepth(text: string, source: string): void {
       isInString = true;
     } else if (character === "{" || character === "[") {
       if (++depth > MAX_JSON_DEPTH) {
-        throw new ConfigError(`${source} nests objects or lists more than ${MAX_JSON_DEPTH} deep`);
+        throw new ConfigError(`${source} nests objects or lists more than ${MAX_JSON_DEPTH} deep`, {
+          kind: "json",
+          source,
+        });
       }
     } else if (character === "}" || character === "]") {
       depth--;
@@ -46,7 +49,8 @@ function checkDepth(text: string, source: string): void {
 
 function checkKeys(value: unknown, source: string): void {
   if (typeof value !== "object" || value === null) return;
-  if (Object.hasOwn(value, "__proto__"))
-    throw new ConfigError(`${source} has the key "__proto__", which names no setting`);
+  if (Object.hasOwn(value, "__proto__")) {
+    throw new ConfigError(`${source} has the key "__proto__", which names no setting`, { kind: "json", source });
+  }
   for (const inner of Object.values(value)) checkKeys(inner, source);
 }

@@ -6,6 +6,7 @@
 import type { InferenceSession } from "onnxruntime-common";
 import { type InferenceOptions, inferScenes, type StepReport, usesSceneGraph } from "./attention-loop.js";
 import type { AirConfig } from "./config.js";
+import { ModelDisposedError } from "./errors.js";
 import { type EvidenceOptions, estimateEvidence, type ImageEvidence } from "./evidence.js";
 import type { GraphSession } from "./graph-run.js";
 import type { GraphName } from "./graphs.js";
@@ -33,11 +34,6 @@ export interface SampleOptions extends DecodeOptions {
   readonly count?: number | undefined;
   /** Prior probability of one more object, for the model's own; see `withPresencePrior`. */
   readonly presencePrior?: number | undefined;
-}
-
-/** The model was used after `dispose()`. */
-export class ModelDisposedError extends Error {
-  override name = "ModelDisposedError";
 }
 
 interface Call {
@@ -169,7 +165,7 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   }
 
   #checkOpen(): void {
-    if (this.#disposal) throw new ModelDisposedError(`The model "${this.manifest.name}" has been disposed of`);
+    if (this.#disposal) throw new ModelDisposedError(this.manifest.name);
   }
 
   #stepListener(call: Call, onStep: NonNullable<InferenceOptions["onStep"]>): (report: StepReport) => Promise<void> {

@@ -38,11 +38,6 @@ export interface DeviceStatus<Device extends string> {
   readonly reason?: string;
 }
 
-/** A file of a model is missing, damaged, or not what it should be; the message names it and says what to do. */
-export class ModelFileError extends Error {
-  override name = "ModelFileError";
-}
-
 /** What of a file was found to be compared with the manifest; without a hash the size alone is. */
 export interface FoundFile {
   /** Size in bytes. */

@@ -2,8 +2,9 @@
  * `config.json` of an exported model: what the folder holds, how it was made, and how to know that it is intact.
  */
 import { z } from "zod";
-import { airConfigSchema, ConfigError, defaultAirConfig, parseWith } from "./config.js";
+import { airConfigSchema, defaultAirConfig, parseWith } from "./config.js";
 import { upgradeAirConfig } from "./config-upgrade.js";
+import { ConfigError } from "./errors.js";
 import { type GraphName, graphNames } from "./graphs.js";
 import { parseJson } from "./json.js";
 import { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES, MAX_PATH_LENGTH } from "./limits.js";
@@ -84,7 +85,10 @@ export type ManifestFile = Manifest["files"][GraphName];
  */
 export function parseManifest(text: string | Uint8Array, source: string): Manifest {
   if (text.length > MAX_MANIFEST_BYTES) {
-    throw new ConfigError(`Manifest ${source} is too long: it may have ${MAX_MANIFEST_BYTES} bytes`);
+    throw new ConfigError(`Manifest ${source} is too long: it may have ${MAX_MANIFEST_BYTES} bytes`, {
+      kind: "size",
+      source: `manifest ${source}`,
+    });
   }
   const what = `manifest ${source}`;
   const json = parseJson(text, `Manifest ${source}`);

@@ -2,7 +2,8 @@
 import { Tensor } from "onnxruntime-common";
 import { type StepValues, stepValues } from "./attended-image.js";
 import type { AirConfig } from "./config.js";
-import { disposeTensors, GraphOutputError, type GraphResults, type GraphSession, readOutput } from "./graph-run.js";
+import { GraphOutputError } from "./errors.js";
+import { disposeTensors, type GraphResults, type GraphSession, readOutput } from "./graph-run.js";
 import { graphSignatures, type SceneValueName, sceneValueNames } from "./graphs.js";
 import type { StepNoise } from "./recurrence.js";
 import { ofAllSteps, sceneNames } from "./scene-graph.js";
@@ -55,7 +56,9 @@ export async function runScene(
   )) as GraphResults;
   try {
     for (const name of OUTPUTS) {
-      if (!(name in results)) throw new GraphOutputError(`The scene graph did not return its output "${name}"`);
+      if (name in results) continue;
+      const output = `output "${name}" of the scene graph`;
+      throw new GraphOutputError(`The scene graph did not return its output "${name}"`, { kind: "missing", output });
     }
     const emptyLogLikelihood = await readOutput(
       results[sceneNames.emptyLogLikelihood]!,

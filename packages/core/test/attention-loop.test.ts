@@ -1,7 +1,7 @@
 import type { Tensor } from "onnxruntime-common";
 import { describe, expect, it } from "vitest";
 import { EARLY_STOP_TOLERANCE, inferScenes as infer, type StepReport } from "../src/attention-loop.js";
-import { GraphOutputError } from "../src/graph-run.js";
+import { GraphOutputError } from "../src/errors.js";
 import { RandomStream } from "../src/random.js";
 import { toyBatch, toyConfig, toyImage, toyLogit, toySessions } from "./toy-model.js";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { defaultAirConfig, parseAirConfig } from "../src/config.js";
-import { ConfigError } from "../src/config-error.js";
+import { ConfigError } from "../src/errors.js";
 import { currentKey, upgradeAirConfig } from "../src/config-upgrade.js";
 
 const convolution = { kernel: 3, stride: 1, channels: [8] };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ConfigError, parseAirConfig } from "../src/config.js";
+import { parseAirConfig } from "../src/config.js";
+import { ConfigError } from "../src/errors.js";
 
 const seenThrough = (changes: object) => ({
   type: "image",

@@ -3,8 +3,8 @@
  */
 import { describe, expect, it } from "vitest";
 import { logCountPrior } from "../src/count.js";
+import { GraphOutputError } from "../src/errors.js";
 import { type EvidenceOptions, estimateEvidence, type ImageEvidence } from "../src/evidence.js";
-import { GraphOutputError } from "../src/graph-run.js";
 import { logSumExp } from "../src/importance-weights.js";
 import { ToySession, toyBatch, toyConfig, toyImage } from "./toy-model.js";
 

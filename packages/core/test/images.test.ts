@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseAirConfig } from "../src/config.js";
-import { ImageError, type ImageInput, toImageBatch, writePlanes } from "../src/images.js";
+import { ImageError } from "../src/errors.js";
+import { type ImageInput, toImageBatch, writePlanes } from "../src/images.js";
 
 const grey = parseAirConfig({ imageSize: 2, objectSize: 2, channels: 1 });
 const rgb = parseAirConfig({ imageSize: 2, objectSize: 2, channels: 3 });

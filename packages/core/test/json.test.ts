@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { ConfigError } from "../src/config.js";
+import { ConfigError } from "../src/errors.js";
 import { parseJson } from "../src/json.js";
 
 it("reads what JSON.parse reads, as text or as bytes", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { LoadedModel, ModelDisposedError, type SceneOpener } from "../src/loaded-model.js";
+import { ModelDisposedError } from "../src/errors.js";
+import { LoadedModel, type SceneOpener } from "../src/loaded-model.js";
 import type { Manifest } from "../src/manifest.js";
 import { toyBatch, toyConfig, toyImage, toySessions } from "./toy-model.js";
 

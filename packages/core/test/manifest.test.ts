@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ConfigError } from "../src/config.js";
+import { ConfigError } from "../src/errors.js";
 import { manifestJsonSchema, parseManifest } from "../src/manifest.js";
 
 const file = (name: string) => ({ path: `onnx/${name}.onnx`, size: 10, sha256: "0".repeat(64) });

@@ -14,7 +14,7 @@ import {
   manifestSchema,
   parseWith,
 } from "@air-onnx/core";
-import { FileError, reasonInWords, temporaryPath } from "@air-onnx/scenes";
+import { FileError, OutputFolderError, reasonInWords, temporaryPath } from "@air-onnx/scenes";
 import { OPSET, roundToFloat16, type WeightType } from "@air-onnx/tracer";
 import type { NamedTensorData } from "@air-onnx/train";
 import { encodeGraphs } from "./graphs.js";
@@ -112,12 +112,16 @@ export async function exportModel(
   return manifest;
 }
 
-/** @throws {FileError} if the folder `directory` exists and may not be replaced */
+/** @throws {OutputFolderError} if the folder `directory` exists and may not be replaced */
 export async function refuseToReplace(directory: string, overwrite: boolean): Promise<void> {
   if (overwrite || !(await exists(directory))) return;
-  throw new FileError(
-    `${directory} exists already: pass --overwrite to replace it, or choose another --out`,
+  throw new OutputFolderError(
+    `${directory} exists already: set overwrite to replace it, or choose another folder`,
     directory,
+    {
+      kind: "occupied",
+      holds: "model",
+    },
   );
 }
 

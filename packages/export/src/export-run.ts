@@ -13,19 +13,12 @@ import {
   trainingMinutes,
 } from "@air-onnx/train";
 import { openCheckpoint } from "./checkpoint-model.js";
+import { ParityError } from "./errors.js";
 import { exportModel, refuseToReplace, roundWeights } from "./export-model.js";
 import type { CardDetails } from "./model-card.js";
 import { checkParity, type ParityReport } from "./parity.js";
 
 export const exportDefaults = { images: 1000, tolerance: 1e-4, backend: "wasm", weights: "float32" } as const;
-
-/** The exported graphs compute something else than what was trained. Nothing was exported. */
-export class ParityError extends Error {
-  override name = "ParityError";
-  constructor(readonly report: ParityReport) {
-    super("The exported graphs differ from what was trained: nothing was exported");
-  }
-}
 
 export interface ExportRunOptions {
   /** The model folder; default `models/NAME`. */

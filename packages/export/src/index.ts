@@ -1,12 +1,12 @@
 export type { WeightType } from "@air-onnx/tracer";
 export { type CheckpointModel, openCheckpoint } from "./checkpoint-model.js";
+export * from "./errors.js";
 export { type ExportOptions, exportModel, roundWeights, type TrainedModel } from "./export-model.js";
 export {
   type ExportedRun,
   type ExportRunOptions,
   exportDefaults,
   exportRun,
-  ParityError,
   paritySentence,
 } from "./export-run.js";
 export { encodeGraphs, traceGraph } from "./graphs.js";

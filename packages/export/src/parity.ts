@@ -6,6 +6,7 @@ import {
   type AirConfig,
   boxFromZWhere,
   type GraphName,
+  GraphOutputError,
   graphSignatures,
   logCountPrior,
   mapCount,
@@ -306,7 +307,10 @@ class Differences {
 
   compare(graph: string, output: string, actual: ArrayLike<number>, expected: ArrayLike<number>): void {
     if (actual.length !== expected.length) {
-      throw new Error(`${graph}.${output} has ${actual.length} values in onnxruntime, ${expected.length} in tfjs`);
+      throw new GraphOutputError(
+        `${graph}.${output} has ${actual.length} values in onnxruntime, ${expected.length} in tfjs`,
+        { kind: "shape", output: `${graph}.${output}` },
+      );
     }
     const key = `${graph}.${output}`;
     const row = this.#rows.get(key) ?? { graph, output, absolute: 0, relative: 0, within: true };

@@ -62,7 +62,9 @@ describe("an exported folder", () => {
   it("is not replaced unless asked for, and then without remains", async () => {
     const directory = join(folder, "replaced");
     await exportModel(directory, model);
-    await expect(exportModel(directory, model)).rejects.toThrow(/exists already.*--overwrite/);
+    const again = exportModel(directory, model);
+    await expect(again).rejects.toThrow(/exists already: set overwrite/);
+    await expect(again).rejects.toMatchObject({ kind: "occupied", holds: "model", path: directory });
     await exportModel(directory, { ...model, name: "renamed" }, { overwrite: true });
     expect(parseManifest(await readFile(join(directory, "config.json"), "utf8"), "").name).toBe("renamed");
     expect((await readdir(folder)).filter((name) => name.includes("tmp"))).toEqual([]);

@@ -264,10 +264,11 @@ function batchOf(scenes: SceneSet, start: number, end: number): Float32Array<Arr
 }
 
 function refuseOtherImages({ imageSize, channels }: AirConfig, scenes: SceneSet): void {
-  if (scenes.size === 0) throw new DataError("There is no image to measure on");
+  if (scenes.size === 0) throw new DataError("There is no image to measure on", { kind: "missing" });
   if (scenes.imageSize === imageSize && scenes.channels === channels) return;
   throw new DataError(
     `The model takes images of ${imageSize}x${imageSize} with ${channels} channel(s), ` +
       `but those of the data set are ${scenes.imageSize}x${scenes.imageSize} with ${scenes.channels}`,
+    { kind: "option", key: "dataset" },
   );
 }

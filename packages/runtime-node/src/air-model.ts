@@ -2,7 +2,8 @@
  * An exported model, opened in Node: a folder's graphs as onnxruntime-node sessions on one device.
  */
 import { type GraphName, LoadedModel, type LoadingOptions, requireInteger, sceneGraph } from "@air-onnx/core";
-import { type Device, DeviceUnavailableError, devices } from "./devices.js";
+import { type Device, devices } from "./devices.js";
+import { DeviceUnavailableError } from "./errors.js";
 import { readModelFolder } from "./model-folder.js";
 import { openGraph, openGraphs } from "./open-graphs.js";
 

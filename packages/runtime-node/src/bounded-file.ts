@@ -33,7 +33,10 @@ export async function readBoundedFile(folder: string, path: string, options: Bou
   try {
     const real = await realpath(name);
     if (!isWithin(await realpath(folder), real)) {
-      throw new ModelFileError(`${name} is a link out of the model's folder, to ${real}: put the file itself there`);
+      throw new ModelFileError(`${name} is a link out of the model's folder, to ${real}: put the file itself there`, {
+        kind: "location",
+        file: name,
+      });
     }
     // Before it is opened, too: to open a device can be enough to make it do something.
     checkRegular(name, await stat(real));
@@ -43,14 +46,14 @@ export async function readBoundedFile(folder: string, path: string, options: Bou
     const status = await file.stat();
     checkRegular(name, status);
     const fault = sizeFault(status.size);
-    if (fault !== undefined) throw new ModelFileError(`${name} ${fault}`);
+    if (fault !== undefined) throw new ModelFileError(`${name} ${fault}`, { kind: "damaged", file: name });
     return await readAll(file, status.size, signal);
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof ModelFileError) throw cause;
     const { code } = cause as NodeJS.ErrnoException;
     const what = code === "ENOENT" || code === "ENOTDIR" ? "is missing" : `cannot be read (${code ?? String(cause)})`;
-    throw new ModelFileError(`${name} ${what}: ${advice}`, { cause });
+    throw new ModelFileError(`${name} ${what}: ${advice}`, { kind: "unreadable", file: name, cause });
   } finally {
     await file?.close();
   }
@@ -71,7 +74,7 @@ function checkRegular(name: string, status: Stats): void {
     [status.isCharacterDevice() || status.isBlockDevice(), "a device"],
   ];
   const kind = kinds.find(([is]) => is)?.[1] ?? "something else";
-  throw new ModelFileError(`${name} is ${kind}, not a file`);
+  throw new ModelFileError(`${name} is ${kind}, not a file`, { kind: "unreadable", file: name });
 }
 
 /** Up to `size` bytes: fewer if the file has become shorter, and no more if it has become longer. */

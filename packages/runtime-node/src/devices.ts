@@ -6,34 +6,14 @@ import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, relative } from "node:path";
 import { type DeviceStatus as CoreDeviceStatus, probeModel } from "@air-onnx/core";
+import { type Device, devices } from "./device-names.js";
+import { DeviceUnavailableError } from "./errors.js";
 import { InferenceSession, listSupportedBackends, Tensor } from "./onnxruntime.js";
 
-/** The devices by name, as onnxruntime-node calls its execution providers. */
-export const devices = ["cpu", "cuda", "webgpu"] as const;
-/** Name of a device. */
-export type Device = (typeof devices)[number];
+export { type Device, devices };
 
 /** Whether a graph was run on the device just now, and why not, mostly in onnxruntime's words. */
 export type DeviceStatus = CoreDeviceStatus<Device>;
-
-/** A wanted device cannot run a graph here. */
-export class DeviceUnavailableError extends Error {
-  override name = "DeviceUnavailableError";
-  /** The device that was asked for. */
-  readonly device: Device;
-  /** Why, mostly in onnxruntime's words. */
-  readonly reason: string;
-
-  constructor(device: Device, reason: string) {
-    const installed = devices.filter((other) => missingProvider(other) === undefined);
-    super(
-      `The device "${device}" is not available: ${reason}\n` +
-        `This installation of onnxruntime-node has providers for: ${installed.join(", ")}.`,
-    );
-    this.device = device;
-    this.reason = reason;
-  }
-}
 
 /** Runs a one-node graph on each device. */
 export async function listDevices(): Promise<DeviceStatus[]> {
@@ -43,6 +23,14 @@ export async function listDevices(): Promise<DeviceStatus[]> {
     statuses.push(reason === undefined ? { device, available: true } : { device, available: false, reason });
   }
   return statuses;
+}
+
+/** @throws {DeviceUnavailableError} if `device` cannot run a graph */
+export async function requireDevice(device: Device): Promise<void> {
+  const reason = await whyUnavailable(device);
+  if (reason === undefined) return;
+  const installed = devices.filter((other) => missingProvider(other) === undefined);
+  throw new DeviceUnavailableError(device, reason, installed);
 }
 
 /** Why `device` cannot run a graph, `undefined` if it can. */

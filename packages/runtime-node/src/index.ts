@@ -18,14 +18,27 @@ export type {
   StepReport,
   ZWhere,
 } from "@air-onnx/core";
-export { ConfigError, GraphOutputError, ImageError, ModelDisposedError, ModelFileError } from "@air-onnx/core";
+export {
+  ConfigError,
+  type ConfigErrorDetails,
+  type ConfigErrorKind,
+  type ConfigIssue,
+  GraphOutputError,
+  type GraphOutputErrorDetails,
+  type GraphOutputErrorKind,
+  ImageError,
+  ModelDisposedError,
+  ModelFileError,
+  type ModelFileErrorDetails,
+  type ModelFileErrorKind,
+} from "@air-onnx/core";
 export { AirModel, type LoadOptions } from "./air-model.js";
 export {
   type Device,
   type DeviceStatus,
-  DeviceUnavailableError,
   devices,
   listDevices,
   whyUnavailable,
 } from "./devices.js";
+export { DeviceUnavailableError } from "./errors.js";
 export { cpuNodes, type NodePlacement, placeNodes } from "./node-placement.js";

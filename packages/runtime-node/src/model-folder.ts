@@ -59,7 +59,10 @@ export async function readModelFolder(
 function folderPath(location: string | URL): string {
   if (location instanceof URL || location.startsWith("file:")) return fileURLToPath(location);
   if (/^[a-z]+:\/\//i.test(location)) {
-    throw new ModelFileError(`A model is read from a folder, not from ${location}: download it first`);
+    throw new ModelFileError(`A model is read from a folder, not from ${location}: download it first`, {
+      kind: "location",
+      file: location,
+    });
   }
   return resolve(location);
 }
@@ -82,10 +85,10 @@ async function readGraph(
   if (verify) {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     const fault = integrityFault({ size: bytes.length, sha256 }, file);
-    if (fault !== undefined) throw new ModelFileError(`${path} ${fault}. ${AGAIN}`);
+    if (fault !== undefined) throw new ModelFileError(`${path} ${fault}. ${AGAIN}`, { kind: "damaged", file: path });
   }
   const fault = graphFault(bytes);
-  if (fault !== undefined) throw new ModelFileError(`${path} ${fault}`);
+  if (fault !== undefined) throw new ModelFileError(`${path} ${fault}`, { kind: "graph", file: path });
   return bytes;
 }
 

@@ -7,7 +7,7 @@ import {
   ModelFileError,
   signatureDifferences,
 } from "@air-onnx/core";
-import { createSession, type Device, DeviceUnavailableError, whyUnavailable } from "./devices.js";
+import { createSession, type Device, requireDevice } from "./devices.js";
 import type { InferenceSession } from "./onnxruntime.js";
 
 export { readModelFolder } from "./model-folder.js";
@@ -40,8 +40,7 @@ export async function openGraphs(
   { signal, nameOf = (graph) => `the ${graph} graph`, ...options }: OpenGraphsOptions = {},
 ): Promise<GraphSessions> {
   const { device = "cpu" } = options;
-  const unavailable = device === "cpu" ? undefined : await whyUnavailable(device);
-  if (unavailable !== undefined) throw new DeviceUnavailableError(device, unavailable);
+  if (device !== "cpu") await requireDevice(device);
   const signatures = graphSignatures(config);
   const sessions: Partial<Record<GraphName, InferenceSession>> = {};
   try {
@@ -51,7 +50,13 @@ export async function openGraphs(
       sessions[graph] = session;
       const differences = signatureDifferences(session, signatures[graph]);
       if (differences.length > 0) {
-        throw new ModelFileError(`${nameOf(graph)} is not the ${graph} graph of this model: ${differences.join("; ")}`);
+        throw new ModelFileError(
+          `${nameOf(graph)} is not the ${graph} graph of this model: ${differences.join("; ")}`,
+          {
+            kind: "graph",
+            file: nameOf(graph),
+          },
+        );
       }
     }
   } catch (cause) {
@@ -81,6 +86,10 @@ export async function openGraph(
     return await createSession(graph, device, threads === undefined ? {} : { intraOpNumThreads: threads });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ModelFileError(`onnxruntime cannot load ${name} on ${device}: ${reason}`, { cause });
+    throw new ModelFileError(`onnxruntime cannot load ${name} on ${device}: ${reason}`, {
+      kind: "graph",
+      file: name,
+      cause,
+    });
   }
 }

@@ -17,7 +17,8 @@ import type {
   SceneLatents,
 } from "@air-onnx/core";
 import { whyNotGpu, whyUnavailable } from "./device-status.js";
-import { type Device, DeviceUnavailableError, devices } from "./devices.js";
+import { type Device, devices } from "./devices.js";
+import { DeviceUnavailableError } from "./errors.js";
 import { LoadMeter } from "./load-meter.js";
 import type { ModelCalls } from "./model-calls.js";
 import { readModelFiles } from "./model-files.js";

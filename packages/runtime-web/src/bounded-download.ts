@@ -21,11 +21,8 @@ export interface BoundedDownload {
   readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
-/** The server was not reached, or went silent: there may be no network. */
-export class UnreachableError extends ModelFileError {}
-
 /**
- * @throws {UnreachableError} if there is no answer, or it breaks off or stops coming
+ * @throws {ModelFileError} `unreachable` if there is no answer, or it breaks off or stops coming: there may be no network
  * @throws {ModelFileError} if the answer is not the file, or is too long
  * @throws the signal's reason, when aborted
  */
@@ -50,17 +47,18 @@ export async function downloadBounded(url: string, options: BoundedDownload): Pr
   }
 }
 
-/** @throws {UnreachableError}, or {ModelFileError} for an answer that is not a file */
+/** @throws {ModelFileError} if there is no answer, or it is not a file */
 async function answerTo(url: string, signal: AbortSignal, stall: StallTimer): Promise<Response> {
   let response: Response;
   try {
     // Our own cache keeps the graphs; the browser's must not serve an old one to a new manifest.
     response = await fetch(url, { signal, cache: "no-cache" });
   } catch (cause) {
-    if (stall.hasStalled) throw new UnreachableError(`${url} does not answer: ${stall.reason}`, { cause });
-    throw new UnreachableError(
+    const unreachable = (message: string): ModelFileError =>
+      new ModelFileError(message, { kind: "unreachable", file: url, cause });
+    if (stall.hasStalled) throw unreachable(`${url} does not answer: ${stall.reason}`);
+    throw unreachable(
       `${url} cannot be fetched (${String(cause)}): no network, a wrong address, or a server of another origin that does not allow this one (CORS)`,
-      { cause },
     );
   }
   // Another success than 200 brings no file, or a part of one; a service worker's answer may hide what it is.
@@ -69,6 +67,7 @@ async function answerTo(url: string, signal: AbortSignal, stall: StallTimer): Pr
   const answer = type.startsWith("opaque") ? "cannot be read (it is opaque)" : `was ${status} ${statusText}`.trimEnd();
   throw new ModelFileError(
     `${url} cannot be fetched: the answer ${answer}, not a file. A model's folder holds ${MANIFEST_FILE} and the graphs that it names, as written by an export`,
+    { kind: "unreadable", file: url },
   );
 }
 
@@ -88,14 +87,14 @@ async function readBody(
     const { done, value } = await reader.read().catch((cause: unknown) => {
       const came = `after ${received}${expected === undefined ? "" : ` of ${expected}`} bytes`;
       const how = stall.hasStalled ? `stopped coming ${came}: ${stall.reason}` : `broke off ${came}: try again`;
-      throw new UnreachableError(`${url} ${how}`, { cause });
+      throw new ModelFileError(`${url} ${how}`, { kind: "unreachable", file: url, cause });
     });
     if (done) break;
     if (value.length === 0) continue;
     stall.restart();
     if (received === 0) checkNotWebPage(url, value, what);
     const total = received + value.length;
-    if (total > limit) throw new ModelFileError(`${url} ${tooLong}`);
+    if (total > limit) throw new ModelFileError(`${url} ${tooLong}`, { kind: "damaged", file: url });
     if (total > bytes.length) {
       const longer = new Uint8Array(Math.min(limit, 2 * total));
       longer.set(bytes.subarray(0, received));
@@ -115,6 +114,7 @@ function checkNotWebPage(url: string, start: Uint8Array, expected: string): void
   if (!text.trimStart().startsWith("<")) return;
   throw new ModelFileError(
     `${url} is a web page, not ${expected}: the server answers unknown addresses with its start page. Is the model uploaded, and the URL that of its folder?`,
+    { kind: "unreadable", file: url },
   );
 }
 

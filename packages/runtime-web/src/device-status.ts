@@ -1,6 +1,7 @@
 /** Which devices this browser has, asked of the browser alone: it is quick and loads nothing. */
 import type { DeviceStatus as CoreDeviceStatus } from "@air-onnx/core";
-import { type Device, type DeviceUnavailableError, devices } from "./devices.js";
+import { type Device, devices } from "./devices.js";
+import type { DeviceUnavailableError } from "./errors.js";
 import { isSoftware, requestAdapter } from "./gpu.js";
 
 /** Whether the browser has a device. */

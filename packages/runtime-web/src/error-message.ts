@@ -1,6 +1,15 @@
-/** Errors across a worker's boundary: they arrive as the class and with the words that they were thrown with. */
-import { ConfigError, GraphOutputError, ImageError, ModelDisposedError, ModelFileError } from "@air-onnx/core";
-import { DeviceLostError, DeviceUnavailableError } from "./devices.js";
+/** Errors across a worker's boundary: they arrive as the class, with the words and the fields that they were thrown with. */
+import {
+  ConfigError,
+  type ConfigErrorDetails,
+  GraphOutputError,
+  type GraphOutputErrorDetails,
+  ImageError,
+  ModelDisposedError,
+  ModelFileError,
+  type ModelFileErrorDetails,
+} from "@air-onnx/core";
+import { DeviceLostError, DeviceUnavailableError } from "./errors.js";
 
 /** An error as a message. Not every browser keeps the properties of a posted error. */
 export interface ErrorMessage {
@@ -8,57 +17,45 @@ export interface ErrorMessage {
   readonly message: string;
   readonly stack: string | undefined;
   readonly cause: ErrorMessage | undefined;
-  /** Of the errors about devices. */
-  readonly device: string | undefined;
-  readonly reason: string | undefined;
-  /** Of an `ImageError`. */
-  readonly index: number | undefined;
-  readonly problem: string | undefined;
+  /** What the error has beside those, such as its kind. */
+  readonly fields: Readonly<Record<string, unknown>>;
 }
 
-const classes: Readonly<Record<string, new (message: string) => Error>> = {
-  ConfigError,
-  GraphOutputError,
-  ModelDisposedError,
-  ModelFileError,
-  RangeError,
-  TypeError,
+type Create = (message: string, fields: Readonly<Record<string, unknown>>) => Error;
+
+/** How each class is made of a message and of the fields of an error of that class. */
+const classes: Readonly<Record<string, Create>> = {
+  ConfigError: (message, fields) => new ConfigError(message, fields as ConfigErrorDetails),
+  GraphOutputError: (message, fields) => new GraphOutputError(message, fields as unknown as GraphOutputErrorDetails),
+  ImageError: (_, fields) => new ImageError(fields.problem as string, fields.index as number | undefined),
+  ModelDisposedError: (_, fields) => new ModelDisposedError(fields.model as string),
+  ModelFileError: (message, fields) => new ModelFileError(message, fields as unknown as ModelFileErrorDetails),
+  DeviceLostError: (_, fields) => new DeviceLostError(fields.reason as string),
+  DeviceUnavailableError: (_, { device, reason }) =>
+    new DeviceUnavailableError(device as "webgpu" | "wasm", reason as string),
+  AbortError: (message) => new DOMException(message, "AbortError"),
+  RangeError: (message) => new RangeError(message),
+  TypeError: (message) => new TypeError(message),
 };
 
 export function errorToMessage(error: unknown): ErrorMessage {
   if (!(error instanceof Error)) return errorToMessage(new Error(String(error)));
   const { name, message, stack, cause } = error;
-  const { device, reason } = error as Partial<DeviceUnavailableError>;
-  const { index, problem } = error as Partial<ImageError>;
+  const known = Object.hasOwn(classes, name) ? Object.entries(error) : [];
   return {
     name,
     message,
     stack,
     cause: cause === undefined ? undefined : errorToMessage(cause),
-    device,
-    reason,
-    index,
-    problem,
+    fields: Object.fromEntries(known.filter(([field]) => !["name", "message", "stack", "cause"].includes(field))),
   };
 }
 
-export function errorFromMessage(posted: ErrorMessage): Error {
-  const { message, stack, cause } = posted;
-  const error = create(posted);
+export function errorFromMessage({ name, message, stack, cause, fields }: ErrorMessage): Error {
+  const create = Object.hasOwn(classes, name) ? classes[name] : undefined;
+  const error = create ? create(message, fields) : Object.assign(new Error(message), { name });
   Object.defineProperty(error, "message", { value: message, configurable: true, writable: true });
   if (stack !== undefined) Object.defineProperty(error, "stack", { value: stack, configurable: true, writable: true });
   if (cause !== undefined) error.cause = errorFromMessage(cause);
-  return error;
-}
-
-function create({ name, message, device, reason, index, problem }: ErrorMessage): Error {
-  if (name === "ImageError") return new ImageError(problem ?? message, index);
-  if (name === "DeviceLostError") return new DeviceLostError(reason ?? "");
-  if (name === "DeviceUnavailableError") return new DeviceUnavailableError(device as "webgpu" | "wasm", reason ?? "");
-  if (name === "AbortError") return new DOMException(message, name);
-  const Class = classes[name];
-  if (Class) return new Class(message);
-  const error = new Error(message);
-  error.name = name;
   return error;
 }

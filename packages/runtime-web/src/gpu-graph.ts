@@ -4,7 +4,7 @@
  */
 import type { GraphSession } from "@air-onnx/core";
 import type { InferenceSession, Tensor } from "onnxruntime-web";
-import { DeviceLostError } from "./devices.js";
+import { DeviceLostError } from "./errors.js";
 import type { Gpu } from "./gpu.js";
 import { type Ort, oneAtATime } from "./onnxruntime.js";
 

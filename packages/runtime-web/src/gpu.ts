@@ -1,5 +1,5 @@
 /** A GPU by WebGPU: asking the browser for one, and noticing when it goes away. */
-import { DeviceLostError, DeviceUnavailableError } from "./devices.js";
+import { DeviceLostError, DeviceUnavailableError } from "./errors.js";
 
 /**
  * A GPU of the model's own, so that its loss is seen and closing the model frees all of it.

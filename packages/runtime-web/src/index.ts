@@ -18,11 +18,24 @@ export type {
   StepReport,
   ZWhere,
 } from "@air-onnx/core";
-export { ConfigError, GraphOutputError, ImageError, ModelDisposedError, ModelFileError } from "@air-onnx/core";
+export {
+  ConfigError,
+  type ConfigErrorDetails,
+  type ConfigErrorKind,
+  type ConfigIssue,
+  GraphOutputError,
+  type GraphOutputErrorDetails,
+  type GraphOutputErrorKind,
+  ImageError,
+  ModelDisposedError,
+  ModelFileError,
+  type ModelFileErrorDetails,
+  type ModelFileErrorKind,
+} from "@air-onnx/core";
 export { AirModel, type LoadOptions } from "./air-model.js";
 export { type DeviceStatus, listDevices } from "./device-status.js";
-export { type Device, DeviceLostError, DeviceUnavailableError, devices } from "./devices.js";
+export { type Device, devices } from "./devices.js";
 export { type DownloadOptions, downloadModel } from "./download-model.js";
+export * from "./errors.js";
 export { MODEL_CACHE } from "./model-cache.js";
 export { configure, type RuntimeSettings, type WasmFiles } from "./settings.js";
-export { WorkerUnavailableError } from "./worker-unavailable.js";

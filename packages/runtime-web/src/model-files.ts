@@ -19,7 +19,8 @@ import {
   ModelFileError,
   parseManifest,
 } from "@air-onnx/core";
-import { downloadBounded, UnreachableError } from "./bounded-download.js";
+import { downloadBounded } from "./bounded-download.js";
+import { ModelNotKeptError } from "./errors.js";
 import type { LoadMeter } from "./load-meter.js";
 import { type KeptGraph, ModelCache } from "./model-cache.js";
 
@@ -106,18 +107,22 @@ function addressOf(path: string, base: URL): string {
   }
   if (url?.protocol === base.protocol && url.host === base.host && url.pathname.startsWith(base.pathname))
     return url.href;
-  throw new ModelFileError(`${base.href} is no folder that has the file "${path}": a model's files are all within it`);
+  throw new ModelFileError(`${base.href} is no folder that has the file "${path}": a model's files are all within it`, {
+    kind: "location",
+    file: path,
+  });
 }
 
-/** @throws {Error} where the browser keeps nothing, if it must */
+/** @throws {ModelNotKeptError} where the browser keeps nothing, if it must */
 async function openCache({ cache, onNotice }: ReadOptions): Promise<ModelCache | undefined> {
   if (cache !== "required") return cache ? ModelCache.open(onNotice) : undefined;
   const required = await ModelCache.open((line) => {
-    throw new Error(line);
+    throw new ModelNotKeptError(line, "refused");
   });
   if (required) return required;
-  throw new Error(
+  throw new ModelNotKeptError(
     "This browser keeps nothing here: the page is no secure context (https or localhost), or storage is forbidden",
+    "unavailable",
   );
 }
 
@@ -133,7 +138,7 @@ function integrityChecks({ verify, onNotice }: ReadOptions): Checks {
   if (globalThis.crypto?.subtle !== undefined) return { size: true, hash: true };
   const why =
     "the SHA-256 of files can only be checked in a secure context (https or localhost), which this page is not";
-  if (verify) throw new ModelFileError(`verify: true, but ${why}`);
+  if (verify) throw new ModelFileError(`verify: true, but ${why}`, { kind: "unverifiable" });
   onNotice(`${why}: only their sizes are`);
   return { size: true, hash: false };
 }
@@ -152,7 +157,8 @@ async function readManifest(
     bytes = await downloadBounded(url, { limit, tooLong, what: "JSON", stallSeconds, signal });
   } catch (error) {
     signal.throwIfAborted();
-    const kept = error instanceof UnreachableError ? await cache?.manifest(url) : undefined;
+    const kept =
+      error instanceof ModelFileError && error.kind === "unreachable" ? await cache?.manifest(url) : undefined;
     if (kept === undefined) throw error;
     onNotice(`${url} cannot be reached: using the model as it was downloaded before`);
     return { manifest: parseManifest(kept, url), text: undefined };
@@ -192,7 +198,7 @@ async function readGraph(
   const expected = file.size;
   const bytes = await downloadBounded(url, { limit, tooLong, expected, what, stallSeconds, signal, onBytes });
   const fault = await faultOf(bytes, file, checks);
-  if (fault !== undefined) throw new ModelFileError(`${url} ${fault}`);
+  if (fault !== undefined) throw new ModelFileError(`${url} ${fault}`, { kind: "damaged", file: url });
   return { url, file, bytes, isNew: true };
 }
 

@@ -3,6 +3,7 @@
  * still on their way.
  */
 import type { Device } from "./devices.js";
+import { WorkerUnavailableError } from "./errors.js";
 import type { LoadMeter } from "./load-meter.js";
 import type { ModelCalls } from "./model-calls.js";
 import { startOnnxRuntime, wasmFiles } from "./onnxruntime.js";
@@ -10,7 +11,6 @@ import { type OpenOptions, openModel } from "./open-model.js";
 import type { ResolvedSettings } from "./settings.js";
 import { WorkerModel } from "./worker-model.js";
 import { WorkerThread } from "./worker-thread.js";
-import { WorkerUnavailableError } from "./worker-unavailable.js";
 
 export interface ModelHost {
   readonly worker: boolean;
@@ -50,7 +50,7 @@ export async function startHost(device: Device, options: HostOptions): Promise<M
       report(size);
       return host;
     } catch (error) {
-      if (worker || !(error instanceof WorkerUnavailableError)) throw error;
+      if (worker || !(error instanceof WorkerUnavailableError && error.kind === "start")) throw error;
       onNotice(`running in the page, which may stall: ${error.message}`);
     }
   }

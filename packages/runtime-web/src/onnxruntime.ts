@@ -5,7 +5,8 @@
 import { probeModel } from "@air-onnx/core";
 import type * as OnnxRuntime from "onnxruntime-web";
 import { whyUnavailable } from "./device-status.js";
-import { type Device, DeviceUnavailableError } from "./devices.js";
+import type { Device } from "./devices.js";
+import { DeviceUnavailableError } from "./errors.js";
 import type { ResolvedSettings } from "./settings.js";
 
 export type Ort = Pick<typeof OnnxRuntime, "env" | "InferenceSession" | "Tensor">;
@@ -32,7 +33,7 @@ const starts = new WeakMap<Ort, Start>();
  * Loads its WebAssembly, which it would do only with the first graph, when that has been downloaded: this way both come
  * at a time.
  *
- * @throws {Error} if it was started in this page or worker before, with other settings: they would not take effect
+ * @throws {RangeError} if it was started in this page or worker before, with other settings: they would not take effect
  * @throws {DeviceUnavailableError} if it does not start
  */
 export function startOnnxRuntime(ort: Ort, device: Device, { wasmPaths, threads }: ResolvedSettings): Promise<void> {
@@ -40,7 +41,7 @@ export function startOnnxRuntime(ort: Ort, device: Device, { wasmPaths, threads 
   const before = starts.get(ort);
   if (before !== undefined) {
     if (before.settings === settings) return before.ready;
-    throw new Error(
+    throw new RangeError(
       `onnxruntime runs here with ${before.settings} already, which cannot become ${settings} without a reload`,
     );
   }

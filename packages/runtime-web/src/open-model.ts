@@ -89,7 +89,10 @@ async function openSessions(
       sessions[name] = gpu ? new GpuGraph(session, ort, gpu) : session;
       const differences = signatureDifferences(session, signatures[name]);
       if (differences.length > 0) {
-        throw new ModelFileError(`${file} is not the ${name} graph of this model: ${differences.join("; ")}`);
+        throw new ModelFileError(`${file} is not the ${name} graph of this model: ${differences.join("; ")}`, {
+          kind: "graph",
+          file,
+        });
       }
     }
   } catch (error) {
@@ -113,6 +116,6 @@ async function openGraph(ort: Ort, graph: Uint8Array, file: string, gpu: Gpu | u
   } catch (cause) {
     const device = gpu ? "webgpu" : "wasm";
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ModelFileError(`onnxruntime cannot load ${file} on ${device}: ${reason}`, { cause });
+    throw new ModelFileError(`onnxruntime cannot load ${file} on ${device}: ${reason}`, { kind: "graph", file, cause });
   }
 }

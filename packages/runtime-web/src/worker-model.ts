@@ -78,7 +78,7 @@ export class WorkerModel implements ModelCalls {
   }
 
   #disposed(): ModelDisposedError {
-    return new ModelDisposedError(`The model "${this.#manifest.name}" has been disposed of`);
+    return new ModelDisposedError(this.#manifest.name);
   }
 
   /** The images, checked, in memory that can be given away. */

@@ -2,8 +2,8 @@
 import type { StepReport } from "@air-onnx/core";
 import type { Device } from "./devices.js";
 import { errorFromMessage } from "./error-message.js";
+import { WorkerUnavailableError } from "./errors.js";
 import type { Call, ToPage, ToWorker } from "./worker-messages.js";
-import { WorkerUnavailableError } from "./worker-unavailable.js";
 
 /** Who hears of a call while it is worked on. */
 export interface Listeners {
@@ -36,12 +36,12 @@ export class WorkerThread {
       event.preventDefault();
       this.#fail(
         this.#answered
-          ? new Error(`The model's worker failed: ${event.message}`)
+          ? new WorkerUnavailableError(`The model's worker failed: ${event.message}`, { kind: "failed" })
           : new WorkerUnavailableError(`the worker cannot start: ${event.message || MODULE_MISSING}`),
       );
     });
     this.#worker.addEventListener("messageerror", () =>
-      this.#fail(new Error("The model's worker sent what cannot be read")),
+      this.#fail(new WorkerUnavailableError("The model's worker sent what cannot be read", { kind: "failed" })),
     );
   }
 

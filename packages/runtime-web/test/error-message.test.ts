@@ -1,17 +1,20 @@
 import { ConfigError, GraphOutputError, ImageError, ModelDisposedError, ModelFileError } from "@air-onnx/core";
 import { expect, it } from "vitest";
-import { DeviceLostError, DeviceUnavailableError } from "../src/devices.js";
 import { errorFromMessage, errorToMessage } from "../src/error-message.js";
+import { DeviceLostError, DeviceUnavailableError } from "../src/errors.js";
 
 /** As a worker's message does. */
 const across = (error: unknown): Error => errorFromMessage(structuredClone(errorToMessage(error)));
 
 const errors = [
-  new ConfigError("no such key"),
-  new GraphOutputError("NaN"),
+  new ConfigError("no such key", {
+    source: "manifest",
+    issues: [{ kind: "unknown", key: "model.colour", message: "there is no such setting" }],
+  }),
+  new GraphOutputError("NaN", { kind: "value", output: "z_where", image: 2, step: 1 }),
   new ImageError("too small"),
   new ModelDisposedError("gone"),
-  new ModelFileError("truncated"),
+  new ModelFileError("truncated", { kind: "damaged", file: "onnx/step.onnx" }),
   new DeviceLostError("unplugged"),
   new DeviceUnavailableError("webgpu", "no adapter"),
   new RangeError("steps"),
@@ -25,24 +28,12 @@ it.each(errors.map((error) => [error.name, error] as const))("%s arrives as what
   expect(arrived.name).toBe(error.name);
   expect(arrived.message).toBe(error.message);
   expect(arrived.stack).toBe(error.stack);
-});
-
-it("keeps what the errors about devices know", () => {
-  expect(across(new DeviceUnavailableError("webgpu", "no adapter"))).toMatchObject({
-    device: "webgpu",
-    reason: "no adapter",
-  });
-  expect(across(new DeviceLostError("unplugged"))).toMatchObject({ reason: "unplugged" });
-});
-
-it("keeps which image an error is about", () => {
-  const error = new ImageError("is 3x3", 2);
-  expect(across(error)).toMatchObject({ message: "image 2 is 3x3", index: 2, problem: "is 3x3" });
+  expect(Object.entries(arrived)).toEqual(Object.entries(error));
 });
 
 it("keeps the causes", () => {
   const cause = new TypeError("Failed to fetch");
-  const arrived = across(new ModelFileError("cannot be fetched", { cause }));
+  const arrived = across(new ModelFileError("cannot be fetched", { kind: "unreachable", cause }));
   expect(arrived.cause).toBeInstanceOf(TypeError);
   expect(arrived.cause).toMatchObject({ message: "Failed to fetch" });
 });

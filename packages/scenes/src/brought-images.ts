@@ -1,6 +1,6 @@
 /** Images that users bring: some have counts, some may not. How they become something to train on and to evaluate on. */
 import { RandomStream } from "@air-onnx/core";
-import { DataError } from "./data-error.js";
+import { DataError } from "./errors.js";
 import { type ImageSet, pixelsPerImage, type SceneSet } from "./scene-set.js";
 
 export interface BroughtImages {

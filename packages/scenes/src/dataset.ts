@@ -4,14 +4,15 @@
  * To add one that is drawn: its generator and definition in a file of its own, and a line in drawn/drawn-sets.ts.
  */
 import { type BroughtImages, holdOut, withoutLabels } from "./brought-images.js";
-import { DataError, readingFile } from "./data-error.js";
 import type { DrawnForm, DrawnMaterial, PublishedSet, PublishedWhole, SeededSet, Split } from "./drawn/drawn-set.js";
 import { generateScenes, streamScenes } from "./drawn/generate.js";
 import { type DrawnSet, type DrawnSettingKey, drawnSet, drawnSettings, formOf } from "./drawn/registry.js";
+import { DataError } from "./errors.js";
 import type { BroughtSet } from "./files/brought-sets.js";
 import { type Cache, cached, openCache, withDownloadFolder } from "./files/cache.js";
 import { defaultCacheDir, environmentMnistDir } from "./files/environment.js";
 import { loadMnistPart } from "./files/mnist.js";
+import { readingFile } from "./files/read-file.js";
 import { type BroughtName, broughtSet, type DatasetName, datasetNames, MAX_DATA_SEED } from "./registry.js";
 import type { Reporting } from "./reporting.js";
 import { type Dataset, type SceneSet, sliceScenes, type TrainingData } from "./scene-set.js";
@@ -121,7 +122,8 @@ export async function streamDataset(name: DatasetName, options: StreamOptions = 
   const { streamSeed = 0, ...others } = options;
   const set = setNamed(name, others);
   checkSeed("streamSeed", streamSeed);
-  if ("read" in set) throw new DataError(`${name} cannot be streamed: its images are files`, { kind: "option" });
+  if ("read" in set)
+    throw new DataError(`${name} cannot be streamed: its images are files`, { kind: "option", key: "stream" });
   const job = begin(others);
   const { test } = await splitsOf(set, ["test"], job);
   // The seeds of training images are even, as in `loadSeeded`.
@@ -148,7 +150,10 @@ export async function loadOwnImages(name: BroughtName, options: DatasetOptions):
 function setNamed(name: string, options: DatasetOptions): DrawnSet | BroughtSet {
   const set = drawnSet(name) ?? broughtSet(name);
   if (!set) {
-    throw new DataError(`There is no dataset "${name}", only ${datasetNames.join(", ")}`, { kind: "missing" });
+    throw new DataError(`There is no dataset "${name}", only ${datasetNames.join(", ")}`, {
+      kind: "missing",
+      key: "dataset",
+    });
   }
   const fail = (key: string, reason: string): never => {
     throw new DataError(reason, { kind: "option", key });

@@ -2,7 +2,6 @@
  * What draws, and touches no files: the drawn data sets with their generators, and pictures of scenes. It runs in a page,
  * too.
  */
-export { DataError, type DataErrorDetails, type DataErrorKind } from "./data-error.js";
 export type {
   DrawnForm,
   DrawnMaterial,
@@ -34,6 +33,7 @@ export {
   drawnSettings,
   formOf,
 } from "./drawn/registry.js";
+export { DataError, type DataErrorDetails, type DataErrorKind } from "./errors.js";
 export * from "./pictures/attend-to.js";
 export * from "./pictures/attention-record.js";
 export * from "./pictures/attention-sheet.js";

@@ -23,8 +23,8 @@ export {
   loadTrainingData,
 } from "./dataset-config.js";
 export * from "./drawn.js";
+export * from "./errors.js";
 export {
-  FileError,
   reasonInWords,
   removeStaleTemporaries,
   temporaryPath,

@@ -3,7 +3,7 @@
  * in training and evaluation alike; the truth is for measuring only, training never sees it.
  */
 import type { Box } from "@air-onnx/core";
-import { DataError } from "./data-error.js";
+import { DataError } from "./errors.js";
 
 /** The form of every image of a set. */
 export interface ImageForm {

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { DataError } from "../src/data-error.js";
 import { loadDataset, loadSplits, streamDataset } from "../src/dataset.js";
+import { DataError } from "../src/errors.js";
 import { defaultCacheDir } from "../src/files/environment.js";
 import { readSceneFile, writeSceneFile } from "../src/files/scene-file.js";
 import { type DatasetName, datasetNames, MAX_DATA_SEED } from "../src/registry.js";

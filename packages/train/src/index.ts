@@ -14,7 +14,6 @@ export {
   REFERENCE_BACKEND,
 } from "./engine/backend-check.js";
 export { type BackendStatus, listBackends } from "./engine/backend-status.js";
-export { BackendUnavailableError } from "./engine/backend-unavailable.js";
 export { type Backend, requireBackend, tracedDevice } from "./engine/backends.js";
 export { createEngine, stepDefinition } from "./engine/create.js";
 export { createEagerEngine } from "./engine/eager.js";
@@ -22,6 +21,7 @@ export * from "./engine/engine.js";
 export { createGradientCheck, type GradientCheck, type GradientDifference } from "./engine/gradient-check.js";
 export { type EagerBackend, eagerBackends, useEagerBackend } from "./engine/tfjs-backends.js";
 export { createTracedEngine } from "./engine/traced.js";
+export * from "./errors.js";
 export { type EvaluateOptions, Evaluator, type Explanation } from "./evaluate.js";
 export { checkpointShapes, initialState } from "./initial-state.js";
 export { type GraphFunction, graphFunctions } from "./model/graphs.js";
@@ -35,7 +35,6 @@ export { defaultSettings, type Setting, settingsOf } from "./settings.js";
 export * from "./speed/index.js";
 export * from "./sweep/index.js";
 export {
-  DivergedError,
   type TrainEvent,
   type TrainOptions,
   type TrainResult,

@@ -6,6 +6,7 @@ export {
   type TrainConfig,
   type TrainConfigInput,
 } from "./config.js";
+export * from "./errors.js";
 export * from "./run/index.js";
 export { defaultSettings, type Setting, settingsOf } from "./settings.js";
 export { isSweep, openSweep, SweepFolder } from "./sweep/sweep-folder.js";

@@ -1,7 +1,7 @@
 /**
  * The training loop: batches → engine → metrics, pictures and checkpoints, until the configured number of steps.
  */
-import { boxFromZWhere } from "@air-onnx/core";
+import { boxFromZWhere, ConfigError } from "@air-onnx/core";
 import { type Evaluation, loggedNumbers } from "@air-onnx/measure";
 import {
   encodePng,
@@ -18,6 +18,7 @@ import type { TrainConfig } from "./config.js";
 import { stageAt } from "./curriculum.js";
 import { createEngine } from "./engine/create.js";
 import type { StepInputs } from "./engine/engine.js";
+import { DivergedError } from "./errors.js";
 import { Evaluator } from "./evaluate.js";
 import { checkpointShapes, initialState } from "./initial-state.js";
 import {
@@ -31,25 +32,6 @@ import {
   saveCheckpoint,
 } from "./run/index.js";
 import type { NamedArrays, NamedTensorData, TrainingState } from "./training-state.js";
-
-/** The loss stopped being a number. The run's newest checkpoint is from before that. */
-export class DivergedError extends Error {
-  override name = "DivergedError";
-  constructor(
-    /** The first step whose loss is not finite. */
-    readonly step: number,
-    metric: string,
-    value: number,
-    checkpoint: number | undefined,
-  ) {
-    const kept =
-      checkpoint === undefined ? "no checkpoint had been saved" : `the checkpoint of step ${checkpoint} is kept`;
-    super(
-      `Training diverged: ${metric} is ${value} at step ${step}; ${kept}. ` +
-        "Try a lower optimizer.learningRate or optimizer.clipNorm, or another seed.",
-    );
-  }
-}
 
 export type TrainEvent =
   | { readonly type: "start"; readonly engine: string; readonly step: number; readonly parameters: number }
@@ -96,6 +78,7 @@ const PICTURE = { images: 24, columns: 8, scale: 2 } as const;
 /**
  * Trains in `folder`, which this process has locked, until the configured number of steps or the signal.
  *
+ * @throws {ConfigError} if the images are not of the size and channels of the configuration's model
  * @throws {DivergedError} at the first loss that is not finite
  */
 export async function train(
@@ -218,9 +201,16 @@ function refuseOtherImages(config: TrainConfig, dataset: TrainingData): void {
   const { imageSize, channels } = config.model;
   for (const scenes of [dataset.train, dataset.test]) {
     if (scenes.imageSize === imageSize && scenes.channels === channels) continue;
-    throw new Error(
+    throw new ConfigError(
       `The model takes images of ${imageSize}x${imageSize} with ${channels} channel(s), but those of ${dataset.name} are ` +
         `${scenes.imageSize}x${scenes.imageSize} with ${scenes.channels}: change model.imageSize and model.channels`,
+      {
+        source: "training configuration",
+        issues: [
+          { kind: "invalid", key: "model.imageSize", message: `must be ${scenes.imageSize}` },
+          { kind: "invalid", key: "model.channels", message: `must be ${scenes.channels}` },
+        ],
+      },
     );
   }
 }

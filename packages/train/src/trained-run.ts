@@ -1,8 +1,9 @@
 /** What a run folder has learned so far: its newest checkpoint, ready to be measured or exported. */
 
+import { NoCheckpointError } from "./errors.js";
 import { checkpointShapes } from "./initial-state.js";
 import { parameterShapes } from "./model/parameters.js";
-import { type Checkpoint, loadNewestCheckpoint, NoCheckpointError } from "./run/checkpoint.js";
+import { type Checkpoint, loadNewestCheckpoint } from "./run/checkpoint.js";
 import type { OnNotice } from "./run/lock.js";
 import { readMetrics } from "./run/metrics-log.js";
 import { openRunFolder, type RunFolder } from "./run/run-folder.js";

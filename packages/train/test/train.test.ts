@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { type Dataset, decodePng, generateMultiStrokes, multiStrokes, streamScenes } from "@air-onnx/scenes";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseTrainConfig, type TrainConfigInput } from "../src/config.js";
+import { DivergedError } from "../src/errors.js";
 import { checkpointShapes } from "../src/initial-state.js";
 import { initialParameters } from "../src/model/parameters.js";
 import { createRunFolder, loadNewestCheckpoint, readMetrics, resumeRunFolder } from "../src/run/index.js";
-import { DivergedError, type TrainEvent, type TrainOptions, train } from "../src/train.js";
+import { type TrainEvent, type TrainOptions, train } from "../src/train.js";
 import { readEvents } from "./run/event-reader.js";
 
 const base: TrainConfigInput = {

@@ -12,7 +12,8 @@ export function isExportedModel(folder: string): boolean {
   const file = join(folder, "config.json");
   const status = statSync(file, { throwIfNoEntry: false });
   if (!status) return false;
-  if (!status.isFile()) throw new FileError(`${file} is a folder, a pipe or a device, not a file`, file);
+  if (!status.isFile())
+    throw new FileError(`${file} is a folder, a pipe or a device, not a file`, file, { kind: "content" });
   if (status.size > MOST_BYTES) return false;
   try {
     const config = parseJson(readFileSync(file), file);

@@ -39,7 +39,7 @@ export async function measurementFileSection(run: string, leaveOut: (line: strin
       title: "Full measurement",
       body: [
         sideBySideBlocks([
-          knownMeasureTable(`Measured by air-onnx eval, ${FILE}`, content),
+          knownMeasureTable(`As measured in ${FILE}`, content),
           confusion && confusionTable("Which counts are taken for which: most probable count, images", confusion),
         ]),
         others.length > 0

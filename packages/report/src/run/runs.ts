@@ -17,7 +17,9 @@ export function findRuns(
 ): { readonly kind: "run"; readonly folder: RunFolder } | { readonly kind: "several"; readonly folders: RunFolder[] } {
   if (existsSync(join(path, "config.json"))) {
     if (isExportedModel(path)) {
-      throw new FileError(`${path} is an exported model: a report is of the run folder that it was trained in`, path);
+      throw new FileError(`${path} is an exported model: a report is of the run folder that it was trained in`, path, {
+        kind: "content",
+      });
     }
     return { kind: "run", folder: openRunFolder(path) };
   }
@@ -36,6 +38,7 @@ export function findRuns(
     throw new FileError(
       `${path} is neither a run folder nor a folder of some: no config.json is in it or below it`,
       path,
+      { kind: "content" },
     );
   }
   return { kind: "several", folders };

@@ -1,5 +1,5 @@
 /** The MNIST digits as one array of bytes, `[M, 28, 28]`. */
-import { DataError } from "../data-error.js";
+import { DataError } from "../errors.js";
 
 export const DIGIT_SIZE = 28;
 const DIGIT_PIXELS = DIGIT_SIZE * DIGIT_SIZE;

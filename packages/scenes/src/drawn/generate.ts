@@ -2,7 +2,7 @@
  * How every multi-object set is drawn: object patches are pasted into an image and their intensities added. Where a sum
  * would exceed what a pixel holds, a set either draws the image's objects anew, in the same number, or clips.
  */
-import { DataError } from "../data-error.js";
+import { DataError } from "../errors.js";
 import type { Reporting } from "../reporting.js";
 import { emptyScenes, type ImageForm, type ImageStream, pixelsPerImage, type SceneSet } from "../scene-set.js";
 

@@ -3,7 +3,7 @@
  * as the first public implementations drew them with NumPy's legacy generator and Pillow's nearest-neighbour resize.
  */
 import { RandomStream } from "@air-onnx/core/random";
-import { DataError } from "../data-error.js";
+import { DataError } from "../errors.js";
 import type { Reporting } from "../reporting.js";
 import type { SceneSet } from "../scene-set.js";
 import { DIGIT_SIZE, digitOf, digitsIn } from "./digits.js";

@@ -6,18 +6,7 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
-
-/** A file that could not be read or written; the message names the path and the reason in words. */
-export class FileError extends Error {
-  override name = "FileError";
-  constructor(
-    message: string,
-    readonly path: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
+import { FileError } from "../errors.js";
 
 /**
  * Replaces the file at `path` by `data` (chunks are written one after the other; a string as UTF-8). The folder must exist.

@@ -2,11 +2,10 @@
 import { access, constants, mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DataError } from "../data-error.js";
+import { DataError, FileError, SafetensorsError } from "../errors.js";
 import type { Reporting } from "../reporting.js";
 import type { SceneSet } from "../scene-set.js";
-import { FileError, reasonInWords, removeStaleTemporaries } from "./atomic-file.js";
-import { SafetensorsError } from "./safetensors.js";
+import { reasonInWords, removeStaleTemporaries } from "./atomic-file.js";
 import { readSceneFile, type SceneFileIdentity, writeSceneFile } from "./scene-file.js";
 
 export interface Cache {

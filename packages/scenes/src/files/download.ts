@@ -4,9 +4,9 @@
  */
 import { open, readFile, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { DataError } from "../data-error.js";
+import { DataError, FileError } from "../errors.js";
 import type { Reporting } from "../reporting.js";
-import { FileError, findStaleTemporaries, reasonInWords, temporaryPath } from "./atomic-file.js";
+import { findStaleTemporaries, reasonInWords, temporaryPath } from "./atomic-file.js";
 
 export interface DownloadOptions<T> extends Reporting {
   /** The same file at each, tried in this order. */

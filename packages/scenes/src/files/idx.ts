@@ -4,7 +4,7 @@
  */
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { DataError } from "../data-error.js";
+import { DataError } from "../errors.js";
 
 export interface IdxArray {
   readonly shape: readonly number[];

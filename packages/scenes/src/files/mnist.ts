@@ -5,13 +5,13 @@
 import { createHash } from "node:crypto";
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { DataError, readingFile } from "../data-error.js";
+import { DataError, FileError } from "../errors.js";
 import { placeVariables } from "../registry.js";
 import type { Reporting } from "../reporting.js";
-import { FileError, reasonInWords } from "./atomic-file.js";
+import { reasonInWords } from "./atomic-file.js";
 import { download } from "./download.js";
 import { MAX_IDX_BYTES, parseIdx, unpackGzip } from "./idx.js";
-import { readWholeFile } from "./read-file.js";
+import { readingFile, readWholeFile } from "./read-file.js";
 
 export interface Mnist {
   /** `[60000, 28, 28]`, 0..255. */

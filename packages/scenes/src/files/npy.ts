@@ -2,7 +2,7 @@
  * The NPY format of one NumPy array (numpy.lib.format, versions 1, 2, 3): a magic string, a header that is a Python
  * dictionary, the data. Numbers in C order, little-endian, are read; everything else is refused by name.
  */
-import { DataError } from "../data-error.js";
+import { DataError } from "../errors.js";
 
 export type NpyData =
   | Uint8Array

@@ -7,7 +7,7 @@
  */
 
 import type { BroughtImages } from "../brought-images.js";
-import { DataError } from "../data-error.js";
+import { DataError } from "../errors.js";
 import { emptyScenes, type ImageForm, type ImageSet, type SceneSet, unknownBoxes } from "../scene-set.js";
 import { writeFileAtomic } from "./atomic-file.js";
 import { decodeNpy, encodeNpy, type NpyArray, type NpyData, type NpyForm } from "./npy.js";

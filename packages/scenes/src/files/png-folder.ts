@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { ImageError, type PlanesForm, writePlanes } from "@air-onnx/core";
 import type { BroughtImages } from "../brought-images.js";
-import { DataError } from "../data-error.js";
+import { DataError, FileError } from "../errors.js";
 import type { Reporting } from "../reporting.js";
 import { emptyScenes, pixelsPerImage, type SceneSet } from "../scene-set.js";
-import { FileError, reasonInWords } from "./atomic-file.js";
+import { reasonInWords } from "./atomic-file.js";
 import { type Raster, readPng } from "./png.js";
 import { readWholeFile } from "./read-file.js";
 

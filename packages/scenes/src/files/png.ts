@@ -1,6 +1,6 @@
 /** PNG files to pixels and back. Decoding and encoding are pngjs's, which is only given files that were checked. */
 import { PNG } from "pngjs";
-import { FileError } from "./atomic-file.js";
+import { FileError } from "../errors.js";
 import { checkPng, MAX_PNG_BYTES } from "./png-structure.js";
 import { readWholeFileSync } from "./read-file.js";
 
@@ -31,7 +31,7 @@ export function readPng(path: string): Raster {
  */
 export function decodePng(bytes: Uint8Array, source: string): Raster {
   const fail = (reason: string, cause?: unknown): never => {
-    throw new FileError(`${source} is not a readable PNG image: ${reason}`, source, { cause });
+    throw new FileError(`${source} is not a readable PNG image: ${reason}`, source, { kind: "content", cause });
   };
   const checked = checkPng(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), fail);
   try {

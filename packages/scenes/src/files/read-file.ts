@@ -4,7 +4,8 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { FileError, reasonInWords } from "./atomic-file.js";
+import { DataError, FileError } from "../errors.js";
+import { reasonInWords } from "./atomic-file.js";
 
 /** More in one call fails on some systems. */
 const SLICE_BYTES = 2 ** 30;
@@ -53,6 +54,17 @@ export function readWholeFileSync(path: string, { maxBytes, what = path }: ReadL
     throw new FileError(`Cannot read ${what}: ${reasonInWords(cause)}`, path, { cause });
   } finally {
     if (file !== undefined) closeSync(file);
+  }
+}
+
+/** What `read` makes of `file`; a {@link DataError} that it throws has the file's name. */
+export async function readingFile<T>(file: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (!(cause instanceof DataError) || cause.file !== undefined) throw cause;
+    const { kind, key } = cause;
+    throw new DataError(cause.message, { kind, key, file, cause });
   }
 }
 

@@ -4,6 +4,7 @@
  *
  * Typed arrays are taken and given in the machine's byte order, which is little-endian wherever onnxruntime runs.
  */
+import { SafetensorsError } from "../errors.js";
 
 /** The dtypes that have a typed array of their own. BOOL is one byte, 0 or 1. */
 const arrayTypes = {
@@ -44,11 +45,6 @@ export type SafetensorsTensor<B extends ArrayBufferLike = ArrayBufferLike> = {
 export interface SafetensorsFile {
   readonly tensors: Readonly<Record<string, SafetensorsTensor<ArrayBuffer>>>;
   readonly metadata: Readonly<Record<string, string>>;
-}
-
-/** Bytes that are not a well-formed safetensors file, or tensors that cannot be one. */
-export class SafetensorsError extends Error {
-  override name = "SafetensorsError";
 }
 
 const METADATA = "__metadata__";
@@ -94,8 +90,9 @@ export function safetensorsChunks(
   const chunks: Uint8Array[] = [];
   let offset = 0;
   for (const [name, tensor] of entries) {
-    if (name === METADATA)
-      throw new SafetensorsError(`A tensor cannot be called ${METADATA}: the format keeps that name`);
+    if (name === METADATA) {
+      throw new SafetensorsError(`A tensor cannot be called ${METADATA}: the format keeps that name`, { tensor: name });
+    }
     checkTensor(name, tensor);
     const { dtype, shape, data } = tensor;
     header.push([name, { dtype, shape, data_offsets: [offset, offset + data.byteLength] }]);
@@ -119,7 +116,7 @@ export function safetensorsChunks(
  */
 export function decodeSafetensors(bytes: Uint8Array, source: string): SafetensorsFile {
   const fail = (reason: string, cause?: unknown): never => {
-    throw new SafetensorsError(`${source} is not a valid safetensors file: ${reason}`, { cause });
+    throw new SafetensorsError(`${source} is not a valid safetensors file: ${reason}`, { source, cause });
   };
   if (bytes.length < 8) fail(`it has ${bytes.length} bytes, fewer than the 8 of the header's length`);
   const headerLength = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
@@ -200,10 +197,17 @@ function parseEntry(value: unknown, fail: (reason: string) => never): TensorEntr
 
 function checkTensor(name: string, { dtype, shape, data }: SafetensorsTensor): void {
   if (!isDtype(dtype) || !(data instanceof arrayTypes[dtype])) {
-    throw new SafetensorsError(`Tensor "${name}": data of ${data.constructor.name} cannot be stored as ${dtype}`);
+    throw new SafetensorsError(`Tensor "${name}": data of ${data.constructor.name} cannot be stored as ${dtype}`, {
+      tensor: name,
+    });
   }
   if (!isSizes(shape) || elementCount(shape) !== data.length) {
-    throw new SafetensorsError(`Tensor "${name}": ${data.length} elements do not fill the shape [${shape.join(", ")}]`);
+    throw new SafetensorsError(
+      `Tensor "${name}": ${data.length} elements do not fill the shape [${shape.join(", ")}]`,
+      {
+        tensor: name,
+      },
+    );
   }
 }
 

@@ -3,7 +3,7 @@
  * Its metadata say which set it is, by which version of its generator, and the SHA-256 of the three.
  */
 
-import { DataError } from "../data-error.js";
+import { DataError } from "../errors.js";
 import type { SceneSet } from "../scene-set.js";
 import { writeFileAtomic } from "./atomic-file.js";
 import { readWholeFile } from "./read-file.js";
@@ -68,7 +68,7 @@ export async function readSceneFile(path: string, { content, version }: SceneFil
     throw new DataError(`${path} does not have the images, counts and boxes of a scene set`, { file: path });
   }
   if (counts.data.some((count) => count > maxObjects)) {
-    throw new DataError(`${path} has more objects in an image than boxes`);
+    throw new DataError(`${path} has more objects in an image than boxes`, { file: path });
   }
   const scenes = { imageSize, channels, images: images.data, counts: counts.data, boxes: boxes.data, maxObjects, size };
   const found = digest(scenes);

@@ -1,8 +1,9 @@
 /** Pictures and other whole files, written with the folders above them. */
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { FileError } from "../errors.js";
 import type { PixelSheet } from "../pictures/pixel-sheet.js";
-import { FileError, reasonInWords, writeFileAtomic } from "./atomic-file.js";
+import { reasonInWords, writeFileAtomic } from "./atomic-file.js";
 import { encodePng } from "./png.js";
 
 /** Writes `picture` as PNG, with the folders above it. */

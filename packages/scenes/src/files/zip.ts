@@ -4,7 +4,7 @@
  */
 import { promisify } from "node:util";
 import { createInflateRaw, deflateRaw } from "node:zlib";
-import { DataError } from "../data-error.js";
+import { DataError } from "../errors.js";
 import { crc32 } from "./crc32.js";
 
 const LOCAL_HEADER = 0x04034b50;

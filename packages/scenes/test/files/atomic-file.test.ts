@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { linux, unprivileged } from "@air-onnx/test/requirements";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FileError, reasonInWords, removeStaleTemporaries, writeFileAtomic } from "../../src/files/atomic-file.js";
+import { FileError } from "../../src/errors.js";
+import { reasonInWords, removeStaleTemporaries, writeFileAtomic } from "../../src/files/atomic-file.js";
 
 let folder: string;
 beforeEach(async () => {

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DataError } from "../../src/data-error.js";
+import { DataError } from "../../src/errors.js";
 import { type DownloadOptions, download } from "../../src/files/download.js";
 import type { DataProgress } from "../../src/reporting.js";
 import {

@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { DataError } from "../../src/data-error.js";
+import { DataError } from "../../src/errors.js";
 import { MAX_IDX_BYTES, parseIdx, unpackGzip } from "../../src/files/idx.js";
 
 const SOURCE = "digits.idx";

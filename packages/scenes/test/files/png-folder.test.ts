@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DataError } from "../../src/data-error.js";
 import { loadDataset, loadOwnImages } from "../../src/dataset.js";
+import { DataError } from "../../src/errors.js";
 import { encodePng } from "../../src/files/png.js";
 import { readPngFolder } from "../../src/files/png-folder.js";
 

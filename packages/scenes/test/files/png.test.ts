@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { PNG } from "pngjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { FileError } from "../../src/files/atomic-file.js";
+import { FileError } from "../../src/errors.js";
 import { decodePng, encodePng, type Raster, readPng } from "../../src/files/png.js";
 import { MAX_PNG_BYTES, MAX_PNG_PIXELS, MAX_PNG_SIDE } from "../../src/files/png-structure.js";
 import {

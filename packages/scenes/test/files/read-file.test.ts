@@ -3,7 +3,7 @@ import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FileError } from "../../src/files/atomic-file.js";
+import { FileError } from "../../src/errors.js";
 import { type ReadLimit, readWholeFile, readWholeFileSync } from "../../src/files/read-file.js";
 
 let folder: string;

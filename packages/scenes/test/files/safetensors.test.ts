@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { SafetensorsError } from "../../src/errors.js";
 import {
   decodeSafetensors,
   encodeSafetensors,
-  SafetensorsError,
   type SafetensorsTensor,
   safetensorsChunks,
 } from "../../src/files/safetensors.js";

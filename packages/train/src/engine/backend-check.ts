@@ -6,6 +6,7 @@
 import type { ImageSource } from "@air-onnx/scenes";
 import { Batches } from "../batches.js";
 import type { TrainConfig } from "../config.js";
+import { BackendUnavailableError } from "../errors.js";
 import { initialState } from "../initial-state.js";
 import type { TrainingState } from "../training-state.js";
 import type { Backend } from "./backends.js";
@@ -79,7 +80,9 @@ export async function checkBackends(
     return answer({ plan: { config: { ...config, backend }, start, inputs } });
   };
   const first = await trialOf(REFERENCE_BACKEND);
-  if (!("trial" in first) || !first.trial) throw new Error(`The reference backend ${REFERENCE_BACKEND} failed`);
+  if (!("trial" in first) || !first.trial) {
+    throw new BackendUnavailableError(REFERENCE_BACKEND, "reason" in first ? first.reason : "its trial gave nothing");
+  }
   const reference = first.trial;
   const compare = (backend: Backend, trial: Trial) => compareTrials(backend, trial, reference, start, config);
 

@@ -1,7 +1,7 @@
 /** The backends of training by name, and whether each can run here: by trying it. */
 import { type Device, whyUnavailable } from "@air-onnx/runtime-node";
 import type { TrainConfig } from "../config.js";
-import { BackendUnavailableError } from "./backend-unavailable.js";
+import { BackendUnavailableError } from "../errors.js";
 import { type EagerBackend, useEagerBackend } from "./tfjs-backends.js";
 
 export type Backend = TrainConfig["backend"];

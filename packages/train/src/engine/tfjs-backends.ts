@@ -2,10 +2,11 @@
  * The tfjs backends that can run a training step, and how each is loaded: two come with this package; the others are
  * optional peers that a user installs, as they download or build hundreds of megabytes.
  */
+import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, sep } from "node:path";
+import { dirname, join, sep } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { BackendUnavailableError } from "./backend-unavailable.js";
+import { BackendUnavailableError } from "../errors.js";
 import { addWasmKernels } from "./wasm-kernels.js";
 
 export const eagerBackends = ["tensorflow", "tensorflow-gpu", "webgpu", "wasm", "cpu"] as const;
@@ -89,6 +90,7 @@ async function loadWebGpu(): Promise<void> {
     throw new BackendUnavailableError(
       "webgpu",
       "there is no WebGPU adapter: it needs a GPU with a Vulkan, Metal or Direct3D 12 driver (on Linux also libvulkan.so.1)",
+      { kind: "hardware" },
     );
   }
   // The tfjs backend looks for what browsers have. Since Node 21 there is a navigator, without a GPU.
@@ -112,6 +114,7 @@ async function loadTensorFlow(backend: "tensorflow" | "tensorflow-gpu"): Promise
     throw new BackendUnavailableError(
       backend,
       "a process can load only one of tensorflow and tensorflow-gpu, and the other is loaded",
+      { kind: "conflict" },
     );
   }
   restoreRemovedFunctions();
@@ -125,6 +128,7 @@ async function loadTensorFlow(backend: "tensorflow" | "tensorflow-gpu"): Promise
     throw new BackendUnavailableError(
       backend,
       "TensorFlow finds no GPU: it needs an NVIDIA driver, and the CUDA and cuDNN that its libraries were built with",
+      { kind: "hardware" },
     );
   }
 }
@@ -141,21 +145,37 @@ async function importPeer(backend: EagerBackend, name: string): Promise<unknown>
   try {
     return (await import(name)) as unknown;
   } catch (cause) {
-    const { message, code } = cause as NodeJS.ErrnoException;
-    if (code === "ERR_MODULE_NOT_FOUND" && message.includes(`'${name}'`)) {
-      throw new BackendUnavailableError(backend, `${name} is not installed: ${installCommand(backend)}`, { cause });
+    const folder = packageFolder(name);
+    if (folder === undefined) {
+      throw new BackendUnavailableError(backend, `${name} is not installed: ${installCommand(backend)}`, {
+        kind: "missing",
+        cause,
+      });
     }
-    if (message.includes("tfjs_binding.node")) {
+    if (name.startsWith("@tensorflow/tfjs-node") && !hasNativeAddon(folder)) {
       throw new BackendUnavailableError(
         backend,
         `${name} is installed without its native addon, which its install script downloads: ` +
           // npm skips install scripts without a word where they are switched off, as in this repository.
           `npm rebuild --ignore-scripts=false ${name}, or build it against another TensorFlow (docs/accelerators.md)`,
-        { cause },
+        { kind: "missing", cause },
       );
     }
-    throw new BackendUnavailableError(backend, `${name} cannot be loaded: ${message.split("\n")[0]}`, { cause });
+    const [reason] = String(cause instanceof Error ? cause.message : cause).split("\n");
+    throw new BackendUnavailableError(backend, `${name} cannot be loaded: ${reason}`, { cause });
   }
+}
+
+/** Where a package is installed; undefined if it is not. */
+function packageFolder(name: string): string | undefined {
+  const places = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  return places.map((place) => join(place, name)).find((folder) => existsSync(folder));
+}
+
+/** Whether tfjs-node's install script has put its addon where it is loaded from, `lib/napi-v8` or the like. */
+function hasNativeAddon(folder: string): boolean {
+  const lib = join(folder, "lib");
+  return existsSync(lib) && readdirSync(lib).some((abi) => existsSync(join(lib, abi, "tfjs_binding.node")));
 }
 
 /** How to get the peers of `backend`. */
@@ -170,5 +190,6 @@ function refuseSecondCopy(backend: EagerBackend): void {
   throw new BackendUnavailableError(
     backend,
     `its package uses another copy of TensorFlow.js than this one's ${tf.version_core}: npm ls @tensorflow/tfjs-core, then npm dedupe`,
+    { kind: "conflict" },
   );
 }

@@ -19,6 +19,7 @@ import {
 } from "@air-onnx/scenes";
 import { z } from "zod";
 import { parseTrainConfig, type TrainConfig } from "../config.js";
+import { CheckpointError, CorruptCheckpointError } from "../errors.js";
 import { eachPart, type StatePart, stateParts, type TrainingState } from "../training-state.js";
 import type { OnNotice } from "./lock.js";
 import { type RunFolder, stepName } from "./run-folder.js";
@@ -42,27 +43,6 @@ export interface Checkpoint extends StateAtStep {
 
 /** The shape of every parameter that a configuration's model has. */
 export type ParameterShapes = (config: TrainConfig) => Readonly<Record<string, readonly number[]>>;
-
-/** A checkpoint that cannot be written or used; the message names the file and the reason. */
-export class CheckpointError extends Error {
-  override name = "CheckpointError";
-}
-
-/** A run that has not saved a checkpoint yet. */
-export class NoCheckpointError extends CheckpointError {
-  override name = "NoCheckpointError";
-  constructor(
-    /** The run folder. */
-    readonly path: string,
-  ) {
-    super(`${path} has no checkpoint yet`);
-  }
-}
-
-/** A checkpoint whose files are not what was written: an older one may still be whole. */
-export class CorruptCheckpointError extends CheckpointError {
-  override name = "CorruptCheckpointError";
-}
 
 /** Where each part of the state is among the tensors of the file. */
 const prefixes: Readonly<Record<StatePart, string>> = {
@@ -171,7 +151,9 @@ export async function loadNewestCheckpoint(
     }
   }
   if (failures.length === 0) return undefined;
-  throw new CorruptCheckpointError(`No checkpoint in ${folder.checkpoints} is whole:\n  ${failures.join("\n  ")}`);
+  throw new CorruptCheckpointError(`No checkpoint in ${folder.checkpoints} is whole:\n  ${failures.join("\n  ")}`, {
+    file: folder.checkpoints,
+  });
 }
 
 /** The steps of a run's checkpoints, whole or not, oldest first. */
@@ -243,13 +225,14 @@ function parseHeader(text: string, file: string): { header: Header; config: Trai
     if (formatVersion !== FORMAT_VERSION) {
       throw new CheckpointError(
         `Checkpoint ${file} has format version ${formatVersion}, but this program reads version ${FORMAT_VERSION}.`,
+        { file },
       );
     }
     const header = parseWith(headerSchema, json, `checkpoint ${file}`);
     return { header, config: parseTrainConfig(header.config) };
   } catch (cause) {
     if (cause instanceof CheckpointError) throw cause;
-    throw new CorruptCheckpointError(`Checkpoint ${file} is corrupt: ${reasonInWords(cause)}.`, { cause });
+    throw new CorruptCheckpointError(`Checkpoint ${file} is corrupt: ${reasonInWords(cause)}.`, { file, cause });
   }
 }
 
@@ -283,18 +266,20 @@ async function verifyTensorFile(file: string, header: Digest): Promise<void> {
 }
 
 function unreadable(file: string, cause: unknown): CorruptCheckpointError {
-  return new CorruptCheckpointError(`Cannot read checkpoint ${file}: ${reasonInWords(cause)}.`, { cause });
+  return new CorruptCheckpointError(`Cannot read checkpoint ${file}: ${reasonInWords(cause)}.`, { file, cause });
 }
 
 function refuseOtherBytes(file: string, found: Digest, expected: Digest): void {
   if (found.size !== expected.size) {
     throw new CorruptCheckpointError(
       `Checkpoint ${file} is corrupt: expected ${expected.size} bytes, found ${found.size}.`,
+      { file },
     );
   }
   if (found.sha256 !== expected.sha256) {
     throw new CorruptCheckpointError(
       `Checkpoint ${file} is corrupt: expected SHA-256 ${expected.sha256}, found ${found.sha256}.`,
+      { file },
     );
   }
 }
@@ -306,7 +291,8 @@ function splitTensors(bytes: Uint8Array, file: string): TrainingState {
       Object.entries(tensors).flatMap(([name, { dtype, shape, data }]) => {
         const prefix = prefixes[part];
         if (!name.startsWith(prefix)) return [];
-        if (dtype !== "F32") throw new CheckpointError(`Checkpoint ${file}: ${name} is ${dtype}, expected F32.`);
+        if (dtype !== "F32")
+          throw new CheckpointError(`Checkpoint ${file}: ${name} is ${dtype}, expected F32.`, { file });
         return [[name.slice(prefix.length), { shape, data }]];
       }),
     ),
@@ -330,7 +316,7 @@ function refuseOtherShapes(
     });
   });
   if (differences.length > 0) {
-    throw new CheckpointError(`Checkpoint ${file} does not fit the model:\n${differences.join("\n")}`);
+    throw new CheckpointError(`Checkpoint ${file} does not fit the model:\n${differences.join("\n")}`, { file });
   }
 }
 
@@ -341,6 +327,7 @@ function refuseNonFinite(state: StateAtStep): void {
       const index = data.findIndex((value) => !Number.isFinite(value));
       throw new CheckpointError(
         `Not saving step ${state.step}: ${prefixes[part]}${name} is ${data[index]} at index ${index}.`,
+        { kind: "not-finite" },
       );
     }
   }

@@ -34,7 +34,7 @@ export function takeLock(path: string, onNotice: OnNotice): FileLock {
     } catch (cause) {
       if (cause instanceof FileError) throw cause;
       // Another process freed or took it between two looks at it.
-      throw new FileError(`Cannot take ${path}: ${reasonInWords(cause)}. Try again.`, path, { cause });
+      throw new FileError(`Cannot take ${path}: ${reasonInWords(cause)}. Try again.`, path, { kind: "locked", cause });
     }
   }
   const release = (): void => {
@@ -52,14 +52,20 @@ function takeOver(path: string, own: string, onNotice: OnNotice): void {
   const found = readFileSync(path, "utf8");
   const holder = parseHolder(found);
   if (holder === undefined) {
-    throw new FileError(`${path} is not a lock of this program. If nothing trains here, delete it.`, path);
+    throw new FileError(`${path} is not a lock of this program. If nothing trains here, delete it.`, path, {
+      kind: "content",
+    });
   }
   const name = `process ${holder.pid} on ${holder.host}`;
   if (holder.host !== hostname()) {
-    throw new FileError(`${path} is held by ${name}. If that no longer trains here, delete the file.`, path);
+    throw new FileError(`${path} is held by ${name}. If that no longer trains here, delete the file.`, path, {
+      kind: "locked",
+    });
   }
   if (isRunning(holder)) {
-    throw new FileError(`${path} is held by ${name}, which is training into this folder. Stop it first.`, path);
+    throw new FileError(`${path} is held by ${name}, which is training into this folder. Stop it first.`, path, {
+      kind: "locked",
+    });
   }
   // Moved away before it is deleted: of two processes that both saw the stale lock, one moves it.
   const stale = `${path}.stale-${process.pid}`;
@@ -68,7 +74,7 @@ function takeOver(path: string, own: string, onNotice: OnNotice): void {
   if (isSame) unlinkSync(stale);
   else renameSync(stale, path);
   if (!isSame || !createExclusively(path, own)) {
-    throw new FileError(`${path} was taken by another process just now.`, path);
+    throw new FileError(`${path} was taken by another process just now.`, path, { kind: "locked" });
   }
   onNotice(`Took over the lock of ${name}, which ended without freeing it: ${path}`);
 }

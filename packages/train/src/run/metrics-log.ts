@@ -101,6 +101,9 @@ function parseLine(line: string, path: string, number: number): MetricsRecord {
   try {
     return parseWith(recordSchema, JSON.parse(line), "record") as MetricsRecord;
   } catch (cause) {
-    throw new FileError(`${path}, line ${number}, is not a metrics record: ${reasonInWords(cause)}`, path, { cause });
+    throw new FileError(`${path}, line ${number}, is not a metrics record: ${reasonInWords(cause)}`, path, {
+      kind: "content",
+      cause,
+    });
   }
 }

@@ -13,7 +13,7 @@
 import { readFileSync } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { FileError, reasonInWords, removeStaleTemporaries, writeFileAtomic } from "@air-onnx/scenes";
+import { FileError, OutputFolderError, reasonInWords, removeStaleTemporaries, writeFileAtomic } from "@air-onnx/scenes";
 import { parseTrainConfig, type TrainConfig } from "../config.js";
 import { type FileLock, type OnNotice, takeLock } from "./lock.js";
 
@@ -72,7 +72,10 @@ export async function createRunFolder(path: string, config: TrainConfig, onNotic
     // A file in the folder's place is EEXIST here, which in words would sound like a run.
     const isFile = cause instanceof Error && "code" in cause && cause.code === "EEXIST";
     const reason = isFile ? "it is a file" : reasonInWords(cause);
-    throw new FileError(`Cannot create run folder ${path}: ${reason}. Choose another --out.`, path, { cause });
+    throw new OutputFolderError(`Cannot create run folder ${path}: ${reason}`, path, {
+      kind: isFile ? "occupied" : "access",
+      cause,
+    });
   }
   const lock = takeLock(folder.lockFile, onNotice);
   try {
@@ -109,7 +112,7 @@ export function openRunFolder(path: string): RunFolder {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new FileError(`${file} is not JSON: ${reasonInWords(cause)}`, file, { cause });
+    throw new FileError(`${file} is not JSON: ${reasonInWords(cause)}`, file, { kind: "content", cause });
   }
   return new RunFolder(path, parseTrainConfig(json));
 }
@@ -140,9 +143,16 @@ export async function resumeRunFolder(path: string, onNotice: OnNotice): Promise
 async function refuseUnlessEmpty(path: string): Promise<void> {
   const names = (await readdir(path)).filter((name) => name !== LOCK_FILE);
   if (names.includes(CONFIG_FILE)) {
-    throw new FileError(`${path} holds a run already: go on with it by --resume, or choose another --out.`, path);
+    throw new OutputFolderError(`${path} holds a run already: resume it, or choose another folder`, path, {
+      kind: "occupied",
+      holds: "run",
+    });
   }
   if (names.length > 0) {
-    throw new FileError(`${path} is not empty and not a run (it holds ${names[0]}): choose another --out.`, path);
+    throw new OutputFolderError(
+      `${path} is not empty and not a run (it holds ${names[0]}): choose another folder`,
+      path,
+      { kind: "occupied" },
+    );
   }
 }

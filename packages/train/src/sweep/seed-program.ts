@@ -18,7 +18,7 @@ const tell = (message: SeedMessage): void => {
 };
 
 /** Errors that JavaScript itself throws: the program is at fault, and its stack says where. */
-const bugs = new Set(["TypeError", "ReferenceError", "SyntaxError"]);
+const bugs = [TypeError, ReferenceError, SyntaxError];
 
 async function jobFromParent(): Promise<SeedJob | undefined> {
   if (!process.connected) return undefined;
@@ -50,7 +50,10 @@ try {
     process.exitCode = STOPPED_EXIT_CODE;
   } else {
     const error = cause instanceof Error ? cause : new Error(String(cause));
-    tell({ type: "failed", reason: bugs.has(error.name) ? (error.stack ?? error.message) : error.message });
+    tell({
+      type: "failed",
+      reason: bugs.some((Bug) => error instanceof Bug) ? (error.stack ?? error.message) : error.message,
+    });
     process.exitCode = 1;
   }
 }

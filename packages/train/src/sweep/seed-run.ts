@@ -29,7 +29,9 @@ export async function readSeedRun({ path, config, configFile }: RunFolder): Prom
   const folder = openRunFolder(path);
   const differences = describeConfigDifference(config, folder.config);
   if (differences.length > 0) {
-    throw new FileError(`${path} was trained with other settings than its sweep's: ${differences.join(", ")}`, path);
+    throw new FileError(`${path} was trained with other settings than its sweep's: ${differences.join(", ")}`, path, {
+      kind: "content",
+    });
   }
   const records = await readMetrics(folder.metricsFile, () => {});
   const last = records.findLast(({ kind, step }) => kind === "evaluation" && step === config.steps);
@@ -40,7 +42,9 @@ export async function readSeedRun({ path, config, configFile }: RunFolder): Prom
   const { step, kind: _kind, trainingSeconds: _seconds, ...numbers } = last;
   const evaluation = parseWith(evaluationSchema, numbers, `evaluation in ${folder.metricsFile}`);
   const seconds = trainingSeconds(records);
-  if (seconds === undefined) throw new FileError(`${folder.metricsFile} does not say how long its steps took`, path);
+  if (seconds === undefined) {
+    throw new FileError(`${folder.metricsFile} does not say how long its steps took`, path, { kind: "content" });
+  }
   return { state: "finished", step, evaluation, trainingMinutes: seconds / 60 };
 }
 

@@ -13,7 +13,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseWith } from "@air-onnx/core";
-import { FileError, reasonInWords, removeStaleTemporaries, writeFileAtomic } from "@air-onnx/scenes";
+import { FileError, OutputFolderError, reasonInWords, removeStaleTemporaries, writeFileAtomic } from "@air-onnx/scenes";
 import type { z } from "zod";
 import { parseTrainConfig } from "../config.js";
 import { type FileLock, type OnNotice, takeLock } from "../run/lock.js";
@@ -141,7 +141,10 @@ export async function createSweep(
     if (cause instanceof FileError) throw cause;
     const isFile = cause instanceof Error && "code" in cause && cause.code === "EEXIST";
     const reason = isFile ? "it is a file" : reasonInWords(cause);
-    throw new FileError(`Cannot create sweep folder ${path}: ${reason}. Choose another --out.`, path, { cause });
+    throw new OutputFolderError(`Cannot create sweep folder ${path}: ${reason}`, path, {
+      kind: isFile ? "occupied" : "access",
+      cause,
+    });
   }
   const lock = takeLock(join(path, LOCK_FILE), onNotice);
   try {
@@ -184,7 +187,7 @@ export function openSweep(path: string): SweepFolder {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new FileError(`${file} is not JSON: ${reasonInWords(cause)}`, file, { cause });
+    throw new FileError(`${file} is not JSON: ${reasonInWords(cause)}`, file, { kind: "content", cause });
   }
   const { command, successAccuracy, createdAt, seeds, sessions, config } = parseWith(sweepSchema, json, file);
   const plan: SweepPlan = {
@@ -222,9 +225,16 @@ export async function resumeSweep(path: string, onNotice: OnNotice): Promise<Loc
 async function refuseUnlessEmpty(path: string): Promise<void> {
   const names = (await readdir(path)).filter((name) => name !== LOCK_FILE);
   if (names.includes(SWEEP_FILE)) {
-    throw new FileError(`${path} holds a sweep already: go on with it by --resume, or choose another --out.`, path);
+    throw new OutputFolderError(`${path} holds a sweep already: resume it, or choose another folder`, path, {
+      kind: "occupied",
+      holds: "sweep",
+    });
   }
   if (names.length > 0) {
-    throw new FileError(`${path} is not empty and not a sweep (it holds ${names[0]}): choose another --out.`, path);
+    throw new OutputFolderError(
+      `${path} is not empty and not a sweep (it holds ${names[0]}): choose another folder`,
+      path,
+      { kind: "occupied" },
+    );
   }
 }

@@ -1,6 +1,7 @@
 /** Trains the seeds of a sweep that are left, several at once, each in a process of its own. One that fails stops no other. */
 
-import type { DataPlaces } from "@air-onnx/scenes";
+import { ConfigError } from "@air-onnx/core";
+import { type DataPlaces, FileError } from "@air-onnx/scenes";
 import type { OnNotice } from "../run/lock.js";
 import type { MetricsRecord } from "../run/metrics-log.js";
 import { watchMetrics } from "./metrics-watch.js";
@@ -92,15 +93,15 @@ async function trainSeed(
     return { ...about, status: "finished", ...result, endedAt: now() };
   } catch (cause) {
     // Something about this seed's files: the others may have better ones.
-    if (!(cause instanceof Error && (cause.name === "FileError" || cause.name === "ConfigError"))) throw cause;
+    if (!(cause instanceof FileError || cause instanceof ConfigError)) throw cause;
     return { ...about, status: "failed", step, failure: cause.message, endedAt: now() };
   }
 }
 
 /** The next seed's end is another chance to write; at the sweep's end, it must succeed. */
 async function saveOrTell(sweep: SweepFolder, onNotice: OnNotice): Promise<void> {
-  await sweep.save().catch((cause: Error) => {
-    if (cause.name !== "FileError") throw cause;
+  await sweep.save().catch((cause: unknown) => {
+    if (!(cause instanceof FileError)) throw cause;
     onNotice(`${cause.message}; going on, and trying again later`);
   });
 }

@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { decodeSafetensors, FileError } from "@air-onnx/scenes";
 import { beforeEach, describe, expect, it } from "vitest";
 import { parseTrainConfig } from "../../src/config.js";
+import { CheckpointError, CorruptCheckpointError } from "../../src/errors.js";
 import {
-  CheckpointError,
-  CorruptCheckpointError,
   checkpointSteps,
   keepNewestCheckpoints,
   loadCheckpoint,

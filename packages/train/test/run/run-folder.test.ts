@@ -43,16 +43,17 @@ describe("createRunFolder", () => {
     lock.release();
     const before = readFileSync(inFolder("run", "config.json"));
     const again = createRunFolder(inFolder("run"), { ...config, seed: 4 }, silent);
-    await expect(again).rejects.toThrow(/run holds a run already: go on with it by --resume, or choose another --out/);
+    await expect(again).rejects.toThrow("run holds a run already: resume it, or choose another folder");
+    await expect(again).rejects.toMatchObject({ kind: "occupied", holds: "run", path: inFolder("run") });
     expect(readFileSync(inFolder("run", "config.json"))).toEqual(before);
     expect(existsSync(inFolder("run", "lock"))).toBe(false);
   });
 
   it("refuses a folder of other things and leaves it alone", async () => {
     writeFileSync(inFolder("letter.txt"), "");
-    await expect(createRunFolder(inFolder(), config, silent)).rejects.toThrow(
-      /is not empty.*letter\.txt.*another --out/,
-    );
+    const refused = createRunFolder(inFolder(), config, silent);
+    await expect(refused).rejects.toThrow(/is not empty.*letter\.txt.*another folder/);
+    await expect(refused).rejects.toMatchObject({ kind: "occupied", holds: "other", path: inFolder() });
     expect(readdirSync(inFolder())).toEqual(["letter.txt"]);
   });
 

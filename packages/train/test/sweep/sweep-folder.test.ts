@@ -191,9 +191,9 @@ describe("sweep.json", () => {
 describe("the folder", () => {
   it("is for one sweep, and for one process at a time", async () => {
     const { lock } = await createSweep(at("sweep"), plan, session, onNotice);
-    await expect(createSweep(at("sweep"), plan, session, onNotice)).rejects.toThrow(
-      "holds a sweep already: go on with it by --resume",
-    );
+    const again = createSweep(at("sweep"), plan, session, onNotice);
+    await expect(again).rejects.toThrow("holds a sweep already: resume it, or choose another folder");
+    await expect(again).rejects.toMatchObject({ kind: "occupied", holds: "sweep", path: at("sweep") });
     await expect(resumeSweep(at("sweep"), onNotice)).rejects.toThrow(/lock is held by process/);
     lock.release();
     const resumed = await resumeSweep(at("sweep"), onNotice);

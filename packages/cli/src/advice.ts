@@ -1,0 +1,44 @@
+/**
+ * Errors of the packages below in the words of the command line: which flag or command helps. The packages know their own
+ * options only. It is loaded when a command has failed.
+ */
+import { DeviceUnavailableError } from "@air-onnx/runtime-node/errors";
+import { DataError, OutputFolderError } from "@air-onnx/scenes/errors";
+import { BackendUnavailableError, DivergedError, NoCheckpointError } from "@air-onnx/train/errors";
+import { flagOfChoice } from "./option-values.js";
+import { flagOfSetting } from "./train-settings.js";
+
+/** What to type, a sentence for each line; none for errors that no flag helps against. */
+export function adviceFor(error: unknown): string[] {
+  if (error instanceof DataError) {
+    const flag = error.key === undefined ? undefined : flagOfChoice(error.key);
+    return flag === undefined ? [] : [`The flag for ${error.key} is ${flag}.`];
+  }
+  if (error instanceof OutputFolderError) return [outputAdvice(error)];
+  if (error instanceof NoCheckpointError) return [`Train it further by: air-onnx train --resume ${error.path}`];
+  if (error instanceof BackendUnavailableError) {
+    return ["Choose another backend by --backend. What can run here is listed by: air-onnx doctor"];
+  }
+  if (error instanceof DeviceUnavailableError) {
+    return ["Choose another device by --device. What can run here is listed by: air-onnx doctor"];
+  }
+  if (error instanceof DivergedError) {
+    const keys = ["optimizer.learningRate", "optimizer.clipNorm", "seed"];
+    return [`The flags are ${keys.map(flagOfSetting).join(", ")}.`];
+  }
+  return [];
+}
+
+function outputAdvice({ holds, path }: OutputFolderError): string {
+  switch (holds) {
+    case "run":
+    case "sweep":
+      return `Go on with it by --resume ${path}, or choose another folder by --out.`;
+    case "model":
+      return "Replace it by --overwrite, or choose another folder by --out.";
+    case "other":
+      return "Choose another folder by --out.";
+    default:
+      return holds satisfies never;
+  }
+}

@@ -1,4 +1,0 @@
-/** A configuration, manifest or option that does not have the required form. */
-export class ConfigError extends Error {
-  override name = "ConfigError";
-}
