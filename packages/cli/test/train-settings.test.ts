@@ -47,6 +47,23 @@ describe("--config", () => {
   });
 });
 
+describe("settings that there are not", () => {
+  it("are told with those that there are, and no others", async () => {
+    const failure = configOf({ set: ["model.lstmSiz=4", "model.lstmSize=none", "steps=20"] });
+    await expect(failure).rejects.toThrow(
+      /There is no setting model\.lstmSiz with dataset .*There are: model\.imageSize/,
+    );
+    await expect(failure).rejects.not.toThrow(/no setting (?:steps|model\.lstmSize) /);
+  });
+
+  it("are not taken for those whose names a message has for another reason", async () => {
+    // The message has "gaussian" and "type", and so has each of these keys.
+    const failure = configOf({ set: ["model.likelihood.type=none", "model.prior.type=1"] });
+    await expect(failure).rejects.toThrow("There is no setting model.prior.type");
+    await expect(failure).rejects.not.toThrow("There is no setting model.likelihood.type");
+  });
+});
+
 describe("--set", () => {
   it.each([
     'model={"__proto__":{"polluted":1}}',

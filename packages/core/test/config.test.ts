@@ -120,6 +120,26 @@ describe("parseAirConfig", () => {
     expect(() => parseAirConfig(keys)).toThrow(/^.{1,1000}$/s);
   });
 
+  it("lists the offending keys as data, each unknown one by itself", () => {
+    const issuesOf = (input: unknown): unknown => {
+      try {
+        return parseAirConfig(input);
+      } catch (error) {
+        expect(error).toMatchObject({ kind: "settings", source: "model configuration" });
+        return (error as ConfigError).issues;
+      }
+    };
+    expect(issuesOf({ lstmSize: -1, likelihood: { type: "gaussian", mean: 1, scale: 2 } })).toEqual([
+      { kind: "invalid", key: "lstmSize", message: expect.stringContaining(">0") },
+      { kind: "unknown", key: "likelihood.mean", message: expect.any(String) },
+      { kind: "unknown", key: "likelihood.scale", message: expect.any(String) },
+    ]);
+    expect(issuesOf([])).toMatchObject([{ kind: "invalid", key: "" }]);
+    const many = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`key${i}`, 1]));
+    expect(issuesOf(many)).toHaveLength(20);
+    expect(issuesOf({ ["k".repeat(100_000)]: 1 })).toMatchObject([{ kind: "unknown", key: `${"k".repeat(500)}…` }]);
+  });
+
   it("names every offending key at once", () => {
     expect(() => parseAirConfig({ imageSize: -1, channels: "three" })).toThrow(/imageSize.*\n.*channels/);
   });

@@ -53,7 +53,8 @@ export function errorToMessage(error: unknown): ErrorMessage {
 
 export function errorFromMessage({ name, message, stack, cause, fields }: ErrorMessage): Error {
   const create = Object.hasOwn(classes, name) ? classes[name] : undefined;
-  const error = create ? create(message, fields) : Object.assign(new Error(message), { name });
+  const error = create ? create(message, fields) : new Error(message);
+  if (!create) Object.defineProperty(error, "name", { value: name, configurable: true, writable: true });
   Object.defineProperty(error, "message", { value: message, configurable: true, writable: true });
   if (stack !== undefined) Object.defineProperty(error, "stack", { value: stack, configurable: true, writable: true });
   if (cause !== undefined) error.cause = errorFromMessage(cause);

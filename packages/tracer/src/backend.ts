@@ -12,9 +12,16 @@ import { conversionOperators, KernelInputs, type Lowering } from "./lowerings/lo
 
 export const TRACING_BACKEND = "onnx-tracer";
 
-/** A traced function asked for the value of a tensor, which has none until the graph is run. */
+/** A traced function read the value of a tensor, which has none until the graph is run, or drew random numbers. */
 export class TracedValueError extends Error {
   override name = "TracedValueError";
+  constructor(
+    /** `read`: it read a value; `random`: it drew random numbers, which the graph would hold for good. */
+    readonly kind: "read" | "random",
+    message: string,
+  ) {
+    super(message);
+  }
 }
 
 /** A traced function used a tfjs kernel that has no lowering to ONNX. */
@@ -128,6 +135,7 @@ export class TracingBackend extends tf.KernelBackend {
     const random = this.#graph ? runningOps().find((op) => RANDOM_OPS.has(op)) : undefined;
     if (random !== undefined) {
       throw new TracedValueError(
+        "random",
         `The traced function drew random numbers in tf.${random}: the graph would hold these for good. ` +
           "Make the noise an input of the traced function (and build models before tracing them).",
       );
@@ -151,6 +159,7 @@ export class TracingBackend extends tf.KernelBackend {
     const entry = this.#entries.get(dataId);
     if (entry.kind === "concrete") return entry.values;
     throw new TracedValueError(
+      "read",
       `The traced function read the value of a tensor of shape [${entry.operand.shape}]${opRoute()}. Values exist only ` +
         "when the graph runs: replace data-dependent JavaScript (dataSync, if on a value) by tfjs ops.",
     );

@@ -193,7 +193,9 @@ describe("a loss that is not a number", () => {
     const changes = { optimizer: { warmupSteps: 0, learningRate: 1e30, finalLearningRate: 1e30 }, checkpointEvery: 5 };
     const error = await run("diverged", changes).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(DivergedError);
-    const { step, message } = error as DivergedError;
+    const { step, message, metric, value } = error as DivergedError;
+    expect(metric).toMatch(/^\w+$/);
+    expect(Number.isFinite(value)).toBe(false);
     expect(step).toBeGreaterThan(1);
     expect(message).toContain(`at step ${step}`);
     expect(message).toContain("learningRate");

@@ -108,6 +108,7 @@ describe("saveCheckpoint and loadCheckpoint", () => {
     const broken = { ...tensors(0), "lstm.bias": { shape: [4], data: Float32Array.of(0, 0, value, 0) } };
     const saving = saveCheckpoint(folder, { ...stateAt(500), [part]: broken });
     await expect(saving).rejects.toThrow(CheckpointError);
+    await expect(saving).rejects.toMatchObject({ kind: "not-finite" });
     await expect(saving).rejects.toThrow(`Not saving step 500: ${name} is ${value} at index 2`);
     expect((await loadCheckpoint(stem(500), shapes)).parameters["lstm.bias"]!.data[0]).toBe(500);
   });
@@ -128,6 +129,7 @@ describe("saveCheckpoint and loadCheckpoint", () => {
     flipByte(file, size - 1);
     const loading = loadCheckpoint(file, shapes);
     await expect(loading).rejects.toThrow(CorruptCheckpointError);
+    await expect(loading).rejects.toMatchObject({ kind: "corrupt", file: expect.stringContaining("step-00") });
     await expect(loading).rejects.toThrow(
       new RegExp(`step-00000500\\.safetensors.*expected SHA-256 ${sha256}, found [0-9a-f]{64}`),
     );
