@@ -59,9 +59,9 @@ describe("createRunFolder", () => {
 
   it("names the folder that cannot be made", async () => {
     writeFileSync(inFolder("file"), "");
-    await expect(createRunFolder(inFolder("file"), config, silent)).rejects.toThrow(
-      /file: it is a file\. Choose another/,
-    );
+    const refused = createRunFolder(inFolder("file"), config, silent);
+    await expect(refused).rejects.toThrow(/file: it is a file$/);
+    await expect(refused).rejects.toMatchObject({ kind: "occupied", holds: "other", path: inFolder("file") });
     const below = createRunFolder(inFolder("file", "run"), config, silent);
     await expect(below).rejects.toThrow(FileError);
     await expect(below).rejects.toThrow(/Cannot create run folder .*run: a part of the path is a file/);
