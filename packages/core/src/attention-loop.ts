@@ -1,37 +1,41 @@
 /**
- * Attend, infer, repeat: drives an exported model's graphs over a batch of images. It knows onnxruntime's common types
- * only, so that Node and web share it; loading sessions and choosing devices is the runtimes' work.
+ * Attend, infer, repeat: runs an exported model's graphs over a batch of images. This module uses only onnxruntime's
+ * common types, so that Node and web share it. Loading sessions and choosing devices is the runtimes' work.
  *
- * Every step is run with presence taken as 1. What the presence probabilities p_t say about the number of objects n is
- * read afterwards: q(n) = Π_{t≤n} p_t · (1 − p_{n+1}), and the scene of count n is the first n steps.
+ * Every step is run as if its object were present. The presence probabilities p_t then give the posterior of the number
+ * of objects n, q(n) = Π_{t≤n} p_t · (1 − p_{n+1}). The scene with n objects consists of the first n steps.
  */
-import { AttendedImage, stepValues } from "./attended-image.js";
+
 import type { AirConfig } from "./config.js";
 import type { GraphSession } from "./graph-run.js";
 import { sceneValueNames } from "./graphs.js";
 import { requireInteger } from "./integer-option.js";
+import { runLoop } from "./loop-run.js";
 import { RandomStream } from "./random.js";
-import { EncodedImages, type InferenceSessions, type StepNoise } from "./recurrence.js";
+import { EncodedImages, type InferenceSessions, type StepNoiseValues } from "./recurrence.js";
 import type { Scene } from "./scene.js";
-import { runScene } from "./scene-run.js";
+import { SceneBuilder, stepValues } from "./scene-builder.js";
 
-export { EARLY_STOP_TOLERANCE } from "./attended-image.js";
+export { EARLY_STOP_TOLERANCE } from "./scene-builder.js";
 
 /**
- * So many images go through the graph of the whole loop together, if it is there: of more, those that are finished had
- * better leave.
+ * Most images of a batch for the loop graph. Larger batches are faster step by step, because finished images can leave
+ * the batch.
  */
-const SCENE_GRAPH_BATCH = 4;
+const LOOP_GRAPH_BATCH = 4;
 const DEFAULT_BATCH = 64;
 
-/** Streams of a seed that inference draws from. */
+/** Numbers of the random streams that inference draws from. */
 const LATENT_NOISE = 1001;
 const COUNT_DRAW = 1002;
 
-/** Of the step graph's outputs, what is read beside the next state. */
+/** Outputs of the step graph that are read besides the next state. */
 const STEP_OUTPUTS = sceneValueNames.filter((name) => !name.startsWith("next_"));
 
-/** Images leave a batch when so large a share of it needs no further step: to leave, the state of all others is copied. */
+/**
+ * Share of a batch that must be finished before the finished images leave it. Leaving has a price: the state of all
+ * images that stay is copied.
+ */
 const LEAVING_SHARE = 1 / 8;
 
 /** Options of `infer`. */
@@ -41,50 +45,52 @@ export interface InferenceOptions {
    * drawn from the posteriors and then the count from q(n).
    */
   readonly mode?: "mean" | "sample" | undefined;
-  /** Seed of mode `sample`, 0 by default. What is drawn for an image depends on (seed, index of the image, step) only. */
+  /** Seed of mode `sample`, 0 by default. The draws of an image depend on (seed, index of the image, step) only. */
   readonly seed?: number | undefined;
-  /** Most objects T to look for; the model's `maxSteps` by default. The recurrence may run for longer than it was trained. */
+  /** Most objects T to look for; the model's `maxSteps` by default. It may exceed the number of steps in training. */
   readonly steps?: number | undefined;
   /**
-   * Stop with an image when it has no object left, true by default. It never changes counts or objects. The rest
-   * of q, R_t < `EARLY_STOP_TOLERANCE` for n ≥ t, is put on n = t: a posterior like any other, so that the bound
-   * stays a bound; `elbo` moves by about R_t times the nats between the counts. Evaluations should say false.
+   * Whether to end the steps of an image once further objects are improbable, true by default. It never changes counts
+   * or objects. The probability of all counts n ≥ t, which is below `EARLY_STOP_TOLERANCE`, is put on n = t. The result
+   * is still a posterior, so the bound stays a bound; `elbo` changes by about that probability times the difference in
+   * nats between the counts. Set it to false for evaluations.
    */
   readonly earlyStop?: boolean | undefined;
   /**
-   * Leave out objects that explain nothing: those without which the image is no less probable, such as a window that landed
-   * between two objects. What is left are a scene's `count`, `objects` and `reconstruction`; `countProbabilities`, `elbo`
-   * and each object's `presence` stay what the steps said. For models with a Gaussian likelihood, whose canvas is the sum
-   * of its objects; with these, true by default in mode `mean`.
+   * Whether to leave out objects that explain nothing: objects without which the image is no less probable, such as a
+   * window that landed between two objects. This changes `count`, `objects` and `reconstruction` of a scene;
+   * `countProbabilities`, `elbo` and the `presence` of each object stay as the steps gave them. Only models with a
+   * Gaussian likelihood, whose canvas is the sum of its objects, support it; for them it is true by default in mode
+   * `mean`.
    */
   readonly prune?: boolean | undefined;
-  /** Images that go through the graphs together, 64 by default. It decides memory and speed alone. */
+  /** Images that go through the graphs together, 64 by default. It affects memory and speed only. */
   readonly batchSize?: number | undefined;
   /** Called, and awaited, after each step of each batch. */
   readonly onStep?: ((report: StepReport) => void | Promise<void>) | undefined;
-  /** Checked between steps; the call rejects with its reason. */
+  /** Aborts the call, which then rejects with the signal's reason; checked between steps. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One step over a batch of B images. The arrays are the loop's own: read or copy them, do not write. */
+/** Values of one step for a batch of B images. The loop still uses the arrays: read or copy them, do not write to them. */
 export interface StepReport {
-  /** 1 for the first. */
+  /** Number of the step, 1 for the first. */
   readonly step: number;
-  /** Index, in the call, of the batch's first image. */
+  /** Index of the batch's first image among the images of the call. */
   readonly firstImage: number;
-  /** p_t: that this step's object is there, given that all before it are, `[B]`. */
+  /** Probability p_t that this step's object is present, given that all objects before it are, `[B]`. */
   readonly presence: Float64Array;
-  /** `[B, 3]` */
+  /** Scale and shift of the window, `[B, 3]`. */
   readonly zWhere: Float32Array;
-  /** `[B, Z]` */
+  /** Appearance code of the object, `[B, Z]`. */
   readonly zWhat: Float32Array;
-  /** What the step looked at, `[B, C, O, O]`. */
+  /** Part of the image that the step looked at, `[B, C, O, O]`. */
   readonly glimpse: Float32Array;
-  /** What it drew, `[B, C, O, O]`. */
+  /** Patch that the step drew, `[B, C, O, O]`. */
   readonly patch: Float32Array;
-  /** The canvas with all objects so far, `[B, C, S, S]`. */
+  /** Canvas with all objects so far, `[B, C, S, S]`. */
   readonly canvas: Float32Array;
-  /** KL of the step's posterior of z_where and z_what from their prior, `[B]`, nats. */
+  /** KL divergence of the step's posterior of z_where and z_what from their prior, `[B]`, nats. */
   readonly kl: Float64Array;
   /** log p(image | canvas), `[B]`, nats. */
   readonly logLikelihood: Float32Array;
@@ -101,9 +107,9 @@ interface BatchOptions extends Pick<InferenceOptions, "onStep" | "signal"> {
 /**
  * Infers the scene of every image.
  *
- * @param images `[B, C, S, S]`, intensities in [0, 1]; `toImageBatch` makes it from pictures
+ * @param images `[B, C, S, S]`, intensities in [0, 1]; `toImageBatch` makes this array from pictures
  * @throws {RangeError} for a length that is not a whole number of images, or an invalid option
- * @throws {GraphOutputError} if a graph returns NaN, infinity or a wrong shape; names the graph and the output
+ * @throws {GraphOutputError} if a graph returns NaN, infinity or a wrong shape; the message names the graph and the output
  */
 export async function inferScenes(
   sessions: InferenceSessions,
@@ -138,9 +144,9 @@ export async function inferScenes(
   return scenes;
 }
 
-/** Whether a call with so many images would use the graph of the whole loop for its first batch. */
-export function usesSceneGraph(images: number, { batchSize = DEFAULT_BATCH, onStep }: InferenceOptions): boolean {
-  return Math.min(images, batchSize) <= SCENE_GRAPH_BATCH && onStep === undefined;
+/** Whether a call with this many images would use the loop graph for its first batch. */
+export function usesLoopGraph(images: number, { batchSize = DEFAULT_BATCH, onStep }: InferenceOptions): boolean {
+  return Math.min(images, batchSize) <= LOOP_GRAPH_BATCH && onStep === undefined;
 }
 
 async function inferBatch(
@@ -153,18 +159,18 @@ async function inferBatch(
   const { mode, seed, maxSteps, earlyStop, prune, signal } = options;
   const imageLength = config.channels * config.imageSize ** 2;
   const size = images.length / imageLength;
-  const attended = Array.from({ length: size }, (_, i) => {
+  const builders = Array.from({ length: size }, (_, i) => {
     const countDraw = mode === "sample" ? new RandomStream(seed, COUNT_DRAW, firstImage + i).uniform() : undefined;
-    return new AttendedImage(countDraw, earlyStop);
+    return new SceneBuilder(countDraw, earlyStop);
   });
   signal?.throwIfAborted();
-  const batch = { config, images, firstImage, attended };
+  const batch = { config, images, firstImage, builders };
   const emptyLogLikelihood =
-    sessions.scene && usesSceneGraph(size, options)
-      ? await attendAtOnce(sessions.scene, batch, options)
+    sessions.loop && usesLoopGraph(size, options)
+      ? await attendAtOnce(sessions.loop, batch, options)
       : await attendStepByStep(sessions, batch, options);
   signal?.throwIfAborted();
-  return attended.map((image, i) => {
+  return builders.map((image, i) => {
     const pruneBy = prune ? images.subarray(i * imageLength, (i + 1) * imageLength) : undefined;
     return image.scene(config, emptyLogLikelihood[i]!, maxSteps, pruneBy);
   });
@@ -175,21 +181,21 @@ interface Batch {
   /** `[B, C, S, S]` */
   readonly images: Float32Array;
   readonly firstImage: number;
-  /** To be given their steps, `[B]`. */
-  readonly attended: readonly AttendedImage[];
+  /** Builders of the images' scenes, which are given the steps, `[B]`. */
+  readonly builders: readonly SceneBuilder[];
 }
 
-/** Runs the steps that the images need; gives their empty canvases' log-likelihood. */
+/** Runs one step at a time, as many as the images need. Returns log p(image | empty canvas), `[B]`, nats. */
 async function attendStepByStep(
   sessions: InferenceSessions,
-  { config, images, firstImage, attended }: Batch,
+  { config, images, firstImage, builders }: Batch,
   { mode, seed, maxSteps, onStep, signal }: BatchOptions,
 ): Promise<Float32Array> {
   const encoded = await EncodedImages.encode(sessions, config, images, firstImage);
   const trajectory = encoded.start();
   const outputs = onStep ? [...STEP_OUTPUTS, "glimpse"] : STEP_OUTPUTS;
-  /** Of the images that are still in the batch, their places in it as it was. */
-  let rows = [...attended.keys()];
+  /** Indices, in the first batch, of the images that are still in the batch. */
+  let rows = [...builders.keys()];
   try {
     for (let step = 1; step <= maxSteps; step++) {
       signal?.throwIfAborted();
@@ -197,16 +203,16 @@ async function attendStepByStep(
       if (noise) rows.forEach((image, row) => void drawNoise(noise, row, seed, firstImage + image, step));
       const results = await trajectory.step(outputs, noise);
       const values = stepValues(await results.readAll(sceneValueNames));
-      rows.forEach((image, row) => void attended[image]!.add(values, row));
+      rows.forEach((image, row) => void builders[image]!.add(values, row));
       if (onStep) {
         const { klWhere, klWhat, ...report } = values;
         const kl = Float64Array.from(klWhere, (where, i) => where + klWhat[i]!);
         await onStep({ ...report, step, firstImage, kl, glimpse: await results.read("glimpse") });
       }
 
-      const staying = [...rows.keys()].filter((row) => attended[rows[row]!]!.needsStep);
+      const staying = [...rows.keys()].filter((row) => builders[rows[row]!]!.needsStep);
       if (staying.length === 0) break;
-      // A report is of the whole batch.
+      // A report covers the whole batch, so no image may leave it.
       if (trajectory.canNarrow && !onStep && staying.length <= (1 - LEAVING_SHARE) * rows.length) {
         trajectory.narrow(staying);
         rows = staying.map((row) => rows[row]!);
@@ -219,40 +225,40 @@ async function attendStepByStep(
   return encoded.emptyLogLikelihood;
 }
 
-/** The same by the graph of the whole loop. */
+/** Runs all steps in one call, by the loop graph. Returns log p(image | empty canvas), `[B]`, nats. */
 async function attendAtOnce(
-  scene: GraphSession,
-  { config, images, firstImage, attended }: Batch,
+  loop: GraphSession,
+  { config, images, firstImage, builders }: Batch,
   { mode, seed, maxSteps }: BatchOptions,
 ): Promise<Float32Array> {
-  const size = attended.length;
+  const size = builders.length;
   const noise = newNoise(maxSteps, size, config.zWhatSize);
   if (mode === "sample") {
     for (let step = 1; step <= maxSteps; step++) {
       for (let i = 0; i < size; i++) drawNoise(noise, (step - 1) * size + i, seed, firstImage + i, step);
     }
   }
-  const stopBelow = Float32Array.from(attended, (image) => image.stopBelow);
-  const { emptyLogLikelihood, steps } = await runScene(scene, config, {
+  const stopBelow = Float32Array.from(builders, (image) => image.stopBelow);
+  const { emptyLogLikelihood, steps } = await runLoop(loop, config, {
     images,
     noise,
     stopBelow,
     maxSteps,
     firstImage,
   });
-  for (const values of steps) attended.forEach((image, i) => void image.add(values, i));
+  for (const values of steps) builders.forEach((image, i) => void image.add(values, i));
   return emptyLogLikelihood;
 }
 
-type OwnNoise = Readonly<Record<keyof StepNoise, Float32Array<ArrayBuffer>>>;
+type WritableNoise = Readonly<Record<keyof StepNoiseValues, Float32Array<ArrayBuffer>>>;
 
-/** Zero noise of so many steps over a batch: that of posterior means. */
-function newNoise(steps: number, batch: number, zWhatSize: number): OwnNoise {
+/** Zero noise for `steps` steps over a batch, which gives the posterior means. */
+function newNoise(steps: number, batch: number, zWhatSize: number): WritableNoise {
   return { where: new Float32Array(steps * batch * 3), what: new Float32Array(steps * batch * zWhatSize) };
 }
 
-/** Draws the noise of one step of an image into row `row`. */
-function drawNoise({ where, what }: OwnNoise, row: number, seed: number, image: number, step: number): void {
+/** Draws the noise of one step of an image and writes it into row `row`. */
+function drawNoise({ where, what }: WritableNoise, row: number, seed: number, image: number, step: number): void {
   const rows = where.length / 3;
   const zWhatSize = what.length / rows;
   const stream = new RandomStream(seed, LATENT_NOISE, image, step);

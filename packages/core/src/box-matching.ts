@@ -1,7 +1,7 @@
-/** Which found box is which true one: the assignment with the largest sum of intersections over unions. */
+/** Matches found boxes with true boxes: the assignment with the largest sum of intersections over unions. */
 import { type Box, intersectionOverUnion } from "./where.js";
 
-/** A found box and the true one that it is taken for. */
+/** A found box and the true box that it is matched with. */
 export interface BoxMatch {
   /** Index of the found box. */
   readonly found: number;
@@ -11,7 +11,11 @@ export interface BoxMatch {
   readonly iou: number;
 }
 
-/** Pairs every box at most once, in the order of the found ones; boxes that do not overlap are never a pair. */
+/**
+ * Matches found boxes with true ones. Each box is in at most one pair; boxes that do not overlap are never a pair.
+ *
+ * @returns the pairs, in the order of the found boxes
+ */
 export function matchBoxes(found: readonly Box[], truth: readonly Box[]): BoxMatch[] {
   const overlaps = found.map((box) => truth.map((other) => intersectionOverUnion(box, other)));
   // The assignment takes no fewer columns than rows.
@@ -30,16 +34,17 @@ export function matchBoxes(found: readonly Box[], truth: readonly Box[]): BoxMat
 }
 
 /**
- * The column of each row such that no column is taken twice and the costs add up to the least: the Hungarian method by
- * shortest augmenting paths (Jonker and Volgenant, Computing 38, 1987), O(rows² · columns).
+ * Assigns each row its own column so that the sum of the costs is least: the Hungarian method by shortest augmenting
+ * paths (Jonker and Volgenant, Computing 38, 1987), O(rows² · columns).
  *
- * @param columns at least as many as rows
+ * @param columns number of columns, at least as large as `rows`
+ * @returns the column of each row
  */
 function assignRows(rows: number, columns: number, cost: (row: number, column: number) => number): number[] {
-  // Row and column 0 are imaginary: the row that is being added starts at column 0.
+  // Row 0 and column 0 are sentinels: the row that is being added starts at column 0.
   const rowPotential = new Float64Array(rows + 1);
   const columnPotential = new Float64Array(columns + 1);
-  /** The row that each column is taken by, 0 for none. */
+  /** The row that is assigned to each column, 0 for none. */
   const takenBy = new Uint32Array(columns + 1);
   for (let row = 1; row <= rows; row++) {
     takenBy[0] = row;

@@ -1,23 +1,23 @@
 /**
- * The evidence lower bound with the number of objects summed out: only the count n is discrete, so its expectation is
- * a sum over prefixes of one trajectory, without sampling presence.
+ * The evidence lower bound with the number of objects summed out. The count n is the only discrete latent, so its
+ * expectation is a sum over the prefixes of one trajectory; presence is never sampled.
  */
 
-/** What one trajectory says about one image, for every count n = 0..N. */
+/** Terms of the bound from one trajectory for one image, for every count n = 0..N. */
 export interface CountTerms {
   /** q(n | x) for the counts n = 0, 1, …, `[N + 1]`. */
   readonly countProbabilities: ArrayLike<number>;
-  /** log p(n), at least as long. */
+  /** log p(n), `[N + 1]` or longer. */
   readonly logCountPrior: ArrayLike<number>;
   /** log p(x | c_n), where c_n is the canvas with the first n objects, `[N + 1]`, nats. */
   readonly logLikelihoods: ArrayLike<number>;
-  /** KL of step t's posterior of z_where from its prior, t = 1..N, `[N]`, nats. */
+  /** KL divergence of step t's posterior of z_where from its prior, t = 1..N, `[N]`, nats. */
   readonly klWhere: ArrayLike<number>;
-  /** The same of z_what. */
+  /** KL divergence of step t's posterior of z_what from its prior, t = 1..N, `[N]`, nats. */
   readonly klWhat: ArrayLike<number>;
 }
 
-/** The bound and what it is made of, nats: `elbo = logLikelihood − klWhere − klWhat − klCount`. */
+/** The bound and its parts, nats: `elbo = logLikelihood − klWhere − klWhat − klCount`. */
 export interface ElboParts {
   /** The evidence lower bound on log p(x). */
   readonly elbo: number;
@@ -31,7 +31,7 @@ export interface ElboParts {
   readonly klCount: number;
 }
 
-/** Σ_n q(n) [log p(x|c_n) − Σ_{t≤n} KL_t + log p(n) − log q(n)] by its parts. */
+/** Computes the bound Σ_n q(n) [log p(x|c_n) − Σ_{t≤n} KL_t + log p(n) − log q(n)] and its parts. */
 export function elboParts(terms: CountTerms): ElboParts {
   const q = terms.countProbabilities;
   const logLikelihood = expected(q, (n) => terms.logLikelihoods[n]!);
@@ -41,7 +41,7 @@ export function elboParts(terms: CountTerms): ElboParts {
   return { elbo: logLikelihood - klWhere - klWhat - klCount, logLikelihood, klWhere, klWhat, klCount };
 }
 
-/** Σ_n q(n) value(n), where a count with q(n) = 0 adds nothing, not even 0·∞. `value` is asked in the order of n. */
+/** Σ_n q(n) value(n). A count with q(n) = 0 adds nothing, not even 0·∞. Calls `value` in the order of n. */
 function expected(q: ArrayLike<number>, value: (n: number) => number): number {
   let sum = 0;
   for (let n = 0; n < q.length; n++) {
@@ -51,7 +51,7 @@ function expected(q: ArrayLike<number>, value: (n: number) => number): number {
   return sum;
 }
 
-/** n ↦ the sum of the first n values, for n = 0, 1, 2, … in this order. */
+/** A function that returns the sum of the first n values; call it for n = 0, 1, 2, … in this order. */
 function sumOfFirst(values: ArrayLike<number>): (n: number) => number {
   let sum = 0;
   return (n) => {

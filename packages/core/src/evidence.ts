@@ -1,6 +1,7 @@
 /**
- * What a model says about the probability of images: the evidence lower bound by its parts and the importance-weighted
- * bound on log p(x), image by image, from trajectories with sampled latents. It reads no canvas, patch or glimpse.
+ * Bounds on the log-probability of images under a model: for each image the evidence lower bound with its parts and the
+ * importance-weighted bound on log p(x), from trajectories with sampled latents. Canvases, patches and glimpses are not
+ * read.
  */
 import type { AirConfig } from "./config.js";
 import { countProbabilities, logCountPrior, sigmoid } from "./count.js";
@@ -14,9 +15,9 @@ import {
 } from "./importance-weights.js";
 import { requireInteger } from "./integer-option.js";
 import { RandomStream } from "./random.js";
-import { EncodedImages, type InferenceSessions, type Trajectory } from "./recurrence.js";
+import { EncodedImages, type InferenceSessions, type TrajectoryNoise, type TrajectoryRunner } from "./recurrence.js";
 
-/** Streams of a seed that evaluation draws from. */
+/** Numbers of the random streams that evaluation draws from. */
 const NOISE = 0x6576616c;
 const COUNT = 0x6576636e;
 
@@ -33,37 +34,47 @@ const OUTPUTS = [
 
 /** Options of `evidence`. */
 export interface EvidenceOptions {
-  /** Trajectories K of each image, 1 by default. The first is the same whatever K is. */
+  /** Number K of trajectories per image, 1 by default. The first trajectory is the same for every K. */
   readonly samples?: number | undefined;
-  /** 0 by default. What is drawn for an image depends on (seed, number of the image, sample) only. */
+  /** Seed of the draws, 0 by default. The draws of an image depend on (seed, number of the image, sample) only. */
   readonly seed?: number | undefined;
-  /** Number of the first image, 0 by default: parts of a set draw what the whole would. */
+  /** Number of the first image, 0 by default. With it, a part of a set gets the same draws as in the whole set. */
   readonly firstImage?: number | undefined;
-  /** Images that go through the graphs together, 250 by default. It decides memory and speed alone. */
+  /** Images that go through the graphs together, 250 by default. It affects memory and speed only. */
   readonly batchSize?: number | undefined;
-  /** Called after each trajectory of each batch with the trajectories so far, of `images · samples`. */
+  /** Called after each trajectory of each batch with the number of trajectories so far; there are `images · samples`. */
   readonly onProgress?: ((trajectories: number) => void) | undefined;
-  /** Checked before each trajectory; the call rejects with its reason. */
+  /** Aborts the call, which then rejects with the signal's reason; checked before each trajectory. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Of one image, nats. The bound and its parts are of the first trajectory: an unbiased estimate of the bound. */
+/**
+ * Bounds on log p(x) of one image, nats. The evidence lower bound and its parts come from the first trajectory: they are
+ * unbiased estimates.
+ */
 export interface ImageEvidence extends ElboParts {
   /** q(n | x), n = 0..T, of the first trajectory, `[T + 1]`. */
   readonly countProbabilities: readonly number[];
-  /** log 1/K Σ_k w_k, see `logImportanceWeight`: its expectation is below log p(x), and rises to it with K. */
+  /**
+   * Importance-weighted bound log 1/K Σ_k w_k, see `logImportanceWeight`. Its expectation is below log p(x) and rises
+   * towards it with K.
+   */
   readonly importanceWeighted: number;
-  /** Of the K weights, see `effectiveSampleSize`: far below K, the bound is still far from what more would give. */
+  /**
+   * Effective number of the K weights, from 1 to K, see `effectiveSampleSize`. If it is far below K, more samples would
+   * still raise the bound.
+   */
   readonly effectiveSamples: number;
   /**
-   * log 1/K Σ_k exp(ELBO_k) with ELBO_k = log p(x|c_n) − Σ_{t≤n} KL_t − Σ_{t≤n+1} KL_presence,t for a drawn count n and
-   * analytic KLs: what implementations of AIR have reported as log p(x). It is no bound, and can exceed log p(x).
+   * The number that implementations of AIR have reported as log p(x): log 1/K Σ_k exp(ELBO_k), where ELBO_k =
+   * log p(x|c_n) − Σ_{t≤n} KL_t − Σ_{t≤n+1} KL_presence,t with a drawn count n and analytic KL divergences. It is not a
+   * bound and can exceed log p(x).
    */
   readonly analyticKlFormula: number;
 }
 
 /**
- * Measures every image.
+ * Estimates the bounds on log p(x) of every image.
  *
  * @param images `[B, C, S, S]`, intensities in [0, 1]
  * @throws {RangeError} for a length that is not a whole number of images, or an invalid option
@@ -122,13 +133,13 @@ export async function estimateEvidence(
   return measured;
 }
 
-/** What one trajectory says about one image, step by step. */
+/** Terms of both bounds from one trajectory for one image. */
 interface TrajectoryTerms extends CountTerms, WeightTerms {
   readonly countProbabilities: readonly number[];
   readonly presence: readonly number[];
 }
 
-/** @param i of the image in the batch */
+/** @param i index of the image in the batch */
 function termsOf(
   steps: readonly SampledStep[],
   i: number,
@@ -147,7 +158,7 @@ function termsOf(
   };
 }
 
-/** log p(x|c_n) − Σ_{t≤n} KL_t − Σ_{t≤n+1} KL_presence,t: the one count n instead of the sum over all. */
+/** log p(x|c_n) − Σ_{t≤n} KL_t − Σ_{t≤n+1} KL_presence,t for a single count n, where the ELBO sums over all counts. */
 function analyticKlElbo(terms: TrajectoryTerms, count: number, presencePrior: number): number {
   const { logLikelihoods, klWhere, klWhat, presence } = terms;
   let elbo = logLikelihoods[count]!;
@@ -156,17 +167,21 @@ function analyticKlElbo(terms: TrajectoryTerms, count: number, presencePrior: nu
   return elbo;
 }
 
-/** What one step says about each image of a batch, `[B]` each. */
+/** Values of one step with sampled latents for each image of a batch, `[B]` each. */
 interface SampledStep {
   readonly presence: Float64Array;
   readonly klWhere: Float32Array;
   readonly klWhat: Float32Array;
   readonly logLikelihood: Float32Array;
-  /** log p(z_where, z_what) − log q of what the step drew. */
+  /** log p(z) − log q(z) for the latents z = (z_where, z_what) that the step drew. */
   readonly logRatio: Float64Array;
 }
 
-async function sampleSteps(trajectory: Trajectory, config: AirConfig, noise: TrajectoryNoise): Promise<SampledStep[]> {
+async function sampleSteps(
+  trajectory: TrajectoryRunner,
+  config: AirConfig,
+  noise: TrajectoryNoise,
+): Promise<SampledStep[]> {
   const { maxSteps, prior } = config;
   const wherePrior = { mean: prior.whereMean, std: prior.whereStd };
   const whatPrior = { mean: new Float32Array(config.zWhatSize), std: new Float32Array(config.zWhatSize).fill(1) };
@@ -195,15 +210,10 @@ async function sampleSteps(trajectory: Trajectory, config: AirConfig, noise: Tra
   return steps;
 }
 
-/** Standard normal noise of all steps over a batch. */
-export interface TrajectoryNoise {
-  /** `[T, B, 3]` */
-  readonly where: Float32Array;
-  /** `[T, B, Z]` */
-  readonly what: Float32Array;
-}
-
-/** The noise of sample `sample` of the `size` images from number `firstImage` on; each image's is its own. */
+/**
+ * Draws the noise of sample number `sample` for `size` images, the first of which has the number `firstImage`. The noise
+ * of an image depends on the seed, its number and the sample only.
+ */
 export function trajectoryNoise(
   { maxSteps, zWhatSize }: Pick<AirConfig, "maxSteps" | "zWhatSize">,
   size: number,
@@ -222,7 +232,7 @@ export function trajectoryNoise(
   return { where, what };
 }
 
-/** The count whose part of [0, 1), split as q(0), q(1), …, holds `uniform`. */
+/** Draws a count from q by inverting its cumulative distribution at `uniform`, a number in [0, 1). */
 function drawCount(q: readonly number[], uniform: number): number {
   let below = 0;
   for (let n = 0; n < q.length - 1; n++) {
@@ -232,7 +242,7 @@ function drawCount(q: readonly number[], uniform: number): number {
   return q.length - 1;
 }
 
-/** KL of a step's presence, of probability `p`, from the prior's, nats. */
+/** KL divergence of a step's presence, which has probability `p`, from the prior presence, nats. */
 function presenceKl(p: number, prior: number): number {
   const term = (share: number, priorShare: number): number => (share > 0 ? share * Math.log(share / priorShare) : 0);
   return term(p, prior) + term(1 - p, 1 - prior);

@@ -1,14 +1,14 @@
 /**
- * What a graph must be before onnxruntime may open it: one ONNX model that is all there in its own bytes. A tensor can say
- * that its values are in another file ("external data"), which onnxruntime then reads, from wherever the model says, and
- * nobody has checked.
+ * Checks an ONNX file before onnxruntime may open it: it must be one ONNX model with all weights in its own bytes. A
+ * tensor can say that its values are in another file ("external data"). onnxruntime then reads that file, from wherever
+ * the model says, although nobody has checked it.
  */
 import { MAX_ONNX_DEPTH, MAX_ONNX_FIELDS } from "./limits.js";
 import { BYTES, readText, VARINT, type WireField, walkFields } from "./onnx-message.js";
 
 type Kind = "model" | "training" | "function" | "graph" | "node" | "attribute" | "sparse" | "tensor";
 
-/** The messages of onnx.proto that tensors can be in, by the numbers of the fields that lead to them. */
+/** Messages of onnx.proto that can contain tensors: for each kind, the fields to descend into and the kind found there. */
 const inner: Readonly<Record<Kind, Readonly<Record<number, Kind>>>> = {
   model: { 7: "graph", 20: "training", 25: "function" },
   training: { 1: "graph", 2: "graph" },
@@ -25,17 +25,17 @@ const NAME_OF_TENSOR = 8;
 const EXTERNAL_DATA = 13;
 const DATA_LOCATION = 14;
 
-/** onnxruntime's own format, which it tells from ONNX by these characters. */
+/** Marker of onnxruntime's own file format: these characters at this offset. */
 const ORT_FORMAT = { at: 4, characters: "ORTM" } as const;
-/** An error gives so much of a name. */
+/** Bytes of a tensor's name that an error quotes. */
 const MAX_NAME = 80;
 
 class GraphFault extends Error {}
 
 /**
- * What is wrong with a serialised ONNX model, in words that follow its name; `undefined` if nothing is.
+ * Describes what is wrong with a serialised ONNX model, in words that follow its name; `undefined` if nothing is.
  *
- * It reads the structure, not the weights: time and memory are bounded, whatever the bytes are.
+ * Reads the structure only, not the weights. Time and memory are bounded, whatever the bytes are.
  */
 export function graphFault(model: Uint8Array): string | undefined {
   const { at, characters } = ORT_FORMAT;
@@ -55,7 +55,7 @@ export function graphFault(model: Uint8Array): string | undefined {
 class StructureWalk {
   #fields = 0;
 
-  /** Checks the whole model → how many graphs it has, of which it should have one. */
+  /** Checks the whole model and returns how many graphs it has; a valid model has one. */
   graphsOf(model: Uint8Array): number {
     let graphs = 0;
     this.#check(model, "model", 1, ({ number }) => {
@@ -71,7 +71,7 @@ class StructureWalk {
       if (++this.#fields > MAX_ONNX_FIELDS) throw new GraphFault(`has more than ${MAX_ONNX_FIELDS} fields`);
       visit?.(field);
       const { number, type } = field;
-      // Any trace of it: readers take the last of several, and this one must not be mistaken where they agree.
+      // Any occurrence counts: of a repeated field readers take the last one, and this check must never miss what they see.
       if (kind === "tensor")
         isExternal ||= number === EXTERNAL_DATA || (number === DATA_LOCATION && !isZero(message, field));
       const next = inner[kind][number];

@@ -1,61 +1,63 @@
 /**
- * One run of one graph: tensors in by name, checked float32 arrays out. The only place that touches onnxruntime's
- * tensors, so that a broken graph is found at the output that broke, not steps later.
+ * Runs a graph: tensors in by name, checked float32 arrays out. Every output is checked here, so that an error names the
+ * output that broke, not one some steps later.
  */
 import { type InferenceSession, Tensor } from "onnxruntime-common";
 import type { AirConfig } from "./config.js";
 import { GraphOutputError } from "./errors.js";
 import { type GraphName, type GraphSignature, graphSignatures } from "./graphs.js";
 
-/** The part of an onnxruntime session that inference needs; `InferenceSession` of Node and web is one. */
+/** The part of an onnxruntime session that inference needs; the `InferenceSession` of Node and of the web fulfil it. */
 export interface GraphSession {
   /** Runs the graph on `feeds`, tensors by the names of its inputs, and returns the named `outputs`. */
   run(feeds: InferenceSession.FeedsType, outputs: readonly string[]): Promise<InferenceSession.ReturnType>;
   /**
-   * Copies to the device a tensor that several runs will be fed; its `dispose` frees the copy. Absent where a run reads
-   * the CPU's memory as it is.
+   * Copies a tensor to the device, to be fed to several runs; `dispose` of the copy frees it. Absent where runs read the
+   * CPU's memory directly.
    */
   resident?(tensor: Tensor): Tensor;
 }
 
-/** Tensors by the names of the outputs that they are. */
+/** The tensors that a run returned, by the names of the outputs. */
 export type GraphResults = Readonly<Record<string, Tensor>>;
 
 /**
- * A second handle on a result, to be fed to another run: reading a result that is on a GPU turns the first handle into
- * a tensor of the CPU, which that run would upload again. It is valid until the results are disposed of.
+ * Makes a second handle on a result, to be fed to another run. It is needed because reading a result that is on a GPU
+ * turns the first handle into a tensor of the CPU, which the other run would upload again. The second handle is valid
+ * until the results are disposed of.
  */
 export function feedable(result: Tensor): Tensor {
   if (result.location !== "gpu-buffer") return result;
   return Tensor.fromGpuBuffer(result.gpuBuffer, { dataType: "float32", dims: result.dims });
 }
 
-/** Frees what tensors hold outside of JavaScript's memory; they cannot be read or fed afterwards. */
+/** Frees the memory that tensors hold outside of JavaScript; they cannot be read or fed afterwards. */
 export function disposeTensors(tensors: GraphResults): void {
   for (const tensor of Object.values(tensors)) tensor.dispose();
 }
 
-/** Whose a value of an output is, for what an error says of it. */
-export interface Place {
+/** The image and the step that a value of an output belongs to, for error messages. */
+export interface ValueOrigin {
   /** Number of the image. */
   readonly image: number;
-  /** Absent where there are no steps. */
+  /** Number of the step, 1 for the first; absent for a graph that runs once per image. */
   readonly step?: number;
 }
 
 /**
- * The values of an output in row-major order.
+ * Reads the values of an output in row-major order.
  *
- * @param output how an error calls it
- * @param shape that it should have
- * @param placeOf the value at an index
- * @throws {GraphOutputError} naming the output, image and step, if they are not finite float32 values of the right number
+ * @param output name of the output in error messages
+ * @param shape expected shape
+ * @param originOf gives the image and step of the value at an index
+ * @throws {GraphOutputError} if a value is not finite, or the type or number of values is wrong; the message names the
+ *   output and, for a value, its image and step
  */
 export async function readOutput(
   tensor: Tensor,
   output: string,
   shape: readonly number[],
-  placeOf: (index: number) => Place,
+  originOf: (index: number) => ValueOrigin,
 ): Promise<Float32Array> {
   const data = await tensor.getData();
   if (!(data instanceof Float32Array))
@@ -68,7 +70,7 @@ export async function readOutput(
   }
   const bad = firstNonFinite(data);
   if (bad >= 0) {
-    const { image, step } = placeOf(bad);
+    const { image, step } = originOf(bad);
     const at = step === undefined ? "" : ` at step ${step}`;
     throw new GraphOutputError(
       `The ${output} holds ${data[bad]} for image ${image}${at}: the model's weights or the device's arithmetic are broken`,
@@ -94,33 +96,38 @@ export class GraphRunner<Name extends GraphName> {
     this.#signature = graphSignatures(config)[name];
   }
 
-  /** The same graph for another batch. */
+  /** Makes a runner of the same graph for another batch size. */
   forBatch(batch: number): GraphRunner<Name> {
     return new GraphRunner(this.#session, this.#name, this.#config, batch);
   }
 
-  /** Whether runs read the CPU's memory as it is, so that tensors can be made of any part of it. */
+  /** Whether runs read the CPU's memory directly, so that a tensor can be made of any part of it. */
   get isOnCpu(): boolean {
     return this.#session.resident === undefined;
   }
 
-  /** A `[batch, …]` tensor for the input `name` over `data`, which is not copied. */
+  /** Makes a `[batch, …]` tensor for the input `name` from `data`, which is not copied. */
   input(name: string, data: Float32Array): Tensor {
     return new Tensor("float32", data, [this.#batch, ...this.#signature.inputs[name]!]);
   }
 
-  /** The zeros that the input `name` holds before the first step. */
+  /** Makes a `[batch, …]` tensor of zeros for the input `name`. */
   zeros(name: string): Tensor {
     const size = elements(this.#signature.inputs[name]!);
     return this.input(name, new Float32Array(this.#batch * size));
   }
 
-  /** The same where many runs will read it: on the graph's device. To be disposed of. */
+  /** Moves a tensor that many runs will read to the graph's device. The caller disposes of the result. */
   resident(tensor: Tensor): Tensor {
     return this.#session.resident?.(tensor) ?? tensor;
   }
 
-  /** Runs the graph for the `outputs` alone; {@link feedable} makes one the input of another run. To be disposed of. */
+  /**
+   * Runs the graph and returns the named `outputs` only. {@link feedable} makes one of them an input of another run. The
+   * caller disposes of the results.
+   *
+   * @throws {GraphOutputError} if an output is missing
+   */
   async run(feeds: Readonly<Record<string, Tensor>>, outputs: readonly string[]): Promise<GraphResults> {
     const results = await this.#session.run(feeds, outputs);
     for (const name of outputs) {
@@ -135,31 +142,31 @@ export class GraphRunner<Name extends GraphName> {
   }
 
   /**
-   * The values of an output, `[batch, …]` in row-major order.
+   * Reads the values of an output, `[batch, …]` in row-major order.
    *
-   * @param placeOf the image in a row of the batch
-   * @throws {GraphOutputError} as {@link readOutput}, naming the graph
+   * @param originOf gives the image and step of a row of the batch
+   * @throws {GraphOutputError} as {@link readOutput}; the message names the graph too
    */
-  read(results: GraphResults, name: string, placeOf: (row: number) => Place): Promise<Float32Array> {
+  read(results: GraphResults, name: string, originOf: (row: number) => ValueOrigin): Promise<Float32Array> {
     const shape = this.#signature.outputs[name]!;
     const size = elements(shape);
     return readOutput(results[name]!, `output "${name}" of the ${this.#name} graph`, [this.#batch, ...shape], (index) =>
-      placeOf(Math.floor(index / size)),
+      originOf(Math.floor(index / size)),
     );
   }
 
   /**
-   * The values of several outputs, read at a time: on a GPU they share one wait.
+   * Reads the values of several outputs together, so that on a GPU they share one wait.
    *
-   * @throws as {@link read}, for the first of `names` that is not as it should be
+   * @throws {GraphOutputError} as {@link read}, for the first of `names` that is broken
    */
   async readAll<Output extends string>(
     results: GraphResults,
     names: readonly Output[],
-    placeOf: (row: number) => Place,
+    originOf: (row: number) => ValueOrigin,
   ): Promise<Readonly<Record<Output, Float32Array>>> {
-    const reads = names.map(async (name) => [name, await this.read(results, name, placeOf)] as const);
-    // A tensor cannot be disposed of while it is read: even a failure waits for all.
+    const reads = names.map(async (name) => [name, await this.read(results, name, originOf)] as const);
+    // A tensor cannot be disposed of while it is being read, so even a failure waits for all reads.
     await Promise.allSettled(reads);
     return Object.fromEntries(await Promise.all(reads)) as Record<Output, Float32Array>;
   }
@@ -171,8 +178,8 @@ function elements(shape: readonly number[]): number {
 
 /** Index of the first NaN or infinity, -1 if there is none. */
 function firstNonFinite(data: Float32Array): number {
-  // x·0 is NaN exactly for those values, and one sum over all is several times faster than a test of each; four sums
-  // again, as none waits for the others.
+  // x·0 is NaN exactly for NaN and infinity. Summing is several times faster than testing each value, and four
+  // independent sums are faster than one.
   let [a, b, c, d] = [0, 0, 0, 0];
   const last = data.length - (data.length % 4);
   for (let i = 0; i < last; i += 4) {

@@ -1,11 +1,11 @@
 /**
- * The three ONNX graphs of an exported model, by the names of their inputs and outputs: the contract between the
- * exporter and the runtimes. Everything is float32; B, the batch, is the only symbolic dimension, called `batch`.
+ * The contract between the exporter and the runtimes: names and shapes of the inputs and outputs of an exported model's
+ * three ONNX graphs. All tensors are float32; the batch size B is the only symbolic dimension, called `batch`.
  *
  * Letters: S image side, C channels, O object side, T steps, H LSTM units, Z size of z_what.
  *
- * - `encoder`: the part of the recurrent network's gates that depends on the image alone, computed once per image,
- *   and the log-likelihood of the empty canvas.
+ * - `encoder`: computes, once per image, the part of the recurrent network's gates that depends on the image alone, and
+ *   the log-likelihood of the empty canvas.
  * - `step`: attend → infer → write, once per object. A `next_…` output feeds the input of the same name without
  *   `next_` at the following step; at the first step all of these are zero. Noise is an input: zero noise gives the
  *   posterior means.
@@ -45,14 +45,15 @@ export type GraphSignature = {
 };
 
 /**
- * Width of `image_gates`. If the recurrent network sees what the canvas leaves of the image through a hidden layer, they
- * are what that layer's ReLUs get of the image: as far as its part can be computed before there is a canvas.
+ * Width of `image_gates`. These are the image's share of the LSTM's gates, 4 per unit. If the recurrent network sees the
+ * remainder of the image (the image minus the canvas) through a hidden layer, they are the image's share of that layer's
+ * pre-activations instead: the part that can be computed before there is a canvas.
  */
 function imageGatesSize({ lstmInput, embeddingSize, lstmSize }: AirConfig): number {
   return lstmInput.type === "remainder" && embeddingSize > 0 ? embeddingSize : 4 * lstmSize;
 }
 
-/** Shapes of every input and output without the leading batch dimension; `[]` is one number per image. */
+/** Shapes of all inputs and outputs of the three graphs, without the leading batch dimension; `[]` is one number per image. */
 export function graphSignatures(config: AirConfig) {
   const image = [config.channels, config.imageSize, config.imageSize];
   const patch = [config.channels, config.objectSize, config.objectSize];
@@ -83,23 +84,23 @@ export function graphSignatures(config: AirConfig) {
         next_z_where: where,
         next_z_what: what,
         next_canvas: image,
-        /** Log-odds that this step's object is present, given that all before it are. */
+        /** Log-odds that this step's object is present, given that all objects before it are. */
         presence_logit: [],
         /**
-         * Of the normal that z_where is drawn from as mean + std · eps_where. If `where` is bounded, that
-         * is the normal of the unbounded numbers that z_where is made of (`zWhereFromLatent`), as is the prior, so that
-         * log q/p is the same sum of normal densities under each.
+         * Mean and standard deviation of the normal posterior of z_where, which is drawn as mean + std · eps_where. Under
+         * a bounded `where` they describe the unbounded numbers that `zWhereFromLatent` turns into z_where.
+         * The prior is on the same numbers, so log q/p is the same sum of normal densities in both cases.
          */
         z_where_mean: where,
         z_where_std: where,
         z_what_mean: what,
         z_what_std: what,
-        /** KL of this step's posterior from the prior, nats. */
+        /** KL divergences of this step's posteriors of z_where and z_what from their priors, nats. */
         kl_where: [],
         kl_what: [],
         /** log p(image | next_canvas), nats. */
         log_likelihood: [],
-        /** What the step looked at, and what it drew there. */
+        /** The part of the image that the step looked at, and the patch that it drew there. */
         glimpse: patch,
         patch,
       },
@@ -111,9 +112,7 @@ export function graphSignatures(config: AirConfig) {
   } as const satisfies Record<GraphName, GraphSignature>;
 }
 
-/**
- * How a loaded graph differs from its signature, in words; empty if it does not. Extra outputs are no difference.
- */
+/** Describes how a loaded graph differs from its signature; empty if it does not. Extra outputs do not count. */
 export function signatureDifferences(
   session: Pick<InferenceSession, "inputMetadata" | "outputNames">,
   { inputs, outputs }: GraphSignature,

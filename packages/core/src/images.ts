@@ -1,8 +1,8 @@
 /**
- * Pictures as users have them → the batch that the encoder takes: `[B, C, S, S]` float32 in [0, 1].
+ * Converts users' pictures to the encoder's input: `[B, C, S, S]` float32 in [0, 1].
  *
- * Nothing is resized or guessed: a picture of another size is an error, because cropping, padding and scaling give a
- * model different objects.
+ * Pictures are never resized: another size is an error, because cropping, padding and scaling would each show the model
+ * different objects.
  */
 import type { AirConfig } from "./config.js";
 import { ImageError } from "./errors.js";
@@ -10,29 +10,29 @@ import { ImageError } from "./errors.js";
 /** A picture with its channels interleaved, row by row (`[height, width, channels]`); an `ImageData` is one. */
 export interface Picture {
   /**
-   * 8-bit values are divided by the model's normalisation scale; floating-point values must be in [0, 1] already. The
-   * alpha of an RGBA picture is 0..255 or [0, 1].
+   * Pixel values. 8-bit values are divided by the model's normalisation scale; floating-point values must be in [0, 1]
+   * already. The alpha of an RGBA picture is in 0..255 or [0, 1].
    */
   readonly data: Uint8Array | Uint8ClampedArray | Float32Array;
   /** Pixels in a row. */
   readonly width: number;
   /** Number of rows. */
   readonly height: number;
-  /** 1 grey, 3 RGB, 4 RGBA; 4 if absent, as in `ImageData`. */
+  /** Number of channels: 1 for grey, 3 for RGB, 4 for RGBA; 4 if absent, as in `ImageData`. */
   readonly channels?: number;
 }
 
 /** One picture, several, or a ready batch `[B, C, S, S]` with values in [0, 1]. */
 export type ImageInput = Picture | readonly Picture[] | Float32Array;
 
-/** What images a reader of pictures makes: square, all of one kind. */
+/** Side and channels of the square images that pictures are converted to. */
 export type PlanesForm = Pick<AirConfig, "imageSize" | "channels">;
 
 /**
- * Makes the encoder's input. RGBA is composited over black; a grey model takes the luma of RGB (Rec. 601); an RGB model
- * takes a grey picture in all three channels. A ready batch is checked and returned as it is.
+ * Converts pictures to the encoder's input. RGBA is composited over black; a grey model takes the luma of RGB (Rec. 601);
+ * an RGB model takes a grey picture in all three channels. A ready batch is checked and returned as it is.
  *
- * @param normalisation the manifest's: what 8-bit values are divided by
+ * @param normalisation `normalisation` of the manifest; 8-bit values are divided by its `scale`
  * @returns `[B, C, S, S]`, values in [0, 1]
  * @throws {ImageError} for an empty batch, a wrong size, wrong channels, NaN, infinity, or a value outside [0, 1]
  */
@@ -57,7 +57,7 @@ export function toImageBatch(
   const pictures = Array.isArray(input) ? (input as readonly Picture[]) : [input as Picture];
   if (pictures.length === 0) throw new ImageError("The batch of images is empty");
   const batch = new Float32Array(pictures.length * length);
-  // Not forEach: it leaves the holes of a sparse array out, which would be black images.
+  // Not forEach, which skips the holes of a sparse array: they would become black images.
   for (const [index, picture] of pictures.entries()) {
     const target = batch.subarray(index * length, (index + 1) * length);
     writePlanes(picture, config, target, { scale: normalisation.scale, index });
@@ -65,17 +65,17 @@ export function toImageBatch(
   return batch;
 }
 
-/** Rec. 601 luma, the weights by which Pillow, OpenCV and image codecs turn RGB to grey. */
+/** Weights of red, green and blue in Rec. 601 luma, by which Pillow, OpenCV and image codecs turn RGB to grey. */
 const LUMA = [0.299, 0.587, 0.114] as const;
 
 /**
- * Writes one picture as planes `[C, S, S]` into `target`: into floats as {@link toImageBatch} says; into bytes as they are,
- * from bytes in the form's own channels.
+ * Writes one picture as planes `[C, S, S]` into `target`. A float target gets intensities as {@link toImageBatch}
+ * describes. A byte target gets the bytes unchanged; the picture must then have bytes and the right number of channels.
  *
- * @param scale what 8-bit values are divided by for floats
- * @param index which picture it is, for error messages
+ * @param scale divisor of 8-bit values for a float target
+ * @param index index of the picture, for error messages
  * @throws {ImageError} for a wrong size, wrong channels, or a value outside [0, 1]
- * @throws {RangeError} if `target` is not of `C · S · S` values
+ * @throws {RangeError} if `target` does not have `C · S · S` values
  */
 export function writePlanes(
   picture: Picture | undefined,
@@ -131,7 +131,7 @@ export function writePlanes(
 
 /** Checks a `[B, C, S, S]` batch for values outside [0, 1]. */
 function checkRange(batch: Float32Array, { channels, imageSize: side }: AirConfig): void {
-  // A loop: findIndex with a function took as long as a tenth of the inference of a batch.
+  // A plain loop: `findIndex` took a tenth of the time of the batch's inference.
   let bad = 0;
   while (bad < batch.length && batch[bad]! >= 0 && batch[bad]! <= 1) bad++;
   if (bad === batch.length) return;

@@ -1,26 +1,27 @@
 /**
  * Importance-weighted bounds on log p(x) (Burda et al., "Importance weighted autoencoders", ICLR 2016) with the number of
- * objects summed out. With draws z of q alone, and no analytic KL, the weight
+ * objects summed out. For latents z drawn from q, the weight
  *
  *   w = Σ_n p(n) p(x|c_n) Π_{t≤n} p(z_t)/q(z_t|x)
  *
- * has the mean p(x), so that E log(1/K Σ_k w_k) ≤ log p(x), rising with K. Everything here is in float64.
+ * has the mean p(x). So E log(1/K Σ_k w_k) ≤ log p(x), and it rises with K. No analytic KL divergence is used. All
+ * arithmetic is in float64.
  */
 
-/** Diagonal normal posteriors of B images and the standard normal draws from them, each `[B, D]`. */
+/** Diagonal normal posteriors of B images and the standard normal noise of one draw from each, all `[B, D]`. */
 export interface NormalDraws {
   /** Means of the posteriors. */
   readonly mean: ArrayLike<number>;
   /** Standard deviations of the posteriors. */
   readonly std: ArrayLike<number>;
-  /** Standard normal draws. */
+  /** Standard normal noise. */
   readonly eps: ArrayLike<number>;
 }
 
 /**
- * log p(z)/q(z) of z = mean + std·eps for the prior p = N(prior.mean, prior.std²), summed over the dimensions.
+ * Computes log p(z)/q(z) for z = mean + std·eps and the prior p = N(prior.mean, prior.std²), summed over the dimensions.
  *
- * @param prior `[D]` each
+ * @param prior mean and standard deviation, `[D]` each
  * @returns `[B]`
  */
 export function normalLogRatios(
@@ -38,7 +39,7 @@ export function normalLogRatios(
   return ratios;
 }
 
-/** What one trajectory says about one image: the terms of its importance weight. */
+/** Terms of the importance weight of one trajectory for one image. */
 export interface WeightTerms {
   /** log p(n), n = 0..N, `[N + 1]`. */
   readonly logCountPrior: ArrayLike<number>;
@@ -48,7 +49,7 @@ export interface WeightTerms {
   readonly logRatios: ArrayLike<number>;
 }
 
-/** log w = log Σ_n p(n) p(x|c_n) Π_{t≤n} p(z_t)/q(z_t), of one trajectory. */
+/** Logarithm of the importance weight of one trajectory, log Σ_n p(n) p(x|c_n) Π_{t≤n} p(z_t)/q(z_t). */
 export function logImportanceWeight({ logCountPrior, logLikelihoods, logRatios }: WeightTerms): number {
   let ratio = 0;
   const joint = Float64Array.from({ length: logLikelihoods.length }, (_, n) => {
@@ -58,7 +59,7 @@ export function logImportanceWeight({ logCountPrior, logLikelihoods, logRatios }
   return logSumExp(joint);
 }
 
-/** log Σ_k exp(values[k]); -∞ for none. */
+/** log Σ_k exp(values[k]); -∞ for no values. */
 export function logSumExp(values: ArrayLike<number>): number {
   let most = Number.NEGATIVE_INFINITY;
   for (let k = 0; k < values.length; k++) most = Math.max(most, values[k]!);
@@ -68,12 +69,17 @@ export function logSumExp(values: ArrayLike<number>): number {
   return most + Math.log(sum);
 }
 
-/** log of the mean of exp(values): the importance-weighted bound, for the logarithms of K weights. */
+/** Logarithm of the mean of exp(values). Of the logarithms of K weights it is the importance-weighted bound. */
 export function logMeanExp(values: ArrayLike<number>): number {
   return logSumExp(values) - Math.log(values.length);
 }
 
-/** (Σ w)² / Σ w² of weights by their logarithms, from 1 (one weight is all) to K (all are equal); Kish, 1965. */
+/**
+ * Effective sample size (Σ w)² / Σ w² of K weights (Kish, 1965): from 1, where one weight dominates, to K, where all are
+ * equal.
+ *
+ * @param logWeights logarithms of the weights, `[K]`
+ */
 export function effectiveSampleSize(logWeights: ArrayLike<number>): number {
   const squares = Float64Array.from(logWeights, (logWeight) => 2 * logWeight);
   return Math.exp(2 * logSumExp(logWeights) - logSumExp(squares));

@@ -1,13 +1,13 @@
-/** JSON from outside → plain data that is safe to walk, merge and copy. */
+/** Parses JSON from outside into plain data that is safe to walk, merge and copy. */
 import { ConfigError } from "./errors.js";
 import { MAX_JSON_DEPTH } from "./limits.js";
 
 /**
- * Parses JSON that is not trusted. What it returns is nested at most {@link MAX_JSON_DEPTH} deep, and no object has a key
- * `__proto__`, by which code that merges settings would change every object of the process.
+ * Parses JSON that is not trusted. The result is nested at most 32 deep, so that code which recurses over it is safe. No
+ * object has a key `__proto__`, with which code that merges settings would change every object of the process.
  *
- * @param source what an error calls it, such as `manifest models/x/config.json`
- * @throws {ConfigError} if it is not UTF-8 or not JSON, is nested deeper, or has such a key
+ * @param source name of the text in error messages, such as `manifest models/x/config.json`
+ * @throws {ConfigError} if the text is not UTF-8 or not JSON, is nested deeper, or has a key `__proto__`
  */
 export function parseJson(text: string | Uint8Array, source: string): unknown {
   let json: unknown;
@@ -23,7 +23,10 @@ export function parseJson(text: string | Uint8Array, source: string): unknown {
   return json;
 }
 
-/** Before anything recurses over it. Of text that is not JSON, what counts as a string does not matter. */
+/**
+ * Checks the depth of JSON text before anything recurses over it. For text that is not JSON the depth may be counted
+ * wrongly, which does no harm: parsing fails anyway.
+ */
 function checkDepth(text: string, source: string): void {
   let depth = 0;
   let isInString = false;

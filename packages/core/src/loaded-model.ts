@@ -1,10 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /**
- * A model whose sessions are open: what can be asked of it, and closing it. How sessions come to be (files, downloads,
- * devices) is each runtime's own; from here on they are the same.
+ * A model whose sessions are open: the calls that it answers, and closing it. Each runtime opens the sessions in its own
+ * way (files, downloads, devices); from then on all runtimes share this class.
  */
 import type { InferenceSession } from "onnxruntime-common";
-import { type InferenceOptions, inferScenes, type StepReport, usesSceneGraph } from "./attention-loop.js";
+import { type InferenceOptions, inferScenes, type StepReport, usesLoopGraph } from "./attention-loop.js";
 import type { AirConfig } from "./config.js";
 import { ModelDisposedError } from "./errors.js";
 import { type EvidenceOptions, estimateEvidence, type ImageEvidence } from "./evidence.js";
@@ -15,60 +15,60 @@ import type { Manifest } from "./manifest.js";
 import type { DecodedScene, Scene, SceneLatents } from "./scene.js";
 import { type DecodeOptions, decodeScenes, samplePrior, withPresencePrior } from "./scene-drawing.js";
 
-/** A graph's session, which can be closed. */
+/** The session of one graph, which can be released. */
 export type OpenGraph = GraphSession & Pick<InferenceSession, "release">;
 /** The open sessions of a model's graphs. */
 export type ModelSessions = Readonly<Record<GraphName, OpenGraph>>;
 
 /**
- * The graph of the whole loop ({@link sceneGraph}): calls with few images are faster by it. As it takes longer to open than
- * such a call, it is opened for the second of them.
+ * Opens the loop graph ({@link loopGraph}), which makes calls with few images faster; undefined if the model has none.
+ * Opening takes longer than one such call, so the model opens it at the second call with few images.
  */
-export type SceneOpener = () => Promise<OpenGraph | undefined>;
+export type LoopGraphOpener = () => Promise<OpenGraph | undefined>;
 
 /** Options of `sample`. */
 export interface SampleOptions extends DecodeOptions {
-  /** Scene i depends on (seed, i) only; 0 by default. */
+  /** Seed of the draws, 0 by default. Scene i depends on (seed, i) only. */
   readonly seed?: number | undefined;
-  /** Objects of every scene; drawn from the prior if not given, which for the usual sparse prior is mostly 0. */
+  /** Number of objects of every scene; drawn from the prior by default, which for the usual sparse prior is mostly 0. */
   readonly count?: number | undefined;
-  /** Prior probability of one more object, for the model's own; see `withPresencePrior`. */
+  /** Prior probability of one more object; the model's own by default. See `withPresencePrior`. */
   readonly presencePrior?: number | undefined;
 }
 
 interface Call {
-  /** Resolves when it has settled, however. */
+  /** Resolves when the call has settled, whether it succeeded or failed. */
   settled: Promise<unknown>;
-  /** It is in its `onStep`, which may wait for this model to be disposed of. */
-  waits: boolean;
+  /** Whether the call is in its `onStep`, which may be waiting for this model to be disposed of. */
+  isInOnStep: boolean;
 }
 
-/** A model whose graphs are open, on one device. The runtimes' `fromPretrained` makes one. */
+/** A model whose graphs are open on one device; the runtimes' `fromPretrained` opens one. */
 export class LoadedModel<Device extends string> implements AsyncDisposable {
   /** The device that the graphs really run on. */
   readonly device: Device;
   /** The model's `config.json`. */
   readonly manifest: Manifest;
   readonly #sessions: ModelSessions;
-  #openScene: SceneOpener | undefined;
-  #scene: Promise<OpenGraph | undefined> | undefined;
+  #openLoopGraph: LoopGraphOpener | undefined;
+  #loop: Promise<OpenGraph | undefined> | undefined;
   #hadSmallCall = false;
   /** Calls that have not settled. */
   readonly #running = new Set<Call>();
   #disposal: Promise<void> | undefined;
-  /** Told when a call begins to wait in its `onStep`, or settles. */
+  /** Called when a call enters its `onStep` and when it settles. */
   #onCallChange: (() => void) | undefined;
 
   /**
-   * Takes over `sessions`: {@link dispose} releases them.
+   * Takes ownership of `sessions`: {@link dispose} releases them.
    *
-   * @param openScene called at most once; without it, or if it gives none, every call goes step by step
+   * @param openLoopGraph called at most once; without it, or if it returns undefined, every call runs step by step
    */
-  constructor(manifest: Manifest, sessions: ModelSessions, device: Device, openScene?: SceneOpener) {
+  constructor(manifest: Manifest, sessions: ModelSessions, device: Device, openLoopGraph?: LoopGraphOpener) {
     this.manifest = manifest;
     this.device = device;
     this.#sessions = sessions;
-    this.#openScene = openScene;
+    this.#openLoopGraph = openLoopGraph;
   }
 
   /** The model's architecture and priors. */
@@ -77,29 +77,30 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   }
 
   /**
-   * Infers the scene of every image: how many objects, where, and what each looks like.
+   * Infers the scene of every image: how many objects it has, where they are, and what each looks like.
    *
    * @throws {ImageError} for images that this model does not take
    * @throws {RangeError} for an invalid option
    * @throws {GraphOutputError} if a graph returns NaN, infinity or a wrong shape
-   * @throws {ModelDisposedError} after `dispose()`; a call with `onStep` that is under way ends with it at that step
+   * @throws {ModelDisposedError} after `dispose()`; a call with `onStep` that is running then ends with this error after
+   *   the current step
    */
   infer(images: ImageInput, options: InferenceOptions = {}): Promise<Scene[]> {
     return this.#use(async (call) => {
       const batch = toImageBatch(images, this.config, this.manifest.normalisation);
       const { channels, imageSize } = this.config;
-      const isSmall = usesSceneGraph(batch.length / (channels * imageSize ** 2), options);
-      const sessions = { ...this.#sessions, scene: isSmall ? await this.#sceneGraph() : undefined };
+      const isSmall = usesLoopGraph(batch.length / (channels * imageSize ** 2), options);
+      const sessions = { ...this.#sessions, loop: isSmall ? await this.#loopGraph() : undefined };
       const onStep = options.onStep && this.#stepListener(call, options.onStep);
       return inferScenes(sessions, this.config, batch, { ...options, onStep });
     });
   }
 
   /**
-   * Bounds on log p(x) of every image, from sampled latents: the ELBO by its parts, and with `samples` the
-   * importance-weighted bound.
+   * Estimates bounds on log p(x) of every image from sampled latents: the ELBO with its parts, and the
+   * importance-weighted bound, which several `samples` tighten.
    *
-   * @throws as {@link infer}
+   * @throws the errors of {@link infer}
    */
   evidence(images: ImageInput, options: EvidenceOptions = {}): Promise<ImageEvidence[]> {
     return this.#use(async () =>
@@ -113,9 +114,9 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   }
 
   /**
-   * Draws scenes from their latents; an inferred scene gives its reconstruction.
+   * Draws scenes from their latents. Decoding an inferred scene gives its reconstruction again.
    *
-   * @throws {RangeError} for latents of the wrong length or not finite
+   * @throws {RangeError} for latents that have a wrong length or are not finite
    * @throws {GraphOutputError} if the graph returns NaN, infinity or a wrong shape
    * @throws {ModelDisposedError} after `dispose()`
    */
@@ -137,8 +138,9 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   }
 
   /**
-   * Waits for calls in flight, then releases the sessions. A call with `onStep` ends at the step that it is in, so that this
-   * may be awaited there; the sessions are then released when it has ended. Calling it again returns the same promise.
+   * Waits for running calls, then releases the sessions. A running call with `onStep` ends after its current step.
+   * `dispose` may be awaited inside `onStep`: the sessions are then released when that call has ended. Further calls of
+   * `dispose` return the same promise.
    */
   dispose(): Promise<void> {
     this.#disposal ??= this.#close();
@@ -152,7 +154,7 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
 
   async #use<Result>(work: (call: Call) => Promise<Result>): Promise<Result> {
     this.#checkOpen();
-    const call: Call = { settled: Promise.resolve(), waits: false };
+    const call: Call = { settled: Promise.resolve(), isInOnStep: false };
     const running = work(call);
     call.settled = running.catch(() => {});
     this.#running.add(call);
@@ -170,46 +172,44 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
 
   #stepListener(call: Call, onStep: NonNullable<InferenceOptions["onStep"]>): (report: StepReport) => Promise<void> {
     return async (report) => {
-      call.waits = true;
+      call.isInOnStep = true;
       this.#onCallChange?.();
       try {
         await onStep(report);
       } finally {
-        call.waits = false;
+        call.isInOnStep = false;
       }
       this.#checkOpen();
     };
   }
 
-  async #sceneGraph(): Promise<GraphSession | undefined> {
-    if (this.#hadSmallCall && this.#openScene) {
-      this.#scene = this.#openScene();
-      // What it was made of can be forgotten.
-      this.#openScene = undefined;
+  async #loopGraph(): Promise<GraphSession | undefined> {
+    if (this.#hadSmallCall && this.#openLoopGraph) {
+      this.#loop = this.#openLoopGraph();
+      // Frees the serialised graphs that the function holds.
+      this.#openLoopGraph = undefined;
     }
     this.#hadSmallCall = true;
-    return this.#scene;
+    return this.#loop;
   }
 
   async #close(): Promise<void> {
     const released = this.#release();
-    // If calls wait for this promise, the sessions are released when nobody waits to hear of a failure.
+    // If calls wait for `dispose` in their onStep, the release happens after that wait, and nobody would hear of a failure.
     released.catch(() => {});
-    const allWait = new Promise<void>((resolve) => {
+    const allInOnStep = new Promise<void>((resolve) => {
       this.#onCallChange = () => {
-        if (this.#running.size > 0 && [...this.#running].every(({ waits }) => waits)) resolve();
+        if (this.#running.size > 0 && [...this.#running].every(({ isInOnStep }) => isInOnStep)) resolve();
       };
     });
     this.#onCallChange?.();
-    await Promise.race([released, allWait]);
+    await Promise.race([released, allInOnStep]);
   }
 
   async #release(): Promise<void> {
     await Promise.all([...this.#running].map(({ settled }) => settled));
-    this.#openScene = undefined;
-    const scene = await this.#scene?.catch(() => undefined);
-    await Promise.all(
-      [...Object.values(this.#sessions), ...(scene ? [scene] : [])].map((session) => session.release()),
-    );
+    this.#openLoopGraph = undefined;
+    const loop = await this.#loop?.catch(() => undefined);
+    await Promise.all([...Object.values(this.#sessions), ...(loop ? [loop] : [])].map((session) => session.release()));
   }
 }

@@ -1,5 +1,5 @@
 /**
- * `config.json` of an exported model: what the folder holds, how it was made, and how to know that it is intact.
+ * The manifest, `config.json` of an exported model: the files of the folder with their hashes, and how the model was made.
  */
 import { z } from "zod";
 import { airConfigSchema, defaultAirConfig, parseWith } from "./config.js";
@@ -12,13 +12,13 @@ import { isRecord } from "./overlay.js";
 
 /** Name of the manifest in a model's folder. */
 export const MANIFEST_FILE = "config.json";
-/** Raised when a reader of the old version could misread the new one. */
+/** Version of the manifest's format. It is increased when readers of the old format could misread the new one. */
 export const MANIFEST_VERSION = 1;
 
 const fileSchema = z.strictObject({
   /**
-   * Path relative to the manifest, with forward slashes. Names have letters, digits, `-`, `_` and `.` alone, and begin with no
-   * dot: so that a path means the same as a file's and as a URL's, and neither leaves the folder.
+   * Path relative to the manifest, with forward slashes. Names consist of letters, digits, `-`, `_` and `.` and do not
+   * begin with a dot. So a path means the same in a file system and in a URL, and never leaves the folder.
    */
   path: z
     .string()
@@ -32,10 +32,10 @@ const fileSchema = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hexadecimal digits"),
 });
 
-/** Which images of its data set a model was measured on: the set's options, without those that it does not take. */
+/** The held-out images that a model was measured on, as options of its data set; options that the set lacks are absent. */
 const heldOutSchema = z.strictObject({
   testSize: z.int().positive().optional(),
-  /** Of the images themselves, or of which of the user's are held out. */
+  /** Seed of the generated images or, for a user's own images, of the choice of the held-out ones. */
   seed: z.int().nonnegative().optional(),
   imageSize: z.int().positive().optional(),
   patchSize: z.int().positive().optional(),
@@ -49,17 +49,17 @@ export const manifestSchema = z.strictObject({
   formatVersion: z.literal(MANIFEST_VERSION),
   name: z.string().min(1),
   model: airConfigSchema,
-  /** How a user's pixels become the graph's input: value / scale. Images of 8-bit integers have scale 255. */
+  /** Conversion of pixels to the graph's input: value / scale. Scale is 255 for 8-bit images. */
   normalisation: z.strictObject({ scale: z.number().positive() }),
   opset: z.int().positive(),
-  /** What the graphs store their weights as; they compute in float32 all the same. */
+  /** Type in which the graphs store their weights; they compute in float32 in either case. */
   weights: z.enum(["float32", "float16"]).default("float32"),
   files: z.strictObject(
     Object.fromEntries(graphNames.map((name) => [name, fileSchema])) as Record<GraphName, typeof fileSchema>,
   ),
   training: z.strictObject({
     dataset: z.string(),
-    /** Absent where it is not known. Where a user's own images were is never part of it. */
+    /** Absent where it is not known. It never contains the location of a user's own images. */
     heldOut: heldOutSchema.optional(),
     seed: z.int().nonnegative(),
     steps: z.int().nonnegative(),
@@ -74,14 +74,15 @@ export const manifestSchema = z.strictObject({
 
 /** The content of a valid manifest. */
 export type Manifest = z.output<typeof manifestSchema>;
-/** What the manifest says of one file. */
+/** The manifest's entry for one file: path, size in bytes and SHA-256. */
 export type ManifestFile = Manifest["files"][GraphName];
 
 /**
- * Parses and validates a manifest, as text or as the bytes of its file. Its model may have the first form, see
- * {@link upgradeAirConfig}.
+ * Parses and validates a manifest. Its model may have the first form, see {@link upgradeAirConfig}.
  *
- * @throws {ConfigError} if it is too long, not JSON or not of this form; names `source` and each offending key.
+ * @param text the manifest as text or as the bytes of its file
+ * @param source name of the manifest in error messages
+ * @throws {ConfigError} if it is too long, not JSON or not of this form; the message names `source` and the offending keys
  */
 export function parseManifest(text: string | Uint8Array, source: string): Manifest {
   if (text.length > MAX_MANIFEST_BYTES) {

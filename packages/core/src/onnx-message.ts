@@ -1,50 +1,56 @@
 /**
- * ONNX models as what they are on disk: protocol buffer messages, which are lists of numbered fields. Enough to take a
- * model apart and to put its parts into another, without a copy of the weights and without knowing every field.
+ * Reads and writes serialised ONNX models as protocol buffer messages, which are lists of numbered fields. It can take a
+ * model apart and put its parts into another model, without copying the weights and without knowing every field.
  *
- * Wire format: a field is the varint (number << 3 | type) and its value; of type 0 that is a varint, of type 2 a length
- * and as many bytes, of types 1 and 5 eight and four bytes. Field numbers are those of onnx.proto.
+ * Wire format: a field is the varint (number << 3 | type) followed by its value. A value of type 0 is a varint; of type
+ * 2, a length and that many bytes; of type 1, eight bytes; of type 5, four bytes. Field numbers are those of onnx.proto.
  */
 
+/** Wire type of integers. */
 export const VARINT = 0;
 const EIGHT_BYTES = 1;
+/** Wire type of messages, texts and tensors' data. */
 export const BYTES = 2;
 const FOUR_BYTES = 5;
 
 /**
- * Most bytes of a varint, as protobuf's own readers have it: of a key or a length, and of a number. What they read in
- * another way must not be read here at all.
+ * Most bytes of a varint: of a key or length, and of a number. These are the limits of protobuf's own readers. A longer
+ * varint is an error, because those readers could read it differently.
  */
 const KEY_BYTES = 5;
 const NUMBER_BYTES = 10;
 
-/** Bytes in pieces, which are joined once, at the end. */
+/** Bytes in pieces; {@link join} puts them together once, at the end. */
 export type Pieces = readonly Uint8Array[];
 
+/** A field of a message. */
 export interface Field {
+  /** Number of the field in onnx.proto. */
   readonly number: number;
-  /** The value; of a message, text or tensor its bytes without the length. */
+  /** Bytes of the value, without the length that precedes those of a message, text or tensor. */
   readonly value: Uint8Array;
-  /** The whole field as it stands in the message. */
+  /** Bytes of the whole field. */
   readonly bytes: Uint8Array;
 }
 
-/** Where a field is in its message. */
+/** Position of a field in its message. */
 export interface WireField {
+  /** Number of the field in onnx.proto. */
   readonly number: number;
   /** Wire type: {@link VARINT}, {@link BYTES} or one of fixed size. */
   readonly type: number;
-  /** Of the whole field. */
+  /** Offset of the first byte of the field. */
   readonly start: number;
-  /** Of its value, without the length, and the end of both. */
+  /** Offset of the first byte of the value, after the length if it has one. */
   readonly begin: number;
+  /** Offset after the last byte of the value, which is also the end of the field. */
   readonly end: number;
 }
 
 /**
- * The fields of a message, as views of it.
+ * Splits a message into its fields, which are views of it.
  *
- * @throws {RangeError} if `message` is not one
+ * @throws {RangeError} if `message` is not a protocol buffer message
  */
 export function fieldsOf(message: Uint8Array): Field[] {
   const fields: Field[] = [];
@@ -57,7 +63,7 @@ export function fieldsOf(message: Uint8Array): Field[] {
 /**
  * Calls `visit` with each field of a message, in order.
  *
- * @throws {RangeError} if `message` is not one
+ * @throws {RangeError} if `message` is not a protocol buffer message
  */
 export function walkFields(message: Uint8Array, visit: (field: WireField) => void): void {
   for (let at = 0; at < message.length; ) {
@@ -110,10 +116,12 @@ function notMessage(reason: string): RangeError {
   return new RangeError(`not a protocol buffer message: ${reason}`);
 }
 
+/** Decodes the value of a text field. */
 export function readText(value: Uint8Array): string {
   return new TextDecoder().decode(value);
 }
 
+/** Joins pieces into one array. */
 export function join(pieces: Pieces): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(sizeOf(pieces));
   let at = 0;
@@ -135,48 +143,50 @@ function varint(value: number): number[] {
   return [...bytes, rest];
 }
 
-/** A field that holds a non-negative integer. */
-export function integer(field: number, value: number): Pieces {
+/** Writes a field that holds a non-negative integer. */
+export function integerField(field: number, value: number): Pieces {
   return [Uint8Array.from([...varint((field << 3) | VARINT), ...varint(value)])];
 }
 
-/** A field that holds a message. */
-export function message(field: number, content: Pieces): Pieces {
+/** Writes a field that holds a message. */
+export function messageField(field: number, content: Pieces): Pieces {
   return [Uint8Array.from([...varint((field << 3) | BYTES), ...varint(sizeOf(content))]), ...content];
 }
 
-export function text(field: number, content: string): Pieces {
-  return message(field, [new TextEncoder().encode(content)]);
+/** Writes a field that holds a text. */
+export function textField(field: number, content: string): Pieces {
+  return messageField(field, [new TextEncoder().encode(content)]);
 }
 
-/** TensorProto.DataType. */
+/** Element types of tensors, by their numbers in TensorProto.DataType. */
 export const elementType = { float32: 1, int64: 7, bool: 9 } as const;
 type ElementType = keyof typeof elementType;
 
-/** A node's attribute (AttributeProto): an integer or a graph. */
+/** Writes the attribute of a node (AttributeProto), which is an integer or a graph. */
 export function attribute(name: string, value: number | Pieces): Pieces {
   const [INT, GRAPH] = [2, 5];
-  if (typeof value === "number") return message(5, [...text(1, name), ...integer(3, value), ...integer(20, INT)]);
-  return message(5, [...text(1, name), ...message(6, value), ...integer(20, GRAPH)]);
+  if (typeof value === "number")
+    return messageField(5, [...textField(1, name), ...integerField(3, value), ...integerField(20, INT)]);
+  return messageField(5, [...textField(1, name), ...messageField(6, value), ...integerField(20, GRAPH)]);
 }
 
-/** A field of a graph that holds a node (NodeProto), which is called like its first output. */
+/** Writes the field of a graph that holds a node (NodeProto). The node's name consists of its first output and its operator. */
 export function node(
   op: string,
   inputs: readonly string[],
   outputs: readonly string[],
   attributes: readonly Pieces[] = [],
 ): Pieces {
-  return message(1, [
-    ...inputs.flatMap((name) => text(1, name)),
-    ...outputs.flatMap((name) => text(2, name)),
-    ...text(3, `${outputs[0]}/${op}`),
-    ...text(4, op),
+  return messageField(1, [
+    ...inputs.flatMap((name) => textField(1, name)),
+    ...outputs.flatMap((name) => textField(2, name)),
+    ...textField(3, `${outputs[0]}/${op}`),
+    ...textField(4, op),
     ...attributes.flat(),
   ]);
 }
 
-/** A field of a graph that holds a constant (TensorProto). */
+/** Writes the field of a graph that holds a constant (TensorProto). */
 export function constant(
   name: string,
   type: ElementType,
@@ -185,22 +195,28 @@ export function constant(
 ): Pieces {
   // ONNX raw data is little-endian, as are all machines that Node.js and browsers run on.
   const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return message(5, [
-    ...shape.flatMap((side) => integer(1, side)),
-    ...integer(2, elementType[type]),
-    ...text(8, name),
-    ...message(9, [raw]),
+  return messageField(5, [
+    ...shape.flatMap((side) => integerField(1, side)),
+    ...integerField(2, elementType[type]),
+    ...textField(8, name),
+    ...messageField(9, [raw]),
   ]);
 }
 
-/** The name, type and shape of an input (field 11 of a graph) or output (field 12); texts are symbolic dimensions. */
+/**
+ * Writes name, type and shape of an input (field 11 of a graph) or output (field 12).
+ *
+ * @param shape sides; a text is a symbolic dimension
+ */
 export function valueInfo(
   field: 11 | 12,
   name: string,
   type: ElementType,
   shape: readonly (number | string)[],
 ): Pieces {
-  const dimensions = shape.flatMap((side) => message(1, typeof side === "number" ? integer(1, side) : text(2, side)));
-  const tensor = [...integer(1, elementType[type]), ...message(2, dimensions)];
-  return message(field, [...text(1, name), ...message(2, message(1, tensor))]);
+  const dimensions = shape.flatMap((side) =>
+    messageField(1, typeof side === "number" ? integerField(1, side) : textField(2, side)),
+  );
+  const tensor = [...integerField(1, elementType[type]), ...messageField(2, dimensions)];
+  return messageField(field, [...textField(1, name), ...messageField(2, messageField(1, tensor))]);
 }

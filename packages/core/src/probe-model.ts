@@ -1,7 +1,7 @@
 /**
- * The smallest ONNX model that shows whether a device works: `y = Relu(x)` for one number. Written out byte by byte by
- * the protobuf wire format, where a field is (number << 3 | type), type 0 a varint and type 2 a length and that many
- * bytes; field numbers are those of onnx.proto (IR version 8, opset 13).
+ * The smallest ONNX model that shows whether a device works: `y = Relu(x)` for one number. It is written byte by byte in
+ * the protobuf wire format: a field is (number << 3 | type) and its value, which is a varint for type 0 and a length with
+ * that many bytes for type 2. Field numbers are those of onnx.proto (IR version 8, opset 13).
  */
 
 const VARINT = 0;
@@ -30,7 +30,7 @@ const graph = [
   ...message(12, oneNumber("y")), // output
 ];
 
-/** The bytes of that model, an ONNX file. */
+/** Bytes of an ONNX model with the input `x` and the output `y = Relu(x)`, both float32 of shape `[1]`. */
 export const probeModel = Uint8Array.from([
   ...integer(1, 8), // ir_version
   ...message(8, integer(2, 13)), // opset_import { version }

@@ -1,22 +1,23 @@
 /**
- * Objects that explain nothing. q(n|x) is a posterior over how many steps found something, so a step that lost its way stays
- * in the scene: a window between two objects, or on part of one that a later step then drew whole. What is drawn says so.
+ * Leaves objects that explain nothing out of a scene. q(n|x) decides only how many of the first steps count, so a step
+ * that failed stays in the scene: its window may lie between two objects, or on a part of an object that a later step
+ * drew whole. Such an object is recognised by what it draws.
  */
 
-/** What is left of a scene without the objects that explain nothing. */
+/** A scene without the objects that explain nothing. */
 export interface NeededObjects {
-  /** The objects' numbers, in order. */
+  /** Indices of the objects that stay, rising. */
   readonly needed: readonly number[];
-  /** The canvas with them alone, `[C, S, S]`; undefined if that is empty. */
+  /** Canvas with these objects only, `[C, S, S]`; undefined if none stays. */
   readonly canvas: Float32Array | undefined;
 }
 
 /**
- * The objects of a scene without which the image is less probable under a Gaussian likelihood. While there is one whose
- * removal brings the canvas no further from the image, the least useful of them is left out.
+ * Finds the objects of a scene without which the image is less probable under a Gaussian likelihood. As long as some
+ * object's removal does not increase the squared distance between canvas and image, the least useful object is removed.
  *
  * @param image `[C, S, S]`
- * @param canvases that after each object, `[C, S, S]` each
+ * @param canvases the canvas after each object, `[C, S, S]` each
  */
 export function neededObjects(image: Float32Array, canvases: readonly Float32Array[]): NeededObjects {
   let needed = [...canvases.keys()];
@@ -33,8 +34,8 @@ export function neededObjects(image: Float32Array, canvases: readonly Float32Arr
 }
 
 /**
- * ‖image - canvas + layer‖² - ‖image - canvas‖², layer = after - before: how much further from the image the canvas is
- * without what an object added to it.
+ * Increase of the squared distance between image and canvas when an object is removed: ‖image - canvas + layer‖² -
+ * ‖image - canvas‖², where layer = after - before is what the object added to the canvas.
  */
 function lossWithout(
   image: Float32Array,
@@ -51,7 +52,7 @@ function lossWithout(
   return loss;
 }
 
-/** The canvas without what an object added to that before it. */
+/** Subtracts from a canvas what an object added to it. */
 function without(canvas: Float32Array, before: Float32Array | undefined, after: Float32Array): Float32Array {
   return canvas.map((value, i) => value - (after[i]! - (before?.[i] ?? 0)));
 }

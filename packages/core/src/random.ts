@@ -2,8 +2,8 @@
  * Random numbers that are a function of (seed, stream), on every machine: Philox4x32-10, a counter-based generator
  * (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
  *
- * A stream is named by up to three integers, for example (purpose, step): any stream can be opened at any time without
- * drawing the ones before it, which is what makes a resumed run equal to one that never stopped.
+ * A stream is named by up to three integers, for example (purpose, step). Any stream can be opened at any time without
+ * drawing the streams before it, so a resumed run is equal to one that never stopped.
  */
 
 const MULTIPLIER_0 = 0xd2511f53;
@@ -12,7 +12,7 @@ const WEYL_0 = 0x9e3779b9;
 const WEYL_1 = 0xbb67ae85;
 const ROUNDS = 10;
 
-/** Name of a stream: up to three integers from 0 to 2³² − 1. Those left out are 0. */
+/** Name of a stream: up to three integers from 0 to 2³² − 1. Missing ones are 0. */
 export type StreamPath =
   | readonly []
   | readonly [number]
@@ -46,7 +46,7 @@ export class RandomStream {
     this.#path = [path[0] ?? 0, path[1] ?? 0, path[2] ?? 0];
   }
 
-  /** An integer in [0, 2³²). */
+  /** Draws an integer in [0, 2³²). */
   uint32(): number {
     if (this.#used === 4) {
       philox4x32(this.#block, this.#counter++, this.#path[0], this.#path[1], this.#path[2], this.#key[0], this.#key[1]);
@@ -55,12 +55,12 @@ export class RandomStream {
     return this.#block[this.#used++]!;
   }
 
-  /** A number in [0, 1) with 32 random bits. */
+  /** Draws a number in [0, 1) with 32 random bits. */
   uniform(): number {
     return this.uint32() * 2 ** -32;
   }
 
-  /** An integer in [0, bound), without bias. */
+  /** Draws an integer in [0, bound), without bias. */
   integer(bound: number): number {
     const limit = 2 ** 32 - (2 ** 32 % bound);
     let draw = this.uint32();
@@ -68,7 +68,7 @@ export class RandomStream {
     return draw % bound;
   }
 
-  /** A draw from N(0, 1), by Box and Muller. */
+  /** Draws a number from N(0, 1) by the Box–Muller transform. */
   normal(): number {
     const spare = this.#spareNormal;
     if (spare !== undefined) {
@@ -81,7 +81,7 @@ export class RandomStream {
     return radius * Math.cos(angle);
   }
 
-  /** Fills `target` with numbers in [0, 1), of 24 random bits each so that float32 holds them, and returns it. */
+  /** Fills `target` with numbers in [0, 1) and returns it. Each has 24 random bits, as many as float32 represents exactly. */
   fillUniform(target: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
     for (let i = 0; i < target.length; i++) target[i] = (this.uint32() >>> 8) * 2 ** -24;
     return target;
@@ -93,7 +93,7 @@ export class RandomStream {
     return target;
   }
 
-  /** A uniformly random order of 0..length-1. */
+  /** Draws a uniformly random permutation of 0..length-1. */
   permutation(length: number): Uint32Array<ArrayBuffer> {
     const order = Uint32Array.from({ length }, (_, i) => i);
     for (let i = length - 1; i > 0; i--) {
@@ -106,7 +106,7 @@ export class RandomStream {
   }
 }
 
-/** Writes the Philox4x32-10 block of counter (c0, c1, c2, c3) under key (k0, k1) into `out`. */
+/** Writes the Philox4x32-10 block of counter (c0, c1, c2, c3) under key (k0, k1) into `out`, `[4]`. */
 export function philox4x32(
   out: Uint32Array,
   c0: number,

@@ -1,6 +1,6 @@
 /**
- * The recurrence over a model's graphs: images are encoded once, and from there any number of trajectories of steps can
- * be run, each with presence taken as 1 and its own noise. What the steps' outputs mean is the callers' affair.
+ * The recurrence over a model's graphs. Images are encoded once; any number of trajectories of steps can then be run,
+ * each with its own noise and as if every object were present. Interpreting the steps' outputs is the callers' work.
  */
 import { Tensor } from "onnxruntime-common";
 import type { AirConfig } from "./config.js";
@@ -9,32 +9,40 @@ import { stateNames } from "./graphs.js";
 
 /** The sessions that inference runs. */
 export interface InferenceSessions {
-  /** The graph `encoder`, run once per image. */
+  /** Session of the graph `encoder`, run once per image. */
   readonly encoder: GraphSession;
-  /** The graph `step`, run once per object. */
+  /** Session of the graph `step`, run once per object. */
   readonly step: GraphSession;
-  /** The two as one graph (`sceneGraph`), where there is one. */
-  readonly scene?: GraphSession | undefined;
+  /** Session of the loop graph, which joins the two (`loopGraph`); undefined to run step by step. */
+  readonly loop?: GraphSession | undefined;
 }
 
-/** Standard normal noise of one step, or of T of them one after the other: then it is `[T, B, …]`. */
-export interface StepNoise {
-  /** `[B, 3]` */
+/** Standard normal noise of one step over a batch of B images. */
+export interface StepNoiseValues {
+  /** Noise of z_where, `[B, 3]`. */
   readonly where: Float32Array;
-  /** `[B, Z]` */
+  /** Noise of z_what, `[B, Z]`. */
+  readonly what: Float32Array;
+}
+
+/** Standard normal noise of T steps over a batch of B images. */
+export interface TrajectoryNoise {
+  /** Noise of z_where, `[T, B, 3]`. */
+  readonly where: Float32Array;
+  /** Noise of z_what, `[T, B, Z]`. */
   readonly what: Float32Array;
 }
 
 type Tensors = Readonly<Record<string, Tensor>>;
 
-/** A batch of B images that has been through the encoder. On a GPU it holds memory: dispose of it when done. */
+/** A batch of B images with the outputs of the encoder. It can hold GPU memory: dispose of it when done. */
 export class EncodedImages {
   /** log p(image | empty canvas), `[B]`, nats. */
   readonly emptyLogLikelihood: Float32Array;
   readonly #graph: GraphRunner<"step">;
   readonly #firstImage: number;
   readonly #feeds: Tensors;
-  /** What the feeds are handles on. */
+  /** Owners of the memory that the feeds refer to. */
   readonly #held: GraphResults;
 
   private constructor(
@@ -52,8 +60,10 @@ export class EncodedImages {
   }
 
   /**
+   * Runs the encoder on a batch of images.
+   *
    * @param images `[B, C, S, S]`, intensities in [0, 1]
-   * @param firstImage number that errors give to the first of them
+   * @param firstImage number of the first image in error messages
    * @throws {GraphOutputError} if the encoder returns NaN, infinity or a wrong shape
    */
   static async encode(
@@ -70,8 +80,8 @@ export class EncodedImages {
       const encoded = await encoder.run({ image }, ["image_gates", "log_likelihood"]);
       held = { image, ...encoded };
       const feeds = { image, image_gates: feedable(encoded.image_gates!) };
-      const placeOf = (row: number) => ({ image: firstImage + row });
-      const { log_likelihood } = await encoder.readAll(encoded, ["image_gates", "log_likelihood"], placeOf);
+      const originOf = (row: number) => ({ image: firstImage + row });
+      const { log_likelihood } = await encoder.readAll(encoded, ["image_gates", "log_likelihood"], originOf);
       const step = new GraphRunner(sessions.step, "step", config, batch);
       return new EncodedImages(step, firstImage, feeds, held, log_likelihood);
     } catch (error) {
@@ -80,28 +90,28 @@ export class EncodedImages {
     }
   }
 
-  /** Begins a trajectory: nothing is found or drawn yet. */
-  start(): Trajectory {
-    return new Trajectory(this.#graph, this.#firstImage, this.#feeds);
+  /** Starts a trajectory before its first step: no object is found, and the canvas is empty. */
+  start(): TrajectoryRunner {
+    return new TrajectoryRunner(this.#graph, this.#firstImage, this.#feeds);
   }
 
-  /** Frees what the batch holds on a GPU; its trajectories take no further step. */
+  /** Frees the batch's GPU memory; its trajectories cannot run further steps. */
   dispose(): void {
     disposeTensors(this.#held);
   }
 }
 
-/** Steps, one after the other, over a batch of images. On a GPU it holds memory: dispose of it when done. */
-export class Trajectory {
+/** Runs the steps of one trajectory over a batch of images. It can hold GPU memory: dispose of it when done. */
+export class TrajectoryRunner {
   #graph: GraphRunner<"step">;
-  /** Number of the image in a row of the batch. */
+  /** Gives the number of the image in a row of the batch. */
   #imageOf: (row: number) => number;
-  /** What is the same at every step. */
+  /** Inputs that are the same at every step. */
   #feeds: Tensors;
-  /** The noise of posterior means, made when it is first needed. */
-  #still: Readonly<Record<"eps_where" | "eps_what", Tensor>> | undefined;
+  /** Zero noise, which gives the posterior means; made when it is first needed. */
+  #zeroNoise: Readonly<Record<"eps_where" | "eps_what", Tensor>> | undefined;
   #state: Tensors;
-  /** Of the last step: what the state is handles on. */
+  /** Results of the last step, which own the memory that the state refers to. */
   #results: GraphResults = {};
   #steps = 0;
 
@@ -113,12 +123,12 @@ export class Trajectory {
   }
 
   /**
-   * Runs one more step. What the step before returned cannot be read any more.
+   * Runs one more step. The outputs of the step before cannot be read afterwards.
    *
-   * @param outputs of the step graph that will be read, beside `next_…`
-   * @param noise none gives the posterior means
+   * @param outputs names of the outputs of the step graph that will be read, besides `next_…`
+   * @param noise noise of the latents; the posterior means are taken without it
    */
-  async step(outputs: readonly string[], noise?: StepNoise): Promise<StepOutputs> {
+  async step(outputs: readonly string[], noise?: StepNoiseValues): Promise<StepOutputs> {
     const graph = this.#graph;
     const step = ++this.#steps;
     const eps = noise
@@ -126,32 +136,32 @@ export class Trajectory {
           eps_where: graph.input("eps_where", noise.where),
           eps_what: graph.input("eps_what", noise.what),
         }
-      : this.#stillNoise();
+      : this.#makeZeroNoise();
     const results = await graph.run({ ...this.#feeds, ...this.#state, ...eps }, [...NEXT_STATE, ...outputs]);
     disposeTensors(this.#results);
     this.#results = results;
     this.#state = Object.fromEntries(stateNames.map((name) => [name, feedable(results[`next_${name}`]!)]));
     const imageOf = this.#imageOf;
-    const placeOf = (row: number) => ({ image: imageOf(row), step });
+    const originOf = (row: number) => ({ image: imageOf(row), step });
     return {
       step,
-      read: (name) => graph.read(results, name, placeOf),
-      readAll: (names) => graph.readAll(results, names, placeOf),
+      read: (name) => graph.read(results, name, originOf),
+      readAll: (names) => graph.readAll(results, names, originOf),
     };
   }
 
   /**
-   * Whether images can leave: on a CPU, whose time is proportional to them. A GPU's memory would have to be rearranged, for
-   * a batch that it runs side by side anyway.
+   * Whether images can leave the batch. They can on a CPU, whose time is proportional to the number of images. On a GPU
+   * they cannot: its memory would have to be rearranged, and it runs the whole batch in parallel anyway.
    */
   get canNarrow(): boolean {
     return this.#graph.isOnCpu;
   }
 
   /**
-   * Goes on with some of the images alone: from now on they are the batch. Only where {@link canNarrow}.
+   * Narrows the batch to some of its images. Allowed only where {@link canNarrow}.
    *
-   * @param rows of the batch before, rising
+   * @param rows rows of the images that stay, rising
    */
   narrow(rows: readonly number[]): void {
     const pick = (tensors: Tensors): Tensors =>
@@ -160,28 +170,28 @@ export class Trajectory {
     this.#imageOf = (row) => imageOf(rows[row]!);
     this.#feeds = pick(this.#feeds);
     this.#state = pick(this.#state);
-    this.#still = undefined;
+    this.#zeroNoise = undefined;
     this.#graph = this.#graph.forBatch(rows.length);
   }
 
-  /** Frees what the trajectory holds on a GPU; it takes no further step. */
+  /** Frees the trajectory's GPU memory; it cannot run further steps. */
   dispose(): void {
-    disposeTensors({ ...this.#results, ...this.#still });
+    disposeTensors({ ...this.#results, ...this.#zeroNoise });
   }
 
-  #stillNoise(): Tensors {
+  #makeZeroNoise(): Tensors {
     const graph = this.#graph;
-    this.#still ??= {
+    this.#zeroNoise ??= {
       eps_where: graph.resident(graph.zeros("eps_where")),
       eps_what: graph.resident(graph.zeros("eps_what")),
     };
-    return this.#still;
+    return this.#zeroNoise;
   }
 }
 
 const NEXT_STATE = stateNames.map((name) => `next_${name}`);
 
-/** Some rows of a `[B, …]` tensor on the CPU. */
+/** Copies some rows of a `[B, …]` tensor that is on the CPU. */
 function pickRows(tensor: Tensor, rows: readonly number[]): Tensor {
   const data = tensor.data as Float32Array;
   const [batch, ...shape] = tensor.dims as [number, ...number[]];
@@ -193,16 +203,16 @@ function pickRows(tensor: Tensor, rows: readonly number[]): Tensor {
   return new Tensor("float32", picked, [rows.length, ...shape]);
 }
 
-/** What one step returned. */
+/** Outputs of one step. */
 export interface StepOutputs {
-  /** 1 for the first. */
+  /** Number of the step, 1 for the first. */
   readonly step: number;
   /**
-   * The values of an output, `[B, …]`.
+   * Reads the values of an output, `[B, …]`.
    *
-   * @throws {GraphOutputError} naming output, image and step, if they are not finite or of the wrong number
+   * @throws {GraphOutputError} naming output, image and step, if a value is not finite or the number of values is wrong
    */
   read(name: string): Promise<Float32Array>;
-  /** The values of several; on a GPU faster than one after the other. */
+  /** Reads the values of several outputs; on a GPU this is faster than reading them one after the other. */
   readAll<Output extends string>(names: readonly Output[]): Promise<Readonly<Record<Output, Float32Array>>>;
 }

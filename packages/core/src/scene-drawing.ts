@@ -1,5 +1,5 @@
 /**
- * From latents back to pictures: the generative half of the model. Draws given objects, or latents from the prior.
+ * The generative half of the model: draws images from latents, which are given or sampled from the prior.
  */
 
 import type { AirConfig } from "./config.js";
@@ -9,20 +9,21 @@ import { RandomStream } from "./random.js";
 import type { DecodedScene, SceneLatents, SceneObject } from "./scene.js";
 import { boxFromZWhere, priorWindow, zWhereFromLatent } from "./where.js";
 
-/** Streams of a seed that sampling draws from. */
+/** Numbers of the random streams that sampling draws from. */
 const PRIOR_COUNT = 1003;
 const PRIOR_LATENTS = 1004;
 
 /** Options of `decode`. */
 export interface DecodeOptions {
-  /** Scenes that go through the graph together, 64 by default. */
+  /** Scenes that go through the graph together, 64 by default. It affects memory and speed only. */
   readonly batchSize?: number | undefined;
-  /** Checked between runs of the graph; the call rejects with its reason. */
+  /** Aborts the call, which then rejects with the signal's reason; checked between runs of the graph. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Draws each scene's objects, in their order, onto a black canvas. An inferred scene gives its reconstruction again.
+ * Draws each scene's objects, in their order, onto a black canvas. Decoding an inferred scene gives its reconstruction
+ * again.
  *
  * @throws {RangeError} for a z_where or z_what of the wrong length, not finite, or a scale of 0
  * @throws {GraphOutputError} if the graph returns NaN, infinity or a wrong shape
@@ -57,7 +58,7 @@ async function decodeBatch(
   const objects: SceneObject[][] = scenes.map(() => []);
   let canvas = graph.zeros("canvas");
   let canvasValues: Float32Array = new Float32Array(batch * imageLength);
-  /** Of the slot before: what the canvas is a handle on. */
+  /** Results of the slot before, which own the memory of the canvas. */
   let held: GraphResults = {};
   const slots = Math.max(...scenes.map((scene) => scene.objects.length));
   try {
@@ -68,7 +69,7 @@ async function decodeBatch(
       const presence = new Float32Array(batch);
       scenes.forEach((scene, i) => {
         const object = scene.objects[slot];
-        // A scene without an object in this slot still goes through the graph, absent, with a window that exists.
+        // A scene without an object in this slot goes through the graph as well, with presence 0 and any valid window.
         zWhere.set(object?.zWhere ?? priorWindow(config), 3 * i);
         if (!object) return;
         zWhat.set(object.zWhat, zWhatSize * i);
@@ -86,8 +87,8 @@ async function decodeBatch(
       disposeTensors(held);
       held = results;
       canvas = feedable(results.next_canvas!);
-      const placeOf = (row: number) => ({ image: firstImage + row });
-      const { next_canvas, patch } = await graph.readAll(results, ["next_canvas", "patch"], placeOf);
+      const originOf = (row: number) => ({ image: firstImage + row });
+      const { next_canvas, patch } = await graph.readAll(results, ["next_canvas", "patch"], originOf);
       canvasValues = next_canvas;
       scenes.forEach((scene, i) => {
         const object = scene.objects[slot];
@@ -112,8 +113,8 @@ async function decodeBatch(
 }
 
 /**
- * The model with another prior probability of one more object, such as one fitted to the images after training: the usual
- * sparse prior is there to make objects dear, and says little about how many there are.
+ * Replaces the prior probability of one more object in a model's configuration, for example by one that was fitted to the
+ * images after training. The usual sparse prior serves to penalise objects and says little about how many there are.
  *
  * @throws {RangeError} unless 0 < presence < 1
  */
@@ -126,9 +127,9 @@ export function withPresencePrior(config: AirConfig, presence: number): AirConfi
 
 /**
  * Draws the latents of `n` scenes from the model's prior. Scene i depends on (seed, i) only, and its first objects are
- * the same whatever the count.
+ * the same for every count.
  *
- * @param count objects of every scene; drawn from p(n) if not given, which for the usual sparse prior is mostly 0
+ * @param count number of objects of every scene; drawn from p(n) if not given, which for the usual sparse prior is mostly 0
  * @throws {RangeError} for an `n` or `count` that is not a non-negative integer, or an invalid seed
  */
 export function samplePrior(config: AirConfig, n: number, seed: number, count?: number): SceneLatents[] {
@@ -154,7 +155,7 @@ function drawCount(config: AirConfig, seed: number, scene: number): number {
 
 function checkLatents(scene: SceneLatents | undefined, i: number, config: AirConfig): void {
   if (!Array.isArray(scene?.objects)) throw new RangeError(`scene ${i} must have its \`objects\`, a list of latents`);
-  // Holes of sparse arrays are not there for forEach and every.
+  // Not forEach or every, which skip the holes of a sparse array.
   for (const [slot, latents] of (scene.objects as SceneLatents["objects"]).entries()) {
     const object = `object ${slot} of scene ${i}`;
     const zWhere = Array.from(latents?.zWhere ?? []);

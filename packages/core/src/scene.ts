@@ -1,61 +1,61 @@
 /**
- * A scene: what the model says is in one image, as plain data without sessions or tensors.
+ * A scene: the objects that the model finds in one image, as plain data without sessions or tensors.
  *
  * Letters: S image side, C channels, O object side, T steps, Z size of z_what.
  */
 import type { Box, ZWhere } from "./where.js";
 
-/** The latents of one object: enough to draw it. */
+/** The latents of one object, from which the decoder draws it. */
 export interface ObjectLatents {
-  /** Where the object is: scale and shift of its window. */
+  /** Scale and shift of the object's window. */
   readonly zWhere: ZWhere;
-  /** `[Z]` */
+  /** Appearance code, `[Z]`. */
   readonly zWhat: ArrayLike<number>;
 }
 
-/** The latents of one scene, in drawing order. An inferred {@link Scene} is one too. */
+/** The latents of one scene. An inferred {@link Scene} fulfils this interface too. */
 export interface SceneLatents {
-  /** The objects, first drawn first. */
+  /** The objects, in drawing order. */
   readonly objects: readonly ObjectLatents[];
 }
 
 /** One object of a scene. */
 export interface SceneObject {
   /**
-   * Probability that the image has at least this many objects: `q(n ≥ t | x) = p_1·…·p_t` for the t-th object. Exactly
-   * 1 where the object is given rather than inferred (`decode`, `sample`).
+   * Probability that the t-th object is present, `q(n ≥ t | x) = p_1·…·p_t`. Exactly 1 if the object is given rather than
+   * inferred (`decode`, `sample`).
    */
   readonly presence: number;
-  /** The pixels of the image that the object's window covers. */
+  /** Pixels of the image that the object's window covers. */
   readonly box: Box;
-  /** Where the object is: scale and shift of its window. */
+  /** Scale and shift of the object's window. */
   readonly zWhere: ZWhere;
-  /** `[Z]` */
+  /** Appearance code, `[Z]`. */
   readonly zWhat: Float32Array;
-  /** What the object looks like in its own window, `[C, O, O]`, intensities in [0, 1]. */
+  /** Appearance of the object in its own window, `[C, O, O]`, intensities in [0, 1]. */
   readonly patch: Float32Array;
 }
 
-/** Objects and the image that they make together. */
+/** Objects, and the image that they form together. */
 export interface DecodedScene {
   /** Number of objects. */
   readonly count: number;
-  /** In the order in which they were found or drawn. */
+  /** The objects, in the order in which they were found or drawn. */
   readonly objects: readonly SceneObject[];
-  /** The canvas with the objects written on it, `[C, S, S]`. Overlapping objects add, so it may exceed 1. */
+  /** Canvas with all objects written on it, `[C, S, S]`. Overlapping objects add up, so values may exceed 1. */
   readonly reconstruction: Float32Array;
 }
 
-/** What the model infers from one image. */
+/** Scene that the model infers from one image. */
 export interface Scene extends DecodedScene {
-  /** q(n | x) for n = 0..T, `[T + 1]`; of all that the steps found, also where `prune` has left some out. */
+  /** q(n | x) for n = 0..T, `[T + 1]`. It includes objects that `prune` has left out. */
   readonly countProbabilities: readonly number[];
   /**
-   * Σ_n q(n|x) [log p(x|c_n) − Σ_{t≤n} KL_t + log p(n) − log q(n|x)] in nats, along the latents that the steps took.
-   * Drawn latents (mode `sample`) make it an unbiased estimate of the evidence lower bound; posterior means (mode
-   * `mean`) make it a score to compare images by, not a bound.
+   * Σ_n q(n|x) [log p(x|c_n) − Σ_{t≤n} KL_t + log p(n) − log q(n|x)] in nats, for the latents of this scene. In mode
+   * `sample`, which draws the latents, it is an unbiased estimate of the evidence lower bound. In mode `mean`, which takes
+   * posterior means, it is not a bound, but a score by which images can be compared.
    */
   readonly elbo: number;
-  /** How many steps were run: fewer than T after an early stop. */
+  /** Number of steps that were run; fewer than T after an early stop. */
   readonly steps: number;
 }

@@ -1,13 +1,14 @@
 /**
- * The geometry of z_where = (s, x, y): a window of the image, by scale and shift alone.
+ * The geometry of z_where = (s, x, y): a window of the image, given by its scale and shift.
  *
- * Coordinates u run over [-1, 1] between the outer edges of the image. The object is read at `s·u + (x, y)`, so a
- * larger `s` is a smaller window: it is S/s pixels wide, centred on S/2·(1 - x/s), S/2·(1 - y/s).
+ * Coordinates u run over [-1, 1] between the outer edges of the image. The pixel at u shows the object at
+ * `s·u + (x, y)`, so a larger `s` is a smaller window: it is S/s pixels wide, and its centre is at S/2·(1 - x/s),
+ * S/2·(1 - y/s).
  */
 
 import type { AirConfig } from "./config.js";
 
-/** An axis-aligned box in pixels of the image; `max` edges are exclusive; it may reach over the image's border. */
+/** An axis-aligned box in pixels of the image. It may extend beyond the image's border. */
 export interface Box {
   /** Left edge. */
   readonly xmin: number;
@@ -19,10 +20,13 @@ export interface Box {
   readonly ymax: number;
 }
 
-/** `[s, x, y]`, without units: multiples of half the image's side. */
+/**
+ * Scale and shift of a window, `[s, x, y]`, without units. The window's side is 1/s of the image's side, and its centre is
+ * at (-x/s, -y/s) in coordinates from -1 to 1 between the image's edges.
+ */
 export type ZWhere = readonly [s: number, x: number, y: number];
 
-/** The pixels that the window `zWhere` covers in an image with side `imageSize`. */
+/** Box of the pixels that the window `zWhere` covers in an image with side `imageSize`. */
 export function boxFromZWhere([s, x, y]: ZWhere, imageSize: number): Box {
   const half = imageSize / 2;
   const centreX = half * (1 - x / s);
@@ -31,7 +35,7 @@ export function boxFromZWhere([s, x, y]: ZWhere, imageSize: number): Box {
   return { xmin: centreX - reach, ymin: centreY - reach, xmax: centreX + reach, ymax: centreY + reach };
 }
 
-/** The window that covers `box`: the inverse of {@link boxFromZWhere} for square boxes; others get their mean side. */
+/** Window that covers `box`: the inverse of {@link boxFromZWhere} for square boxes. Other boxes get their mean side. */
 export function zWhereFromBox(box: Box, imageSize: number): ZWhere {
   const side = (box.xmax - box.xmin + box.ymax - box.ymin) / 2;
   const s = imageSize / side;
@@ -40,15 +44,15 @@ export function zWhereFromBox(box: Box, imageSize: number): ZWhere {
 }
 
 /**
- * Numbers under the standard normal become nearly uniform ones in (-1, 1) by x ↦ tanh(this · x): the logistic function
- * that comes closest to the normal distribution's.
+ * Factor by which tanh(factor · x) maps standard normal numbers x to nearly uniform ones in (-1, 1): this logistic curve
+ * is closest to the cumulative distribution of the standard normal.
  */
 export const UNIFORM_FROM_NORMAL = 0.851;
 
 /**
- * z_where of the three numbers that the model has a prior and a posterior of. They are z_where itself, but if the
- * configuration's `where` is bounded, the side and the centre of the window by {@link UNIFORM_FROM_NORMAL}: the side
- * between its bounds, the centre between the edges of the image.
+ * Computes z_where from the three latent numbers that the prior and the posterior describe. Usually they are z_where
+ * itself. If the configuration's `where` is bounded, they are mapped by tanh, see {@link UNIFORM_FROM_NORMAL}, to the side of
+ * the window, within `where.side`, and to its centre, within the edges of the image.
  */
 export function zWhereFromLatent({ where, imageSize }: AirConfig, latent: readonly [number, number, number]): ZWhere {
   if (where.type !== "bounded") return latent;
@@ -58,7 +62,7 @@ export function zWhereFromLatent({ where, imageSize }: AirConfig, latent: readon
   return [s, s * x, s * y];
 }
 
-/** The window that the prior expects: of its mean. */
+/** Window at the mean of the prior. */
 export function priorWindow(config: AirConfig): ZWhere {
   return zWhereFromLatent(config, config.prior.whereMean);
 }

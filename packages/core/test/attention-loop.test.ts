@@ -5,7 +5,7 @@ import { GraphOutputError } from "../src/errors.js";
 import { RandomStream } from "../src/random.js";
 import { toyBatch, toyConfig, toyImage, toyLogit, toySessions } from "./toy-model.js";
 
-/** All that the steps say; prune.test.ts has what is left out of it. */
+/** Options that keep all objects; prune.test.ts tests leaving some out. */
 const inferScenes: typeof infer = (sessions, config, images, options) =>
   infer(sessions, config, images, { prune: false, ...options });
 
@@ -20,14 +20,14 @@ function manyImages(n: number): Float32Array[] {
 }
 
 describe("inferScenes", () => {
-  it("counts the objects of each image and keeps as many steps", async () => {
+  it("counts the objects of each image and makes one object per counted step", async () => {
     const images = toyBatch([toyImage(0), toyImage(1), toyImage(1, 1), toyImage(1, 1, 1), toyImage(0, 1, 1)]);
     const scenes = await inferScenes(toySessions(), toyConfig, images);
     expect(scenes.map(({ count }) => count)).toEqual([0, 1, 2, 3, 0]);
     for (const { count, objects } of scenes) expect(objects).toHaveLength(count);
   });
 
-  it("reports objects by their box, latents, patch and the probability that there are as many", async () => {
+  it("reports each object's box, latents, patch and probability of presence", async () => {
     const [scene] = await inferScenes(toySessions(), toyConfig, toyImage(0.6, 0.55, 0));
     const [p1, p2] = [sigmoid(toyLogit(0.6)), sigmoid(toyLogit(0.55))];
     expect(scene!.count).toBe(2);
@@ -102,7 +102,7 @@ describe("inferScenes", () => {
     }
   });
 
-  it("goes on for an object that was drawn against the odds", async () => {
+  it("does not stop before an improbable object that the drawn count includes", async () => {
     // This seed draws a count above 0 where q(n > 0) = 9.7e-5, which the most probable count could stop at.
     const image = toyImage(0.269, 1);
     const [drawn] = await inferScenes(toySessions(), toyConfig, image, { mode: "sample", seed: 17547 });
@@ -111,7 +111,7 @@ describe("inferScenes", () => {
     expect(usual).toMatchObject({ count: 0, steps: 1 });
   });
 
-  it("runs one step more for an image than it has objects, whatever is beside it", async () => {
+  it("runs one step more for an image than it has objects, whatever the other images of the batch are", async () => {
     const stepsOf = async (...images: Float32Array[]): Promise<number[]> =>
       (await inferScenes(toySessions(), toyConfig, toyBatch(images))).map(({ steps }) => steps);
     expect(await stepsOf(toyImage(0))).toEqual([1]);
@@ -133,7 +133,7 @@ describe("inferScenes", () => {
     }
   });
 
-  it("keeps a batch that hardly any image could leave", async () => {
+  it("keeps a batch whole when hardly any image could leave", async () => {
     const sessions = toySessions();
     await inferScenes(sessions, toyConfig, toyBatch([toyImage(0), ...new Array(9).fill(toyImage(1, 1, 1))]));
     expect(sessions.step.runs.map(({ batch }) => batch)).toEqual([10, 10, 10]);
@@ -161,7 +161,7 @@ describe("inferScenes", () => {
     expect(scene!.countProbabilities).toHaveLength(7);
   });
 
-  it("gives an image the same scene whatever batch it is in", async () => {
+  it("gives an image the same scene in every batch", async () => {
     const images = toyBatch(manyImages(11));
     for (const mode of ["mean", "sample"] as const) {
       const options = { mode, seed: 3, earlyStop: false };
@@ -253,7 +253,7 @@ describe("inferScenes", () => {
     await expect(run).rejects.toThrow(`output "${output}" of the step graph holds ${value} for image 0 at step 2`);
   });
 
-  it("numbers a broken image by its place in the call", async () => {
+  it("numbers a broken image by its index in the call", async () => {
     const sessions = toySessions((outputs) =>
       outputs.presence_logit![0] === toyLogit(0.75) ? { ...outputs, kl_where: [Number.NaN] } : outputs,
     );
@@ -261,7 +261,7 @@ describe("inferScenes", () => {
     await expect(inferScenes(sessions, toyConfig, images, { batchSize: 2 })).rejects.toThrow("for image 3 at step 1");
   });
 
-  it("numbers a broken image by its place in the call after others have left", async () => {
+  it("numbers a broken image by its index in the call after other images have left", async () => {
     const sessions = toySessions((outputs, step) =>
       step === 2 && outputs.presence_logit![0] === toyLogit(0.75) ? { ...outputs, kl_where: [Number.NaN] } : outputs,
     );
@@ -276,7 +276,7 @@ describe("inferScenes", () => {
     );
   });
 
-  it("stops with the reason of its signal", async () => {
+  it("rejects with the reason of an aborted signal", async () => {
     const controller = new AbortController();
     const sessions = toySessions();
     const run = inferScenes(sessions, toyConfig, toyImage(1, 1, 1), {

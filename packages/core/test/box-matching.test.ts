@@ -10,7 +10,7 @@ const square = (xmin: number, ymin: number, side: number): Box => ({
   ymax: ymin + side,
 });
 
-/** Largest sum of overlaps, by trying every assignment. */
+/** Largest sum of overlaps, found by trying every assignment. */
 function largestSum(found: readonly Box[], truth: readonly Box[]): number {
   const [first, ...others] = found;
   if (!first) return 0;
@@ -55,7 +55,7 @@ describe("matchBoxes", () => {
     ]);
   });
 
-  it("pairs nothing that does not overlap, and nothing with nothing", () => {
+  it("makes no pair of boxes that do not overlap, nor of empty lists", () => {
     expect(matchBoxes([square(0, 0, 2)], [square(5, 5, 2)])).toEqual([]);
     expect(matchBoxes([], [square(0, 0, 2)])).toEqual([]);
     expect(matchBoxes([square(0, 0, 2)], [])).toEqual([]);

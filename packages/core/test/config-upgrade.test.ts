@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { defaultAirConfig, parseAirConfig } from "../src/config.js";
-import { ConfigError } from "../src/errors.js";
 import { currentKey, upgradeAirConfig } from "../src/config-upgrade.js";
+import { ConfigError } from "../src/errors.js";
 
 const convolution = { kernel: 3, stride: 1, channels: [8] };
 const imageWith = (convolution: object | null) => ({ type: "image", convolution });

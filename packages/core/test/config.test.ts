@@ -30,7 +30,7 @@ describe("parseAirConfig", () => {
     });
   });
 
-  it("fills the defaults of the likelihood that is asked for", () => {
+  it("fills in the defaults of the chosen likelihood", () => {
     expect(parseAirConfig({ likelihood: { type: "gaussian" } }).likelihood).toEqual({ type: "gaussian", std: 0.3 });
     expect(parseAirConfig({ likelihood: { type: "bernoulli" } }).likelihood).toEqual({
       type: "bernoulli",
@@ -109,13 +109,13 @@ describe("parseAirConfig", () => {
     expect(() => parseAirConfig(input)).toThrow(`\n  ${named}`);
   });
 
-  it("takes every size up to its limit", () => {
+  it("accepts every size up to its limit", () => {
     expect(parseAirConfig({ imageSize: 512, objectSize: 512, maxSteps: 4, lstmSize: 4096 }).imageSize).toBe(512);
     expect(parseAirConfig({ imageSize: 64, channels: 64, objectSize: 8 }).channels).toBe(64);
     expect(parseAirConfig({ imageSize: 50, maxSteps: 128, zWhatSize: 512 }).maxSteps).toBe(128);
   });
 
-  it("keeps its message short, however much is wrong", () => {
+  it("keeps its message short, however many keys are wrong", () => {
     const keys = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`key${i}`, 1]));
     expect(() => parseAirConfig(keys)).toThrow(/^.{1,1000}$/s);
   });

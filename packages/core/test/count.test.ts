@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { countProbabilities, logCountPrior, mapCount } from "../src/count.js";
 
 describe("countProbabilities", () => {
-  it("is the law of the first absent step", () => {
+  it("is the distribution of the number of steps before the first absent one", () => {
     const q = countProbabilities([0.9, 0.5, 0.2]);
     [0.1, 0.9 * 0.5, 0.9 * 0.5 * 0.8, 0.9 * 0.5 * 0.2].forEach((p, n) => {
       expect(q[n]).toBeCloseTo(p, 15);
@@ -30,7 +30,7 @@ describe("countProbabilities", () => {
 });
 
 describe("logCountPrior", () => {
-  it("sums to one, with all that is beyond T on T", () => {
+  it("sums to one, with the probability of all counts beyond T on T", () => {
     const prior = logCountPrior(0.01, 3);
     expect(prior.map(Math.exp).reduce((a, b) => a + b)).toBeCloseTo(1, 15);
     expect(prior[3]).toBeCloseTo(3 * Math.log(0.01), 12);

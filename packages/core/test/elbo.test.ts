@@ -11,7 +11,7 @@ describe("elboParts", () => {
     klWhat: [0.5, 0.25],
   };
 
-  it("weighs every count's part by its probability", () => {
+  it("weights the term of every count by its probability", () => {
     const parts = elboParts(terms);
     expect(parts.logLikelihood).toBeCloseTo(0.2 * -10 + 0.3 * -4 + 0.5 * -3, 12);
     expect(parts.klWhere).toBeCloseTo(0.3 * 1 + 0.5 * 3, 12);
@@ -22,7 +22,7 @@ describe("elboParts", () => {
     expect(parts.elbo).toBeCloseTo(parts.logLikelihood - parts.klWhere - parts.klWhat - parts.klCount, 12);
   });
 
-  it("leaves out a count that is impossible, also where the prior excludes it", () => {
+  it("ignores a count of probability 0, even where the prior excludes that count", () => {
     const parts = elboParts({ ...terms, countProbabilities: [1, 0, 0], logCountPrior: logCountPrior(0, 2) });
     expect(parts).toEqual({ elbo: -10, logLikelihood: -10, klWhere: 0, klWhat: 0, klCount: 0 });
   });
@@ -42,11 +42,11 @@ describe("fitPresencePrior", () => {
     },
   );
 
-  it("finds the presence again that made the counts", () => {
+  it("recovers the presence prior from which the counts were made", () => {
     expect(fitPresencePrior(countProbabilities([0.37, 0.37, 0.37]))).toBeCloseTo(0.37, 12);
   });
 
-  it("is 0 where nothing is ever found, and 1 where every step finds something", () => {
+  it("is 0 where no step finds an object, and 1 where every step does", () => {
     expect(fitPresencePrior([1, 0, 0])).toBe(0);
     expect(fitPresencePrior([0, 0, 1])).toBe(1);
   });

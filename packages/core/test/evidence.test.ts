@@ -1,5 +1,6 @@
 /**
- * The bounds of a model whose log p(x) is known: object t is a normal number in pixel t, seen through normal noise.
+ * Tests the bounds on a model whose log p(x) is known: object t is a normally distributed value in pixel t, observed with
+ * normal noise.
  */
 import { describe, expect, it } from "vitest";
 import { logCountPrior } from "../src/count.js";
@@ -15,7 +16,7 @@ const { whereMean, whereStd } = toyConfig.prior;
 const logNormal = (x: number, variance: number): number =>
   -0.5 * (x ** 2 / variance + Math.log(2 * Math.PI * variance));
 
-/** log p(x | n), the latents integrated out. */
+/** log p(x | n) with the latents integrated out. */
 function logMarginal(image: ArrayLike<number>, count: number): number {
   return Array.from(image).reduce((sum, x, pixel) => sum + logNormal(x, NOISE ** 2 + (pixel < count ? 1 : 0)), 0);
 }
@@ -31,7 +32,7 @@ function exactLogits(image: ArrayLike<number>): number[] {
   return Array.from({ length: STEPS }, (_, t) => logSumExp(joint.slice(t + 1)) - joint[t]!);
 }
 
-/** Shift and stretch of the posterior of z_what beside the exact one, and what is added to the log-odds of presence. */
+/** Errors of a rough posterior: shift and stretch of z_what's exact posterior, and an offset to the log-odds of presence. */
 interface Error {
   readonly shift: number;
   readonly stretch: number;
@@ -78,7 +79,7 @@ const measure = (images: Float32Array, error: Error, options?: EvidenceOptions):
   estimateEvidence(sessions(error), toyConfig, images, options);
 
 const pictures = [toyImage(0.8), toyImage(0.9, 1), toyImage(0.1, 0.7, 0.95), toyImage(0)];
-/** Surely two objects, perhaps a third. */
+/** An image with two certain objects and a possible third. */
 const one = toyImage(3, -2.5, 0.4);
 const many = (n: number): Float32Array => toyBatch(new Array<Float32Array>(n).fill(one));
 
@@ -89,7 +90,7 @@ function meanOf(values: readonly number[]): { mean: number; standardError: numbe
 }
 
 describe("the importance-weighted bound", () => {
-  it.each([1, 7])("is log p(x) under the exact posterior, with any %d draws", async (samples) => {
+  it.each([1, 7])("is log p(x) under the exact posterior, with %d draws", async (samples) => {
     const evidence = await measure(toyBatch(pictures), exact, { samples });
     evidence.forEach(({ importanceWeighted, effectiveSamples }, i) => {
       expect(importanceWeighted).toBeCloseTo(logEvidence(pictures[i]!), 4);

@@ -2,31 +2,40 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { graphFault } from "../src/graph-check.js";
-import { attribute, constant, integer, join, message, node, type Pieces, text } from "../src/onnx-message.js";
+import {
+  attribute,
+  constant,
+  integerField,
+  join,
+  messageField,
+  node,
+  type Pieces,
+  textField,
+} from "../src/onnx-message.js";
 import { probeModel } from "../src/probe-model.js";
 
 const shipped = new Uint8Array(readFileSync(new URL("../../../models/multi-mnist-64/onnx/step.onnx", import.meta.url)));
 
-/** A model of the fields of its graph, and fields beside the graph. */
+/** Makes a model from the fields of its graph, and further fields besides the graph. */
 const model = (graph: Pieces, beside: Pieces = []): Uint8Array =>
-  join([...integer(1, 8), ...message(7, [...text(2, "g"), ...graph]), ...beside]);
+  join([...integerField(1, 8), ...messageField(7, [...textField(2, "g"), ...graph]), ...beside]);
 
 /** A tensor whose values are in `weights.bin`. */
 const external: Pieces = [
-  ...integer(1, 1),
-  ...integer(2, 1),
-  ...text(8, "secret"),
-  ...message(13, [...text(1, "location"), ...text(2, "weights.bin")]),
-  ...integer(14, 1),
+  ...integerField(1, 1),
+  ...integerField(2, 1),
+  ...textField(8, "secret"),
+  ...messageField(13, [...textField(1, "location"), ...textField(2, "weights.bin")]),
+  ...integerField(14, 1),
 ];
 const IN_ANOTHER_FILE = /keeps the values of .* in another file \(ONNX external data\)/;
 
 /** `content` as an attribute's field, in a node. */
 const inNode = (field: number, content: Pieces): Pieces =>
-  node("Any", ["x"], ["y"], [message(5, message(field, content))]);
+  node("Any", ["x"], ["y"], [messageField(5, messageField(field, content))]);
 
 describe("graphFault", () => {
-  it("finds none in models that are all there", () => {
+  it("finds no fault in complete models", () => {
     expect(graphFault(probeModel)).toBeUndefined();
     expect(graphFault(shipped)).toBeUndefined();
     const body = attribute("body", constant("w", "float32", [1], Float32Array.of(1)));
@@ -34,30 +43,35 @@ describe("graphFault", () => {
   });
 
   it.each<[string, Uint8Array]>([
-    ["an initializer", model(message(5, external))],
-    ["the values of a sparse initializer", model(message(15, message(1, external)))],
-    ["the indices of a sparse initializer", model(message(15, message(2, external)))],
+    ["an initializer", model(messageField(5, external))],
+    ["the values of a sparse initializer", model(messageField(15, messageField(1, external)))],
+    ["the indices of a sparse initializer", model(messageField(15, messageField(2, external)))],
     ["a node's tensor", model(inNode(5, external))],
     ["one of a node's tensors", model(inNode(10, external))],
-    ["a node's sparse tensor", model(inNode(22, message(1, external)))],
-    ["one of a node's sparse tensors", model(inNode(23, message(2, external)))],
-    ["a graph within a node", model(inNode(6, message(5, external)))],
+    ["a node's sparse tensor", model(inNode(22, messageField(1, external)))],
+    ["one of a node's sparse tensors", model(inNode(23, messageField(2, external)))],
+    ["a graph within a node", model(inNode(6, messageField(5, external)))],
     ["one of the graphs within a node", model(inNode(11, inNode(6, inNode(5, external))))],
-    ["a node of a function", model([], message(25, message(7, message(5, message(5, external)))))],
-    ["an attribute's default in a function", model([], message(25, message(11, message(5, external))))],
-    ["a training graph", model([], message(20, message(2, message(5, external))))],
-    ["a tensor that names no place", model(message(5, [...text(8, "w"), ...integer(14, 1)]))],
-    ["a tensor that denies it", model(message(5, [...external, ...integer(14, 0)]))],
-    ["a tensor that does not say so", model(message(5, message(13, text(1, "location"))))],
+    ["a node of a function", model([], messageField(25, messageField(7, messageField(5, messageField(5, external)))))],
+    ["an attribute's default in a function", model([], messageField(25, messageField(11, messageField(5, external))))],
+    ["a training graph", model([], messageField(20, messageField(2, messageField(5, external))))],
+    ["a tensor that names no place", model(messageField(5, [...textField(8, "w"), ...integerField(14, 1)]))],
+    ["a tensor that denies it", model(messageField(5, [...external, ...integerField(14, 0)]))],
+    ["a tensor that does not say so", model(messageField(5, messageField(13, textField(1, "location"))))],
     // Readers keep 32 bits of an enumeration.
-    ["a place of another number", model(message(5, [...text(8, "w"), Uint8Array.of(14 << 3, 129, 128, 128, 128, 16)]))],
+    [
+      "a place of another number",
+      model(messageField(5, [...textField(8, "w"), Uint8Array.of(14 << 3, 129, 128, 128, 128, 16)])),
+    ],
   ])("refuses values in another file: %s", (_, bytes) => {
     expect(graphFault(bytes)).toMatch(IN_ANOTHER_FILE);
   });
 
-  it("names the tensor, as far as is sensible", () => {
-    expect(graphFault(model(message(5, external)))).toContain('"secret"');
-    expect(graphFault(model(message(5, [...integer(14, 1), ...text(8, "x".repeat(1e6))])))!.length).toBeLessThan(300);
+  it("names the tensor, with a limit on the length of the name", () => {
+    expect(graphFault(model(messageField(5, external)))).toContain('"secret"');
+    expect(
+      graphFault(model(messageField(5, [...integerField(14, 1), ...textField(8, "x".repeat(1e6))])))!.length,
+    ).toBeLessThan(300);
   });
 
   /** The key of field 5 with a bit that 32-bit readers drop, and the same in more bytes than they take. */
@@ -75,7 +89,7 @@ describe("graphFault", () => {
     ["a field of number 0", Uint8Array.of(0, 0), /a field of number 0/],
     ["a number without end", Uint8Array.of(8, ...new Array(11).fill(128), 0), /more than 10 bytes/],
     ["a group", Uint8Array.of(0x0b), /wire type 3/],
-    ["an initializer that is a number", model(integer(5, 1)), /field 5 of a graph is not a message/],
+    ["an initializer that is a number", model(integerField(5, 1)), /field 5 of a graph is not a message/],
     [
       "a million fields",
       model([new Uint8Array(2_000_002).map((_, i) => (i % 2 === 0 ? 8 << 3 : 0))]),
@@ -85,13 +99,13 @@ describe("graphFault", () => {
     expect(graphFault(bytes)).toMatch(fault);
   });
 
-  it("refuses graphs in graphs in graphs without end", () => {
-    let graph: Pieces = message(5, external);
+  it("refuses graphs that are nested too deep", () => {
+    let graph: Pieces = messageField(5, external);
     for (let i = 0; i < 1000; i++) graph = [join(inNode(6, graph))];
     expect(graphFault(model(graph))).toMatch(/more than 100 deep/);
   });
 
-  it("finds an external tensor wherever it is, among whatever fields", () => {
+  it("finds an external tensor in every kind of message, among arbitrary other fields", () => {
     /** What each kind of message can be put in: the field, and the kind that has it. */
     const outer = {
       tensor: [
@@ -128,8 +142,8 @@ describe("graphFault", () => {
     // Fields that no message above gives a meaning to.
     const filling = fc.array(
       fc.oneof(
-        fc.tuple(fc.integer({ min: 200, max: 9000 }), fc.nat()).map(([field, value]) => integer(field, value)),
-        fc.tuple(fc.integer({ min: 200, max: 9000 }), fc.string()).map(([field, value]) => text(field, value)),
+        fc.tuple(fc.integer({ min: 200, max: 9000 }), fc.nat()).map(([field, value]) => integerField(field, value)),
+        fc.tuple(fc.integer({ min: 200, max: 9000 }), fc.string()).map(([field, value]) => textField(field, value)),
       ),
       { maxLength: 3 },
     );
@@ -138,7 +152,7 @@ describe("graphFault", () => {
         fc.array(fc.tuple(fc.nat(), filling, filling), { minLength: 40, maxLength: 40 }),
         fc.boolean(),
         (turns, isExternal) => {
-          let content: Pieces = isExternal ? external : text(8, "w");
+          let content: Pieces = isExternal ? external : textField(8, "w");
           let kind: Kind = "tensor";
           let wrapsGraph = false;
           for (const [choice, before, after] of turns) {
@@ -146,11 +160,11 @@ describe("graphFault", () => {
             const ways: readonly (readonly [number, Kind])[] = outer[kind];
             const [field, next]: readonly [number, Kind] = ways[choice % ways.length]!;
             wrapsGraph ||= kind === "graph" && next === "model";
-            content = [...before.flat(), ...message(field, content), ...after.flat()];
+            content = [...before.flat(), ...messageField(field, content), ...after.flat()];
             kind = next;
           }
           fc.pre(kind === "model");
-          const bytes = join(wrapsGraph ? content : [...content, ...message(7, [])]);
+          const bytes = join(wrapsGraph ? content : [...content, ...messageField(7, [])]);
           if (isExternal) expect(graphFault(bytes)).toMatch(IN_ANOTHER_FILE);
           else expect(graphFault(bytes)).toBeUndefined();
         },
@@ -159,7 +173,7 @@ describe("graphFault", () => {
     );
   });
 
-  it("answers to any bytes", () => {
+  it("returns a verdict on arbitrary bytes without throwing", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         expect(["string", "undefined"]).toContain(typeof graphFault(bytes));

@@ -21,7 +21,7 @@ function session(change: Record<string, Partial<InferenceSession.TensorValueMeta
 }
 
 describe("signatureDifferences", () => {
-  it("finds none in a graph of the model, even with another name for the batch or one output more", () => {
+  it("finds none in a graph of the model, even with another name of the batch dimension or an extra output", () => {
     expect(signatureDifferences(session(), decoder)).toEqual([]);
     expect(signatureDifferences(session({ presence: { shape: ["N"] } }), decoder)).toEqual([]);
   });

@@ -117,7 +117,7 @@ describe("toImageBatch", () => {
     expect(() => toImageBatch(picture(1, [0, 0, 2, 0]), grey, { scale: 1 })).toThrow(/intensity 2 at row 1, column 0/);
   });
 
-  it("takes no sparse array for black images", () => {
+  it("rejects a sparse array instead of reading its holes as black images", () => {
     const grey1 = { data: new Uint8Array(4).fill(255), width: 2, height: 2, channels: 1 };
     const sparse = [grey1, grey1, grey1];
     delete sparse[1];
@@ -138,14 +138,14 @@ describe("writePlanes", () => {
     expect([...planes]).toEqual([1, 4, 7, 10, 2, 5, 8, 11, 3, 6, 9, 12]);
   });
 
-  it("converts nothing into bytes", () => {
+  it("does not convert pictures into another form for a byte target", () => {
     const grey = { data: new Uint8Array(4), width: 2, height: 2, channels: 1 };
     expect(() => writePlanes(grey, form, new Uint8Array(12))).toThrow("image 0 has 1 channels, this model takes 3");
     const floats = { ...colours, data: new Float32Array(12) };
     expect(() => writePlanes(floats, form, new Uint8Array(12))).toThrow("has floating-point values");
   });
 
-  it("says which picture is wrong, and what is wrong apart from that", () => {
+  it("gives the index of the wrong picture and, separately, the problem", () => {
     const wrong = { ...colours, width: 3 };
     const error = (() => {
       try {
@@ -159,7 +159,7 @@ describe("writePlanes", () => {
     expect(error).toMatchObject({ index: 1, problem: "is 3x2, this model takes 2x2: resize it first" });
   });
 
-  it("needs room for exactly one image", () => {
+  it("needs a target for exactly one image", () => {
     expect(() => writePlanes(colours, form, new Float32Array(11))).toThrow(RangeError);
   });
 });

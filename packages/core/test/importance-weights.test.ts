@@ -55,7 +55,7 @@ describe("sums of exponentials", () => {
     expect(logSumExp([])).toBe(Number.NEGATIVE_INFINITY);
   });
 
-  it("count how many weights matter", () => {
+  it("give the effective number of weights", () => {
     expect(effectiveSampleSize([-700, -700, -700, -700])).toBeCloseTo(4, 10);
     expect(effectiveSampleSize([0, -800, -900])).toBeCloseTo(1, 10);
     expect(effectiveSampleSize([Math.log(1), Math.log(3)])).toBeCloseTo(16 / 10, 10);

@@ -13,7 +13,7 @@ it("reads what JSON.parse reads, as text or as bytes", () => {
   );
 });
 
-it("refuses a key that is every object's prototype, however it is written and wherever it is", () => {
+it("refuses a key __proto__, however it is written and wherever it is", () => {
   for (const key of ["__proto__", "\\u005f_proto__", "_\\u005Fproto_\\u005f"]) {
     for (const text of [`{"${key}":{"steps":20}}`, `{"a":[{"b":{"${key}":1}}]}`, `[[{"${key}":null}]]`]) {
       expect(() => parseJson(text, "settings x.json")).toThrow(ConfigError);
@@ -23,7 +23,7 @@ it("refuses a key that is every object's prototype, however it is written and wh
   expect(parseJson('{"a":"__proto__","constructor":1}', "x")).toEqual({ a: "__proto__", constructor: 1 });
 });
 
-it("refuses what is nested too deep for those who walk it", () => {
+it("refuses JSON that is nested too deep for recursive code", () => {
   const nested = (depth: number): string => `${"[".repeat(depth)}${"]".repeat(depth)}`;
   expect(parseJson(nested(32), "x")).toHaveLength(1);
   for (const text of [nested(33), nested(20_000), "[".repeat(1e6), '{"a":'.repeat(20_000)]) {
@@ -32,7 +32,7 @@ it("refuses what is nested too deep for those who walk it", () => {
   expect(parseJson(JSON.stringify({ 'a"[[': "[".repeat(1000), b: '\\"{{{'.repeat(100) }), "x")).toHaveProperty("b");
 });
 
-it("says of bytes that are no text and of text that is no JSON which file they are", () => {
+it("names the file whose bytes are not text, or whose text is not JSON", () => {
   expect(() => parseJson(Uint8Array.of(0x22, 0xff, 0x22), "manifest m")).toThrow(/^manifest m is not JSON/);
   fc.assert(
     fc.property(fc.string(), (text) => {

@@ -1,22 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { ModelDisposedError } from "../src/errors.js";
-import { LoadedModel, type SceneOpener } from "../src/loaded-model.js";
+import { LoadedModel, type LoopGraphOpener } from "../src/loaded-model.js";
 import type { Manifest } from "../src/manifest.js";
 import { toyBatch, toyConfig, toyImage, toySessions } from "./toy-model.js";
 
 const manifest = { name: "toy", model: toyConfig, normalisation: { scale: 255 } } as Manifest;
 
-function toyModel(openScene: SceneOpener, release = async (): Promise<void> => {}): LoadedModel<"toy"> {
+function toyModel(openLoopGraph: LoopGraphOpener, release = async (): Promise<void> => {}): LoadedModel<"toy"> {
   const { encoder, step, decoder } = toySessions();
   const sessions = {
     encoder: Object.assign(encoder, { release }),
     step: Object.assign(step, { release }),
     decoder: Object.assign(decoder, { release }),
   };
-  return new LoadedModel(manifest, sessions, "toy", openScene);
+  return new LoadedModel(manifest, sessions, "toy", openLoopGraph);
 }
 
-describe("the graph of the whole loop", () => {
+describe("the loop graph", () => {
   it("is opened for the second call with few images, once", async () => {
     let opened = 0;
     const model = toyModel(async () => {
@@ -34,7 +34,7 @@ describe("the graph of the whole loop", () => {
     expect(opened).toBe(1);
   });
 
-  it("is run where it is there, for few images without reports alone, and released", async () => {
+  it("is used only for few images without onStep, and is released", async () => {
     let released = 0;
     const model = toyModel(async () => ({
       run: () => Promise.reject(new Error("the whole loop ran")),
@@ -52,7 +52,7 @@ describe("the graph of the whole loop", () => {
 describe("dispose", () => {
   const noScene = async (): Promise<undefined> => undefined;
 
-  it("may be awaited in onStep: that call ends there, and then all is released", async () => {
+  it("may be awaited in onStep: that call ends there, and then all sessions are released", async () => {
     let released = 0;
     const model = toyModel(noScene, async () => void released++);
     const steps: number[] = [];
@@ -70,7 +70,7 @@ describe("dispose", () => {
     await expect(model.infer(toyImage(1))).rejects.toThrow(ModelDisposedError);
   });
 
-  it("waits for calls that do not wait for it, also beside one that does", async () => {
+  it("waits for the other calls when one call awaits it in onStep", async () => {
     let released = 0;
     const model = toyModel(noScene, async () => void released++);
     const quiet = model.infer(toyBatch(new Array(200).fill(toyImage(1, 1, 1))), { batchSize: 1 });
@@ -89,7 +89,7 @@ describe("dispose", () => {
     await expect.poll(() => released).toBe(3);
   });
 
-  it("called elsewhere, ends a call with onStep at its step and waits for any other", async () => {
+  it("called outside of onStep, ends a call with onStep at its step and waits for all other calls", async () => {
     let released = 0;
     const model = toyModel(noScene, async () => void released++);
     const plain = model.infer(toyImage(1));

@@ -18,7 +18,7 @@ const valid = {
 };
 
 describe("parseManifest", () => {
-  it("reads a manifest and fills the model's defaults", () => {
+  it("reads a manifest and fills in the model's defaults", () => {
     const manifest = parseManifest(JSON.stringify(valid), "config.json");
     expect(manifest.name).toBe("tiny");
     expect(manifest.model.imageSize).toBe(50);
@@ -38,14 +38,14 @@ describe("parseManifest", () => {
     });
   });
 
-  it("reads which images the metrics are of, where that is known", () => {
+  it("reads which held-out images the metrics were measured on", () => {
     expect(parseManifest(JSON.stringify(valid), "config.json").training.heldOut).toBeUndefined();
     const heldOut = { testSize: 60, seed: 0, maxCount: 2, imageSize: 50 };
     const text = JSON.stringify({ ...valid, training: { ...valid.training, heldOut } });
     expect(parseManifest(text, "config.json").training.heldOut).toEqual(heldOut);
   });
 
-  it("says that text is not JSON, and of which file", () => {
+  it("names the file whose text is not JSON", () => {
     expect(() => parseManifest("{", "models/x/config.json")).toThrow(ConfigError);
     expect(() => parseManifest("{", "models/x/config.json")).toThrow(/models\/x\/config\.json is not JSON/);
   });
@@ -91,7 +91,7 @@ describe("parseManifest", () => {
     expect(() => parseManifest(withPath(path), "config.json")).toThrow("files.step.path");
   });
 
-  it("takes no path that leaves the folder as a URL or a file", () => {
+  it("refuses a path that leaves the folder, as a URL or as a file", () => {
     const text = fc.string({ unit: fc.constantFrom(..."./\\:%2eE \t\nab?#@~-_") });
     fc.assert(
       fc.property(text, (path) => {
@@ -112,7 +112,7 @@ describe("parseManifest", () => {
     expect(() => parseManifest(text, "config.json")).toThrow("files.step.size");
   });
 
-  it("rejects what is too long, nested without end, or no text, before it is walked", () => {
+  it("rejects manifests that are too long, nested too deep or not text before walking them", () => {
     const hostile = [
       `${JSON.stringify(valid)}${" ".repeat(2 ** 20)}`,
       `${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}`,
@@ -124,13 +124,13 @@ describe("parseManifest", () => {
     for (const text of hostile) expect(() => parseManifest(text, "config.json")).toThrow(ConfigError);
   });
 
-  it("names some of what is wrong, however much it is", () => {
+  it("names only some of the faults if there are very many", () => {
     const metrics = Object.fromEntries(Array.from({ length: 3_000 }, (_, i) => [`m${i}`, "high"]));
     const text = JSON.stringify({ ...valid, metrics });
     expect(() => parseManifest(text, "config.json")).toThrow(/^.{100,2000}\n {2}and 2980 more$/s);
   });
 
-  it("makes of any manifest a valid one or a ConfigError", () => {
+  it("returns a valid manifest or throws a ConfigError, for any input", () => {
     const odd = fc.oneof(
       fc.constantFrom<unknown>(null, [], {}, "", "air-onnx", -1, 0, 0.5, 1, 1e9, 1e308, 2 ** 53, true),
       fc.jsonValue(),

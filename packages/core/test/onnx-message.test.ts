@@ -1,18 +1,27 @@
 import { describe, expect, it } from "vitest";
-import { fieldsOf, integer, join, message, node, readText, text, valueInfo } from "../src/onnx-message.js";
+import {
+  fieldsOf,
+  integerField,
+  join,
+  messageField,
+  node,
+  readText,
+  textField,
+  valueInfo,
+} from "../src/onnx-message.js";
 import { probeModel } from "../src/probe-model.js";
 
 describe("onnx-message", () => {
-  it("takes a model apart so that its pieces make it again", () => {
+  it("splits a model into fields that join to the same bytes", () => {
     const fields = fieldsOf(probeModel);
     expect(fields.map(({ number }) => number)).toEqual([1, 8, 7]);
     expect(join(fields.map(({ bytes }) => bytes))).toEqual(probeModel);
     const graph = fields[2]!;
-    expect(join(message(7, [graph.value]))).toEqual(graph.bytes);
+    expect(join(messageField(7, [graph.value]))).toEqual(graph.bytes);
     expect(fieldsOf(graph.value).map(({ number }) => number)).toEqual([1, 2, 11, 12]);
   });
 
-  it("writes nodes and shapes as the specification has them", () => {
+  it("writes nodes and shapes as onnx.proto specifies", () => {
     const [field] = fieldsOf(join(node("Relu", ["x"], ["y"])));
     const fields = fieldsOf(field!.value).map(({ number, value }) => [number, readText(value)]);
     expect(fields).toEqual([
@@ -28,14 +37,14 @@ describe("onnx-message", () => {
   it("reads lengths and numbers of several bytes, and skips fields of fixed size", () => {
     const long = "x".repeat(20_000);
     const fixed = [Uint8Array.of((3 << 3) | 1, 1, 2, 3, 4, 5, 6, 7, 8), Uint8Array.of((4 << 3) | 5, 1, 2, 3, 4)];
-    const fields = fieldsOf(join([...integer(1, 2 ** 40), ...text(200, long), ...fixed]));
+    const fields = fieldsOf(join([...integerField(1, 2 ** 40), ...textField(200, long), ...fixed]));
     expect(fields.map(({ number }) => number)).toEqual([1, 200, 3, 4]);
     expect(readText(fields[1]!.value)).toBe(long);
     expect([...fields[3]!.value]).toEqual([1, 2, 3, 4]);
   });
 
   it.each([
-    ["is cut off within a text", join(text(1, "abc")).subarray(0, 3)],
+    ["is cut off within a text", join(textField(1, "abc")).subarray(0, 3)],
     ["is cut off within a number", Uint8Array.of(8, 128)],
     ["is something else", Uint8Array.of(15)],
   ])("refuses a message that %s", (_, bytes) => {

@@ -6,7 +6,7 @@ import { RandomStream } from "../src/random.js";
 import { toyBatch, toyConfig, toyImage, toySessions } from "./toy-model.js";
 
 const layer = (...values: number[]): Float32Array => Float32Array.from(values);
-/** By what each object adds to the canvas. */
+/** Canvases after each object, from what each object adds. */
 function neededObjects(image: Float32Array, layers: readonly Float32Array[]): readonly number[] {
   const canvases = layers.map((_, n) => image.map((_, i) => layers.slice(0, n + 1).reduce((sum, l) => sum + l[i]!, 0)));
   const { needed, canvas } = neededOf(image, canvases);
@@ -19,12 +19,12 @@ const distance = (image: Float32Array, layers: readonly Float32Array[]): number 
   image.reduce((sum, value, i) => sum + (value - layers.reduce((canvas, each) => canvas + each[i]!, 0)) ** 2, 0);
 
 describe("neededObjects", () => {
-  it("keeps what explains something, and leaves out what draws nothing or the same again", () => {
+  it("keeps objects that explain something, and leaves out those that draw nothing or something already drawn", () => {
     const image = layer(1, 1, 0, 0.5);
     const [left, right, nothing] = [layer(1, 1, 0, 0), layer(0, 0, 0, 0.5), layer(0, 0, 0, 0)];
     expect(neededObjects(image, [nothing, left, right])).toEqual([1, 2]);
     expect(neededObjects(image, [left, nothing, right])).toEqual([0, 2]);
-    // A part that is drawn whole later on.
+    // An object that draws a part of what a later object draws whole.
     expect(neededObjects(image, [layer(0.6, 0, 0, 0), right, left])).toEqual([1, 2]);
     expect(neededObjects(layer(0, 0, 0, 0), [layer(0.01, 0, 0, 0)])).toEqual([]);
     expect(neededObjects(image, [])).toEqual([]);
@@ -34,7 +34,7 @@ describe("neededObjects", () => {
     expect(neededObjects(layer(1, 1), [layer(0.5, 0.5), layer(0.5, 0.5)])).toEqual([0, 1]);
   });
 
-  it("never moves the canvas away from the image, and leaves nothing that could still go", () => {
+  it("never moves the canvas away from the image, and leaves no object that could still be removed", () => {
     const stream = new RandomStream(3);
     for (let trial = 0; trial < 200; trial++) {
       const draw = (): Float32Array => Float32Array.from({ length: 9 }, () => Math.max(0, stream.uniform() - 0.4));
@@ -62,7 +62,7 @@ describe("inferScenes with prune", () => {
       }),
     }));
 
-  it("leaves out what explains nothing, and says what the steps said of the rest", async () => {
+  it("leaves out objects that explain nothing, and does not change the other objects or the posterior", async () => {
     const [all] = await inferScenes(sessions(), toyConfig, images, { prune: false });
     const [two, one] = await inferScenes(sessions(), toyConfig, images);
     expect(all!.count).toBe(2);
@@ -86,14 +86,14 @@ describe("inferScenes with prune", () => {
     expect(pruned[0]!.count).toBe(3);
   });
 
-  it("leaves out nothing of a draw from the posterior unless asked to", async () => {
+  it("keeps all objects of a draw from the posterior unless asked to prune", async () => {
     const [drawn] = await inferScenes(sessions(), toyConfig, images, { mode: "sample" });
     expect(drawn).toEqual((await inferScenes(sessions(), toyConfig, images, { mode: "sample", prune: false }))[0]);
     const pruned = await inferScenes(sessions(), toyConfig, images, { mode: "sample", prune: true });
     expect(pruned[0]!.count).toBeLessThan(drawn!.count);
   });
 
-  it("is refused, and not the default, for a model whose canvas is no sum", async () => {
+  it("is refused, and not the default, for a model whose canvas is not a sum", async () => {
     const bernoulli = parseAirConfig({ ...toyConfig, likelihood: { type: "bernoulli" } });
     expect((await inferScenes(toySessions(), bernoulli, images))[0]!.count).toBe(2);
     await expect(inferScenes(toySessions(), bernoulli, images, { prune: true })).rejects.toThrow(

@@ -7,7 +7,7 @@ import { boxFromZWhere, type ZWhere } from "../src/where.js";
 import { toyBatch, toyConfig, toyImage, toySessions } from "./toy-model.js";
 
 describe("decodeScenes", () => {
-  it("takes no hole of a sparse array for an empty scene or an object", async () => {
+  it("rejects holes of sparse arrays instead of reading them as empty scenes or objects", async () => {
     const { decoder } = toySessions();
     const scene = { objects: [{ zWhere: [2, 0, 0], zWhat: [0, 0] }] } satisfies SceneLatents;
     const holed = <Item>(items: Item[], at: number): Item[] => {
@@ -51,7 +51,7 @@ describe("decodeScenes", () => {
     expect(decoder.runs).toHaveLength(0);
   });
 
-  it("takes latents as they come out of JSON", async () => {
+  it("accepts latents that were parsed from JSON", async () => {
     const objects: ObjectLatents[] = [{ zWhere: [2, 0, 0], zWhat: [1, 2] }];
     const [scene] = await decodeScenes(toySessions().decoder, toyConfig, [{ objects }]);
     expect(scene!.reconstruction[0]).toBeCloseTo(0.2 + 0.01 + 0.04, 6);
@@ -71,7 +71,7 @@ describe("decodeScenes", () => {
 });
 
 describe("samplePrior", () => {
-  it("draws scene i from seed and i alone, and its first objects whatever the count", () => {
+  it("draws scene i from seed and i alone, and the same first objects for every count", () => {
     const scenes = samplePrior(toyConfig, 5, 9, 3);
     expect(samplePrior(toyConfig, 3, 9, 3)).toEqual(scenes.slice(0, 3));
     expect(samplePrior(toyConfig, 5, 9, 2)[4]!.objects).toEqual(scenes[4]!.objects.slice(0, 2));
@@ -110,19 +110,19 @@ describe("samplePrior", () => {
     }
   });
 
-  it("rejects counts that are not counts", () => {
+  it("rejects counts that are not non-negative integers", () => {
     expect(() => samplePrior(toyConfig, -1, 0)).toThrow(/n must be an integer of at least 0, got -1/);
     expect(() => samplePrior(toyConfig, 1, 0, 1.5)).toThrow(/count must be an integer of at least 0, got 1.5/);
     expect(samplePrior(toyConfig, 0, 0)).toEqual([]);
   });
 });
 
-it("another presence prior changes how many objects there are, and nothing else", () => {
+it("another presence prior changes only the number of objects", () => {
   const counts = (presence: number): number[] =>
     samplePrior(withPresencePrior(toyConfig, presence), 500, 3).map(({ objects }) => objects.length);
   const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   expect(mean(counts(0.001))).toBeLessThan(0.02);
-  // 0.5 + 0.25 + …, as many terms as steps.
+  // 0.5 + 0.25 + …, with one term per step.
   expect(mean(counts(0.5))).toBeCloseTo(1 - 0.5 ** toyConfig.maxSteps, 0.1);
   expect(withPresencePrior(toyConfig, 0.3)).toEqual({ ...toyConfig, prior: { ...toyConfig.prior, presence: 0.3 } });
   for (const presence of [0, 1, Number.NaN]) {

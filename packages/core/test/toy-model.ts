@@ -1,6 +1,6 @@
 /**
- * A stand-in for the three graphs of a model, in plain arithmetic: presence at step t is written in the image's t-th
- * pixel, so that a test chooses counts by drawing images, and every output depends on every input that it should.
+ * A toy model in plain arithmetic in place of the three graphs. The image's t-th pixel sets the presence at step t, so
+ * that a test chooses counts by its images. Every output depends on all inputs that the real graphs use for it.
  */
 import { type InferenceSession, Tensor } from "onnxruntime-common";
 import { parseAirConfig } from "../src/config.js";
@@ -33,7 +33,7 @@ export function toyBatch(images: readonly Float32Array[]): Float32Array {
 type Rows = Record<string, number[]>;
 type Compute = (inputs: Rows) => Rows;
 
-/** A session that applies `compute` to each image of a batch, and checks what it is fed by the graph's signature. */
+/** A session that applies `compute` to each image of a batch, and checks its inputs against the graph's signature. */
 export class ToySession implements GraphSession {
   readonly #name: GraphName;
   readonly #compute: Compute;
@@ -80,7 +80,7 @@ export class ToySession implements GraphSession {
 }
 
 const squaredDistance = (a: number[], b: number[]): number => a.reduce((sum, v, i) => sum + (v - b[i]!) ** 2, 0);
-/** What the toy draws, from float32 latents, so that the decoder's equals the step's. */
+/** The value that the toy model draws, from float32 latents, so that decoder and step draw the same. */
 const drawn = (zWhere: number[], zWhat: number[]): number =>
   0.1 * Math.fround(zWhere[0]!) + 0.01 * Math.fround(zWhat[0]!) + 0.02 * Math.fround(zWhat[1]!);
 

@@ -49,7 +49,7 @@ describe("zWhereFromLatent", () => {
     expect(zWhereFromLatent(parseAirConfig({}), [3.1, -1, 0.4])).toEqual([3.1, -1, 0.4]);
   });
 
-  it("of zeros is the window of middle size in the middle", () => {
+  it("maps zeros to a window of medium size in the centre", () => {
     expect(window([0, 0, 0])).toEqual({ side: 14, x: 32, y: 32 });
   });
 

@@ -1,7 +1,7 @@
 /**
  * An exported model, opened in Node: a folder's graphs as onnxruntime-node sessions on one device.
  */
-import { type GraphName, LoadedModel, type LoadingOptions, requireInteger, sceneGraph } from "@air-onnx/core";
+import { type GraphName, LoadedModel, type LoadingOptions, loopGraph, requireInteger } from "@air-onnx/core";
 import { type Device, devices } from "./devices.js";
 import { DeviceUnavailableError } from "./errors.js";
 import { readModelFolder } from "./model-folder.js";
@@ -46,12 +46,12 @@ export class AirModel extends LoadedModel<Device> {
       const how = { device: chosen, threads };
       const nameOf = (graph: GraphName): string => manifest.files[graph].path;
       const sessions = await openGraphs(graphs, manifest.model, { ...how, nameOf, signal });
-      const openScene = async () => {
-        const scene = sceneGraph(graphs.encoder, graphs.step, manifest.model);
-        return scene && openGraph(scene, "the encoder and the step as one graph", how);
+      const openLoopGraph = async () => {
+        const graph = loopGraph(graphs.encoder, graphs.step, manifest.model);
+        return graph && openGraph(graph, "the encoder and the step as one graph", how);
       };
       // On a GPU the state stays there between the steps, and a Loop's own arithmetic would come back to the CPU.
-      return new AirModel(manifest, sessions, chosen, chosen === "cpu" ? openScene : undefined);
+      return new AirModel(manifest, sessions, chosen, chosen === "cpu" ? openLoopGraph : undefined);
     };
     if (device !== "auto") return open(device);
     try {

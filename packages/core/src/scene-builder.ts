@@ -1,6 +1,6 @@
 /**
- * One image while its objects are being found: what each step said about it, whether it needs another, and the scene in
- * the end. How steps are run, and for how many images at a time, is not known here.
+ * Builds the scene of one image from the values of its steps, and says whether the image needs another step. Running
+ * the steps is the callers' work.
  */
 import type { AirConfig } from "./config.js";
 import { countProbabilities, logCountPrior, mapCount, sigmoid } from "./count.js";
@@ -11,31 +11,33 @@ import type { DecodedScene, Scene, SceneObject } from "./scene.js";
 import { boxFromZWhere, type ZWhere } from "./where.js";
 
 /**
- * An image needs no further step once the probability R_t = p_1·…·p_t of as many objects as steps is below this. With it
- * the most probable count is decided too: some n < t has q(n) ≥ (1 − R_t)/t > R_t ≥ q(m) for every m ≥ t.
+ * Probability of further objects below which an image needs no further step. After t steps that probability is
+ * R_t = p_1·…·p_t. The most probable count is then decided too: some n < t has q(n) ≥ (1 − R_t)/t > R_t ≥ q(m) for every
+ * m ≥ t.
  */
 export const EARLY_STOP_TOLERANCE = 1e-4;
 
-/** What one step says about each image of a batch. */
+/** Values of one step for each of the B images of a batch. */
 export interface StepValues {
-  /** p_t: that this step's object is there, given that all before it are, `[B]`. */
+  /** Probability p_t that this step's object is present, given that all objects before it are, `[B]`. */
   readonly presence: Float64Array;
-  /** `[B, 3]` */
+  /** Scale and shift of the window, `[B, 3]`. */
   readonly zWhere: Float32Array;
-  /** `[B, Z]` */
+  /** Appearance code of the object, `[B, Z]`. */
   readonly zWhat: Float32Array;
-  /** What it drew, `[B, C, O, O]`. */
+  /** Patch that the step drew, `[B, C, O, O]`. */
   readonly patch: Float32Array;
-  /** The canvas with all objects so far, `[B, C, S, S]`. */
+  /** Canvas with all objects so far, `[B, C, S, S]`. */
   readonly canvas: Float32Array;
-  /** KL of the step's posteriors from their priors, `[B]`, nats. */
+  /** KL divergence of the posterior of z_where from its prior, `[B]`, nats. */
   readonly klWhere: Float32Array;
+  /** KL divergence of the posterior of z_what from its prior, `[B]`, nats. */
   readonly klWhat: Float32Array;
   /** log p(image | canvas), `[B]`, nats. */
   readonly logLikelihood: Float32Array;
 }
 
-/** The same, from the step graph's outputs. */
+/** Converts the outputs of the step graph to {@link StepValues}. */
 export function stepValues(outputs: Readonly<Record<SceneValueName, Float32Array>>): StepValues {
   return {
     presence: Float64Array.from(outputs.presence_logit, sigmoid),
@@ -49,33 +51,39 @@ export function stepValues(outputs: Readonly<Record<SceneValueName, Float32Array
   };
 }
 
-export class AttendedImage {
-  /** The steps so far, and where in their values this image is. */
+/** The steps of one image so far, and the scene that they make. */
+export class SceneBuilder {
+  /** Values of the steps so far, and the row of this image in them. */
   readonly #steps: { readonly values: StepValues; readonly row: number }[] = [];
   /**
-   * It has all its steps when R_t is below this. A draw from q(n) is the number of steps whose R_t exceeds one uniform
-   * number, so it needs no later steps than those.
+   * Value of R_t below which the image needs no further step. A draw from q(n) is the number of steps whose R_t exceeds
+   * one uniform number, so a drawn count needs no later steps than those.
    */
   readonly stopBelow: number;
   readonly #countDraw: number | undefined;
-  /** R_t. */
+  /** R_t, the probability that the image has at least as many objects as steps so far. */
   #remaining = 1;
   #drawnCount = 0;
 
   /**
-   * @param countDraw a uniform number to draw the count by; none for the most probable count
-   * @param earlyStop whether steps that can change neither count nor objects are left out
+   * @param countDraw uniform number in [0, 1) that decides the drawn count; undefined for the most probable count
+   * @param earlyStop whether to leave out steps that can change neither the count nor the objects
    */
   constructor(countDraw: number | undefined, earlyStop: boolean) {
     this.#countDraw = countDraw;
     this.stopBelow = earlyStop ? Math.min(EARLY_STOP_TOLERANCE, countDraw ?? 1) : 0;
   }
 
+  /** Whether another step can still change the count or the objects. */
   get needsStep(): boolean {
     return this.#remaining >= this.stopBelow;
   }
 
-  /** Takes in one more step, if it needs one. */
+  /**
+   * Adds one step; ignores it if the image needs no further step.
+   *
+   * @param row row of this image in `values`
+   */
   add(values: StepValues, row: number): void {
     if (!this.needsStep) return;
     this.#steps.push({ values, row });
@@ -84,15 +92,15 @@ export class AttendedImage {
   }
 
   /**
-   * What was found.
+   * Makes the scene from the steps so far.
    *
    * @param emptyLogLikelihood log p(image | empty canvas), nats
-   * @param maxSteps how many steps there could have been
-   * @param pruneBy the image, `[C, S, S]`, if objects that explain nothing of it are to be left out
+   * @param maxSteps most steps T that the image could have had
+   * @param pruneBy the image, `[C, S, S]`, to leave out objects that explain nothing of it; undefined to keep them
    */
   scene(config: AirConfig, emptyLogLikelihood: number, maxSteps: number, pruneBy?: Float32Array): Scene {
     const steps = this.#steps;
-    // After an early stop this is the truncated q(0..t), with all that is left on n = t.
+    // After an early stop this is q(0..t): the probability of all n ≥ t is put on n = t.
     const q = countProbabilities(steps.map(({ values, row }) => values.presence[row]!));
     const count = this.#countDraw === undefined ? mapCount(q) : this.#drawnCount;
     return {
@@ -141,7 +149,7 @@ export class AttendedImage {
   }
 }
 
-/** Row `row` of a `[B, length]` array, copied: a view would keep the whole batch in memory for one scene. */
+/** Copies one row of a `[B, length]` array: a view would keep the whole batch in memory for one scene. */
 function copyRow(data: Float32Array, row: number, length: number): Float32Array {
   return data.slice(row * length, (row + 1) * length);
 }

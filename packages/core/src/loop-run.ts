@@ -1,42 +1,45 @@
-/** One run of the scene graph: a batch of images in, all steps' values out, checked. */
+/** Runs the loop graph: a batch of images in, the checked values of all steps out. */
 import { Tensor } from "onnxruntime-common";
-import { type StepValues, stepValues } from "./attended-image.js";
 import type { AirConfig } from "./config.js";
 import { GraphOutputError } from "./errors.js";
 import { disposeTensors, type GraphResults, type GraphSession, readOutput } from "./graph-run.js";
 import { graphSignatures, type SceneValueName, sceneValueNames } from "./graphs.js";
-import type { StepNoise } from "./recurrence.js";
-import { ofAllSteps, sceneNames } from "./scene-graph.js";
+import { loopNames, ofAllSteps } from "./loop-graph.js";
+import type { TrajectoryNoise } from "./recurrence.js";
+import { type StepValues, stepValues } from "./scene-builder.js";
 
-export interface SceneRun {
-  /** `[B, C, S, S]` */
+/** Inputs of a run of the loop graph. */
+export interface LoopRun {
+  /** Intensities in [0, 1], `[B, C, S, S]`. */
   readonly images: Float32Array;
-  /** `[maxSteps, B, …]` */
-  readonly noise: StepNoise;
-  /** Below which R_t of an image ends its steps, `[B]`. */
+  /** Noise of the latents, `[maxSteps, B, …]`. */
+  readonly noise: TrajectoryNoise;
+  /** Value of R_t below which an image needs no further step, `[B]`. */
   readonly stopBelow: Float32Array;
+  /** Most steps. */
   readonly maxSteps: number;
-  /** Number that errors give to the first image. */
+  /** Number of the first image in error messages. */
   readonly firstImage: number;
 }
 
 /**
- * The graph multiplies probabilities in float32: so much lower it stops, that it never does where float64 goes on.
+ * Relative amount by which the graph's thresholds are lowered. The graph multiplies probabilities in float32, and must
+ * never stop where the same product in float64 would go on.
  */
 const ROUNDING = 1e-5;
 
-const OUTPUTS = [sceneNames.emptyLogLikelihood, ...sceneValueNames.map(ofAllSteps)];
+const OUTPUTS = [loopNames.emptyLogLikelihood, ...sceneValueNames.map(ofAllSteps)];
 
 /**
- * Runs all steps that any of the images needs.
+ * Runs all steps that any image of the batch needs.
  *
  * @returns log p(image | empty canvas), `[B]`, and the values of each step
  * @throws {GraphOutputError} if an output is missing, of a wrong shape, NaN or infinite
  */
-export async function runScene(
+export async function runLoop(
   session: GraphSession,
   config: AirConfig,
-  { images, noise, stopBelow, maxSteps, firstImage }: SceneRun,
+  { images, noise, stopBelow, maxSteps, firstImage }: LoopRun,
 ): Promise<{ emptyLogLikelihood: Float32Array; steps: StepValues[] }> {
   const { inputs, outputs } = graphSignatures(config).step;
   const batch = stopBelow.length;
@@ -44,10 +47,10 @@ export async function runScene(
   const results = (await session.run(
     {
       image: float(images, [batch, ...inputs.image]),
-      [sceneNames.epsWhere]: float(noise.where, [maxSteps, batch, ...inputs.eps_where]),
-      [sceneNames.epsWhat]: float(noise.what, [maxSteps, batch, ...inputs.eps_what]),
-      [sceneNames.maxSteps]: new Tensor("int64", BigInt64Array.of(BigInt(maxSteps)), []),
-      [sceneNames.stopBelow]: float(
+      [loopNames.epsWhere]: float(noise.where, [maxSteps, batch, ...inputs.eps_where]),
+      [loopNames.epsWhat]: float(noise.what, [maxSteps, batch, ...inputs.eps_what]),
+      [loopNames.maxSteps]: new Tensor("int64", BigInt64Array.of(BigInt(maxSteps)), []),
+      [loopNames.stopBelow]: float(
         stopBelow.map((bound) => bound * (1 - ROUNDING)),
         [batch],
       ),
@@ -57,11 +60,11 @@ export async function runScene(
   try {
     for (const name of OUTPUTS) {
       if (name in results) continue;
-      const output = `output "${name}" of the scene graph`;
-      throw new GraphOutputError(`The scene graph did not return its output "${name}"`, { kind: "missing", output });
+      const output = `output "${name}" of the loop graph`;
+      throw new GraphOutputError(`The loop graph did not return its output "${name}"`, { kind: "missing", output });
     }
     const emptyLogLikelihood = await readOutput(
-      results[sceneNames.emptyLogLikelihood]!,
+      results[loopNames.emptyLogLikelihood]!,
       `output "log_likelihood" of the encoder graph`,
       [batch],
       (image) => ({ image: firstImage + image }),

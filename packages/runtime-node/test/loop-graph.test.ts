@@ -5,8 +5,8 @@ import {
   graphSignatures,
   type InferenceOptions,
   inferScenes,
+  loopGraph,
   type Scene,
-  sceneGraph,
 } from "@air-onnx/core";
 import { afterAll, describe, expect, it } from "vitest";
 import { AirModel } from "../src/index.js";
@@ -15,20 +15,20 @@ import { writeModel } from "./onnx-writer.js";
 import { tinyConfig, tinyGraphs, tinyImages, writeTinyModel } from "./tiny-model.js";
 
 const serialised = { encoder: writeModel(tinyGraphs.encoder), step: writeModel(tinyGraphs.step) };
-const joined = sceneGraph(serialised.encoder, serialised.step, tinyConfig)!;
+const joined = loopGraph(serialised.encoder, serialised.step, tinyConfig)!;
 const options = { intraOpNumThreads: 1 };
 const encoder = await InferenceSession.create(serialised.encoder, options);
 const step = await InferenceSession.create(serialised.step, options);
-const scene = await InferenceSession.create(joined, options);
-afterAll(() => Promise.all([encoder, step, scene].map((session) => session.release())));
+const loop = await InferenceSession.create(joined, options);
+afterAll(() => Promise.all([encoder, step, loop].map((session) => session.release())));
 
 const images = tinyImages(23);
 const byStep = (settings: InferenceOptions): Promise<Scene[]> =>
   inferScenes({ encoder, step }, tinyConfig, images, { ...settings, onStep: () => {} });
 const atOnce = (settings: InferenceOptions): Promise<Scene[]> =>
-  inferScenes({ encoder, step, scene }, tinyConfig, images, settings);
+  inferScenes({ encoder, step, loop }, tinyConfig, images, settings);
 
-describe("the scene graph", () => {
+describe("the loop graph", () => {
   it.each<InferenceOptions>([
     { batchSize: 1 },
     { batchSize: 4 },
@@ -60,9 +60,9 @@ describe("the scene graph", () => {
       node.outputs[0] === "kl_what" ? { ...node, op: "Log", inputs: ["minus_one"] } : node,
     );
     const weights = { ...graph.weights, minus_one: { shape: [1], values: [-1] } };
-    const broken = sceneGraph(serialised.encoder, writeModel({ ...graph, nodes, weights }), tinyConfig)!;
+    const broken = loopGraph(serialised.encoder, writeModel({ ...graph, nodes, weights }), tinyConfig)!;
     const session = await InferenceSession.create(broken, options);
-    const run = inferScenes({ encoder, step, scene: session }, tinyConfig, images, { batchSize: 1 });
+    const run = inferScenes({ encoder, step, loop: session }, tinyConfig, images, { batchSize: 1 });
     await expect(run).rejects.toThrow(GraphOutputError);
     await expect(run).rejects.toThrow('output "kl_what" of the step graph holds NaN for image 0 at step 1');
     await session.release();
@@ -71,16 +71,16 @@ describe("the scene graph", () => {
   it("has the inputs and outputs that it says, with the batch and the steps symbolic", () => {
     const { step: signature } = graphSignatures(tinyConfig);
     const shapes = Object.fromEntries(
-      scene.inputMetadata.map((each) => [each.name, each.isTensor ? each.shape : undefined]),
+      loop.inputMetadata.map((each) => [each.name, each.isTensor ? each.shape : undefined]),
     );
     expect(shapes).toEqual({
       image: ["batch", ...signature.inputs.image],
-      "scene/eps_where": ["max_steps", "batch", 3],
-      "scene/eps_what": ["max_steps", "batch", 2],
-      "scene/max_steps": [],
-      "scene/stop_below": ["batch"],
+      "loop/eps_where": ["max_steps", "batch", 3],
+      "loop/eps_what": ["max_steps", "batch", 2],
+      "loop/max_steps": [],
+      "loop/stop_below": ["batch"],
     });
-    expect(scene.outputNames).toHaveLength(9);
+    expect(loop.outputNames).toHaveLength(9);
   });
 
   it("is not made of graphs in different operator sets", () => {
@@ -88,7 +88,7 @@ describe("the scene graph", () => {
     // opset_import is field 8, a message of 2 bytes, whose field 2 is the version.
     const at = other.findIndex((byte, i) => byte === 0x10 && other[i - 2] === 0x42);
     other[at + 1] = 18;
-    expect(sceneGraph(other, serialised.step, tinyConfig)).toBeUndefined();
-    expect(() => sceneGraph(new Uint8Array([1, 2, 3]), serialised.step, tinyConfig)).toThrow(RangeError);
+    expect(loopGraph(other, serialised.step, tinyConfig)).toBeUndefined();
+    expect(() => loopGraph(new Uint8Array([1, 2, 3]), serialised.step, tinyConfig)).toThrow(RangeError);
   });
 });
