@@ -1,5 +1,5 @@
 /**
- * An exported model, opened in Node: a folder's graphs as onnxruntime-node sessions on one device.
+ * An exported model, opened in Node: the graphs of a model folder as onnxruntime-node sessions on one device.
  */
 import { type GraphName, LoadedModel, type LoadingOptions, loopGraph, requireInteger } from "@air-onnx/core";
 import { type Device, devices } from "./devices.js";
@@ -10,29 +10,31 @@ import { openGraph, openGraphs } from "./open-graphs.js";
 /** Options of {@link AirModel.fromPretrained}. */
 export interface LoadOptions extends LoadingOptions<Device> {
   /**
-   * Where to run, `cpu` by default. A named device runs there or is an error; `auto` tries `cuda`, then `cpu`, and says
-   * so through `onNotice`.
+   * Device to run on, `cpu` by default. If a named device is not available, loading fails; `auto` tries `cuda`, then
+   * `cpu`, and reports a fallback through `onNotice`.
    */
   readonly device?: Device | "auto" | undefined;
-  /** Threads within an operator on the CPU; onnxruntime takes one per physical core by default. */
+  /** Threads within an operator on the CPU; by default onnxruntime uses one per physical core. */
   readonly threads?: number | undefined;
-  /** Compare every file's size and SHA-256 with the manifest, true by default. */
+  /** Whether to compare every file's size and SHA-256 with the manifest, true by default. */
   readonly verify?: boolean | undefined;
-  /** Called with a line about each fallback of `auto`; `process.emitWarning` by default. */
+  /** Called with one line about each fallback of `auto`; `process.emitWarning` by default. */
   readonly onNotice?: ((line: string) => void) | undefined;
 }
 
 /** An exported model, open on one device of this machine. */
 export class AirModel extends LoadedModel<Device> {
   /**
-   * Opens the model in a folder with `config.json` and its graphs. Call `dispose()` when done: sessions hold native
-   * memory and threads.
+   * Opens the model in a folder that holds `config.json` and its graphs. Call `dispose()` when done: the sessions hold
+   * native memory and threads.
    *
    * @param location path or `file:` URL of the folder
-   * @throws {ModelFileError} naming the file that is missing, truncated, too large, changed, a link out of the folder, no
-   *   regular file, or not the graph it should be
+   * @throws {ModelFileError} naming the file that is missing, truncated, too large, changed, a link out of the folder, not
+   *   a regular file, or not the right graph
    * @throws {ConfigError} for a `config.json` that is not JSON or not of the right form
    * @throws {DeviceUnavailableError} if the named device cannot run here, with onnxruntime's reason
+   * @throws {RangeError} for an invalid option
+   * @throws the signal's reason, when aborted
    */
   static async fromPretrained(location: string | URL, options: LoadOptions = {}): Promise<AirModel> {
     const { device = "cpu", threads, verify = true, onProgress, signal } = options;
@@ -50,7 +52,7 @@ export class AirModel extends LoadedModel<Device> {
         const graph = loopGraph(graphs.encoder, graphs.step, manifest.model);
         return graph && openGraph(graph, "the encoder and the step as one graph", how);
       };
-      // On a GPU the state stays there between the steps, and a Loop's own arithmetic would come back to the CPU.
+      // Only on the CPU: on a GPU the state stays there between the steps anyway, but a Loop's control runs on the CPU.
       return new AirModel(manifest, sessions, chosen, chosen === "cpu" ? openLoopGraph : undefined);
     };
     if (device !== "auto") return open(device);

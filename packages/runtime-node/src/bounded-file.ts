@@ -1,28 +1,30 @@
 /**
- * A file of a folder that is not trusted → its bytes: of a regular file alone, within the folder, and no more of them than
- * expected. What else a path can lead to (a pipe, a device, a link to another place) would wait or give bytes for ever.
+ * Reads a file of a folder that is not trusted. Only a regular file within the folder is read, up to a size limit. Anything
+ * else that a path can lead to (a pipe, a device, a link to another place) could block or produce bytes for ever.
  */
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
 import { ModelFileError } from "@air-onnx/core";
 
+/** Options of {@link readBoundedFile}. */
 export interface BoundedRead {
-  /** What is wrong with a file of so many bytes, in words that follow its name; `undefined` if nothing is. */
+  /** Describes what is wrong with a file of `size` bytes, in words that follow its name; `undefined` if nothing is. */
   readonly sizeFault: (size: number) => string | undefined;
-  /** What to do about a file that is missing. */
+  /** What a user can do about a missing file, for the error message. */
   readonly advice: string;
+  /** Aborts the read; checked between pieces. */
   readonly signal: AbortSignal | undefined;
 }
 
-/** Read at a time; between, the signal is looked at. */
+/** Bytes that are read at a time. */
 const PIECE = 2 ** 22;
 
 /**
  * Reads the file at `path`, relative to `folder`.
  *
- * @throws {ModelFileError} naming the file that is missing, no regular file, outside of the folder, or of a wrong size; all
- *   of that is known before a byte is read
+ * @throws {ModelFileError} naming the file that is missing, not a regular file, outside of the folder, or of a wrong size;
+ *   all of that is found out before a byte is read
  * @throws the signal's reason, when aborted
  */
 export async function readBoundedFile(folder: string, path: string, options: BoundedRead): Promise<Buffer> {
@@ -38,10 +40,10 @@ export async function readBoundedFile(folder: string, path: string, options: Bou
         file: name,
       });
     }
-    // Before it is opened, too: to open a device can be enough to make it do something.
+    // Checked before opening too: merely opening a device can have an effect.
     checkRegular(name, await stat(real));
     signal?.throwIfAborted();
-    // Not to wait for a pipe's other end, if the file has become one.
+    // O_NONBLOCK: if the file has been replaced by a pipe, opening must not wait for its other end.
     file = await open(real, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const status = await file.stat();
     checkRegular(name, status);
@@ -64,7 +66,7 @@ function isWithin(folder: string, path: string): boolean {
   return way !== "" && way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
-/** @throws {ModelFileError} saying what it is instead */
+/** @throws {ModelFileError} if it is not a regular file; the message says what it is */
 function checkRegular(name: string, status: Stats): void {
   if (status.isFile()) return;
   const kinds: readonly (readonly [boolean, string])[] = [
@@ -77,7 +79,7 @@ function checkRegular(name: string, status: Stats): void {
   throw new ModelFileError(`${name} is ${kind}, not a file`, { kind: "unreadable", file: name });
 }
 
-/** Up to `size` bytes: fewer if the file has become shorter, and no more if it has become longer. */
+/** Reads up to `size` bytes: fewer if the file has become shorter, never more if it has become longer. */
 async function readAll(file: FileHandle, size: number, signal: AbortSignal | undefined): Promise<Buffer> {
   const bytes = Buffer.alloc(size);
   let filled = 0;

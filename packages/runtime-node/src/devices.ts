@@ -1,6 +1,6 @@
 /**
- * The devices that onnxruntime-node can run a graph on, and whether they are really there: a provider may be part of
- * the installation and still lack its driver, so the only proof is a session that ran.
+ * The devices that onnxruntime-node can run a graph on, and whether they are available. A provider may be part of the
+ * installation and still lack its driver, so a device counts as available only after it has run a graph.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -12,10 +12,10 @@ import { InferenceSession, listSupportedBackends, Tensor } from "./onnxruntime.j
 
 export { type Device, devices };
 
-/** Whether a graph was run on the device just now, and why not, mostly in onnxruntime's words. */
+/** Availability of a device: whether it has just run a graph and, if not, the reason, mostly in onnxruntime's words. */
 export type DeviceStatus = CoreDeviceStatus<Device>;
 
-/** Runs a one-node graph on each device. */
+/** Runs a one-node graph on each device and returns which of them worked. */
 export async function listDevices(): Promise<DeviceStatus[]> {
   const statuses: DeviceStatus[] = [];
   for (const device of devices) {
@@ -38,7 +38,7 @@ export async function whyUnavailable(device: Device): Promise<string | undefined
   const missing = missingProvider(device);
   if (missing !== undefined) return missing;
   try {
-    // Otherwise a provider may leave the node to the CPU, and nobody would know.
+    // Otherwise a provider may silently leave the node to the CPU.
     const extra = device === "cpu" ? {} : { session: { disable_cpu_ep_fallback: "1" } };
     const session = await createSession(probeModel, device, { extra });
     try {
@@ -53,13 +53,13 @@ export async function whyUnavailable(device: Device): Promise<string | undefined
   }
 }
 
-/** What onnxruntime says, without the place in its sources and the failed condition that it puts before that. */
+/** Message of an error of onnxruntime, without the source location and the failed condition before it. */
 function inWords(error: unknown): string {
   const text = error instanceof Error ? error.message.trim() : String(error);
   return text.replace(/^\S*\/onnxruntime_src\/.* was false\. /s, "");
 }
 
-/** Opens a graph on exactly one provider, so that it runs there or not at all. */
+/** Opens a graph on exactly one provider, so that it runs there or fails. */
 export function createSession(
   graph: Uint8Array,
   device: Device,
@@ -68,19 +68,22 @@ export function createSession(
   return InferenceSession.create(graph, { ...options, executionProviders: [device] });
 }
 
-/** What onnxruntime-node's install script downloads for CUDA, of which npm has no copy, and puts beside its binding. */
+/**
+ * Files of the CUDA provider. npm does not have them: onnxruntime-node's install script downloads them and puts them beside
+ * its binding.
+ */
 const cudaLibraries = ["libonnxruntime_providers_cuda.so", "libonnxruntime_providers_shared.so"] as const;
-/** There while the kernel's driver of NVIDIA's GPUs is loaded. */
+/** File that exists while NVIDIA's kernel driver is loaded. */
 const NVIDIA_DRIVER = "/proc/driver/nvidia/version";
 
-/** Why this installation has no provider for `device`, `undefined` if it has one. */
+/** Reason why this installation has no provider for `device`; `undefined` if it has one. */
 function missingProvider(device: Device): string | undefined {
   const platform = `${process.platform}-${process.arch}`;
   if (!listSupportedBackends().some(({ name }) => name === device)) {
     return `onnxruntime-node has no ${device} provider for ${platform}`;
   }
-  // onnxruntime lists CUDA wherever it could be added ("bundled" is a constant), and asking it for a provider whose
-  // library is absent prints an error beside throwing one: so look for the file.
+  // onnxruntime lists CUDA on every platform that could have it, whether or not it is installed. Creating a session
+  // without the library would print an error besides throwing one, so look for the file first.
   if (device === "cuda" && !hasCudaLibraries()) {
     return whyNoCuda();
   }
@@ -101,7 +104,7 @@ function whyNoCuda(): string {
   );
 }
 
-/** `bin/napi-v6/linux/x64` and its like in the installed onnxruntime-node. */
+/** Folders of the native binding in the installed onnxruntime-node, such as `bin/napi-v6/linux/x64`. */
 function providerFolders(): string[] {
   const bin = join(packageFolder(), "bin");
   return readdirSync(bin).map((version) => join(bin, version, process.platform, process.arch));

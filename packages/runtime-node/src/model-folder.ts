@@ -1,8 +1,8 @@
 /**
- * A model folder on disk → its manifest and the bytes of its graphs, proven to be the ones that were exported. The bytes
- * that were checked are the bytes that are run: a graph whose weights are in another file is refused.
+ * Reads a model folder from disk: its manifest and the bytes of its graphs, verified to be the exported ones. Exactly the
+ * verified bytes are run: a graph whose weights are in another file is refused.
  *
- * The folder is not trusted: what it holds is bounded in size before it is read.
+ * The folder is not trusted: sizes are checked before anything is read.
  */
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
@@ -23,21 +23,24 @@ import {
 } from "@air-onnx/core";
 import { readBoundedFile } from "./bounded-file.js";
 
-export interface ReadOptions extends Pick<LoadingOptions<never>, "onProgress" | "signal"> {
-  /** Compare every file's size and SHA-256 with the manifest. */
+/** Options of {@link readModelFolder}. */
+export interface ModelFolderOptions extends Pick<LoadingOptions<never>, "onProgress" | "signal"> {
+  /** Whether to compare every file's size and SHA-256 with the manifest. */
   readonly verify: boolean;
 }
 
 /**
- * @param location a path or a `file:` URL
- * @throws {ModelFileError} naming the file that is missing, truncated, changed, too large, no regular file, outside of the
- *   folder, or no ONNX model that is all in one file
+ * Reads the manifest and the graphs of a model folder.
+ *
+ * @param location path or `file:` URL of the folder
+ * @throws {ModelFileError} naming the file that is missing, truncated, changed, too large, not a regular file, outside of
+ *   the folder, or not an ONNX model with all weights in the file
  * @throws {ConfigError} for a manifest that is not JSON or not of the right form
  * @throws the signal's reason, when aborted
  */
 export async function readModelFolder(
   location: string | URL,
-  { verify, onProgress, signal }: ReadOptions,
+  { verify, onProgress, signal }: ModelFolderOptions,
 ): Promise<{ manifest: Manifest; graphs: Record<GraphName, Uint8Array> }> {
   const folder = folderPath(location);
   const sizeFault = (size: number): string | undefined => tooLarge(size, MAX_MANIFEST_BYTES);

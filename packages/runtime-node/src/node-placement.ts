@@ -1,6 +1,6 @@
 /**
- * Which execution provider runs each node of a graph: a provider that lacks a kernel leaves the node to the CPU without a
- * word, and every such node may cost two copies between the device and the CPU.
+ * Finds out which execution provider runs each node of a graph. A provider that lacks a kernel silently leaves the node to
+ * the CPU, and every such node may cost two copies between the device and the CPU.
  */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,14 +8,15 @@ import { join } from "node:path";
 import { createSession, type Device } from "./devices.js";
 import { type InferenceSession, Tensor } from "./onnxruntime.js";
 
-/** How many nodes of a run each provider ran, by operator: `{ CPUExecutionProvider: { Shape: 3 } }`. */
+/** Number of nodes that each provider ran, by operator: `{ CPUExecutionProvider: { Shape: 3 } }`. */
 export type NodePlacement = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /**
- * Runs a graph once with zeros for its inputs, under onnxruntime's profiler.
+ * Runs a graph once under onnxruntime's profiler, with zeros as its inputs, and counts the nodes of each provider.
  *
- * @param size of every symbolic dimension
- * @throws {TypeError} for an input that is not of float32, as the graphs of this project have no other
+ * @param graph the serialised ONNX model
+ * @param size value of every symbolic dimension
+ * @throws {TypeError} for an input that is not float32; the graphs of this project have only such inputs
  */
 export async function placeNodes(graph: Uint8Array, device: Device, size = 1): Promise<NodePlacement> {
   const folder = await mkdtemp(join(tmpdir(), "air-onnx-profile-"));
@@ -23,7 +24,7 @@ export async function placeNodes(graph: Uint8Array, device: Device, size = 1): P
     const session = await createSession(graph, device, {
       enableProfiling: true,
       profileFilePrefix: join(folder, "run"),
-      // It would warn of what is counted here.
+      // At a lower level onnxruntime would warn of the very nodes that are counted here.
       logSeverityLevel: 3,
     });
     try {
@@ -39,7 +40,7 @@ export async function placeNodes(graph: Uint8Array, device: Device, size = 1): P
   }
 }
 
-/** Nodes in all, and those on the CPU by operator. */
+/** Counts all nodes, and those on the CPU by operator. */
 export function cpuNodes(placement: NodePlacement): {
   readonly total: number;
   readonly cpu: Readonly<Record<string, number>>;
@@ -48,7 +49,7 @@ export function cpuNodes(placement: NodePlacement): {
   return { total: counts.reduce((sum, count) => sum + count, 0), cpu: placement.CPUExecutionProvider ?? {} };
 }
 
-/** What onnxruntime's profile says of one event; the name of a node's computation ends with `_kernel_time`. */
+/** One event of onnxruntime's profile. The name of a node's computation ends with `_kernel_time`. */
 interface ProfileEvent {
   readonly cat: string;
   readonly name: string;

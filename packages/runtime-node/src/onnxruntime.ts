@@ -1,5 +1,6 @@
 /**
- * The one door to onnxruntime-node: everything in this project that runs a graph in Node imports it from here.
+ * The only module that imports onnxruntime-node. All code of this project that runs a graph in Node imports it from here,
+ * so that telemetry is always switched off first.
  */
 import "./telemetry.js";
 

@@ -1,4 +1,4 @@
-/** A model's graphs as onnxruntime-node sessions on one device: all of them, or none. */
+/** Opens a model's graphs as onnxruntime-node sessions on one device: all of them, or none. */
 import {
   type AirConfig,
   type GraphName,
@@ -10,29 +10,32 @@ import {
 import { createSession, type Device, requireDevice } from "./devices.js";
 import type { InferenceSession } from "./onnxruntime.js";
 
-export { readModelFolder } from "./model-folder.js";
+export { type ModelFolderOptions, readModelFolder } from "./model-folder.js";
 
+/** Open sessions of a model's graphs, by the graphs' names. */
 export type GraphSessions = Readonly<Record<GraphName, InferenceSession>>;
 
+/** Options of {@link openGraph}. */
 export interface OpenGraphOptions {
-  /** Where to run, `cpu` by default; there or not at all. */
+  /** Device to run on, `cpu` by default; if it is not available, opening fails. */
   readonly device?: Device | undefined;
-  /** Threads within an operator on the CPU; onnxruntime takes one per physical core by default. */
+  /** Threads within an operator on the CPU; by default onnxruntime uses one per physical core. */
   readonly threads?: number | undefined;
 }
 
+/** Options of {@link openGraphs}. */
 export interface OpenGraphsOptions extends OpenGraphOptions {
-  /** What errors call a graph, such as its file; `the encoder graph` and so on by default. */
+  /** Gives the name of a graph in error messages, such as its file; `the encoder graph` and so on by default. */
   readonly nameOf?: ((graph: GraphName) => string) | undefined;
-  /** Checked before each graph; the call rejects with its reason. */
+  /** Aborts the call, which then rejects with the signal's reason; checked before each graph. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Opens the serialised graphs of a model. {@link releaseGraphs} frees them; if one cannot be opened, none stays open.
+ * Opens the serialised graphs of a model; {@link releaseGraphs} releases them. If one cannot be opened, none stays open.
  *
  * @throws {DeviceUnavailableError} if the device cannot run here, with onnxruntime's reason
- * @throws {ModelFileError} for a graph that onnxruntime cannot load, or that is not the one of this configuration
+ * @throws {ModelFileError} for a graph that onnxruntime cannot load, or whose inputs or outputs do not match `config`
  */
 export async function openGraphs(
   graphs: Readonly<Record<GraphName, Uint8Array>>,
@@ -66,7 +69,7 @@ export async function openGraphs(
   return sessions as GraphSessions;
 }
 
-/** Frees the sessions of {@link openGraphs}. */
+/** Releases the sessions of {@link openGraphs}. */
 export async function releaseGraphs(sessions: Partial<GraphSessions>): Promise<void> {
   await Promise.all(Object.values(sessions).map((session) => session.release()));
 }
@@ -74,7 +77,8 @@ export async function releaseGraphs(sessions: Partial<GraphSessions>): Promise<v
 /**
  * Opens one graph.
  *
- * @param name what errors call it
+ * @param graph the serialised ONNX model
+ * @param name name of the graph in error messages
  * @throws {ModelFileError} if onnxruntime cannot load it
  */
 export async function openGraph(

@@ -37,7 +37,7 @@ describe("a loaded model", () => {
   });
   afterAll(() => model.dispose());
 
-  it("says what it is and where it runs", () => {
+  it("has its manifest and the device that it runs on", () => {
     expect(model.device).toBe("cpu");
     expect(model.config).toEqual(tinyConfig);
     expect(model.manifest.name).toBe("tiny");
@@ -113,13 +113,13 @@ describe("a loaded model", () => {
     );
   });
 
-  it("rejects images that it does not take", async () => {
+  it("rejects images of another size", async () => {
     await expect(model.infer(new Float32Array(5))).rejects.toThrow(ImageError);
     const small = { data: new Uint8Array(9), width: 3, height: 3, channels: 1 };
     await expect(model.infer(small)).rejects.toThrow(/image 0 is 3x3, this model takes 4x4: resize it first/);
   });
 
-  it("answers calls that run at the same time as if they ran alone", async () => {
+  it("gives concurrent calls the same answers as calls one after the other", async () => {
     const images = tinyImages(6);
     const alone = await model.infer(images);
     const together = await Promise.all([model.infer(images), model.infer(images), model.sample(3, { count: 1 })]);
@@ -127,7 +127,7 @@ describe("a loaded model", () => {
     expect(together[1]).toEqual(alone);
   });
 
-  it("does not grow over a thousand calls", async () => {
+  it("does not use more memory after a thousand calls", async () => {
     setFlagsFromString("--expose-gc");
     const collectGarbage = runInNewContext("gc") as () => void;
     const images = tinyImages(8);
@@ -158,7 +158,7 @@ describe("dispose", () => {
     await expect(model.sample(1)).rejects.toThrow(ModelDisposedError);
   });
 
-  it("is not held up by a call that failed", async () => {
+  it("succeeds although a running call fails", async () => {
     const model = await AirModel.fromPretrained(await newModel());
     const failing = model.infer(tinyImages(2), {
       onStep: () => {
@@ -184,7 +184,7 @@ describe("dispose", () => {
     expect(steps).toEqual([1]);
   });
 
-  it("frees what loading took", async () => {
+  it("frees the memory that loading took", async () => {
     const folder = await newModel();
     const load = async (times: number): Promise<number> => {
       for (let i = 0; i < times; i++) await (await AirModel.fromPretrained(folder, { threads: 1 })).dispose();
@@ -259,7 +259,7 @@ describe("fromPretrained", () => {
     ),
   );
 
-  it("leaves files unverified if asked, and then says what onnxruntime says", async () => {
+  it("leaves files unverified if asked to, and then reports onnxruntime's error", async () => {
     const unknown = tinyGraphs.step.nodes.map((node, i) => (i === 0 ? { ...node, op: "Unknown" } : node));
     await expectFailure(
       (folder) => writeFile(join(folder, "onnx/step.onnx"), writeModel({ ...tinyGraphs.step, nodes: unknown })),
@@ -328,7 +328,7 @@ describe("fromPretrained", () => {
     await model.dispose();
   });
 
-  it("stops when its signal says so", async () => {
+  it("rejects with the signal's reason when aborted", async () => {
     const folder = await newModel();
     await expect(AirModel.fromPretrained(folder, { signal: AbortSignal.abort(new Error("no")) })).rejects.toThrow("no");
     const controller = new AbortController();
@@ -341,7 +341,7 @@ describe("fromPretrained", () => {
     await expect(loading).rejects.toThrow("late");
   });
 
-  it("rejects options that mean nothing", async () => {
+  it("rejects invalid options", async () => {
     const folder = await newModel();
     await expect(AirModel.fromPretrained(folder, { device: "gpu" as "cuda" })).rejects.toThrow(
       /auto, cpu, cuda, webgpu/,

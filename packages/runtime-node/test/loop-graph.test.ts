@@ -1,4 +1,4 @@
-/** The encoder and the step joined to one graph: onnxruntime must make the same scenes of it as of the two. */
+/** Tests that onnxruntime makes the same scenes with the loop graph as with the encoder and the step by themselves. */
 import { rm } from "node:fs/promises";
 import {
   GraphOutputError,
@@ -41,12 +41,12 @@ describe("the loop graph", () => {
     expect(await atOnce(settings)).toEqual(await byStep(settings));
   });
 
-  it("takes only as many steps as an image needs", async () => {
+  it("runs only as many steps as an image needs", async () => {
     const steps = new Set((await atOnce({ batchSize: 1 })).map((each) => each.steps));
     expect(steps.size).toBeGreaterThan(1);
   });
 
-  it("is what a model runs when it is asked for few images again and again", async () => {
+  it("gives the same scenes when a model runs it for repeated calls with few images", async () => {
     const folder = await writeTinyModel();
     await using model = await AirModel.fromPretrained(folder, { threads: 1 });
     const first = await model.infer(images, { batchSize: 1 });
@@ -68,7 +68,7 @@ describe("the loop graph", () => {
     await session.release();
   });
 
-  it("has the inputs and outputs that it says, with the batch and the steps symbolic", () => {
+  it("has the documented inputs and outputs, with the batch and the steps symbolic", () => {
     const { step: signature } = graphSignatures(tinyConfig);
     const shapes = Object.fromEntries(
       loop.inputMetadata.map((each) => [each.name, each.isTensor ? each.shape : undefined]),

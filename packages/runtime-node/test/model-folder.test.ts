@@ -1,4 +1,4 @@
-/** Folders that mean harm: what they hold is refused before it is read, with an error that says what it is. */
+/** Tests malicious model folders: their files are refused before they are read, with an error that says what they are. */
 import { execFileSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
@@ -51,7 +51,7 @@ describe.each(["config.json", "onnx/step.onnx"])("%s", (file) => {
   let server: Server | undefined;
   afterEach(() => void server?.close());
 
-  /** What a path can be besides a file, by the name that the error has for it. */
+  /** Things other than a regular file that a path can lead to, by their names in error messages. */
   const others: Readonly<Record<string, (path: string) => unknown>> = {
     "a folder": (path) => mkdir(path),
     "a named pipe": (path) => execFileSync("mkfifo", [path]),
@@ -67,7 +67,7 @@ describe.each(["config.json", "onnx/step.onnx"])("%s", (file) => {
     await expectRefusal(folder, new RegExp(`${file} is ${what}, not a file`));
   });
 
-  it("that is a link out of the folder is refused, whatever it leads to", async () => {
+  it("that is a link out of the folder is refused, wherever it leads", async () => {
     const elsewhere = await newModel();
     for (const target of ["/dev/zero", "/dev/null", "/proc/self/environ", join(elsewhere, file), tmpdir()]) {
       const folder = await newModel();
@@ -77,7 +77,7 @@ describe.each(["config.json", "onnx/step.onnx"])("%s", (file) => {
     }
   });
 
-  it("that is a link within the folder is read, also where the folder itself is one", async () => {
+  it("that is a link within the folder is read, even if the folder itself is a link", async () => {
     const folder = await newModel();
     await rename(join(folder, file), join(folder, "stored"));
     await symlink(join(folder, "stored"), join(folder, file));
@@ -102,7 +102,7 @@ describe.each(["config.json", "onnx/step.onnx"])("%s", (file) => {
     expect(process.memoryUsage().rss - before).toBeLessThan(100e6);
   });
 
-  it("is not read after the signal", async () => {
+  it("is not read after the signal aborts", async () => {
     const folder = await newModel();
     await rm(join(folder, file));
     execFileSync("mkfifo", [join(folder, file)]);
@@ -111,7 +111,7 @@ describe.each(["config.json", "onnx/step.onnx"])("%s", (file) => {
   });
 });
 
-it("a folder within that is a link to another place is no part of the model", async () => {
+it("a subfolder that is a link to another place is refused", async () => {
   const folder = await newModel();
   const elsewhere = await newFolder();
   await cp(join(folder, "onnx"), join(elsewhere, "onnx"), { recursive: true });
@@ -120,7 +120,7 @@ it("a folder within that is a link to another place is no part of the model", as
   await expectRefusal(folder, /is a link out of the model's folder/);
 });
 
-it("a folder whose name begins as the model's is another", async () => {
+it("a folder whose name only begins with the model folder's name is outside of it", async () => {
   const folder = await newModel();
   await cp(join(folder, "onnx"), `${folder}-too/onnx`, { recursive: true });
   folders.push(`${folder}-too`);
@@ -178,7 +178,7 @@ describe("config.json", () => {
     },
   );
 
-  it("that nests without end is refused", async () => {
+  it("that is nested too deep is refused", async () => {
     for (const content of [`${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}`, "[".repeat(1_000_000)]) {
       const folder = await newModel();
       await writeFile(join(folder, "config.json"), content);
@@ -197,7 +197,7 @@ describe("a graph whose weights are in another file", () => {
       entry("location", "weights.bin"),
       integer(14, 1),
     ]);
-  /** The tiny encoder, of which a matrix is read from weights.bin in the working directory. */
+  /** The tiny encoder with a matrix that is read from weights.bin in the working directory. */
   const encoder = (where: "initializer" | "attribute") => {
     const { weights, nodes, ...rest } = tinyGraphs.encoder;
     const [name, { shape }] = Object.entries(weights).find(([, { values }]) => values.length === 128)!;
@@ -252,7 +252,7 @@ it("an operator that onnxruntime does not have is an error that names it", async
   expect(other).toBeInstanceOf(ModelFileError);
 });
 
-it("any damage to a graph that no hash protects is a typed error, or a model", async () => {
+it("any damage to an unverified graph gives a typed error or a model that opens", async () => {
   const folder = await newModel();
   const original = Object.fromEntries(
     await Promise.all(

@@ -8,7 +8,7 @@ it("counts the nodes of a graph by the provider that ran them", async () => {
   expect(cpuNodes(placement)).toEqual({ total: 1, cpu: { Relu: 1 } });
 });
 
-it("takes the nodes of all providers together, and those of the CPU apart", () => {
+it("counts the nodes of all providers together, and those of the CPU separately", () => {
   const placement = { WebGpuExecutionProvider: { Gemm: 3, Add: 2 }, CPUExecutionProvider: { Concat: 1 } };
   expect(cpuNodes(placement)).toEqual({ total: 6, cpu: { Concat: 1 } });
   expect(cpuNodes({ WebGpuExecutionProvider: { Gemm: 3 } })).toEqual({ total: 3, cpu: {} });

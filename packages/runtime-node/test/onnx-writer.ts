@@ -31,7 +31,7 @@ export interface Graph {
   readonly weights: Readonly<Record<string, { readonly shape: readonly number[]; readonly values: readonly number[] }>>;
   /** Int64 vectors, as Reshape and ReduceSum take them. */
   readonly indices: Readonly<Record<string, readonly number[]>>;
-  /** More fields of GraphProto, as they are. */
+  /** Further serialised fields of GraphProto. */
   readonly fields?: readonly Uint8Array[];
 }
 

@@ -1,4 +1,4 @@
-/** A model's graphs are opened all together or not at all. */
+/** Tests that a model's graphs are opened all together or not at all. */
 import { ModelFileError } from "@air-onnx/core";
 import { afterEach, expect, it, vi } from "vitest";
 import { InferenceSession } from "../src/onnxruntime.js";
@@ -26,7 +26,7 @@ function watchReleases(): { readonly opened: InferenceSession[]; releases(): num
 }
 afterEach(() => void vi.restoreAllMocks());
 
-it("opens every graph, and releases every one", async () => {
+it("opens and releases every graph", async () => {
   const { opened, releases } = watchReleases();
   const sessions = await openGraphs(graphs, tinyConfig, { threads: 1 });
   expect(opened).toEqual([sessions.encoder, sessions.step, sessions.decoder]);
@@ -35,7 +35,7 @@ it("opens every graph, and releases every one", async () => {
   expect(releases()).toEqual([1, 1, 1]);
 });
 
-it("releases those that are open when a later one cannot be loaded, and names it", async () => {
+it("releases the open graphs when a later one cannot be loaded, and names that one", async () => {
   const { releases } = watchReleases();
   const opening = openGraphs({ ...graphs, step: Uint8Array.of(1, 2, 3) }, tinyConfig, { threads: 1 });
   await expect(opening).rejects.toThrow(ModelFileError);
@@ -43,7 +43,7 @@ it("releases those that are open when a later one cannot be loaded, and names it
   expect(releases()).toEqual([1]);
 });
 
-it("releases also the one that is another graph, and names it as it is asked to", async () => {
+it("also releases a graph with wrong inputs or outputs, and names it by nameOf", async () => {
   const { releases } = watchReleases();
   const opening = openGraphs({ ...graphs, decoder: graphs.encoder }, tinyConfig, {
     threads: 1,
@@ -55,7 +55,7 @@ it("releases also the one that is another graph, and names it as it is asked to"
   expect(releases()).toEqual([1, 1, 1]);
 });
 
-it("stops between two graphs at a signal, with its reason, and leaves none open", async () => {
+it("stops between two graphs when aborted, with the signal's reason, and leaves none open", async () => {
   const { opened, releases } = watchReleases();
   const controller = new AbortController();
   const create = vi.mocked(InferenceSession.create).getMockImplementation()!;

@@ -1,6 +1,6 @@
 /**
- * A model folder with real ONNX graphs of the required form and made-up arithmetic: 4x4 pixels, presence by how bright
- * the image is beyond what has been drawn, patches from z_what, each object drawn over the whole canvas.
+ * Writes a tiny model folder: real ONNX graphs of the required form with simple arithmetic. Images have 4x4 pixels; presence
+ * depends on how much brighter the image is than the canvas, patches on z_what; each object fills the whole canvas.
  */
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
@@ -166,7 +166,7 @@ export async function writeTinyModel(change: Partial<Record<GraphName, Graph>> =
   return folder;
 }
 
-/** Images that look alike in nothing but their size. */
+/** `n` different images, `[n, 1, 4, 4]`. */
 export function tinyImages(n: number): Float32Array {
   return Float32Array.from(
     { length: 16 * n },

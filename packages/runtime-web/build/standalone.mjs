@@ -1,9 +1,9 @@
 /**
- * Bundles the compiled package for pages without a bundler of their own, into dist/standalone: one module to import, and
- * the workers beside it, none of which needs an import map (which would not reach workers anyway).
+ * Bundles the compiled package into dist/standalone for pages without a bundler: one module to import, and the workers
+ * beside it. None of them needs an import map, which would not reach workers anyway.
  *
- * onnxruntime's WebAssembly is not copied: a page serves it from onnxruntime-web/dist and says where (`wasmPaths`), or
- * puts its files beside these.
+ * onnxruntime's WebAssembly is not copied: a page serves the files of onnxruntime-web/dist beside these, or anywhere else
+ * with the option `wasmPaths`.
  */
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,18 +15,18 @@ const outDir = join(dist, "standalone");
 
 await rm(outDir, { recursive: true, force: true });
 for (const entry of ["index", "worker-wasm", "worker-webgpu"]) {
-  // One by one, so that no part of one ends up in a chunk of another's.
+  // One bundle per entry, so that they share no chunks.
   const bundle = await rolldown({
     input: { [entry]: join(dist, `${entry}.js`) },
     platform: "browser",
-    // As a page's bundler takes them: with the loader inside.
+    // The conditions of a page's bundler, with which onnxruntime's loader is bundled too.
     resolve: { conditionNames: ["import", "browser", "default"] },
   });
   await bundle.write({
     dir: outDir,
     format: "es",
     minify: true,
-    // Their addresses are written into the page's module as they are here.
+    // Fixed names: the page's module refers to the workers by them.
     entryFileNames: "[name].js",
     chunkFileNames: "[name].js",
   });

@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /**
- * An exported model, opened in a browser: downloaded, checked, and run on the best device there is, in a worker.
+ * An exported model, opened in a browser: downloaded, verified, and run on the chosen device, usually in a worker.
  */
 import type {
   AirConfig,
@@ -35,25 +35,26 @@ import {
 /** Options of {@link AirModel.fromPretrained}. */
 export interface LoadOptions extends LoadingOptions<Device>, RuntimeSettings, StallOption {
   /**
-   * Where to run, `wasm` by default. A named device runs there or is an error; `auto` takes `webgpu` where there is a
-   * real GPU, `wasm` otherwise, and says why through `onNotice`.
+   * Device to run on, `wasm` by default. If a named device is not available, loading fails; `auto` takes `webgpu` where
+   * there is a real GPU and `wasm` otherwise, and reports the reason through `onNotice`.
    */
   readonly device?: Device | "auto" | undefined;
   /**
-   * Compare every file's size and SHA-256 with the manifest. By default as far as the page can: hashes need a secure
-   * context, and `onNotice` hears if there is none, which for `true` is an error.
+   * Whether to compare every file's size and SHA-256 with the manifest. Hashes need a secure context (https or localhost).
+   * Without one, `true` is an error; by default only sizes are compared, which is reported through `onNotice`.
    */
   readonly verify?: boolean | undefined;
-  /** Keep the graphs in the browser, so that the next visit downloads none; true by default. */
+  /** Whether to keep the graphs in the browser, so that the next visit downloads none; true by default. */
   readonly cache?: boolean | undefined;
   /**
-   * Run in a worker of the model's own, so that the page never stalls. By default where there are workers, and if none
-   * can be started in the page, which `onNotice` hears and for `true` is an error. `false` runs where it was called.
+   * Whether to run in a worker of the model's own, so that the page never stalls. By default it does where workers exist;
+   * if none can be started, it runs in the page and reports that through `onNotice`. With `true` that is an error. With
+   * `false` it runs in the calling page or worker.
    */
   readonly worker?: boolean | undefined;
-  /** Which of several GPUs. */
+  /** Kind of GPU to prefer if there are several. */
   readonly powerPreference?: "low-power" | "high-performance" | undefined;
-  /** Called with a line about each thing that is not as it was asked for; `console.warn` by default. */
+  /** Called with one line about each thing that differs from what was asked for; `console.warn` by default. */
   readonly onNotice?: ((line: string) => void) | undefined;
 }
 
@@ -61,7 +62,7 @@ export interface LoadOptions extends LoadingOptions<Device>, RuntimeSettings, St
 export class AirModel implements AsyncDisposable {
   /** The device that the graphs really run on. */
   readonly device: Device;
-  /** Whether they run in a worker, and the page never stalls. */
+  /** Whether the graphs run in a worker, so that the page never stalls. */
   readonly worker: boolean;
   /** The model's `config.json`. */
   readonly manifest: Manifest;
@@ -75,12 +76,11 @@ export class AirModel implements AsyncDisposable {
   }
 
   /**
-   * Opens the model in a folder with `config.json` and its graphs. Call `dispose()` when done: it holds a worker and
-   * memory of the GPU.
+   * Opens the model in a folder that holds `config.json` and its graphs. Call `dispose()` when done: the model holds a
+   * worker and GPU memory.
    *
-   * @param url of the folder; relative to the page
-   * @throws {ModelFileError} naming the file that is missing, truncated, too long, changed, no longer coming, or not the
-   *   graph it should be
+   * @param url URL of the folder, relative to the page
+   * @throws {ModelFileError} naming the file that is missing, truncated, too long, changed, stalled, or not the right graph
    * @throws {ConfigError} for a `config.json` that is not of the right form
    * @throws {DeviceUnavailableError} if the named device cannot run here, with the reason
    * @throws {RangeError} for an invalid option
@@ -95,11 +95,11 @@ export class AirModel implements AsyncDisposable {
     const settings = resolveSettings(options, onNotice);
     const stallSeconds = requireStallSeconds(options);
     signal?.throwIfAborted();
-    // Before the download, so that a device that is not there costs none.
+    // Checked before the download, which would be wasted without the device.
     const unavailable = device === "auto" ? undefined : await whyUnavailable(device, powerPreference);
     if (device !== "auto" && unavailable !== undefined) throw new DeviceUnavailableError(device, unavailable);
     const notGpu = device === "auto" ? await whyNotGpu(powerPreference) : undefined;
-    // Files and onnxruntime come at a time; when one of them fails the other need not come.
+    // The model's files and onnxruntime load in parallel; if one fails, the other is aborted.
     const loading = new AbortController();
     const abort = (): void => loading.abort(signal?.reason);
     signal?.addEventListener("abort", abort);
@@ -128,7 +128,7 @@ export class AirModel implements AsyncDisposable {
           return await open("webgpu");
         } catch (error) {
           signal?.throwIfAborted();
-          // Files that are broken are so on every device.
+          // Broken files are broken on every device: rethrow their error instead of falling back.
           await reading;
           const what = error instanceof DeviceUnavailableError ? error.reason : String(error);
           reason = `webgpu is not available: ${what}`;
@@ -151,12 +151,12 @@ export class AirModel implements AsyncDisposable {
   }
 
   /**
-   * Infers the scene of every image: how many objects, where, and what each looks like.
+   * Infers the scene of every image: how many objects it has, where they are, and what each looks like.
    *
    * @throws {ImageError} for images that this model does not take
    * @throws {RangeError} for an invalid option
    * @throws {GraphOutputError} if a graph returns NaN, infinity or a wrong shape
-   * @throws {DeviceLostError} if the GPU goes away, and from then on
+   * @throws {DeviceLostError} if the GPU is lost, in this call and all later ones
    * @throws {ModelDisposedError} after `dispose()`
    */
   infer(images: ImageInput, options?: InferenceOptions): Promise<Scene[]> {
@@ -164,20 +164,20 @@ export class AirModel implements AsyncDisposable {
   }
 
   /**
-   * Bounds on log p(x) of every image, from sampled latents: the ELBO by its parts, and with `samples` the
-   * importance-weighted bound.
+   * Estimates bounds on log p(x) of every image from sampled latents: the ELBO with its parts, and the
+   * importance-weighted bound, which several `samples` tighten.
    *
-   * @throws as {@link infer}
+   * @throws the errors of {@link infer}
    */
   evidence(images: ImageInput, options?: EvidenceOptions): Promise<ImageEvidence[]> {
     return this.#calls.evidence(images, options);
   }
 
   /**
-   * Draws scenes from their latents; an inferred scene gives its reconstruction.
+   * Draws scenes from their latents. Decoding an inferred scene gives its reconstruction again.
    *
-   * @throws {RangeError} for latents of the wrong length or not finite
-   * @throws otherwise as {@link infer}
+   * @throws {RangeError} for latents that have a wrong length or are not finite
+   * @throws the other errors of {@link infer}
    */
   decode(scenes: readonly SceneLatents[], options?: DecodeOptions): Promise<DecodedScene[]> {
     return this.#calls.decode(scenes, options);
@@ -187,13 +187,15 @@ export class AirModel implements AsyncDisposable {
    * Imagines `n` scenes: draws latents from the prior and decodes them.
    *
    * @throws {RangeError} for an `n`, `count` or `seed` that is not a non-negative integer
-   * @throws otherwise as {@link infer}
+   * @throws the other errors of {@link infer}
    */
   sample(n: number, options?: SampleOptions): Promise<DecodedScene[]> {
     return this.#calls.sample(n, options);
   }
 
-  /** Waits for calls in flight, then frees everything. Calling it again returns the same promise. */
+  /**
+   * Waits for running calls, then releases the sessions, the worker and GPU memory. Further calls return the same promise.
+   */
   dispose(): Promise<void> {
     return this.#calls.dispose();
   }

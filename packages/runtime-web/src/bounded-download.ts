@@ -1,28 +1,32 @@
 /**
- * One file of a server that is not trusted → its bytes: no more of them than expected, and not waited for without end. A
- * server may answer with anything: pages instead of files, bodies without end, a few kilobytes that unpack to gigabytes,
- * or nothing at all.
+ * Downloads one file from a server that is not trusted, with limits on its size and on the wait for its next byte. A server
+ * may answer with anything: web pages instead of files, endless bodies, a few kilobytes that unpack to gigabytes, or nothing
+ * at all.
  */
 import { MANIFEST_FILE, ModelFileError } from "@air-onnx/core";
 
+/** Options of {@link downloadBounded}. */
 export interface BoundedDownload {
   /** Most bytes of the file, unpacked. */
   readonly limit: number;
-  /** What a file with more of them is, in words that follow its name. */
+  /** Error text for a longer file, in words that follow its name. */
   readonly tooLong: string;
-  /** How many bytes are expected, if that is known. */
+  /** Number of bytes that are expected, if it is known. */
   readonly expected?: number | undefined;
-  /** What the file should be, for an error that says that it is a web page. */
+  /** Kind of file that is expected, for the error about a web page in its place. */
   readonly what: string;
-  /** Seconds without a byte after which a download is given up. */
+  /** Seconds without a byte after which the download fails. */
   readonly stallSeconds: number;
+  /** Aborts the download. */
   readonly signal: AbortSignal;
-  /** Told of every so many bytes more. */
+  /** Called with the number of new bytes whenever some have arrived. */
   readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
 /**
- * @throws {ModelFileError} `unreachable` if there is no answer, or it breaks off or stops coming: there may be no network
+ * Downloads a file within the limits of `options`.
+ *
+ * @throws {UnreachableError} if there is no answer, or it breaks off or stalls
  * @throws {ModelFileError} if the answer is not the file, or is too long
  * @throws the signal's reason, when aborted
  */
@@ -42,16 +46,21 @@ export async function downloadBounded(url: string, options: BoundedDownload): Pr
   } finally {
     stall.stop();
     signal.removeEventListener("abort", abort);
-    // Ends what is still coming, if this failed.
+    // After a failure, the rest of the answer is not wanted.
     request.abort();
   }
 }
 
-/** @throws {ModelFileError} if there is no answer, or it is not a file */
+/**
+ * Fetches the file up to the start of its body.
+ *
+ * @throws {UnreachableError} if there is no answer
+ * @throws {ModelFileError} for an answer that is not a file
+ */
 async function answerTo(url: string, signal: AbortSignal, stall: StallTimer): Promise<Response> {
   let response: Response;
   try {
-    // Our own cache keeps the graphs; the browser's must not serve an old one to a new manifest.
+    // Graphs are kept in our own cache; the browser's HTTP cache must not serve an old graph for a new manifest.
     response = await fetch(url, { signal, cache: "no-cache" });
   } catch (cause) {
     const unreachable = (message: string): ModelFileError =>
@@ -61,7 +70,7 @@ async function answerTo(url: string, signal: AbortSignal, stall: StallTimer): Pr
       `${url} cannot be fetched (${String(cause)}): no network, a wrong address, or a server of another origin that does not allow this one (CORS)`,
     );
   }
-  // Another success than 200 brings no file, or a part of one; a service worker's answer may hide what it is.
+  // Other success codes than 200 come without a file or with a part of one. A service worker's answer can be opaque.
   if (response.status === 200 && response.body) return response;
   const { status, statusText, type } = response;
   const answer = type.startsWith("opaque") ? "cannot be read (it is opaque)" : `was ${status} ${statusText}`.trimEnd();
@@ -71,7 +80,7 @@ async function answerTo(url: string, signal: AbortSignal, stall: StallTimer): Pr
   );
 }
 
-/** Bytes to make room for at first: what is declared is believed as it comes. */
+/** Bytes of the first buffer, which grows as bytes arrive: a declared length is not trusted. */
 const FIRST_ROOM = 2 ** 16;
 
 async function readBody(
@@ -107,10 +116,10 @@ async function readBody(
   return received === bytes.length ? bytes : bytes.slice(0, received);
 }
 
-/** Many servers answer an unknown address with the start page of an application, and 200. */
+/** Detects a web page in place of a file: many servers answer unknown addresses with a start page and status 200. */
 function checkNotWebPage(url: string, start: Uint8Array, expected: string): void {
   const text = new TextDecoder().decode(start.subarray(0, 256));
-  // Neither JSON nor an ONNX graph begins so.
+  // Neither JSON nor an ONNX graph begins with "<".
   if (!text.trimStart().startsWith("<")) return;
   throw new ModelFileError(
     `${url} is a web page, not ${expected}: the server answers unknown addresses with its start page. Is the model uploaded, and the URL that of its folder?`,
@@ -118,10 +127,10 @@ function checkNotWebPage(url: string, start: Uint8Array, expected: string): void
   );
 }
 
-/** The longest that timers can wait. */
+/** Longest delay of a timer, ms. */
 const MAX_DELAY = 2 ** 31 - 1;
 
-/** Calls once when nothing came for so long. */
+/** Calls `onStall` when it has not been restarted for `seconds`. */
 class StallTimer {
   readonly #seconds: number;
   readonly #onStall: () => void;

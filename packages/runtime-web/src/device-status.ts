@@ -1,16 +1,16 @@
-/** Which devices this browser has, asked of the browser alone: it is quick and loads nothing. */
+/** Finds out which devices this browser has. It asks the browser only, which is quick and loads nothing. */
 import type { DeviceStatus as CoreDeviceStatus } from "@air-onnx/core";
 import { type Device, devices } from "./devices.js";
 import type { DeviceUnavailableError } from "./errors.js";
 import { isSoftware, requestAdapter } from "./gpu.js";
 
-/** Whether the browser has a device. */
+/** Availability of a device in this browser. */
 export interface DeviceStatus extends CoreDeviceStatus<Device> {
-  /** A GPU that is a program on the CPU: many times slower than `wasm`, so that `auto` passes it over. */
+  /** True for a GPU that is emulated in software on the CPU. It is many times slower than `wasm`, so `auto` skips it. */
   readonly software?: true;
 }
 
-/** Asks for each device. */
+/** Lists all devices with their availability, without loading anything. */
 export async function listDevices(): Promise<DeviceStatus[]> {
   return Promise.all(
     devices.map(async (device) => {
@@ -22,7 +22,7 @@ export async function listDevices(): Promise<DeviceStatus[]> {
   );
 }
 
-/** Why `device` cannot run a graph, `undefined` if nothing speaks against it. */
+/** Reason why `device` cannot run a graph; `undefined` if none is known. */
 export async function whyUnavailable(
   device: Device,
   powerPreference?: GPUPowerPreference | undefined,
@@ -36,7 +36,7 @@ export async function whyUnavailable(
   }
 }
 
-/** Why WebGPU, if nobody asked for it by name, should not run a graph; `undefined` if it should. */
+/** Reason why device `auto` should not choose WebGPU; `undefined` if it should. */
 export async function whyNotGpu(powerPreference: GPUPowerPreference | undefined): Promise<string | undefined> {
   const unavailable = await whyUnavailable("webgpu", powerPreference);
   if (unavailable !== undefined) return `webgpu is not available: ${unavailable}`;

@@ -1,23 +1,25 @@
-/** A model's files for later: downloaded, checked and kept in the browser, not opened. */
+/** Downloads a model for later: its files are verified and kept in the browser, but not opened. */
 import type { LoadingOptions, Manifest } from "@air-onnx/core";
 import { LoadMeter } from "./load-meter.js";
 import { readModelFiles } from "./model-files.js";
 import { absoluteUrl, requireStallSeconds, type StallOption, warn } from "./settings.js";
 
-/** Options of {@link downloadModel}, as {@link AirModel.fromPretrained} has them. */
-export interface DownloadOptions extends Omit<LoadingOptions<never>, "device">, StallOption {}
+/** Options of {@link downloadModel}, with the meaning that they have for `AirModel.fromPretrained`. */
+export interface DownloadModelOptions extends Omit<LoadingOptions<never>, "device">, StallOption {}
 
 /**
- * Keeps a model in the browser's cache, so that `AirModel.fromPretrained` finds it there, also without a network. What
- * is there already is not downloaded again.
+ * Puts a model into the browser's cache, so that `AirModel.fromPretrained` finds it there, even without a network. Files
+ * that are already there are not downloaded again.
  *
- * @param url of its folder; relative to the page
- * @throws {ModelFileError}, {ConfigError} as `AirModel.fromPretrained`
+ * @param url URL of the model's folder, relative to the page
+ * @returns the model's manifest
+ * @throws {ModelFileError} for the same faults as `AirModel.fromPretrained`
+ * @throws {ConfigError} for a `config.json` that is not of the right form
  * @throws {RangeError} for an invalid option
- * @throws {Error} where the browser does not keep it: in an insecure context, or for lack of room. The model that it kept
- *   before, if any, is still there
+ * @throws {Error} if the browser cannot keep it: in an insecure context, or for lack of storage. A version that was kept
+ *   before stays
  */
-export async function downloadModel(url: string | URL, options: DownloadOptions = {}): Promise<Manifest> {
+export async function downloadModel(url: string | URL, options: DownloadModelOptions = {}): Promise<Manifest> {
   const { verify, onProgress, onNotice = warn, signal } = options;
   const stallSeconds = requireStallSeconds(options);
   const meter = new LoadMeter(onProgress);

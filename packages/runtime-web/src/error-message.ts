@@ -11,7 +11,7 @@ import {
 } from "@air-onnx/core";
 import { DeviceLostError, DeviceUnavailableError } from "./errors.js";
 
-/** An error as a message. Not every browser keeps the properties of a posted error. */
+/** An error as plain data, because not every browser keeps the properties of a posted error. */
 export interface ErrorMessage {
   readonly name: string;
   readonly message: string;
@@ -38,6 +38,7 @@ const classes: Readonly<Record<string, Create>> = {
   TypeError: (message) => new TypeError(message),
 };
 
+/** Converts an error to plain data. */
 export function errorToMessage(error: unknown): ErrorMessage {
   if (!(error instanceof Error)) return errorToMessage(new Error(String(error)));
   const { name, message, stack, cause } = error;

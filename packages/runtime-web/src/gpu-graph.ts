@@ -1,6 +1,6 @@
 /**
- * A graph on WebGPU: what one run leaves on the GPU can be fed to the next without a way through the CPU, and a GPU
- * that goes away ends every run with an error, not never.
+ * A graph on WebGPU. The outputs of a run stay on the GPU and can be fed to the next run without a copy through the CPU.
+ * When the GPU is lost, every run ends with an error instead of waiting for ever.
  */
 import type { GraphSession } from "@air-onnx/core";
 import type { InferenceSession, Tensor } from "onnxruntime-web";
@@ -8,11 +8,12 @@ import { DeviceLostError } from "./errors.js";
 import type { Gpu } from "./gpu.js";
 import { type Ort, oneAtATime } from "./onnxruntime.js";
 
-/** WebGPU's rule for the sizes of buffers, and onnxruntime's: it binds them in vectors of four floats. */
+/** Bytes to which buffer sizes are rounded up, because onnxruntime binds buffers as vectors of four floats. */
 const BUFFER_ALIGNMENT = 16;
-/** `GPUBufferUsage` of WebGPU's specification, which TypeScript's library lacks: COPY_SRC | COPY_DST | STORAGE. */
+/** COPY_SRC | COPY_DST | STORAGE of the WebGPU specification's `GPUBufferUsage`, which TypeScript's library lacks. */
 const TENSOR_USAGE = 0x04 | 0x08 | 0x80;
 
+/** A session on WebGPU whose calls run one at a time and notice when the GPU is lost. */
 export class GpuGraph implements GraphSession {
   readonly #session: InferenceSession;
   readonly #ort: Ort;
@@ -44,7 +45,7 @@ export class GpuGraph implements GraphSession {
   }
 
   async release(): Promise<void> {
-    // Of a lost GPU there is nothing to give back, and onnxruntime may trip over it.
+    // A lost GPU has no memory to free, and onnxruntime may throw when it tries.
     const released = oneAtATime(this.#ort, () => this.#session.release());
     await this.#gpu.guard(released).catch((error: unknown) => {
       if (!(error instanceof DeviceLostError)) throw error;

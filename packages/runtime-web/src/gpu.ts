@@ -2,7 +2,7 @@
 import { DeviceLostError, DeviceUnavailableError } from "./errors.js";
 
 /**
- * A GPU of the model's own, so that its loss is seen and closing the model frees all of it.
+ * Requests a GPU device for one model alone, so that its loss is noticed and closing the model frees all its memory.
  *
  * @throws {DeviceUnavailableError} with the reason
  */
@@ -11,9 +11,9 @@ export async function requestGpu(powerPreference: GPUPowerPreference | undefined
   const { limits } = adapter;
   try {
     return await adapter.requestDevice({
-      // onnxruntime uses these where they are there.
+      // onnxruntime uses these features where they exist.
       requiredFeatures: (["shader-f16", "subgroups"] as GPUFeatureName[]).filter((name) => adapter.features.has(name)),
-      // The defaults are the least that any GPU has; a large batch needs more.
+      // The default limits are those that every GPU has; a large batch needs more.
       requiredLimits: {
         maxBufferSize: limits.maxBufferSize,
         maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
@@ -31,7 +31,11 @@ export async function requestGpu(powerPreference: GPUPowerPreference | undefined
   }
 }
 
-/** @throws {DeviceUnavailableError} with the reason */
+/**
+ * Requests a GPU adapter.
+ *
+ * @throws {DeviceUnavailableError} with the reason
+ */
 export async function requestAdapter(powerPreference: GPUPowerPreference | undefined): Promise<GPUAdapter> {
   if (globalThis.isSecureContext === false) {
     throw new DeviceUnavailableError("webgpu", "this page is not a secure context (https or localhost)");
@@ -54,16 +58,16 @@ export async function requestAdapter(powerPreference: GPUPowerPreference | undef
 }
 
 /**
- * Whether an adapter is a program on the CPU that passes for a GPU, as SwiftShader is: it computes the same, many times
+ * Whether an adapter is a GPU emulated in software on the CPU, such as SwiftShader. It gives the same results, many times
  * slower than WebAssembly.
  */
 export function isSoftware(adapter: GPUAdapter): boolean {
-  // Browsers of before 2025 had it on the adapter itself.
+  // Browsers from before 2025 have this property on the adapter itself.
   const { info, isFallbackAdapter }: { info?: Partial<GPUAdapterInfo>; isFallbackAdapter?: boolean } = adapter;
   return info?.isFallbackAdapter ?? isFallbackAdapter ?? false;
 }
 
-/** A GPU and whether it is still there. */
+/** A GPU device, and whether it has been lost. */
 export class Gpu {
   readonly device: GPUDevice;
   /** Rejects with a {@link DeviceLostError} once the GPU is lost, and never otherwise. */
@@ -76,16 +80,16 @@ export class Gpu {
       if (this.#closing) return new Promise<never>(() => {});
       throw new DeviceLostError(message || reason);
     });
-    // Nobody may be waiting when it happens; whoever calls next is told.
+    // Nobody may be waiting for this promise when the GPU is lost; the next call reports the loss.
     this.lost.catch(() => {});
   }
 
-  /** What `work` gives, or a DeviceLostError if the GPU is lost before. */
+  /** Returns the result of `work`, or rejects with a {@link DeviceLostError} if the GPU is lost before. */
   async guard<Result>(work: Promise<Result>): Promise<Result> {
     try {
       return await Promise.race([this.lost, work]);
     } catch (error) {
-      // The loss shows first as an error of whatever was at work, and is reported a little later.
+      // A loss first makes the running work fail and is reported a little later.
       const moment = new Promise<void>((resolve) => setTimeout(resolve, 50));
       await Promise.race([this.lost, moment]);
       throw error;

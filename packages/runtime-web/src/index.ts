@@ -35,7 +35,7 @@ export {
 export { AirModel, type LoadOptions } from "./air-model.js";
 export { type DeviceStatus, listDevices } from "./device-status.js";
 export { type Device, devices } from "./devices.js";
-export { type DownloadOptions, downloadModel } from "./download-model.js";
+export { type DownloadModelOptions, downloadModel } from "./download-model.js";
 export * from "./errors.js";
 export { MODEL_CACHE } from "./model-cache.js";
 export { configure, type RuntimeSettings, type WasmFiles } from "./settings.js";

@@ -1,34 +1,35 @@
-/** Adds up what arrives of several files at a time, the model's and onnxruntime's own, into one progress. */
+/** Adds up the bytes of files that load in parallel, the model's and onnxruntime's, to one progress. */
 import type { LoadProgress } from "@air-onnx/core";
 
+/** Counts loaded bytes and reports them once the total is known. */
 export class LoadMeter {
   readonly #onProgress: ((progress: LoadProgress) => void) | undefined;
   #loadedBytes = 0;
   #totalBytes = 0;
-  #waits = true;
-  /** What arrived last before the total was known. */
+  #totalIsKnown = false;
+  /** File that arrived last before the total was known. */
   #early: string | undefined;
 
   constructor(onProgress: ((progress: LoadProgress) => void) | undefined) {
     this.#onProgress = onProgress;
   }
 
-  /** So many bytes will come of onnxruntime, beside the model's. */
+  /** Adds the bytes of onnxruntime's files to the total. */
   expectRuntime(bytes: number): void {
     this.#totalBytes += bytes;
   }
 
-  /** The model has so many bytes: now the total is known, and reports begin. */
+  /** Adds the bytes of the model's files to the total, which is then known: reports begin. */
   expectModel(bytes: number): void {
     this.#totalBytes += bytes;
-    this.#waits = false;
+    this.#totalIsKnown = true;
     if (this.#early !== undefined) this.add(this.#early, 0);
   }
 
-  /** So many bytes more of `file` are there. */
+  /** Adds loaded bytes of `file`. */
   add(file: string, bytes: number): void {
     this.#loadedBytes += bytes;
-    if (this.#waits) this.#early = file;
-    else this.#onProgress?.({ file, loadedBytes: this.#loadedBytes, totalBytes: this.#totalBytes });
+    if (this.#totalIsKnown) this.#onProgress?.({ file, loadedBytes: this.#loadedBytes, totalBytes: this.#totalBytes });
+    else this.#early = file;
   }
 }

@@ -1,22 +1,24 @@
 /**
- * What was downloaded, kept in the browser (Cache API): graphs by address and SHA-256, so that a changed model is downloaded
- * anew and an unchanged one never, and the manifest that says which of them are the model. A model replaces the one before
- * only when all of it is there: until then, and if anything goes wrong, the one before can be used as it was.
+ * Keeps downloaded models in the browser (Cache API). Graphs are kept by URL and SHA-256, so that a changed graph is
+ * downloaded again and an unchanged one is not. The manifest, kept by URL, says which graphs form the model. A new version
+ * replaces the one before only when all of its files are there; until then, and if anything fails, the version before stays
+ * usable.
  */
 import { graphNames, type Manifest, type ManifestFile, parseManifest } from "@air-onnx/core";
 
-/** Name of the cache, for pages that want to delete or look into it. */
+/** Name of the cache, for pages that want to inspect or delete it. */
 export const MODEL_CACHE = "air-onnx-models";
 
-/** A graph of a model, as it is kept. */
+/** A graph that is kept in the cache, or is to be kept. */
 export interface KeptGraph {
   readonly url: string;
   readonly file: ManifestFile;
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Downloaded now, whatever was kept before. */
+  /** Whether it was downloaded just now rather than read from the cache. */
   readonly isNew: boolean;
 }
 
+/** Models that are kept in the browser. */
 export class ModelCache {
   readonly #cache: Cache;
   readonly #onNotice: (line: string) => void;
@@ -26,7 +28,7 @@ export class ModelCache {
     this.#onNotice = onNotice;
   }
 
-  /** `undefined` where there is no cache: in an insecure context, or when the user forbids storage. */
+  /** Opens the cache; `undefined` where there is none: in an insecure context, or when the user forbids storage. */
   static async open(onNotice: (line: string) => void): Promise<ModelCache | undefined> {
     if (typeof caches === "undefined") return undefined;
     try {
@@ -36,6 +38,7 @@ export class ModelCache {
     }
   }
 
+  /** Bytes of a kept graph; `undefined` if it is not there. */
   async graph(url: string, sha256: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     try {
       const response = await this.#cache.match(keyOf(url, sha256));
@@ -45,6 +48,7 @@ export class ModelCache {
     }
   }
 
+  /** Text of a kept manifest; `undefined` if it is not there. */
   async manifest(url: string): Promise<string | undefined> {
     try {
       return await (await this.#cache.match(url))?.text();
@@ -54,20 +58,20 @@ export class ModelCache {
   }
 
   /**
-   * Keeps a model in the place of the one before, whose graphs are forgotten last.
+   * Keeps a model in place of the version before, whose graphs are deleted last. A failure is reported as a notice.
    *
-   * @param graphs all of it, each as `manifest` says
+   * @param graphs all graphs of the model, verified against `manifest`
    */
   async keep(url: string, manifest: string, graphs: readonly KeptGraph[]): Promise<void> {
     try {
-      // Two pages that keep two versions at a time would forget each other's graphs.
+      // Without the lock, two pages that keep two versions at once would delete each other's graphs.
       await exclusively(() => this.#replace(url, manifest, graphs));
     } catch (error) {
       this.refuse(url, String(error));
     }
   }
 
-  /** Says that the model at `url` is not kept. */
+  /** Reports that the model at `url` is not kept. */
   refuse(url: string, reason: string): void {
     this.#onNotice(`${url} cannot be kept for the next visit: ${reason}`);
   }
@@ -78,14 +82,14 @@ export class ModelCache {
     const added: string[] = [];
     try {
       for (const [key, { bytes, isNew }] of keys) {
-        // Another page may have forgotten it since.
+        // Another page may have deleted a kept graph in the meantime.
         if (!isNew && (await this.#cache.match(key))) continue;
         await this.#cache.put(key, new Response(bytes));
         added.push(key);
       }
       if (before !== manifest) await this.#cache.put(url, new Response(manifest));
     } catch (error) {
-      // What has come so far only takes room, unless the model before has the same file.
+      // Delete what was added so far, except files that the version before also uses.
       const kept = new Set(keysOf(url, before));
       for (const key of added) if (!kept.has(key)) await this.#cache.delete(key);
       throw error;
@@ -96,7 +100,7 @@ export class ModelCache {
   }
 }
 
-/** Keys of the graphs of a model that was kept; none of a manifest that another version of this package wrote. */
+/** Keys of the graphs of a kept manifest; none if this version of the package cannot read the manifest. */
 function keysOf(url: string, manifest: string | undefined): string[] {
   if (manifest === undefined) return [];
   let files: Manifest["files"];

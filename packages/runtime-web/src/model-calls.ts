@@ -1,4 +1,5 @@
-/** What can be asked of an open model, wherever it runs: in this page, or behind a worker. */
+/** The calls that an open model answers, whether it runs in this page or in a worker. */
 import type { LoadedModel } from "@air-onnx/core";
 
+/** Calls of an open model. */
 export type ModelCalls = Pick<LoadedModel<string>, "infer" | "evidence" | "decode" | "sample" | "dispose">;

@@ -1,9 +1,9 @@
 /**
- * A model's folder on a server → its manifest and the bytes of its graphs, proven to be the ones that were exported.
- * Graphs that were downloaded once are kept in the browser's cache; the manifest is asked for anew while there is a
- * network, because it says whether they are still the right ones.
+ * Reads a model's folder from a server: its manifest and the bytes of its graphs, verified to be the exported ones.
+ * Downloaded graphs are kept in the browser's cache. The manifest is requested again whenever there is a network, because
+ * it says whether the kept graphs are still the right ones.
  *
- * The server is not trusted: nothing is fetched from outside of the folder, and no file is larger than expected.
+ * The server is not trusted: nothing is fetched from outside of the folder, and downloads end at a size limit.
  */
 import {
   type FoundFile,
@@ -24,30 +24,37 @@ import { ModelNotKeptError } from "./errors.js";
 import type { LoadMeter } from "./load-meter.js";
 import { type KeptGraph, ModelCache } from "./model-cache.js";
 
-export interface ReadOptions {
-  /** Compare size and SHA-256 with the manifest. Undefined: as far as the page can. */
+/** Options of {@link readModelFiles}. */
+export interface ModelFilesOptions {
+  /** Whether to compare sizes and SHA-256 with the manifest; undefined compares what the page is able to. */
   readonly verify: boolean | undefined;
-  /** Keep the graphs in the browser; `required`: or fail. */
+  /** Whether to keep the graphs in the browser; with `required`, a failure to keep them is an error. */
   readonly cache: boolean | "required";
-  /** Seconds without a byte after which a download is given up. */
+  /** Seconds without a byte after which a download fails. */
   readonly stallSeconds: number;
+  /** Counts the loaded bytes. */
   readonly meter: LoadMeter;
+  /** Called with one line about each thing that differs from what was asked for. */
   readonly onNotice: (line: string) => void;
+  /** Aborts all downloads. */
   readonly signal: AbortSignal | undefined;
 }
 
+/** A model's manifest and serialised graphs. */
 export interface ModelFiles {
   readonly manifest: Manifest;
   readonly graphs: Readonly<Record<GraphName, Uint8Array<ArrayBuffer>>>;
 }
 
 /**
- * @param folder absolute URL
- * @throws {ModelFileError} naming the file that is missing, truncated, too long, changed, outside of the folder, no longer
- *   coming, no ONNX model that is all in one file, or a web page instead
+ * Reads a model's files, from the cache or from the server.
+ *
+ * @param folder absolute URL of the folder
+ * @throws {ModelFileError} naming the file that is missing, truncated, too long, changed, outside of the folder, stalled, a
+ *   web page, or not an ONNX model with all weights in the file
  * @throws {ConfigError} for a manifest that is not of the right form
  */
-export async function readModelFiles(folder: string, options: ReadOptions): Promise<ModelFiles> {
+export async function readModelFiles(folder: string, options: ModelFilesOptions): Promise<ModelFiles> {
   const { meter } = options;
   const checks = integrityChecks(options);
   const cache = await openCache(options);
@@ -84,7 +91,7 @@ export async function readModelFiles(folder: string, options: ReadOptions): Prom
   }
 }
 
-/** The folder as files are relative to it. */
+/** URL of the folder to which its files' paths are relative: with a final slash, without query and fragment. */
 function baseOf(folder: string): URL {
   const base = new URL(folder);
   base.search = "";
@@ -94,16 +101,16 @@ function baseOf(folder: string): URL {
 }
 
 /**
- * The address of a file by its path in the folder.
+ * URL of a file from its path in the folder.
  *
- * @throws {ModelFileError} if it is outside, as browsers read it
+ * @throws {ModelFileError} if that URL, as browsers resolve it, is outside of the folder
  */
 function addressOf(path: string, base: URL): string {
   let url: URL | undefined;
   try {
     url = new URL(path, base);
   } catch {
-    // An address that nothing can be relative to, such as data:.
+    // The folder's URL cannot be a base, such as a data: URL.
   }
   if (url?.protocol === base.protocol && url.host === base.host && url.pathname.startsWith(base.pathname))
     return url.href;
@@ -114,7 +121,7 @@ function addressOf(path: string, base: URL): string {
 }
 
 /** @throws {ModelNotKeptError} where the browser keeps nothing, if it must */
-async function openCache({ cache, onNotice }: ReadOptions): Promise<ModelCache | undefined> {
+async function openCache({ cache, onNotice }: ModelFilesOptions): Promise<ModelCache | undefined> {
   if (cache !== "required") return cache ? ModelCache.open(onNotice) : undefined;
   const required = await ModelCache.open((line) => {
     throw new ModelNotKeptError(line, "refused");
@@ -126,14 +133,14 @@ async function openCache({ cache, onNotice }: ReadOptions): Promise<ModelCache |
   );
 }
 
-/** What is compared with the manifest. */
+/** Properties of files that are compared with the manifest. */
 interface Checks {
   readonly size: boolean;
   readonly hash: boolean;
 }
 
-/** @throws {ModelFileError} if hashes were asked for where they cannot be computed */
-function integrityChecks({ verify, onNotice }: ReadOptions): Checks {
+/** @throws {ModelFileError} if hashes were requested where they cannot be computed */
+function integrityChecks({ verify, onNotice }: ModelFilesOptions): Checks {
   if (verify === false) return { size: false, hash: false };
   if (globalThis.crypto?.subtle !== undefined) return { size: true, hash: true };
   const why =
@@ -143,11 +150,11 @@ function integrityChecks({ verify, onNotice }: ReadOptions): Checks {
   return { size: true, hash: false };
 }
 
-/** @returns the manifest, and its text unless it is the one that was kept */
+/** @returns the manifest, and its text if it was downloaded rather than read from the cache */
 async function readManifest(
   url: string,
   cache: ModelCache | undefined,
-  { stallSeconds, onNotice }: ReadOptions,
+  { stallSeconds, onNotice }: ModelFilesOptions,
   signal: AbortSignal,
 ): Promise<{ manifest: Manifest; text: string | undefined }> {
   const limit = MAX_MANIFEST_BYTES;
@@ -169,7 +176,7 @@ async function readManifest(
 interface GraphRequest {
   readonly cache: ModelCache | undefined;
   readonly checks: Checks;
-  /** Told of every so many bytes more. */
+  /** Called with the number of new bytes whenever some have arrived. */
   readonly report: (bytes: number) => void;
   readonly stallSeconds: number;
   readonly signal: AbortSignal;
@@ -187,7 +194,7 @@ async function readGraph(
   }
   let received = 0;
   const onBytes = (more: number): void => {
-    // A file of another size than the manifest's, unverified, still adds up to the announced total.
+    // An unverified file may have another size than the manifest says; reports still add up to the announced total.
     report(Math.min(received + more, file.size) - Math.min(received, file.size));
     received += more;
   };
@@ -204,7 +211,7 @@ async function readGraph(
 
 const AGAIN = "Upload the model's folder again";
 
-/** Keeps the model, all of which is there: if it is what the manifest says, whether or not that was asked for. */
+/** Keeps a completely downloaded model, if it matches the manifest; this is checked even without `verify`. */
 async function keep(
   cache: ModelCache,
   url: string,
@@ -221,7 +228,7 @@ async function keep(
   await cache.keep(url, manifest, graphs);
 }
 
-/** What is wrong with the bytes of a file, as far as it is checked, in words that follow its name. */
+/** Describes what is wrong with the bytes of a file, within the `checks`, in words that follow its name. */
 async function faultOf(
   bytes: Uint8Array<ArrayBuffer>,
   expected: ManifestFile,

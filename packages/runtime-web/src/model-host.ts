@@ -1,6 +1,6 @@
 /**
- * Where a model runs, a worker of its own or the page: onnxruntime is started there at once, while the model's files are
- * still on their way.
+ * The place where a model runs: a worker of its own, or the page. onnxruntime is started there at once, while the model's
+ * files are still being downloaded.
  */
 import type { Device } from "./devices.js";
 import { WorkerUnavailableError } from "./errors.js";
@@ -12,16 +12,19 @@ import type { ResolvedSettings } from "./settings.js";
 import { WorkerModel } from "./worker-model.js";
 import { WorkerThread } from "./worker-thread.js";
 
+/** A worker or page in which onnxruntime is started, ready to open one model. */
 export interface ModelHost {
+  /** Whether it is a worker. */
   readonly worker: boolean;
-  /** Opens the one model that it is for. */
+  /** Opens the model. */
   open(options: OpenOptions): Promise<ModelCalls>;
-  /** Frees what was started for a model that does not come. */
+  /** Frees the host when no model will be opened. */
   abandon(): void;
 }
 
+/** Options of {@link startHost}. */
 export interface HostOptions {
-  /** Undefined: a worker where there are workers, and if none can be started the page. */
+  /** Whether to run in a worker; undefined uses a worker if one can be started, the page otherwise. */
   readonly worker: boolean | undefined;
   readonly settings: ResolvedSettings;
   readonly meter: LoadMeter;
@@ -30,7 +33,9 @@ export interface HostOptions {
 }
 
 /**
- * @throws {WorkerUnavailableError} if a worker was asked for and cannot be started
+ * Starts onnxruntime in a worker or in the page.
+ *
+ * @throws {WorkerUnavailableError} if a worker was requested and cannot be started
  * @throws {DeviceUnavailableError} if onnxruntime does not start
  */
 export async function startHost(device: Device, options: HostOptions): Promise<ModelHost> {
@@ -38,7 +43,7 @@ export async function startHost(device: Device, options: HostOptions): Promise<M
   const { file, size } = wasmFiles[device];
   meter.expectRuntime(size);
   let arrived = 0;
-  /** So many bytes in all: other files than those of this version may have more. */
+  /** Reports the bytes that have arrived so far, at most `size`: files of another version may have more. */
   const report = (bytes: number): void => {
     const more = Math.min(bytes, size) - arrived;
     arrived += more;
@@ -54,7 +59,7 @@ export async function startHost(device: Device, options: HostOptions): Promise<M
       onNotice(`running in the page, which may stall: ${error.message}`);
     }
   }
-  // In a page it comes uncounted: the page's `fetch` is not ours to replace.
+  // In a page the bytes are not counted, because that would mean replacing the page's own `fetch`.
   report(0);
   const ort = await (device === "webgpu" ? import("onnxruntime-web/webgpu") : import("onnxruntime-web/wasm"));
   await startOnnxRuntime(ort, device, settings);

@@ -1,6 +1,6 @@
 /**
- * onnxruntime-web, of which each device has its own edition: the one with WebGPU is twice as large, so only what is
- * needed is loaded.
+ * Starts onnxruntime-web. Each device has its own edition of it; the one with WebGPU is twice as large, so only the needed
+ * one is loaded.
  */
 import { probeModel } from "@air-onnx/core";
 import type * as OnnxRuntime from "onnxruntime-web";
@@ -9,18 +9,22 @@ import type { Device } from "./devices.js";
 import { DeviceUnavailableError } from "./errors.js";
 import type { ResolvedSettings } from "./settings.js";
 
+/** The part of an edition's module that is used here. */
 export type Ort = Pick<typeof OnnxRuntime, "env" | "InferenceSession" | "Tensor">;
 
-/** The WebAssembly of each edition, of the version that package.json names: bytes as they are run, not as they are sent. */
+/** WebAssembly file of each edition, in the version that package.json names; `size` in bytes, uncompressed. */
 export const wasmFiles: Readonly<Record<Device, { readonly file: string; readonly size: number }>> = {
   wasm: { file: "ort-wasm-simd-threaded.wasm", size: 14_239_897 },
   webgpu: { file: "ort-wasm-simd-threaded.asyncify.wasm", size: 26_781_914 },
 };
 
-/** onnxruntime's levels: 2 would warn in the console that the arithmetic of shapes runs on the CPU, as it should. */
+/**
+ * Log level at which onnxruntime prints errors only. At 2 it would also warn that the arithmetic of shapes runs on the CPU,
+ * which is intended.
+ */
 export const ERRORS = 3;
 
-/** How onnxruntime was started in this page or worker. */
+/** A start of onnxruntime in this page or worker. */
 interface Start {
   readonly settings: string;
   /** Rejects with a {@link DeviceUnavailableError}. */
@@ -30,10 +34,10 @@ interface Start {
 const starts = new WeakMap<Ort, Start>();
 
 /**
- * Loads its WebAssembly, which it would do only with the first graph, when that has been downloaded: this way both come
- * at a time.
+ * Loads onnxruntime's WebAssembly. By itself onnxruntime would load it only with the first graph, after that has been
+ * downloaded; this way both are downloaded in parallel.
  *
- * @throws {RangeError} if it was started in this page or worker before, with other settings: they would not take effect
+ * @throws {Error} if it was started in this page or worker before with other settings, because new ones have no effect
  * @throws {DeviceUnavailableError} if it does not start
  */
 export function startOnnxRuntime(ort: Ort, device: Device, { wasmPaths, threads }: ResolvedSettings): Promise<void> {
@@ -52,7 +56,7 @@ export function startOnnxRuntime(ort: Ort, device: Device, { wasmPaths, threads 
   return ready;
 }
 
-/** Runs on the CPU, in either edition: it is there to start WebAssembly, not to see whether there is a GPU. */
+/** Opens a tiny graph on the CPU, in either edition: this starts WebAssembly and says nothing about the GPU. */
 async function probe(ort: Ort, device: Device): Promise<void> {
   const unavailable = await whyUnavailable("wasm");
   if (unavailable !== undefined) throw new DeviceUnavailableError(device, unavailable);
@@ -73,8 +77,8 @@ async function probe(ort: Ort, device: Device): Promise<void> {
 const last = new WeakMap<Ort, Promise<unknown>>();
 
 /**
- * Does `work` when all that was asked for before is done. With WebGPU a run pauses in the midst of WebAssembly to wait
- * for the GPU, and another that starts meanwhile hangs both.
+ * Runs `work` after all work that was passed to this function before. With WebGPU a run suspends WebAssembly while it waits
+ * for the GPU, and a second run that starts meanwhile makes both hang.
  */
 export function oneAtATime<Result>(ort: Ort, work: () => Promise<Result>): Promise<Result> {
   const result = (last.get(ort) ?? Promise.resolve()).then(work);

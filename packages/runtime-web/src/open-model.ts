@@ -1,5 +1,5 @@
 /**
- * A model's graphs → sessions of onnxruntime on one device, in the page or worker that calls.
+ * Opens a model's graphs as onnxruntime sessions on one device, in the calling page or worker.
  */
 import {
   type GraphName,
@@ -19,6 +19,7 @@ import type { ModelCalls } from "./model-calls.js";
 import type { ModelFiles } from "./model-files.js";
 import { ERRORS, type Ort, oneAtATime } from "./onnxruntime.js";
 
+/** Options of {@link openModel}. */
 export interface OpenOptions {
   readonly files: ModelFiles;
   readonly powerPreference: GPUPowerPreference | undefined;
@@ -26,12 +27,12 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the sessions and runs each once: the first run on WebGPU compiles its programs, and shows whether they work.
+ * Opens the sessions and runs each once: on WebGPU the first run compiles the shaders and shows whether they work.
  *
- * @param ort started
+ * @param ort an edition of onnxruntime that has been started
  * @throws {DeviceUnavailableError} if the device cannot run here
- * @throws {ModelFileError} for a graph that onnxruntime cannot load, or that is not the one of its name
- * @throws {GraphOutputError} if the device computes nonsense
+ * @throws {ModelFileError} for a graph that onnxruntime cannot load, or whose inputs or outputs are wrong
+ * @throws {GraphOutputError} if a graph returns NaN, infinity or a wrong shape on this device
  */
 export async function openModel(ort: Ort, device: Device, options: OpenOptions): Promise<ModelCalls> {
   const { files, powerPreference, signal } = options;
@@ -54,7 +55,7 @@ export async function openModel(ort: Ort, device: Device, options: OpenOptions):
   }
 }
 
-/** The model, with a lost GPU reported as what it is, whatever it made a call fail with. */
+/** Wraps a model's calls so that they fail with a `DeviceLostError` when the GPU is lost. */
 function onGpu(model: ModelCalls, gpu: Gpu): ModelCalls {
   return {
     infer: (...args) => gpu.guard(model.infer(...args)),
@@ -104,11 +105,11 @@ async function openSessions(
 
 async function openGraph(ort: Ort, graph: Uint8Array, file: string, gpu: Gpu | undefined): Promise<InferenceSession> {
   try {
-    // Of several providers onnxruntime would drop those that are missing with no more than a warning: so name one.
+    // Only one provider is named: from a list onnxruntime would drop unavailable ones with no more than a warning.
     const options: InferenceSession.SessionOptions = gpu
       ? {
           executionProviders: [{ name: "webgpu", device: gpu.device }],
-          // All that is read is downloaded at once, after the run; the state is not downloaded to be uploaded again.
+          // Outputs stay on the GPU: those that are read are downloaded together after the run, the state not at all.
           preferredOutputLocation: "gpu-buffer",
         }
       : { executionProviders: ["wasm"] };

@@ -1,26 +1,26 @@
 /**
- * How onnxruntime itself is started: where its WebAssembly comes from, and with how many threads. It starts once in a
- * page or worker, so these are settings of the first model that runs there.
+ * Settings with which onnxruntime is started: where its WebAssembly comes from, and the number of threads. It starts once
+ * in a page or worker, with the settings of the first model that runs there.
  */
 import { requireInteger } from "@air-onnx/core";
 
-/** How onnxruntime-web is started. */
+/** Settings with which onnxruntime-web is started. */
 export interface RuntimeSettings {
   /**
-   * Where the `.wasm` and `.mjs` files of `onnxruntime-web/dist` are served, of your own origin: a folder's URL, or both
-   * files'. By default they are found beside the bundle, where bundlers put them. Nothing is ever fetched from
+   * URL of the folder on your own origin that serves the `.wasm` and `.mjs` files of `onnxruntime-web/dist`, or the URLs of
+   * both files. By default they are found beside the bundle, where bundlers put them. Nothing is ever fetched from
    * elsewhere.
    */
   readonly wasmPaths?: string | URL | WasmFiles | undefined;
   /**
    * Threads of the `wasm` device, 1 by default. More need `wasmPaths` and a cross-origin isolated page (the headers
-   * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`); without isolation one
-   * is used, and said so.
+   * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`). Without isolation one
+   * thread is used, which `onNotice` reports.
    */
   readonly threads?: number | undefined;
 }
 
-/** Where onnxruntime-web's two files are served; addresses may be relative to the page. */
+/** URLs of onnxruntime-web's two files, which may be relative to the page. */
 export interface WasmFiles {
   /** The module that loads the WebAssembly; taken from the bundle if not given. */
   readonly mjs?: string | URL | undefined;
@@ -28,18 +28,23 @@ export interface WasmFiles {
   readonly wasm: string | URL;
 }
 
+/** Option of all downloads. */
 export interface StallOption {
   /**
-   * Seconds without a byte after which the download of a file is given up with a `ModelFileError`, 30 by default; `Infinity`
-   * waits for as long as the browser does.
+   * Seconds without a byte after which the download of a file fails with a `ModelFileError`, 30 by default; with `Infinity`
+   * it waits as long as the browser does.
    */
   readonly stallSeconds?: number | undefined;
 }
 
-/** Mobile networks pause for some seconds; a person waits no longer than this. */
+/** Default of `stallSeconds`: longer than the pauses of mobile networks, and about as long as a person waits. */
 const DEFAULT_STALL_SECONDS = 30;
 
-/** @throws {RangeError} unless it is above 0 */
+/**
+ * Checks `stallSeconds` and fills in its default.
+ *
+ * @throws {RangeError} unless it is above 0
+ */
 export function requireStallSeconds({ stallSeconds = DEFAULT_STALL_SECONDS }: StallOption): number {
   if (typeof stallSeconds === "number" && stallSeconds > 0) return stallSeconds;
   throw new RangeError(`stallSeconds must be a number above 0, got ${stallSeconds}`);
@@ -53,27 +58,33 @@ export interface ResolvedSettings {
 
 let defaults: RuntimeSettings = {};
 
-/** Says a line about what is not as it was asked for, where nobody listens. */
+/** Prints a notice to the console; the default of `onNotice`. */
 export function warn(line: string): void {
   console.warn(`air-onnx: ${line}`);
 }
 
-/** Sets the defaults of the models that are opened from now on. */
+/**
+ * Sets the default settings of all models that are opened from now on.
+ *
+ * @throws {RangeError} for an invalid setting
+ */
 export function configure(settings: RuntimeSettings): void {
   resolveSettings(settings);
   defaults = { ...defaults, ...settings };
 }
 
 /**
- * @param onNotice told when threads were asked for and the page cannot have them
- * @throws {RangeError} for threads that are no positive integer, or that come without `wasmPaths`
+ * Fills in default settings and makes URLs absolute.
+ *
+ * @param onNotice called if threads are requested and the page cannot have them
+ * @throws {RangeError} if `threads` is not a positive integer, or is above 1 without `wasmPaths`
  */
 export function resolveSettings(settings: RuntimeSettings, onNotice?: (line: string) => void): ResolvedSettings {
   const wasmPaths = settings.wasmPaths ?? defaults.wasmPaths;
   const threads = settings.threads ?? defaults.threads ?? 1;
   requireInteger("threads", threads, 1);
   if (threads > 1 && wasmPaths === undefined) {
-    // Out of a bundle, onnxruntime's threads would each start the file that holds the whole application.
+    // In a bundle, each of onnxruntime's threads would start the file that holds the whole application.
     throw new RangeError("threads above 1 need wasmPaths: serve onnxruntime-web's .mjs and .wasm files and say where");
   }
   const isolated = globalThis.crossOriginIsolated === true;
@@ -91,7 +102,7 @@ function absolute(paths: string | URL | WasmFiles): NonNullable<ResolvedSettings
   return paths.mjs === undefined ? { wasm } : { wasm, mjs: absoluteUrl(paths.mjs) };
 }
 
-/** Relative to the page, as every other address that a page writes. */
+/** Resolves a URL relative to the page, as the browser does with every other URL of a page. */
 export function absoluteUrl(url: string | URL): string {
   return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
 }

@@ -1,15 +1,16 @@
-/** Counting what onnxruntime fetches by itself: it reports no progress of its own, and is most of a first visit. */
+/** Counts the WebAssembly that onnxruntime fetches. onnxruntime reports no progress, and its file is most of a first visit. */
 
 /**
- * @param report told how many bytes of WebAssembly have arrived so far
- * @param work during which the calling scope's `fetch` is another: for a worker's scope, which is nobody else's, and no
- *   page's
+ * Replaces `fetch` of the calling scope during `work`, to count the bytes of WebAssembly. Only for a worker that belongs to
+ * the model, never for a page.
+ *
+ * @param report called with the bytes that have arrived so far
  */
 export async function countingWasm(report: (bytes: number) => void, work: () => Promise<void>): Promise<void> {
   const { fetch } = globalThis;
   globalThis.fetch = async (...args) => {
     const response = await fetch(...args);
-    // The response itself goes to WebAssembly, as browsers keep the compiled code of untouched responses only.
+    // A clone is counted: browsers cache compiled code only for the original response.
     if (response.ok && new URL(response.url).pathname.endsWith(".wasm")) void count(response.clone(), report);
     return response;
   };
@@ -31,6 +32,6 @@ async function count({ body }: Response, report: (bytes: number) => void): Promi
       report(received);
     }
   } catch {
-    // Who runs the file is told that it broke off.
+    // The consumer of the original response reports the failure.
   }
 }

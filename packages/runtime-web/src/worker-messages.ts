@@ -1,6 +1,6 @@
 /**
- * What a page and the worker of its model say to each other. The page numbers its calls; the worker answers each once,
- * and may send reports of its progress before.
+ * Messages between a page and its model's worker. The page numbers its calls. The worker answers each call once, and may
+ * send progress reports before the answer.
  */
 import type {
   DecodeOptions,
@@ -14,11 +14,12 @@ import type { ErrorMessage } from "./error-message.js";
 import type { OpenOptions } from "./open-model.js";
 import type { ResolvedSettings } from "./settings.js";
 
-/** Options without what cannot be posted. */
+/** Options without members that cannot be posted. */
 type Posted<Options> = Omit<Options, "signal" | "onStep" | "onProgress">;
 
+/** A call of the page to the worker. */
 export type Call =
-  /** Its progress is in bytes of WebAssembly. */
+  /** Starts onnxruntime; progress is in bytes of WebAssembly. */
   | { readonly call: "start"; readonly settings: ResolvedSettings }
   | { readonly call: "open"; readonly options: Posted<OpenOptions> }
   | {
@@ -32,12 +33,14 @@ export type Call =
   | { readonly call: "sample"; readonly n: number; readonly options: Posted<SampleOptions> }
   | { readonly call: "dispose" };
 
+/** A message from the page to the worker. */
 export type ToWorker =
   | ({ readonly id: number } & Call)
   | { readonly id: number; readonly abort: true }
-  /** The page is done with a step that was reported. */
+  /** The page's `onStep` has finished with a reported step. */
   | { readonly id: number; readonly stepDone: true };
 
+/** A message from the worker to the page. */
 export type ToPage =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: ErrorMessage }

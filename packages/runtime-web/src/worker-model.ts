@@ -1,4 +1,4 @@
-/** A model in a worker: the same calls, answered from there, so that the page never stalls. */
+/** A model in a worker. It forwards its calls to the worker, so that the page never stalls. */
 import {
   type DecodedScene,
   type DecodeOptions,
@@ -17,12 +17,13 @@ import type { ModelCalls } from "./model-calls.js";
 import type { Call } from "./worker-messages.js";
 import type { WorkerThread } from "./worker-thread.js";
 
+/** The page's handle on a model that a worker has opened. */
 export class WorkerModel implements ModelCalls {
   readonly #thread: WorkerThread;
   readonly #manifest: Manifest;
   #disposal: Promise<void> | undefined;
 
-  /** @param thread that has opened the model; the model's own from now on */
+  /** @param thread worker that has opened the model; disposing of the model ends it */
   constructor(thread: WorkerThread, manifest: Manifest) {
     this.#thread = thread;
     this.#manifest = manifest;
@@ -47,7 +48,7 @@ export class WorkerModel implements ModelCalls {
 
   async decode(scenes: readonly SceneLatents[], { signal, ...options }: DecodeOptions = {}): Promise<DecodedScene[]> {
     this.#checkOpen();
-    // Latents alone: an inferred scene carries its pictures too.
+    // Posts the latents only: inferred scenes also hold images.
     const latents = scenes.map(({ objects }) => ({
       objects: objects.map(({ zWhere, zWhat }) => ({ zWhere, zWhat: Array.from(zWhat) })),
     }));
@@ -68,7 +69,7 @@ export class WorkerModel implements ModelCalls {
     try {
       if (!this.#thread.fault) await this.#thread.call({ call: "dispose" });
     } finally {
-      // One that waited for this in its onStep has no answer yet.
+      // A call that awaits this in its onStep has no answer yet.
       this.#thread.end(this.#disposed());
     }
   }
@@ -81,7 +82,7 @@ export class WorkerModel implements ModelCalls {
     return new ModelDisposedError(this.#manifest.name);
   }
 
-  /** The images, checked, in memory that can be given away. */
+  /** Checks the images and copies them if necessary, so that their memory can be transferred. */
   #ownBatch(images: ImageInput): Float32Array<ArrayBuffer> {
     const batch = toImageBatch(images, this.#manifest.model, this.#manifest.normalisation);
     return batch === images ? batch.slice() : batch;

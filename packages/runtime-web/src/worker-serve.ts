@@ -1,4 +1,4 @@
-/** The worker's side: starts onnxruntime, opens one model, and answers the page's calls to it. */
+/** The worker's side of a model: starts onnxruntime, opens one model, and answers the page's calls. */
 import type { StepReport } from "@air-onnx/core";
 import type { Device } from "./devices.js";
 import { errorToMessage } from "./error-message.js";
@@ -8,12 +8,13 @@ import { openModel } from "./open-model.js";
 import { countingWasm } from "./wasm-count.js";
 import type { Call, ToPage, ToWorker } from "./worker-messages.js";
 
-/** A call that is being worked on. */
+/** A running call. */
 interface Pending {
   readonly controller: AbortController;
   stepDone: (() => void) | undefined;
 }
 
+/** Answers the page's messages with the given edition of onnxruntime. */
 export function serve(ort: Ort, device: Device): void {
   let model: ModelCalls | undefined;
   const pending = new Map<number, Pending>();
@@ -74,7 +75,7 @@ export function serve(ort: Ort, device: Device): void {
     const { id } = data;
     if ("abort" in data) {
       pending.get(id)?.controller.abort();
-      // A step that waits for the page waits no longer.
+      // Ends the wait for the page's onStep.
       pending.get(id)?.stepDone?.();
       return;
     }
@@ -86,7 +87,7 @@ export function serve(ort: Ort, device: Device): void {
   });
 }
 
-/** The memory of all typed arrays in a result, which is the page's from now on. */
+/** Collects the memory of all typed arrays in a result, to be transferred to the page. */
 function buffersOf(value: unknown, found = new Set<ArrayBuffer>()): Set<ArrayBuffer> {
   if (ArrayBuffer.isView(value)) {
     if (value.buffer instanceof ArrayBuffer) found.add(value.buffer);

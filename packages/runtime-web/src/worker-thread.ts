@@ -1,11 +1,11 @@
-/** The page's side of a worker: numbered calls, the reports that come before their answers, and a worker that fails. */
+/** The page's side of a worker: numbered calls, their progress reports and answers, and the worker's failure. */
 import type { StepReport } from "@air-onnx/core";
 import type { Device } from "./devices.js";
 import { errorFromMessage } from "./error-message.js";
 import { WorkerUnavailableError } from "./errors.js";
 import type { Call, ToPage, ToWorker } from "./worker-messages.js";
 
-/** Who hears of a call while it is worked on. */
+/** Listeners of a running call. */
 export interface Listeners {
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: ((report: StepReport) => void | Promise<void>) | undefined;
@@ -16,15 +16,16 @@ interface Pending extends Listeners {
   readonly settle: (message: { result: unknown } | { failure: unknown }) => void;
 }
 
+/** A worker that answers calls. */
 export class WorkerThread {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   #calls = 0;
-  /** Whether the worker has ever answered: before, a failure is one to start. */
+  /** Whether the worker has ever answered; before that, an error means that it could not start. */
   #answered = false;
   #fault: Error | undefined;
 
-  /** @throws {WorkerUnavailableError} if there is no worker */
+  /** @throws {WorkerUnavailableError} if no worker can be created */
   constructor(device: Device) {
     try {
       this.#worker = startWorker(device);
@@ -45,12 +46,17 @@ export class WorkerThread {
     );
   }
 
-  /** Why the worker answers no more, if so. */
+  /** Reason why the worker does not answer any more; undefined while it works. */
   get fault(): Error | undefined {
     return this.#fault;
   }
 
-  /** @throws what the worker threw, or the signal's reason */
+  /**
+   * Calls the worker and waits for its answer.
+   *
+   * @param transfer memory that is transferred to the worker
+   * @throws the error that the worker threw, or the signal's reason
+   */
   async call(call: Call, listeners: Listeners = {}, transfer: Transferable[] = []): Promise<unknown> {
     const { signal } = listeners;
     signal?.throwIfAborted();
@@ -74,12 +80,12 @@ export class WorkerThread {
     }
   }
 
-  /** Ends it, whatever it does. */
+  /** Ends the worker at once. */
   terminate(): void {
     this.#worker.terminate();
   }
 
-  /** Ends it; calls that have no answer yet are answered with `reason`. */
+  /** Ends the worker at once; calls without an answer are rejected with `reason`. */
   end(reason: Error): void {
     this.terminate();
     this.#fail(reason);
@@ -98,7 +104,7 @@ export class WorkerThread {
     else void this.#report(message, pending);
   }
 
-  /** Tells a listener, whose error is the call's. */
+  /** Passes a report to a listener; an error of the listener rejects the call. */
   async #report(message: Extract<ToPage, { step: unknown } | { progress: unknown }>, pending: Pending): Promise<void> {
     const { id } = message;
     try {
@@ -123,7 +129,7 @@ export class WorkerThread {
 const MODULE_MISSING =
   "its module, or one that it imports, cannot be loaded (import maps do not reach workers: without a bundler import dist/standalone/index.js of this package, which needs none)";
 
-/** Bundlers find the workers' modules by exactly this form. */
+/** Starts the worker of a device. Bundlers recognise the workers' modules only in exactly this form. */
 function startWorker(device: Device): Worker {
   return device === "webgpu"
     ? new Worker(new URL("./worker-webgpu.js", import.meta.url), { type: "module", name: "air-onnx webgpu" })

@@ -1,4 +1,4 @@
-/** The module of a worker that holds a model on the `webgpu` device. A module of its own, so that it bundles without a split. */
+/** Entry module of a worker for the `webgpu` device, separate from the other so that each bundles into a single file. */
 import * as ort from "onnxruntime-web/webgpu";
 import { serve } from "./worker-serve.js";
 

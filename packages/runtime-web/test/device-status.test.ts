@@ -11,8 +11,8 @@ function browserWith(adapter: object | null): void {
 
 const info = { vendor: "google", architecture: "swiftshader" };
 
-describe("WebGPU, if nobody asks for it by name,", () => {
-  it("runs on a real GPU", async () => {
+describe("WebGPU under device auto", () => {
+  it("is chosen on a real GPU", async () => {
     browserWith({ info: { ...info, isFallbackAdapter: false } });
     expect(await whyNotGpu(undefined)).toBeUndefined();
     browserWith({ info });
@@ -22,7 +22,7 @@ describe("WebGPU, if nobody asks for it by name,", () => {
   it.each([
     ["as browsers say it", { info: { ...info, isFallbackAdapter: true } }],
     ["as they said it once", { info, isFallbackAdapter: true }],
-  ])("is passed over where it is software, %s", async (_, adapter) => {
+  ])("is skipped where it is emulated in software, %s", async (_, adapter) => {
     browserWith(adapter);
     expect(await whyNotGpu(undefined)).toMatch(/adapter \(google swiftshader\) is software on the CPU/);
     const devices = await listDevices();

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { errorFromMessage, errorToMessage } from "../src/error-message.js";
 import { DeviceLostError, DeviceUnavailableError } from "../src/errors.js";
 
-/** As a worker's message does. */
+/** Clones a value as posting a worker's message does. */
 const across = (error: unknown): Error => errorFromMessage(structuredClone(errorToMessage(error)));
 
 const errors = [
@@ -22,7 +22,7 @@ const errors = [
   new Error("something else"),
 ];
 
-it.each(errors.map((error) => [error.name, error] as const))("%s arrives as what it was", (_, error) => {
+it.each(errors.map((error) => [error.name, error] as const))("%s arrives with its class and message", (_, error) => {
   const arrived = across(error);
   expect(Object.getPrototypeOf(arrived)).toBe(Object.getPrototypeOf(error));
   expect(arrived.name).toBe(error.name);
@@ -38,7 +38,7 @@ it("keeps the causes", () => {
   expect(arrived.cause).toMatchObject({ message: "Failed to fetch" });
 });
 
-it("keeps the name of an error that it does not know, and the words of what is none", () => {
+it("keeps the name of an unknown error class, and the text of a thrown value that is not an error", () => {
   const odd = Object.assign(new Error("odd"), { name: "OddError" });
   expect(across(odd)).toMatchObject({ name: "OddError", message: "odd" });
   expect(across("just words")).toMatchObject({ name: "Error", message: "just words" });

@@ -22,7 +22,7 @@ it("adds up model and runtime, and reports once the total is known", () => {
   ]);
 });
 
-it("the sizes of onnxruntime's files are those of the version that is installed", () => {
+it("the sizes of onnxruntime's files are those of the installed version", () => {
   const folder = dirname(fileURLToPath(import.meta.resolve("onnxruntime-web/wasm")));
   for (const { file, size } of Object.values(wasmFiles)) expect(statSync(join(folder, file)).size, file).toBe(size);
 });

@@ -1,7 +1,7 @@
-/** The part of the browser's Cache that models are kept in, in memory; it can be told to be full. */
+/** An in-memory Cache with the methods that keeping models needs; a test can limit its room. */
 export class MemoryCache {
   readonly entries = new Map<string, Uint8Array<ArrayBuffer>>();
-  /** So many more files fit. */
+  /** Number of further files that fit. */
   room = Number.POSITIVE_INFINITY;
 
   async match(url: string): Promise<Response | undefined> {

@@ -1,4 +1,4 @@
-/** What is made of servers that mean harm, are being updated, or say nothing; with a server and a cache of the test's own. */
+/** Tests downloads from servers that are malicious, are being updated, or stall, with a server and a cache of the test's own. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
@@ -7,7 +7,7 @@ import { createGzip } from "node:zlib";
 import { ConfigError, graphNames, ModelFileError, probeModel } from "@air-onnx/core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { LoadMeter } from "../src/load-meter.js";
-import { type ModelFiles, type ReadOptions, readModelFiles } from "../src/model-files.js";
+import { type ModelFiles, type ModelFilesOptions, readModelFiles } from "../src/model-files.js";
 import { requireStallSeconds } from "../src/settings.js";
 import { MemoryCache } from "./memory-cache.js";
 
@@ -48,7 +48,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A graph of its version: another file, the same model. */
+/** A graph of the given version: its bytes differ between versions, the model does not. */
 const graphOf = (version: string): Buffer =>
   Buffer.concat([probeModel, Buffer.from([0x1a, version.length]), Buffer.from(version)]);
 
@@ -80,7 +80,7 @@ function version(
   return { manifest: JSON.stringify(manifest), graphs };
 }
 
-/** Serves files under /model/; with `undefined` none. */
+/** Serves files under /model/; `undefined` switches the server off. */
 function serve(files: Readonly<Record<string, Buffer | string | undefined>>): void {
   for (const [path, body] of Object.entries(files)) {
     if (body === undefined) answers.delete(`/model/${path}`);
@@ -90,7 +90,7 @@ function serve(files: Readonly<Record<string, Buffer | string | undefined>>): vo
 const serveVersion = ({ manifest, graphs }: Version): void => serve({ "config.json": manifest, ...graphs });
 
 let notices: string[] = [];
-async function load(options: Partial<ReadOptions> = {}, folder = `${origin}/model`): Promise<ModelFiles> {
+async function load(options: Partial<ModelFilesOptions> = {}, folder = `${origin}/model`): Promise<ModelFiles> {
   notices = [];
   return readModelFiles(folder, {
     ...{ verify: undefined, cache: true, stallSeconds: 30, signal: undefined, meter: new LoadMeter(undefined) },
@@ -98,13 +98,13 @@ async function load(options: Partial<ReadOptions> = {}, folder = `${origin}/mode
     ...options,
   });
 }
-const nameOf = async (options?: Partial<ReadOptions>): Promise<string> => {
+const nameOf = async (options?: Partial<ModelFilesOptions>): Promise<string> => {
   const { manifest, graphs } = await load(options);
   for (const name of graphNames) expect(Buffer.from(graphs[name])).toEqual(graphOf(`${name} ${manifest.name}`));
   return manifest.name;
 };
 
-async function expectFault(message: RegExp, options?: Partial<ReadOptions>): Promise<void> {
+async function expectFault(message: RegExp, options?: Partial<ModelFilesOptions>): Promise<void> {
   const failure = await load(options).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(ModelFileError);
   expect((failure as Error).name).toBe("ModelFileError");
@@ -118,7 +118,7 @@ describe("a folder's address", () => {
     expect(requests).toContain("/model/onnx/step.onnx");
   });
 
-  it("must be one that files can be in", async () => {
+  it("must be a URL that can contain files", async () => {
     await expect(load({}, "data:application/json,{}")).rejects.toThrow(ModelFileError);
   });
 
@@ -138,8 +138,8 @@ describe("a folder's address", () => {
   });
 });
 
-describe("an answer that is no file", () => {
-  it.each([204, 205, 206, 201, 404, 410, 500, 503])("%i is said so", async (status) => {
+describe("an answer that is not a file", () => {
+  it.each([204, 205, 206, 201, 404, 410, 500, 503])("of status %i is named in the error", async (status) => {
     serveVersion(version("a"));
     for (const path of ["config.json", "onnx/step.onnx"]) {
       const before = answers.get(`/model/${path}`)!;
@@ -149,7 +149,7 @@ describe("an answer that is no file", () => {
     }
   });
 
-  it("an opaque one, as a service worker may give, is said so", async () => {
+  it("that is opaque, as a service worker's may be, is named in the error", async () => {
     vi.stubGlobal("fetch", async () => ({ status: 0, statusText: "", type: "opaque", ok: false, body: null }));
     await expectFault(/the answer cannot be read \(it is opaque\)/);
     vi.stubGlobal("fetch", async () => new Response(null, { status: 200 }));
@@ -157,8 +157,8 @@ describe("an answer that is no file", () => {
   });
 });
 
-describe("a body without end", () => {
-  /** Writes for ever; → whether the reader has gone. */
+describe("an endless body", () => {
+  /** Writes for ever; tells whether the reader has gone. */
   const endless = (response: ServerResponse, to: NodeJS.WritableStream = response): Promise<unknown> => {
     const piece = Buffer.alloc(2 ** 16, " ");
     const write = (): void => {
@@ -195,7 +195,7 @@ describe("a body without end", () => {
 });
 
 describe("a download that stalls", () => {
-  /** Bytes that the test sends when it likes; the clock is the test's. */
+  /** A body whose bytes the test sends; the clock is faked. */
   function controlled(): { send: (bytes: Uint8Array) => void; end: () => void; aborted: () => boolean } {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     let controller: ReadableStreamDefaultController<Uint8Array>;
@@ -219,14 +219,14 @@ describe("a download that stalls", () => {
     };
   }
 
-  it("is given up after stallSeconds without a byte, and not before", async () => {
+  it("fails after stallSeconds without a byte, and not before", async () => {
     const { send, aborted } = controlled();
     const outcome = load({ stallSeconds: 5 }).catch((error: unknown) => error as Error);
     for (const byte of Buffer.from("{  ")) {
       await vi.advanceTimersByTimeAsync(4900);
       send(Uint8Array.of(byte));
     }
-    // Nothing is no byte.
+    // An empty piece does not count as a byte.
     for (let i = 0; i < 5; i++) {
       send(new Uint8Array(0));
       await vi.advanceTimersByTimeAsync(1000);
@@ -237,7 +237,7 @@ describe("a download that stalls", () => {
     expect((failure as Error).message).toMatch(/config\.json stopped coming after 3 bytes: no byte came for 5 seconds/);
   });
 
-  it("may take for ever, if it is told to", async () => {
+  it("may take for ever with stallSeconds: Infinity", async () => {
     const { send, end, aborted } = controlled();
     const outcome = load({ stallSeconds: Number.POSITIVE_INFINITY }).catch((error: unknown) => error as Error);
     await vi.advanceTimersByTimeAsync(1e9);
@@ -247,7 +247,7 @@ describe("a download that stalls", () => {
     expect(await outcome).toBeInstanceOf(ConfigError);
   });
 
-  it("is given up where no answer comes at all, of a manifest and of a graph", async () => {
+  it("fails where no answer comes at all, for a manifest and for a graph", async () => {
     serveVersion(version("a"));
     for (const path of ["onnx/step.onnx", "config.json"]) {
       answers.set(`/model/${path}`, () => {});
@@ -255,7 +255,7 @@ describe("a download that stalls", () => {
     }
   });
 
-  it("leaves what was kept to be used, as without a network", async () => {
+  it("falls back to the kept model, as without a network", async () => {
     serveVersion(version("a"));
     await load();
     for (const silent of [() => {}, (response: ServerResponse) => response.writeHead(200).write("{")] as Answer[]) {
@@ -265,7 +265,7 @@ describe("a download that stalls", () => {
     }
   });
 
-  it("takes seconds above 0 alone", () => {
+  it("accepts only seconds above 0", () => {
     expect(requireStallSeconds({})).toBe(30);
     for (const stallSeconds of [0, -1, Number.NaN, "5" as unknown as number]) {
       expect(() => requireStallSeconds({ stallSeconds })).toThrow(RangeError);
@@ -273,7 +273,7 @@ describe("a download that stalls", () => {
   });
 });
 
-it("stops for the signal's reason, whatever it waits for", async () => {
+it("rejects with the signal's reason when aborted, whatever it waits for", async () => {
   for (const path of ["config.json", "onnx/step.onnx"]) {
     serveVersion(version("a"));
     const controller = new AbortController();
@@ -285,7 +285,7 @@ it("stops for the signal's reason, whatever it waits for", async () => {
   }
 });
 
-it("refuses a graph whose weights are elsewhere, and keeps nothing of it", async () => {
+it("refuses a graph whose weights are in another file, and keeps nothing of it", async () => {
   const { manifest, graphs } = version("a");
   // An initializer whose data_location is EXTERNAL, in a graph.
   const evil = Buffer.from([8, 8, 0x3a, 4, 0x2a, 2, 0x70, 1]);
@@ -308,7 +308,7 @@ describe("an update", () => {
     offline = false;
   }
 
-  it("takes the place of what was kept, of which nothing stays", async () => {
+  it("replaces the kept version, of which nothing stays", async () => {
     serveVersion(before);
     expect(await nameOf()).toBe("before");
     expect(cache.entries.size).toBe(4);
@@ -337,7 +337,7 @@ describe("an update", () => {
     "a manifest that is cut off": { ...after.graphs, "config.json": after.manifest.slice(0, 99) },
     "a web page for a graph": { "config.json": after.manifest, ...after.graphs, [step]: "<!doctype html>" },
   };
-  it.each(Object.keys(halves))("of which half is there (%s) leaves the model before as it was", async (half) => {
+  it.each(Object.keys(halves))("that is half uploaded (%s) leaves the version before as it was", async (half) => {
     serveVersion(before);
     await load();
     const kept = new Map(cache.entries);
@@ -351,7 +351,7 @@ describe("an update", () => {
     await expectKept("after");
   });
 
-  it("whose new graphs alone are there is none yet: the model before is whole", async () => {
+  it("whose manifest is still the old one is not used yet: the version before is complete", async () => {
     serveVersion(before);
     await load();
     serve(after.graphs);
@@ -361,7 +361,7 @@ describe("an update", () => {
     await expectKept("before");
   });
 
-  it("for which there is no room, wherever it runs out, leaves the model before as it was", async () => {
+  it("for which there is no room, at whichever file, leaves the version before as it was", async () => {
     for (let room = 0; room < 4; room++) {
       cache = new MemoryCache();
       serveVersion(before);
@@ -378,7 +378,7 @@ describe("an update", () => {
     }
   });
 
-  it("that is not what its manifest says is not kept, even if nobody asked", async () => {
+  it("that does not match its manifest is not kept, even with verify: false", async () => {
     serveVersion(before);
     await load();
     serve({ "config.json": after.manifest, ...after.graphs, [step]: graphOf("other") });
@@ -391,7 +391,7 @@ describe("an update", () => {
     await expectKept("before");
   });
 
-  it("a file that was kept and is damaged is downloaded again and replaced", async () => {
+  it("downloads a damaged kept file again and replaces it", async () => {
     serveVersion(before);
     await load();
     const [key, bytes] = [...cache.entries].find(([each]) => each.includes("step.onnx"))!;

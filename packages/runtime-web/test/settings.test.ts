@@ -10,7 +10,7 @@ afterEach(() => {
 });
 
 describe("where onnxruntime's files are", () => {
-  it("is the bundle's affair by default", () => {
+  it("is left to the bundle by default", () => {
     expect(resolveSettings({})).toEqual({ wasmPaths: undefined, threads: 1 });
   });
 
@@ -20,7 +20,7 @@ describe("where onnxruntime's files are", () => {
     expect(resolveSettings({ wasmPaths: new URL("ort/", page) }).wasmPaths).toBe("https://example.org/app/ort/");
   });
 
-  it("may be said file by file", () => {
+  it("may be given file by file", () => {
     const wasmPaths = { wasm: "a.wasm", mjs: "/b.mjs" };
     expect(resolveSettings({ wasmPaths }).wasmPaths).toEqual({
       wasm: "https://example.org/app/a.wasm",
@@ -39,20 +39,20 @@ describe("where onnxruntime's files are", () => {
 });
 
 describe("threads", () => {
-  it("are as many as asked for in an isolated page", () => {
+  it("are as many as requested in an isolated page", () => {
     Object.assign(globalThis, { crossOriginIsolated: true });
     const notices: string[] = [];
     expect(resolveSettings({ wasmPaths: "/ort/", threads: 3 }, (line) => notices.push(line)).threads).toBe(3);
     expect(notices).toEqual([]);
   });
 
-  it("are one elsewhere, and it is said", () => {
+  it("are one elsewhere, which is reported", () => {
     const notices: string[] = [];
     expect(resolveSettings({ wasmPaths: "/ort/", threads: 3 }, (line) => notices.push(line)).threads).toBe(1);
     expect(notices).toEqual([expect.stringContaining("cross-origin isolated")]);
   });
 
-  it("need to know where onnxruntime's files are", () => {
+  it("need wasmPaths", () => {
     expect(() => resolveSettings({ threads: 2 })).toThrow(/wasmPaths/);
     expect(() => configure({ threads: 2 })).toThrow(RangeError);
   });
