@@ -1,30 +1,32 @@
-/** Images that users bring: some have counts, some may not. How they become something to train on and to evaluate on. */
+/** The user's own images: some labelled with counts, some perhaps not. Splits them into training and held-out images. */
 import { RandomStream } from "@air-onnx/core";
 import { DataError } from "./errors.js";
 import { type ImageSet, pixelsPerImage, type SceneSet } from "./scene-set.js";
 
+/** The user's own images, by whether their number of objects is known. */
 export interface BroughtImages {
-  /** Those whose number of objects is known; their boxes may be. */
+  /** The images whose number of objects is known. Their boxes may be known too. */
   readonly labelled: SceneSet;
-  /** The others, of the same form. */
+  /** The other images, with the same size and channels. */
   readonly unlabelled: ImageSet;
 }
 
+/** The choice of images that {@link holdOut} holds out. */
 export interface SplitOptions {
-  /** Share of all the images that is held out for evaluation, in (0, 1); taken from the labelled ones. */
+  /** Share of all images, labelled or not, that is held out for evaluation, in (0, 1). Only labelled images are held out. */
   readonly testFraction: number;
-  /** Which are held out; they are chosen at random, because the order of files often means something. */
+  /** Seed of the random choice. The choice is random because the order of files often means something. */
   readonly seed: number;
 }
 
-/** First part of the name of the random stream that chooses. */
+/** Key of the random stream that chooses the images. */
 const SPLIT_STREAM = 0x73706c69;
 
 /**
- * Holds out some labelled images; the other labelled ones stay labelled. The order of the images is kept.
+ * Splits images into held-out ones, all of them labelled, and the rest to train on. The order of the images is kept.
  *
- * @param source whose images they are, for error messages
- * @throws {DataError} if no image is labelled, too few are, or none would be left to train on
+ * @param source name of the images in error messages: the path they were read from
+ * @throws {DataError} if too few images are labelled, none would be left to train on, or `testFraction` is out of range
  */
 export function holdOut(
   { labelled, unlabelled }: BroughtImages,
@@ -55,7 +57,7 @@ export function holdOut(
   };
 }
 
-/** All the images, the labelled ones first, as if none were labelled. */
+/** All images without their labels, the labelled ones first. */
 export function withoutLabels({ labelled, unlabelled }: BroughtImages): ImageSet {
   if (unlabelled.size === 0) return labelled;
   const { imageSize, channels } = unlabelled;

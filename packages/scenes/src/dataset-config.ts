@@ -1,6 +1,6 @@
 /**
- * The part of a training configuration that says which images: the settings of each data set, what they demand of the
- * model, and the images themselves. All of it follows from the sets' definitions.
+ * The data set's part of a training configuration: the settings of each data set, their conflicts with the model, and the
+ * images they stand for. All of it follows from the definitions of the data sets.
  */
 import type { AirConfig } from "@air-onnx/core";
 import { z } from "zod";
@@ -18,41 +18,52 @@ import { type BroughtName, type DatasetName, datasetNames, isBrought, MAX_DATA_S
 import type { TrainingData } from "./scene-set.js";
 
 const count = z.int().positive();
-/** Of the images themselves, or of which are held out: runs with different `seed` can share them. */
+/** Seed of the drawn images, or of the choice of held-out ones. It is apart from `seed`, so that runs can share images. */
 const dataSeed = z.int().nonnegative().max(MAX_DATA_SEED).default(0);
 
-const brought = {
-  /** Of the NPZ file, or of the folder of PNG files. */
-  path: z.string().min(1),
+/** The settings of the user's own images, as zod types. */
+export interface BroughtShape {
+  /** Path of the NPZ file, or of the folder of PNG files. */
+  readonly path: z.ZodString;
   /** Share of the images that is held out for evaluation. */
+  readonly testFraction: z.ZodDefault<z.ZodNumber>;
+  /** Seed of the choice of held-out images. */
+  readonly dataSeed: z.ZodDefault<z.ZodInt>;
+}
+
+const brought: BroughtShape = {
+  path: z.string().min(1),
   testFraction: z.number().gt(0).lt(1).default(DEFAULT_TEST_FRACTION),
   dataSeed,
 };
 
-interface EveryDrawn {
-  /**
-   * Trains on new images without end instead of `trainSize` fixed ones: each is a function of the run's `seed` and of how
-   * many came before it.
-   */
+/** The settings of every drawn data set, as zod types. */
+export interface EveryDrawnShape {
+  /** Trains on new images without end instead of `trainSize` fixed ones. Image i is a function of the run's `seed` and i. */
   readonly stream: z.ZodDefault<z.ZodBoolean>;
-  /** Images to train on: drawn for it, or the first of a published set. */
+  /** Number of images to train on: drawn for the run, or the first of a published set. */
   readonly trainSize: z.ZodOptional<z.ZodInt>;
-  /** Images held out for evaluation, likewise. */
+  /** Number of images held out for evaluation. */
   readonly testSize: z.ZodDefault<z.ZodInt>;
 }
 
-type Drawn<Set extends RegisteredSet> = EveryDrawn &
-  (Set extends { readonly published: object } ? unknown : { readonly dataSeed: typeof dataSeed }) & {
+/** The settings of one drawn data set, as zod types. A published set has no `dataSeed`. */
+export type DrawnShape<Set extends RegisteredSet> = EveryDrawnShape &
+  (Set extends { readonly published: object } ? unknown : { readonly dataSeed: z.ZodDefault<z.ZodInt> }) & {
     readonly [K in keyof Set["settings"]]: z.ZodDefault<z.ZodInt>;
   };
 
-type Shape<D extends DatasetName> = { readonly dataset: z.ZodLiteral<D> } & (D extends DrawnName
-  ? Drawn<Extract<RegisteredSet, { readonly name: D }>>
-  : typeof brought);
+/** The settings of the data set called `D`, as zod types. */
+export type DatasetShape<D extends DatasetName> = { readonly dataset: z.ZodLiteral<D> } & (D extends DrawnName
+  ? DrawnShape<Extract<RegisteredSet, { readonly name: D }>>
+  : BroughtShape);
 
-/** The settings of each data set as the shape of an object. Sides of images are the model's `imageSize`. */
-export type DatasetSettings = { readonly [D in DatasetName]: { readonly [K in keyof Shape<D>]: Shape<D>[K] } };
+/** The settings of every data set, as zod types by the set's name. The side of the images is the model's `imageSize`. */
+export type DatasetSettings = {
+  readonly [D in DatasetName]: { readonly [K in keyof DatasetShape<D>]: DatasetShape<D>[K] };
+};
 
+/** The settings of every data set, from which a training configuration's schema is made. */
 export const datasetSettings = Object.fromEntries(
   datasetNames.map((name) => {
     const set = drawnSet(name);
@@ -75,14 +86,14 @@ function drawnShape({ published, sizes, settings }: DrawnSet): z.ZodRawShape {
   };
 }
 
-/** What the settings of a data set are once they are valid. */
+/** Valid settings of one of the data sets. */
 export type DatasetConfig = { [D in DatasetName]: z.output<z.ZodObject<DatasetSettings[D]>> }[DatasetName];
 type DrawnConfig = Extract<DatasetConfig, { dataset: DrawnName }>;
 type BroughtConfig = Extract<DatasetConfig, { dataset: BroughtName }>;
 
-/** Each setting that contradicts another or the model, with what it must be. */
+/** Every setting that contradicts another one or the model, with a message that says what it must be. */
 export function datasetConflicts(config: DatasetConfig, model: AirConfig): [key: string, message: string][] {
-  // What a user's own images are is known once they are read.
+  // The form of a user's own images is known only once they are read.
   if (isBroughtConfig(config)) return [];
   const conflicts: [string, string][] = [];
   const set = setOf(config);
@@ -128,7 +139,7 @@ export async function loadTrainingData(
     : loadDataset(dataset, { ...options, trainSize });
 }
 
-/** Which images a run with `config` holds out, for {@link loadSplits}. */
+/** The options by which {@link loadSplits} loads the held-out images of a run with `config`. */
 export function heldOutChoices(config: DatasetConfig & { readonly model: AirConfig }): DatasetChoices {
   if (isBroughtConfig(config)) {
     return { path: config.path, testFraction: config.testFraction, seed: config.dataSeed };

@@ -1,7 +1,7 @@
 /**
- * The data sets by name: drawn once and then read from the cache, drawn without end, or read from the user's own files.
+ * Loads data sets by name: drawn once and then read from the cache, drawn without end, or read from the user's own files.
  *
- * To add one that is drawn: its generator and definition in a file of its own, and a line in drawn/drawn-sets.ts.
+ * To add a drawn data set, write its generator and definition in a file of its own and add a line to drawn/drawn-sets.ts.
  */
 import { type BroughtImages, holdOut, withoutLabels } from "./brought-images.js";
 import type { DrawnForm, DrawnMaterial, PublishedSet, PublishedWhole, SeededSet, Split } from "./drawn/drawn-set.js";
@@ -17,44 +17,49 @@ import { type BroughtName, broughtSet, type DatasetName, datasetNames, MAX_DATA_
 import type { Reporting } from "./reporting.js";
 import { type Dataset, type SceneSet, sliceScenes, type TrainingData } from "./scene-set.js";
 
-/** Which images; a data set refuses what it does not take. Beside these, each drawn set takes settings of its own. */
+/**
+ * The choice of images. A data set refuses options that it does not take. Beside the members below, each drawn set takes
+ * its own settings, such as `maxCount`.
+ */
 export interface DatasetChoices extends Readonly<Partial<Record<DrawnSettingKey, number | undefined>>> {
-  /** Images to train on. */
+  /** Number of images to train on. */
   readonly trainSize?: number | undefined;
-  /** Images held out for evaluation; of the fresh split too. */
+  /** Number of images held out for evaluation; also the size of the fresh split. */
   readonly testSize?: number | undefined;
-  /** Which images are drawn, or which of the user's are held out; default 0. */
+  /** Seed of the drawn images, or of the choice of the user's images to hold out. Default 0. */
   readonly seed?: number | undefined;
   /** Side of the drawn images, pixels. */
   readonly imageSize?: number | undefined;
-  /** Of the user's NPZ file or folder of PNG files. */
+  /** Path of the user's NPZ file or folder of PNG files. */
   readonly path?: string | undefined;
   /** Share of the user's images that is held out for evaluation, default 0.1. */
   readonly testFraction?: number | undefined;
 }
 
-/** Where data come from and are kept. */
+/** The folders that data come from and are kept in. */
 export interface DataPlaces {
-  /** Folder with the MNIST files. Default: the environment's AIR_ONNX_MNIST_DIR, else they are downloaded. */
+  /** Folder with the MNIST files. Default: the environment's AIR_ONNX_MNIST_DIR; without it they are downloaded. */
   readonly mnistDir?: string | undefined;
-  /** Default: {@link defaultCacheDir}. */
+  /** Folder where built and downloaded data sets are kept. Default: {@link defaultCacheDir}. */
   readonly cacheDir?: string | undefined;
 }
 
-/** Where data come from and are kept, and who is told of loading them. */
+/** The folders of the data, and the listeners to the work on them. */
 export interface DataAccess extends DataPlaces, Reporting {}
 
+/** The choice of images, the folders of the data, and the listeners to the work on them. */
 export interface DatasetOptions extends DatasetChoices, DataAccess {}
 
+/** The options of {@link streamDataset}. `seed` is the seed of the held-out images. */
 export interface StreamOptions extends Omit<DatasetOptions, "trainSize"> {
-  /** Which endless sequence; `seed` is that of the images held out. Default 0. */
+  /** Seed of the endless sequence of training images. Default 0. */
   readonly streamSeed?: number | undefined;
 }
 
 /** Share of a user's images that is held out by default. */
 export const DEFAULT_TEST_FRACTION = 0.1;
 
-/** Options with what the environment says, the cache, which is opened at its first use, and the MNIST digits. */
+/** The options, completed from the environment, with the cache (opened at its first use) and the MNIST digits. */
 interface Job extends DatasetOptions, DrawnMaterial {
   cache(): Promise<Cache>;
 }
@@ -74,11 +79,12 @@ function begin(options: DatasetOptions): Job {
 }
 
 /**
- * Loads a data set, from the cache if it is there and intact, else by building it and putting it there. A cache that
- * cannot be used is a notice, not an error.
+ * Loads a data set. It is read from the cache if it is there and intact, else built and put there. A cache that cannot be
+ * used is a notice, not an error.
  *
- * @throws {DataError} for an unknown name, options that the set does not take or cannot have, or data that cannot be had
- * @throws {FileError} if a file of the user's cannot be read
+ * @throws {DataError} for an unknown name, an option that the set does not take or that is out of range, or data that
+ *   cannot be read, downloaded or drawn
+ * @throws {FileError} if one of the user's files cannot be read
  * @throws the signal's reason when aborted
  */
 export async function loadDataset(name: DatasetName, options: DatasetOptions = {}): Promise<Dataset> {
@@ -86,7 +92,7 @@ export async function loadDataset(name: DatasetName, options: DatasetOptions = {
 }
 
 /**
- * Only some parts of a data set, as {@link loadDataset} has them.
+ * Loads only some parts of a data set, the same images as {@link loadDataset}.
  *
  * @throws as {@link loadDataset}; and {DataError} if the data set has no such part
  */
@@ -113,8 +119,8 @@ async function splitsOf<S extends Split>(
 }
 
 /**
- * A data set whose training images never repeat, each drawn when it is asked for; those held out are the fixed set's.
- * Of multi-mnist the stream has the kind, not the images, of the published set.
+ * Loads a data set whose training images never repeat: each is drawn when it is asked for. The held-out images are those
+ * of the fixed set. The stream of multi-mnist draws images by the recipe of the published set, but not its images.
  *
  * @throws as {@link loadDataset}; and {DataError} if the data set cannot be drawn
  */
@@ -135,7 +141,7 @@ export async function streamDataset(name: DatasetName, options: StreamOptions = 
 }
 
 /**
- * The user's own images to train on, labelled or not, with labelled ones held out.
+ * Loads the user's own images: labelled or unlabelled ones to train on, labelled ones held out.
  *
  * @throws as {@link loadDataset}
  */
@@ -146,7 +152,7 @@ export async function loadOwnImages(name: BroughtName, options: DatasetOptions):
   return { name, train: withoutLabels(train), test };
 }
 
-/** The set, if it takes these options. */
+/** The data set called `name`, once all of `options` are found to be valid for it. */
 function setNamed(name: string, options: DatasetOptions): DrawnSet | BroughtSet {
   const set = drawnSet(name) ?? broughtSet(name);
   if (!set) {
@@ -211,12 +217,12 @@ function choicesTaken(set: DrawnSet | BroughtSet): readonly string[] {
   return ["trainSize", "testSize", ...(set.published ? [] : ["seed"]), ...formKeys(set)];
 }
 
-/** What of the form of its images can be chosen. */
+/** The settings that decide the form of the set's images. */
 function formKeys(set: DrawnSet): string[] {
   return [...(set.anySide ? ["imageSize"] : []), ...Object.keys(set.settings)];
 }
 
-/** The splits that are wanted, and perhaps others. */
+/** Loads the wanted splits, and perhaps others. */
 function load(
   set: DrawnSet | BroughtSet,
   wanted: readonly Split[],
@@ -252,7 +258,7 @@ async function loadSeeded(
   };
 }
 
-/** What of a form is not as usual, for the name of a file in the cache. */
+/** The settings of a form that differ from the defaults, as a part of the name of its file in the cache. */
 function variantOf(keys: readonly string[], form: DrawnForm, usual: DrawnForm): string {
   return keys
     .filter((key) => form[key] !== usual[key])
@@ -281,7 +287,7 @@ async function loadPublished(
   return splits;
 }
 
-/** The user's own images, all of them with counts. */
+/** Loads the user's own images, all of which must have counts. */
 async function loadBrought(
   set: BroughtSet,
   wanted: readonly Split[],

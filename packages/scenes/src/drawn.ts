@@ -1,28 +1,43 @@
 /**
- * What draws, and touches no files: the drawn data sets with their generators, and pictures of scenes. It runs in a page,
- * too.
+ * The drawn data sets with their generators, and pictures of scenes. This entry touches no files, so it runs in a web page
+ * as well as in Node.
  */
 export type {
   DrawnForm,
   DrawnMaterial,
   DrawnSetting,
+  PublishedPart,
   PublishedSet,
+  PublishedWhole,
   SeededSet,
   Split,
   TrainingPreset,
 } from "./drawn/drawn-set.js";
-export { generateScenes, type SceneGenerator, streamScenes } from "./drawn/generate.js";
+export {
+  generateScenes,
+  type PlacedPatch,
+  type SceneGenerator,
+  type SceneRecipe,
+  streamScenes,
+} from "./drawn/generate.js";
 export { multiDsprites64 } from "./drawn/multi-dsprites-64.js";
 export {
   checkMultiMnist,
   freshMultiMnist,
   generateMultiMnist,
+  type MultiMnistChecksum,
   type MultiMnistOptions,
   multiMnistKind,
   originalMultiMnist,
 } from "./drawn/multi-mnist.js";
 export { multiMnist64 } from "./drawn/multi-mnist-64.js";
-export { generateMultiStrokes, type MultiStrokesOptions, multiStrokes } from "./drawn/multi-strokes.js";
+export {
+  generateMultiStrokes,
+  type MultiStrokesForm,
+  type MultiStrokesOptions,
+  multiStrokes,
+} from "./drawn/multi-strokes.js";
+export type { PatchForm, PatchFormInput } from "./drawn/patch-form.js";
 export {
   type DrawnName,
   type DrawnSet,
@@ -32,6 +47,7 @@ export {
   drawnSets,
   drawnSettings,
   formOf,
+  type RegisteredSet,
 } from "./drawn/registry.js";
 export { DataError, type DataErrorDetails, type DataErrorKind } from "./errors.js";
 export * from "./pictures/attend-to.js";

@@ -1,6 +1,6 @@
 /**
- * Images to train on and to measure on: data sets by name, generators, readers of people's files, and pictures of scenes.
- * Nothing here loads TensorFlow.js or onnxruntime. What a page can use, too, is `@air-onnx/scenes/drawn`.
+ * Images to train on and to measure on: data sets by name, generators, readers of users' files, and pictures of scenes.
+ * Nothing here loads TensorFlow.js or onnxruntime. The part that also runs in a web page is `@air-onnx/scenes/drawn`.
  */
 export { type BroughtImages, holdOut, type SplitOptions, withoutLabels } from "./brought-images.js";
 export {
@@ -15,10 +15,14 @@ export {
   streamDataset,
 } from "./dataset.js";
 export {
+  type BroughtShape,
   type DatasetConfig,
   type DatasetSettings,
+  type DatasetShape,
+  type DrawnShape,
   datasetConflicts,
   datasetSettings,
+  type EveryDrawnShape,
   heldOutChoices,
   loadTrainingData,
 } from "./dataset-config.js";

@@ -1,19 +1,22 @@
-/** What a long data job tells its caller while it runs, and how the caller stops it. */
+/** Reports of long work on data to its caller, and the signal that stops it. */
 
+/** The progress of a download, or of drawing or reading images. */
 export type DataProgress =
   | {
       readonly phase: "download";
       readonly file: string;
       readonly receivedBytes: number;
-      /** Unknown if the server does not say. */
+      /** Undefined if the server does not say. */
       readonly totalBytes: number | undefined;
     }
   | { readonly phase: "generate"; readonly dataset: string; readonly done: number; readonly total: number };
 
+/** The listeners to long work on data, and the signal that stops it. */
 export interface Reporting {
+  /** Called now and then with how far the work has come. */
   readonly onProgress?: ((progress: DataProgress) => void) | undefined;
-  /** One line about something that went wrong and was got round, such as a mirror that failed. */
+  /** Called with a line about a fault that did not stop the work, such as a mirror that failed. */
   readonly onNotice?: ((line: string) => void) | undefined;
-  /** When it aborts, the job stops soon and rejects with the signal's reason. */
+  /** Stops the work soon when it aborts; the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * Images, with or without the truth about them: how many objects there are, and where. What every data set is made of,
- * in training and evaluation alike; the truth is for measuring only, training never sees it.
+ * Sets of images, with or without the truth about them: how many objects there are, and where. Every data set consists of
+ * them. The truth is for measuring alone; training never sees it.
  */
 import type { Box } from "@air-onnx/core";
 import { DataError } from "./errors.js";
@@ -13,57 +13,61 @@ export interface ImageForm {
   readonly channels: number;
 }
 
-/** Images of which nothing more is known. */
+/** Images without labels. */
 export interface ImageSet extends ImageForm {
-  /** `[N, C, S, S]`, 0..255. */
+  /** Intensities `[N, C, S, S]`, 0..255. */
   readonly images: Uint8Array;
   /** Number N of images. */
   readonly size: number;
 }
 
-/** Images of 0..maxObjects objects, with the truth about them. */
+/** Images of 0 to `maxObjects` objects, with the truth about them. */
 export interface SceneSet extends ImageSet {
-  /** Objects in each image, `[N]`. */
+  /** Number of objects in each image, `[N]`. */
   readonly counts: Uint8Array;
   /**
-   * `[N, maxObjects, 4]`: xmin, ymin, xmax, ymax in pixels, `max` edges exclusive; NaN where there is no object, or where
-   * nobody knows its box, as in the images that users bring. A generator's box is a square that it can state exactly; it
-   * may have a dark margin around the ink. Each generator says which square.
+   * True boxes `[N, maxObjects, 4]`: xmin, ymin, xmax, ymax in pixels, `max` edges exclusive; NaN where there is no object or
+   * its box is not known, as in most images of users. A generator's box is a square that it can state exactly, which may
+   * have a dark margin around the ink. Each generator documents its square.
    */
   readonly boxes: Float32Array;
+  /** Most objects in an image. */
   readonly maxObjects: number;
 }
 
-/** Images 0, 1, 2, … without end, each drawn when it is asked for. */
+/** An endless sequence of images 0, 1, 2, …, each drawn when it is asked for. */
 export interface ImageStream extends ImageForm {
-  /** Infinity. */
+  /** Always Infinity. */
   readonly size: number;
   /** Writes the images at `indices`, 0..255, into `target` `[indices.length, C, S, S]`; see {@link fillBatch}. */
   draw(indices: ArrayLike<number>, target: Uint8Array): void;
 }
 
-/** What training draws its batches from. */
+/** The images that training draws its batches from. */
 export type ImageSource = ImageSet | ImageStream;
 
-/** Images to train on, of any source, and labelled ones to evaluate on while it goes. */
+/** Images to train on, of any source, and labelled ones to evaluate on during training. */
 export interface TrainingData {
+  /** Name of the data set. */
   readonly name: string;
+  /** Images to train on. */
   readonly train: ImageSource;
+  /** Held-out images to evaluate on. */
   readonly test: SceneSet;
 }
 
-/** Training data with the truth about all of it. */
+/** Training data whose images are all labelled. */
 export interface Dataset extends TrainingData {
   readonly train: SceneSet;
 }
 
-/** The longest array that Node 20 has. */
+/** Length of the longest array in Node 20. */
 const MAX_IMAGE_BYTES = 2 ** 32;
 /** Room for the boxes of 3,000,000 images of ten objects. */
 const MAX_BOX_BYTES = 2 ** 29;
 
 /**
- * Black images without objects, to be drawn on.
+ * Makes a set of black images without objects, to be drawn on.
  *
  * @throws {DataError} if so many images do not fit into one set
  */
@@ -79,7 +83,7 @@ export function emptyScenes(size: number, imageSize: number, channels: number, m
 }
 
 /**
- * Boxes `[size, maxObjects, 4]`, all of them NaN.
+ * Makes boxes `[size, maxObjects, 4]`, all of them NaN.
  *
  * @throws {DataError} if they do not fit into one set
  */
@@ -94,7 +98,7 @@ export function unknownBoxes(size: number, maxObjects: number): Float32Array<Arr
 }
 
 /**
- * Images `start` to `end` (exclusive), as views: nothing is copied.
+ * Takes images `start` to `end` (exclusive) of a set as views. Nothing is copied.
  *
  * @throws {RangeError} unless 0 ≤ start ≤ end ≤ size
  */
@@ -114,7 +118,7 @@ export function sliceScenes(set: SceneSet, start: number, end: number): SceneSet
 }
 
 /**
- * Writes the images at `indices`, scaled to [0, 1], into `target` `[indices.length, C, S, S]`.
+ * Writes a batch: the images at `indices`, scaled to [0, 1], into `target` `[indices.length, C, S, S]`.
  *
  * @throws {RangeError} if `target` is not exactly that long, or an index is not in the set
  */
@@ -140,7 +144,7 @@ export function fillBatch(source: ImageSource, indices: ArrayLike<number>, targe
 }
 
 /**
- * The true boxes of one image: one for each of its objects, or none if they are not known.
+ * Returns the true boxes of one image: one for each of its objects whose box is known.
  *
  * @throws {RangeError} if `index` is not in the set
  */
@@ -152,7 +156,7 @@ export function trueBoxes(set: SceneSet, index: number): Box[] {
   }).filter(({ xmin }) => !Number.isNaN(xmin));
 }
 
-/** Values of one image, C · S · S. */
+/** The number of values in one image, C · S · S. */
 export function pixelsPerImage({ channels, imageSize }: ImageForm): number {
   return channels * imageSize * imageSize;
 }

@@ -106,7 +106,7 @@ describe("loadDataset", () => {
     expect(notices).toHaveLength(1);
   });
 
-  it("may be called by many at once", async () => {
+  it("gives the same set to many calls at once", async () => {
     const all = await Promise.all([load(), load(), load()]);
     expect(new Set([...all, await load()].map(digest)).size).toBe(1);
     expect(notices).toEqual([]);
@@ -173,7 +173,7 @@ describe("an error", () => {
   });
 });
 
-describe("other forms", () => {
+describe("images with other settings than the defaults", () => {
   it("are kept apart in the cache", async () => {
     await load();
     expect(await load({ imageSize: 50, maxCount: 2 })).toMatchObject({ train: { imageSize: 50, maxObjects: 2 } });
@@ -186,7 +186,7 @@ describe("other forms", () => {
     ]);
   });
 
-  it("of sprites are drawn anew each time, as fast as they would be read", async () => {
+  it("are not cached for sprites, which are drawn as fast as they are read", async () => {
     const form = { imageSize: 40, patchSize: 12, maxCount: 3 };
     const sprites = () => loadDataset("multi-dsprites-64", { cacheDir: folder, trainSize: 3, testSize: 2, ...form });
     const one = await sprites();
@@ -195,7 +195,7 @@ describe("other forms", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it("are refused where there is only one", async () => {
+  it("are refused by a set whose images are fixed", async () => {
     await expect(load({ patchSize: 9 })).rejects.toThrow(
       "multi-strokes takes no patchSize, only trainSize, testSize, seed, imageSize, maxCount",
     );
@@ -219,7 +219,7 @@ describe("loadSplits", () => {
 });
 
 describe("streamDataset", () => {
-  it("has the fixed set's held-out images, and its training images as a beginning", async () => {
+  it("holds out the fixed set's images, and begins with its training images", async () => {
     const fixed = await load();
     const { name, train, test } = await streamDataset("multi-strokes", { cacheDir: folder, testSize: 10 });
     expect(name).toBe("multi-strokes");
@@ -232,7 +232,7 @@ describe("streamDataset", () => {
     expect(Buffer.from(other.buffer).equals(Buffer.from(one.buffer))).toBe(true);
   });
 
-  it("has other images for another stream, and the same held-out ones", async () => {
+  it("has other training images for another stream seed, and the same held-out ones", async () => {
     const stream = (streamSeed: number) =>
       streamDataset("multi-strokes", { cacheDir: folder, testSize: 10, streamSeed });
     const [one, other] = [await stream(0), await stream(1)];
@@ -245,7 +245,7 @@ describe("streamDataset", () => {
     expect(Buffer.from(batches[0]!.buffer).equals(Buffer.from(batches[1]!.buffer))).toBe(false);
   });
 
-  it("is not for files", async () => {
+  it("refuses data sets that are read from files", async () => {
     await expect(streamDataset("npz", { path: "x.npz" })).rejects.toThrow(
       "npz cannot be streamed: its images are files",
     );
@@ -273,7 +273,7 @@ describe("multi-mnist", () => {
 });
 
 describe("defaultCacheDir", () => {
-  it("is the environment's, else the desktop's, else in the home folder", () => {
+  it("is AIR_ONNX_CACHE, else in XDG_CACHE_HOME, else in the home folder", () => {
     vi.stubEnv("AIR_ONNX_CACHE", "/somewhere");
     vi.stubEnv("XDG_CACHE_HOME", "/xdg");
     expect(defaultCacheDir()).toBe("/somewhere");
@@ -300,7 +300,7 @@ describe("a scene file", () => {
     );
   });
 
-  it("that cannot be read or written is named with the reason", async () => {
+  it("is named with the reason if it cannot be read or written", async () => {
     const missing = join(folder, "missing", "x");
     await expect(readSceneFile(missing, identity)).rejects.toThrow(`Cannot read ${missing}: the file or its folder`);
     await expect(writeSceneFile(missing, emptyScenes(1, 1, 1, 1), identity)).rejects.toThrow(

@@ -13,7 +13,7 @@ function scenes() {
 }
 
 describe("trueBoxes", () => {
-  it("gives one box an object", () => {
+  it("gives one box for each object", () => {
     expect(trueBoxes(scenes(), 0)).toEqual([]);
     expect(trueBoxes(scenes(), 1)).toEqual([{ xmin: 0, ymin: 0, xmax: 1, ymax: 2 }]);
     expect(trueBoxes(scenes(), 2)).toEqual([
@@ -25,7 +25,7 @@ describe("trueBoxes", () => {
 });
 
 describe("sliceScenes", () => {
-  it("is a set of its own on the same memory", () => {
+  it("makes a set that shares the memory", () => {
     const set = scenes();
     const part = sliceScenes(set, 1, 3);
     expect(part).toMatchObject({ size: 2, imageSize: 3, channels: 2, maxObjects: 2 });
@@ -37,7 +37,7 @@ describe("sliceScenes", () => {
     expect(part.boxes.buffer).toBe(set.boxes.buffer);
   });
 
-  it("may be empty or everything, and a slice of a slice", () => {
+  it("takes no images or all, and slices of slices", () => {
     const set = scenes();
     expect(sliceScenes(set, 5, 5)).toMatchObject({ size: 0, images: new Uint8Array(0) });
     expect(sliceScenes(set, 0, 5)).toEqual(set);

@@ -1,11 +1,12 @@
 /** The MNIST digits as one array of bytes, `[M, 28, 28]`. */
 import { DataError } from "../errors.js";
 
+/** Side of a digit's image, pixels. */
 export const DIGIT_SIZE = 28;
 const DIGIT_PIXELS = DIGIT_SIZE * DIGIT_SIZE;
 
 /**
- * The number M of digits.
+ * Counts the digits M in `[M, 28, 28]`.
  *
  * @throws {DataError} if the bytes are not a whole, positive number of 28x28 images
  */
@@ -17,7 +18,7 @@ export function digitsIn(digits: Uint8Array): number {
   });
 }
 
-/** Digit `index`, `[28, 28]`, as a view. */
+/** A view of digit `index`, `[28, 28]`. */
 export function digitOf(digits: Uint8Array, index: number): Uint8Array {
   return digits.subarray(index * DIGIT_PIXELS, (index + 1) * DIGIT_PIXELS);
 }

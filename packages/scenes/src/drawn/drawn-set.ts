@@ -1,6 +1,6 @@
 /**
- * A data set that is drawn, as one value: all that the rest of the toolchain knows of it. Each is defined at the end of its
- * generator's file and listed in drawn-sets.ts.
+ * The definition of a drawn data set: all that the rest of the toolchain knows about it. Each set is defined at the end of
+ * its generator's file and listed in drawn-sets.ts.
  */
 import type { AirConfigInput } from "@air-onnx/core";
 import type { Reporting } from "../reporting.js";
@@ -8,56 +8,66 @@ import type { SceneSet } from "../scene-set.js";
 import type { SceneGenerator } from "./generate.js";
 
 /**
- * A part of a data set. `test` is what training evaluates on. `fresh` exists where `test` shares something with `train`:
- * multi-mnist's test images are made of its training digits, the fresh ones are not.
+ * A part of a data set. Training evaluates on `test`. `fresh` exists only where `test` shares something with `train`: the
+ * test images of multi-mnist show digits that its training images show too, the fresh ones do not.
  */
 export type Split = "train" | "test" | "fresh";
 
-/** A setting of a set's own: a whole number from 1 to `most`. */
+/** A setting that a data set has of its own: a whole number from 1 to `most`. */
 export interface DrawnSetting {
-  /** What it says, for the help of the command line. */
+  /** Description in the help of the command line. */
   readonly meaning: string;
+  /** Value where none is given. */
   readonly default: number;
+  /** Largest value; no limit if absent. */
   readonly most?: number;
 }
 
-/** Values of a set's own settings, and the side of its images in pixels. */
+/** The form of a set's images: the values of its own settings, and the side of the images in pixels. */
 export type DrawnForm<Key extends string = string> = Readonly<Record<Key | "imageSize", number>>;
 
-/** What a set cannot draw by itself. */
+/** The images that drawn sets are made of but cannot draw themselves. */
 export interface DrawnMaterial {
-  /** The MNIST digits of one part, `[M, 28, 28]`, 0..255. */
+  /** Loads the MNIST digits of one part, `[M, 28, 28]`, 0..255. */
   digits(part: "train" | "test"): Promise<Uint8Array>;
 }
 
-/** What training does otherwise than by its defaults; the fields are those of the training configuration. */
+/** The settings of training whose defaults differ for a data set. Each member is a field of the training configuration. */
 export interface TrainingPreset {
+  /** Settings of the model. */
   readonly model?: AirConfigInput;
+  /** Training steps. */
   readonly steps?: number;
+  /** Shares of the steps in which the model may find at most one object, at most two, and so on. */
   readonly curriculum?: number[];
+  /** Presence prior at the start and in the end, and the share of the steps over which it changes. */
   readonly presencePriorSchedule?: { from: number; to?: number; share: number };
 }
 
+/** The members that all drawn sets have. */
 interface DrawnSetBase<Name extends string, Key extends string> {
+  /** Name by which users ask for the set. */
   readonly name: Name;
-  /** One line. */
+  /** Description of the images in one line. */
   readonly description: string;
-  /** Images to train on and held out for evaluation, by default; the most there are of a published set. */
+  /** Default numbers of images to train on and held out for evaluation; of a published set, also the largest. */
   readonly sizes: { readonly train: number; readonly test: number };
   /** Channels of the images. */
   readonly channels: 1 | 3;
-  /** Side of the images, pixels; that of every image unless `anySide`. */
+  /** Side of the images, pixels; the default one if `anySide`, else the only one. */
   readonly imageSize: number;
-  /** The images can be drawn with other sides. */
+  /** Whether the images can be drawn with other sides. */
   readonly anySide: boolean;
+  /** The settings that the set has of its own, by key. */
   readonly settings: Readonly<Record<Key, DrawnSetting>>;
+  /** Defaults of training on this set. */
   readonly preset: TrainingPreset;
-  /** Each value that contradicts another, with what it must be; none if left out. */
+  /** Lists every value that contradicts another, with a message that says what it must be; without this method, none does. */
   conflicts?(form: DrawnForm<Key>): readonly (readonly [key: Key | "imageSize", message: string])[];
   /**
-   * The images without end, of which number i is a function of `seed` and i.
+   * Makes the generator of the images. Image i is a function of `seed` and i.
    *
-   * @param split whose images they are, where that makes a difference to the material
+   * @param split the part that the images are for; sets made of MNIST digits use the digits of that part
    */
   generator(
     seed: number,
@@ -67,41 +77,46 @@ interface DrawnSetBase<Name extends string, Key extends string> {
   ): SceneGenerator | Promise<SceneGenerator>;
 }
 
-/** A set of which every seed gives other images. */
+/** A data set that is drawn from a seed: another seed gives other images. */
 export interface SeededSet<Name extends string = string, Key extends string = string> extends DrawnSetBase<Name, Key> {
-  /** Raised whenever the images change; undefined if they are drawn as fast as they would be read from the cache. */
+  /** Version of the images in the cache, raised whenever they change; undefined if drawing them is as fast as reading them. */
   readonly version: number | undefined;
+  /** Always absent: it tells seeded from published sets. */
   readonly published?: undefined;
 }
 
-/** A set whose images are the same for everyone; its generator draws others of their kind. */
+/** A data set whose images are the same for everyone. Its generator draws further images by the same recipe. */
 export interface PublishedSet<Name extends string = string> extends DrawnSetBase<Name, never> {
-  /** Raised whenever what is stored about the images changes. */
+  /** Version of the images in the cache, raised whenever what is stored about them changes. */
   readonly version: number;
+  /** The images of each split. */
   readonly published: Readonly<Record<"train" | "test", PublishedPart>> & { readonly fresh?: PublishedPart };
 }
 
-/** The images of `whole` from number `start` on. */
+/** A split of a published set: the images of `whole` from number `start` on. */
 export interface PublishedPart {
+  /** The images that the split is a part of. */
   readonly whole: PublishedWhole;
+  /** Index of the split's first image. */
   readonly start: number;
 }
 
-/** Images that can only be drawn together. */
+/** Images of a published set that can only be drawn together. */
 export interface PublishedWhole {
-  /** Its name in the cache. */
+  /** Name in the cache. */
   readonly content: string;
+  /** Draws all the images. */
   draw(material: DrawnMaterial, reporting: Reporting): Promise<SceneSet>;
 }
 
-/** `set` itself, with the types of its name and settings. */
+/** Returns `set`, typed by its name and settings. */
 export function seededSet<const Name extends string, Key extends string>(
   set: SeededSet<Name, Key>,
 ): SeededSet<Name, Key> {
   return set;
 }
 
-/** `set` itself, with the type of its name. */
+/** Returns `set`, typed by its name. */
 export function publishedSet<const Name extends string>(set: PublishedSet<Name>): PublishedSet<Name> {
   return set;
 }

@@ -1,4 +1,4 @@
-/** The data sets that are drawn, a line each. Names, settings, flags and presets follow from it. */
+/** The list of drawn data sets, a line each. Names, settings, command-line flags and presets follow from it. */
 export { multiDiscsSet } from "./multi-discs.js";
 export { multiDsprites64Set } from "./multi-dsprites-64.js";
 export { multiMnistSet } from "./multi-mnist.js";

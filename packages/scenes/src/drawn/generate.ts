@@ -1,46 +1,52 @@
 /**
- * How every multi-object set is drawn: object patches are pasted into an image and their intensities added. Where a sum
- * would exceed what a pixel holds, a set either draws the image's objects anew, in the same number, or clips.
+ * Draws the images of every multi-object set: object patches are pasted into an image and their intensities are added. Where
+ * a sum would exceed 255, a set either draws the image's objects anew, the same number of them, or clips the sum.
  */
 import { DataError } from "../errors.js";
 import type { Reporting } from "../reporting.js";
 import { emptyScenes, type ImageForm, type ImageStream, pixelsPerImage, type SceneSet } from "../scene-set.js";
 
-/** A square patch and the pixel of the image its upper left corner goes to; it lies wholly inside. */
+/** A square patch with an object, and its place wholly inside the image. */
 export interface PlacedPatch {
-  /** `[C, side, side]`; may be longer, and may be reused for the next patch. */
+  /** Intensities `[C, side, side]`, 0..255. The array may be longer, and may be reused for the next patch. */
   readonly pixels: Uint8Array;
+  /** Side of the patch, pixels. */
   readonly side: number;
+  /** Column of the image where the patch begins. */
   readonly x: number;
+  /** Row of the image where the patch begins. */
   readonly y: number;
-  /** Width of the patch's border that is outside the object's box, pixels; default 0: the box is the patch. */
+  /** Width of the patch's border that lies outside the object's box, pixels. Default 0: the box is the whole patch. */
   readonly margin?: number;
 }
 
-/** One image to be: its number of objects, and as many patches as it takes. */
+/** The recipe of one image: its number of objects, and a source of patches. */
 export interface SceneRecipe {
+  /** Number of objects. */
   readonly count: number;
+  /** Draws a patch. It is called once for each object, and again for each if the image is drawn anew. */
   nextPatch(): PlacedPatch;
 }
 
-/** A kind of images, and how to draw each. */
+/** A generator of images: their form, and a recipe for each. */
 export interface SceneGenerator extends ImageForm {
-  /** For progress and errors. */
+  /** Name of the data set in progress reports and errors. */
   readonly dataset: string;
+  /** Most objects in an image. */
   readonly maxObjects: number;
-  /** What happens to an image whose sum exceeds 255 somewhere. */
+  /** Treatment of an image whose sum exceeds 255 somewhere: its objects are drawn anew, or the sum is clipped. */
   readonly overlap: "redraw" | "clip";
-  /** Of image `index`; a generator that can stream answers by the index alone, in any order. */
+  /** Returns the recipe of image `index`. A generator that can stream depends on the index alone, in any order of calls. */
   recipe(index: number): SceneRecipe;
 }
 
-/** Images between two looks at the signal and the event loop; a few milliseconds. */
+/** Images, a few milliseconds' worth, between two checks of the abort signal and two turns of the event loop. */
 const IMAGES_PER_SLICE = 500;
-/** An image whose objects still overlap too much after so many tries never will fit. */
+/** Tries after which an image whose objects overlap too much is given up: they do not fit. */
 const MAX_TRIES = 1_000;
 
 /**
- * Draws images 0 to `size`, in order.
+ * Draws the images 0 to `size` - 1, in order.
  *
  * @throws {DataError} if the objects of an image cannot be placed without exceeding 255
  * @throws the signal's reason when aborted
@@ -69,7 +75,7 @@ export async function generateScenes(
   return scenes;
 }
 
-/** The generator's images without end: image i is the one that {@link generateScenes} draws. */
+/** Returns the generator's images as an endless stream. Its image i is the one that {@link generateScenes} draws. */
 export function streamScenes(generator: SceneGenerator): ImageStream {
   const { imageSize, channels, maxObjects } = generator;
   const pixels = pixelsPerImage(generator);

@@ -1,21 +1,24 @@
 /**
- * The digits 0-9 as a pen writes them: strokes through control points, in one or two ways of writing each.
+ * The digits 0-9 as a pen writes them: strokes through control points, with one or two ways of writing each digit.
  *
- * Shapes only; slant, size and pen belong to the hand that draws them.
+ * Only the shapes are here. Slant, size and pen width are drawn at random by the generator (multi-strokes.ts).
  */
 
-/** A point the pen passes: smoothly, or turning sharply at a "corner". x to the right, y down, the digit is 1 high. */
+/** A point that the pen passes, smoothly or with a sharp turn ("corner"). x points right, y down; the digit is 1 high. */
 export type ControlPoint = readonly [x: number, y: number, turn?: "corner"];
 
+/** One stroke of the pen. */
 export interface Stroke {
+  /** The points in the order in which the pen passes them. */
   readonly points: readonly ControlPoint[];
-  /** The pen returns to the first point, smoothly. */
+  /** Whether the pen returns smoothly to the first point. */
   readonly closed: boolean;
 }
 
+/** One way of writing a digit. */
 export type Glyph = readonly Stroke[];
 
-/** Per digit its ways of writing, each a list of strokes: points "x,y" in hundredths, "!" at a corner, "z" if closed. */
+/** The ways of writing each digit, as lists of strokes: points "x,y" in hundredths, "!" at a corner, "z" if closed. */
 const drawings: readonly (readonly (readonly string[])[])[] = [
   // 0
   [["36,0 10,22 3,55 14,88 36,100 58,86 68,52 60,16 z"], ["45,0 16,14 2,50 12,87 40,100 68,84 78,46 64,12 38,3"]],
@@ -42,7 +45,7 @@ const drawings: readonly (readonly (readonly string[])[])[] = [
   [["58,26 38,1 10,14 8,40 32,50 56,34 62,14! 58,56 46,100"], ["60,14 34,0 6,18 14,44 40,44 60,14! 58,54 56,100"]],
 ];
 
-/** `glyphs[digit]`: its ways of writing, equally common. */
+/** The ways of writing each digit, `glyphs[digit]`. All ways are equally probable. */
 export const glyphs: readonly (readonly Glyph[])[] = drawings.map((styles) =>
   styles.map((glyph) => glyph.map(parseStroke)),
 );

@@ -1,19 +1,20 @@
 /**
- * NumPy's legacy `RandomState`: the Mersenne Twister MT19937 (Matsumoto and Nishimura, 1998) with the draws that
- * `np.random.seed`, `randint` and `randn` make from it, draw for draw. Published data sets are defined by it;
- * anything new uses the counter-based streams of @air-onnx/core.
+ * NumPy's legacy `RandomState`: the Mersenne Twister MT19937 (Matsumoto and Nishimura, 1998), with the same numbers as
+ * `np.random.seed`, `randint` and `randn`, draw for draw. The published multi-MNIST is defined by it. Everything new
+ * uses the counter-based streams of @air-onnx/core.
  */
 
 const N = 624;
 const M = 397;
 
+/** A random generator with the numbers of `np.random.RandomState`. */
 export class LegacyRandomState {
   readonly #state = new Uint32Array(N);
   #position = N;
   #spareGaussian: number | undefined;
 
   /**
-   * As `np.random.RandomState(seed)`.
+   * Seeds the generator, as `np.random.RandomState(seed)` does.
    *
    * @throws {RangeError} unless `seed` is an integer from 0 to 2³² - 1
    */
@@ -29,7 +30,7 @@ export class LegacyRandomState {
     }
   }
 
-  /** The generator's next 32 bits. */
+  /** Draws the next 32 bits, as an integer in [0, 2³²). */
   uint32(): number {
     if (this.#position === N) this.#twist();
     let y = this.#state[this.#position++]!;
@@ -40,7 +41,7 @@ export class LegacyRandomState {
     return y >>> 0;
   }
 
-  /** As `random_sample()`: a number in [0, 1) with 53 random bits. */
+  /** Draws a number in [0, 1) with 53 random bits, as `random_sample()` does. */
   double(): number {
     const high = this.uint32() >>> 5;
     const low = this.uint32() >>> 6;
@@ -48,7 +49,7 @@ export class LegacyRandomState {
   }
 
   /**
-   * As `randint(high)`: an integer in [0, high), by masking and rejecting 32-bit draws; `randint(1)` draws nothing.
+   * Draws an integer in [0, high), as `randint(high)` does: 32-bit draws are masked and rejected; `randint(1)` draws nothing.
    *
    * @throws {RangeError} unless `high` is an integer from 1 to 2³²
    */
@@ -66,8 +67,8 @@ export class LegacyRandomState {
   }
 
   /**
-   * As `randn()`: a draw from N(0, 1) by Marsaglia's polar method, which makes two and keeps one for the next call. Equal
-   * to NumPy's up to the last bit, in which the logarithms of different mathematics libraries differ now and then.
+   * Draws from N(0, 1), as `randn()` does: by Marsaglia's polar method, which makes two numbers and keeps one for the next
+   * call. The last bit may differ from NumPy's, because the logarithms of mathematics libraries differ there.
    */
   randn(): number {
     const spare = this.#spareGaussian;

@@ -1,5 +1,5 @@
 /**
- * The plainest set: soft discs, 0 to `maxCount` of them in a grey image, to try things on. Image i is a function of (seed, i).
+ * The simplest data set, for trying things: 0 to `maxCount` soft discs in a grey image. Image i is a function of (seed, i).
  *
  * The recipe: the number of discs is uniform. Each has a radius uniform in [4, 9) pixels and a brightness uniform in
  * [0.5, 1); its edge fades over 2 pixels. It lies at a uniform position wholly inside the image. Intensities add up; an image
@@ -17,16 +17,17 @@ const FADE = 1;
 /** Side of the largest patch, pixels. */
 const MAX_SIDE = 2 * (RADIUS.below + FADE);
 
+/** The form of the images of {@link multiDiscs}. */
 export interface MultiDiscsForm {
   /** Side of the images, pixels; default 50. */
   readonly imageSize?: number | undefined;
-  /** Most discs in an image, default 2; every number from 0 to it is equally common. */
+  /** Most discs in an image, default 2. Every number from 0 to it is equally probable. */
   readonly maxCount?: number | undefined;
 }
 
 /**
- * The images, of which number i is a function of (seed, i). A box is the square around the disc with its faded edge, to
- * fractions of a pixel.
+ * Makes the generator of the images. Image i is a function of (seed, i). A box is the square around the disc with its faded
+ * edge, to fractions of a pixel.
  *
  * @throws {RangeError} for an image smaller than the largest disc (20), or a maxCount out of range
  */
@@ -70,6 +71,7 @@ function drawDisc(radius: number, level: number, pixels: Uint8Array, side: numbe
   }
 }
 
+/** The definition of the data set `multi-discs`. */
 export const multiDiscsSet = seededSet({
   name: "multi-discs",
   description: "soft discs, grey",

@@ -30,7 +30,7 @@ const COLOURS = 7;
 /** Sample points along each side of a pixel. */
 const SAMPLES = 4;
 
-/** Whether the point (x, y) is inside a shape whose outer circle has radius 1, y downwards. */
+/** Tells whether the point (x, y) is inside a shape whose outer circle has radius 1; y points down. */
 type Shape = (x: number, y: number) => boolean;
 
 const shapes: readonly Shape[] = [
@@ -43,10 +43,10 @@ const shapes: readonly Shape[] = [
 ];
 
 /**
- * The images, of which number i is a function of (seed, i). A box is the square around the sprite's circle, to fractions
- * of a pixel: it holds the sprite, at whatever angle, but for the faint pixels at its very edge.
+ * Makes the generator of the images. Image i is a function of (seed, i). A box is the square around the sprite's circle, to
+ * fractions of a pixel. It holds the sprite at any angle, except for faint pixels at the sprite's very edge.
  *
- * @throws {RangeError} for a form that cannot be
+ * @throws {RangeError} unless patches fit the image, and 1 ≤ maxCount ≤ 255
  */
 export function multiDsprites64(seed: number, form: PatchFormInput = {}): SceneGenerator {
   const { imageSize, patchSize, maxCount } = patchForm(form, defaultForm);
@@ -94,7 +94,7 @@ export function multiDsprites64(seed: number, form: PatchFormInput = {}): SceneG
   };
 }
 
-/** The share of each pixel that the turned and scaled shape covers, `[side, side]`, 0..255. */
+/** Draws the turned and scaled shape: the share of each pixel that it covers, `[side, side]`, 0..255. */
 function drawSprite(shape: Shape, angle: number, scale: number, side: number): Uint8Array {
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const radius = (side / 2) * scale;
@@ -110,6 +110,7 @@ function drawSprite(shape: Shape, angle: number, scale: number, side: number): U
   });
 }
 
+/** The definition of the data set `multi-dsprites-64`. */
 export const multiDsprites64Set = seededSet({
   name: "multi-dsprites-64",
   description: "squares, triangles and ellipses in colour",
@@ -117,7 +118,7 @@ export const multiDsprites64Set = seededSet({
   channels: CHANNELS,
   imageSize: defaultForm.imageSize,
   anySide: true,
-  // The setting's meaning of a patch is here the circle around the largest sprite.
+  // A patch is as wide as the circle around the largest sprite.
   settings: { maxCount: maxCountSetting(defaultForm.maxCount), patchSize: patchSizeSetting(defaultForm.patchSize) },
   preset: {
     model: { objectSize: 18, ...smallWindows, where: { type: "bounded", side: [8, 20] }, embeddingSize: 256 },
@@ -125,7 +126,7 @@ export const multiDsprites64Set = seededSet({
     curriculum: [0.08, 0.22],
     presencePriorSchedule: { from: 0.9, share: 0.06 },
   },
-  // Drawn as fast as its 430 MB would be read and checked.
+  // Drawing the set is as fast as reading and checking 430 MB from the cache.
   version: undefined,
   conflicts: (form) => patchConflicts(form),
   generator: (seed, form) => multiDsprites64(seed, form),

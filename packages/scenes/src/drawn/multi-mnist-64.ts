@@ -1,5 +1,5 @@
 /**
- * Binary MNIST digits, all of one size, on a larger canvas: 64x64 pixels that are 0 or 255, with 0, 1 or 2 digits of 18x18.
+ * Binary MNIST digits of one size on a larger canvas: 64x64 pixels that are 0 or 255, with 0, 1 or 2 digits of 18x18.
  *
  * The recipe: the number of digits is uniform; each is any of the MNIST digits, resized by {@link cubicResize} and rounded
  * to black or white (white from 128), and pasted at a uniform position wholly inside; where digits overlap, white stays
@@ -23,11 +23,11 @@ import { smallWindows } from "./small-windows.js";
 const defaultForm: PatchForm = { imageSize: 64, patchSize: 18, maxCount: 2 };
 
 /**
- * The images, of which number i is a function of (seed, i). A box is the resized digit's frame: its patch.
+ * Makes the generator of the images. Image i is a function of (seed, i). A box is the resized digit's frame, which is its patch.
  *
  * @param digits `[M, 28, 28]`, 0..255
  * @throws {DataError} if `digits` is not a whole, positive number of 28x28 images
- * @throws {RangeError} for a form that cannot be
+ * @throws {RangeError} unless patches fit the image, and 1 ≤ maxCount ≤ 255
  */
 export function multiMnist64(digits: Uint8Array, seed: number, form: PatchFormInput = {}): SceneGenerator {
   const { imageSize, patchSize, maxCount } = patchForm(form, defaultForm);
@@ -55,6 +55,7 @@ export function multiMnist64(digits: Uint8Array, seed: number, form: PatchFormIn
   };
 }
 
+/** The definition of the data set `multi-mnist-64`. */
 export const multiMnist64Set = seededSet({
   name: "multi-mnist-64",
   description: "MNIST digits of 18x18 on a larger canvas, black and white",
@@ -64,7 +65,7 @@ export const multiMnist64Set = seededSet({
   anySide: true,
   settings: { maxCount: maxCountSetting(defaultForm.maxCount), patchSize: patchSizeSetting(defaultForm.patchSize) },
   preset: {
-    // All digits are drawn in 18 pixels, of which they fill 13.
+    // Every patch is 18 pixels wide; its digit fills 13 of them.
     model: {
       objectSize: 18,
       encoderSize: 200,
@@ -78,6 +79,6 @@ export const multiMnist64Set = seededSet({
   },
   version: 1,
   conflicts: (form) => patchConflicts(form),
-  // Test images are of digits that no training image has.
+  // Test images show MNIST test digits, which no training image shows.
   generator: async (seed, form, material, split) => multiMnist64(await material.digits(split), seed, form),
 });

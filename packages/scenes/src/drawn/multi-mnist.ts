@@ -21,7 +21,7 @@ const COMMON = {
   overlap: "redraw",
 } as const;
 
-/** What makes the published set: its seed, its size, and by what to know that it came out right. */
+/** The published set's seed and size, and the checksums by which {@link checkMultiMnist} recognises it. */
 export const originalMultiMnist = {
   seed: 681307,
   size: 60_000,
@@ -29,13 +29,13 @@ export const originalMultiMnist = {
   pixelSum: 883_114_919,
   /** Images with 0, 1, 2 digits. */
   countTotals: [19_909, 20_054, 20_037],
-  /** The last images, by convention; the digits in them occur in the others too. */
+  /** Number of test images. By convention they are the last ones; their digits occur in the training images too. */
   testSize: 10_000,
 } as const;
 
 /**
- * Another set by the same recipe from the 10,000 MNIST *test* digits: nothing in it was seen in training, not even a
- * digit. The seed is the published one's successor.
+ * A set drawn by the same recipe from the 10,000 MNIST *test* digits, so that not even a digit of it was seen in training.
+ * Its seed is that of the published set plus 1.
  */
 export const freshMultiMnist = {
   seed: 681308,
@@ -44,19 +44,21 @@ export const freshMultiMnist = {
   countTotals: [3287, 3356, 3357],
 } as const;
 
-/** By what to know that a set came out right. */
+/** The checksums of a set: the sum of its pixels, and the number of images with each count. */
 export type MultiMnistChecksum = Pick<typeof originalMultiMnist | typeof freshMultiMnist, "pixelSum" | "countTotals">;
 
+/** The options of {@link generateMultiMnist}. */
 export interface MultiMnistOptions extends Reporting {
+  /** Seed of NumPy's generator, 0 to 2³² - 1. Default: that of the published set. */
   readonly seed?: number;
-  /** Number of images. */
+  /** Number of images. Default: 60,000, as in the published set. */
   readonly size?: number;
 }
 
 /**
- * Draws images with 0, 1 or 2 of `digits` `[M, 28, 28]`, each shrunk by a factor from N(1.3, 0.1) and pasted anywhere.
- * With the 60,000 MNIST training digits and the default seed and size it is the published set. A box is the shrunk
- * digit's 28x28 frame.
+ * Draws images with 0, 1 or 2 of `digits` `[M, 28, 28]`, each shrunk by a factor from N(1.3, 0.1) and pasted at a random
+ * place. The 60,000 MNIST training digits with the default seed and size give the published set. A box is the digit's
+ * 28x28 frame, shrunk like the digit.
  *
  * @throws {DataError} if `digits` is not a whole, positive number of 28x28 images
  * @throws the signal's reason when aborted
@@ -91,7 +93,7 @@ export function multiMnistKind(digits: Uint8Array, seed: number): SceneGenerator
   };
 }
 
-/** Patch after patch, by the order of draws of the original, each in `pixels`. */
+/** A function that draws the next patch into `pixels`. The random numbers are drawn in the order of the original. */
 function digitPatches(
   digits: Uint8Array,
   random: { integer(bound: number): number; normal(): number },
@@ -111,12 +113,13 @@ function digitPatches(
 }
 
 /**
- * @throws {DataError} if `scenes` is not the published set, or another that is `expected`, by its pixel sum or the number
- *   of images of each count
+ * Checks that `scenes` is the published set, or the one whose checksums are `expected`.
+ *
+ * @throws {DataError} if the pixel sum or the number of images with a count differs
  */
 export function checkMultiMnist(scenes: SceneSet, expected: MultiMnistChecksum = originalMultiMnist): void {
   const { pixelSum, countTotals } = expected;
-  // Indexed, for 150 million pixels: an iterator takes seconds.
+  // An iterator would take seconds for 150 million pixels.
   let foundSum = 0;
   for (let i = 0; i < scenes.images.length; i++) foundSum += scenes.images[i]!;
   const foundTotals = countTotals.map(() => 0);
@@ -144,7 +147,7 @@ export function resizeNearest(source: Uint8Array, sourceSide: number, target: Ui
   }
 }
 
-/** A set that is known by its checksum. */
+/** A set whose checksums are known, and checked once it is drawn. */
 function checkedWhole(
   content: string,
   part: "train" | "test",
@@ -164,6 +167,7 @@ function checkedWhole(
 const original = checkedWhole("multi-mnist", "train", originalMultiMnist);
 const trainSize = originalMultiMnist.size - originalMultiMnist.testSize;
 
+/** The definition of the data set `multi-mnist`. */
 export const multiMnistSet = publishedSet({
   name: "multi-mnist",
   description: "MNIST digits, the original set bit for bit, grey",
@@ -174,8 +178,8 @@ export const multiMnistSet = publishedSet({
   settings: {},
   preset: {
     steps: 10_000,
-    // At first an object costs much, as the model would help a blurred patch by a second one. In the end it costs what the
-    // data say, lest two digits close together count as one.
+    // A low prior at first makes every object expensive: otherwise the model would mend a blurred patch with a second one.
+    // In the end the prior fits the data, so that two digits close together are not counted as one.
     presencePriorSchedule: { from: 0.01, to: 0.5, share: 0.5 },
   },
   version: 1,

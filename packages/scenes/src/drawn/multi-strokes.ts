@@ -1,6 +1,6 @@
 /**
- * The set that needs no download: handwritten-looking digits drawn with a pen of code, 0 to `maxCount` of them in a grey
- * image, with the sizes and the composition of multi-MNIST. Image i is a function of (seed, i), whatever the set's size.
+ * Digits written by a simulated pen, 0 to `maxCount` of them in a grey image, without a download. Their sizes and their
+ * composition are those of multi-MNIST. Image i is a function of (seed, i), whatever the set's size.
  */
 import { RandomStream } from "@air-onnx/core/random";
 import type { Reporting } from "../reporting.js";
@@ -10,15 +10,17 @@ import { generateScenes, type SceneGenerator } from "./generate.js";
 import { type ControlPoint, type Glyph, glyphs, type Stroke } from "./glyphs.js";
 import { checkMaxCount, maxCountSetting } from "./patch-form.js";
 
+/** The form of the images of {@link multiStrokes}. */
 export interface MultiStrokesForm {
   /** Side of the images, pixels; default 50. */
   readonly imageSize?: number | undefined;
-  /** Most digits in an image, default 2; every number from 0 to it is equally common. */
+  /** Most digits in an image, default 2. Every number from 0 to it is equally probable. */
   readonly maxCount?: number | undefined;
 }
 
+/** The options of {@link generateMultiStrokes}. */
 export interface MultiStrokesOptions extends MultiStrokesForm, Reporting {
-  /** A non-negative safe integer. */
+  /** Seed of all random numbers, a non-negative safe integer. */
   readonly seed: number;
   /** Number of images. */
   readonly size: number;
@@ -26,9 +28,9 @@ export interface MultiStrokesOptions extends MultiStrokesForm, Reporting {
 
 const defaultForm = { imageSize: 50, maxCount: 2 } as const;
 
-/** Side of a digit's patch before it is shrunk, pixels: lengths below are in this frame, as MNIST's are. */
+/** Side of a digit's patch before it is shrunk, pixels, as in MNIST. Lengths below are in this frame. */
 const FRAME = 28;
-/** The longer side of the written digit within the frame. */
+/** Longer side of the written digit within the frame. */
 const INK_EXTENT = 20;
 const MIN_SIDE = 14;
 /** Side of the largest patch, pixels. */
@@ -52,7 +54,7 @@ export async function generateMultiStrokes({
 }
 
 /**
- * The images, of which number i is a function of (seed, i). A box is the digit's frame, shrunk as its ink is.
+ * Makes the generator of the images. Image i is a function of (seed, i). A box is the digit's frame, shrunk like its ink.
  *
  * @throws {RangeError} for a seed out of range, an image smaller than the largest patch (28), or a maxCount out of range
  */
@@ -85,7 +87,7 @@ export function multiStrokes(seed: number, form: MultiStrokesForm = {}): SceneGe
   };
 }
 
-/** Writes one digit in a random hand into the first side² of `pixels`. */
+/** Writes one digit in a random handwriting into the first side² of `pixels`. */
 export function drawDigit(digit: number, random: RandomStream, pixels: Uint8Array, side: number): void {
   const styles = glyphs[digit]!;
   const paths = writeGlyph(styles[random.integer(styles.length)]!, random);
@@ -99,7 +101,7 @@ export function drawDigit(digit: number, random: RandomStream, pixels: Uint8Arra
 /** A pen's path as connected points: x0, y0, x1, y1, … */
 type Path = Float64Array;
 
-/** One hand's version of a glyph: jittered control points, joined smoothly, then stretched, slanted and turned. */
+/** A random version of a glyph: control points are jittered, stretched, slanted and turned, then joined smoothly. */
 function writeGlyph(glyph: Glyph, random: RandomStream): Path[] {
   const jitter = 0.035;
   const stretch = Math.exp(0.16 * random.normal());
@@ -120,7 +122,7 @@ function writeGlyph(glyph: Glyph, random: RandomStream): Path[] {
 
 const SEGMENTS_PER_SPAN = 5;
 
-/** A Catmull-Rom spline through the stroke's points, broken at its corners and ends. */
+/** A Catmull-Rom spline through the stroke's points, interrupted at its corners and ends. */
 function smoothPath({ points, closed }: Stroke): Path {
   const count = points.length;
   const spans = closed ? count : count - 1;
@@ -129,7 +131,7 @@ function smoothPath({ points, closed }: Stroke): Path {
   let length = 0;
   for (let span = 0; span < spans; span++) {
     const [from, to] = [at(span), at(span + 1)];
-    // At a corner the curve knows nothing of what lies beyond it.
+    // At a corner, points beyond it do not bend the curve.
     const before = from[2] ? from : at(span - 1);
     const after = to[2] ? to : at(span + 2);
     for (let step = span === 0 ? 0 : 1; step <= SEGMENTS_PER_SPAN; step++) {
@@ -212,9 +214,10 @@ function clamp(value: number, low: number, high: number): number {
   return Math.min(Math.max(value, low), high);
 }
 
+/** The definition of the data set `multi-strokes`. */
 export const multiStrokesSet = seededSet({
   name: "multi-strokes",
-  description: "digits drawn with a pen of code, grey",
+  description: "digits written by a simulated pen, grey",
   sizes: { train: 20_000, test: 2_000 },
   channels: 1,
   imageSize: defaultForm.imageSize,

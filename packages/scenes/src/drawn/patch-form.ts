@@ -1,22 +1,24 @@
 /** The form of images on which patches of one size are pasted. */
 import type { DrawnForm, DrawnSetting } from "./drawn-set.js";
 
+/** The form of images on which square patches of one size are pasted. */
 export interface PatchForm {
   /** Side of the square image, pixels. */
   readonly imageSize: number;
   /** Side of the square patches, pixels. */
   readonly patchSize: number;
-  /** Most objects of an image; every number up to it is equally likely. */
+  /** Most objects in an image. Every number from 0 to it is equally probable. */
   readonly maxCount: number;
 }
 
-/** Counts are kept in bytes, and so many saturated objects still sum within 16 bits. */
+/** Largest `maxCount`: counts are kept in bytes, and the sum of as many saturated objects fits 16 bits. */
 const MOST_OBJECTS = 255;
 
+/** A form with defaults for what is left out. */
 export type PatchFormInput = { readonly [K in keyof PatchForm]?: PatchForm[K] | undefined };
 
 /**
- * What is given, and the defaults for the rest.
+ * Completes the given form by the defaults.
  *
  * @throws {RangeError} unless patches fit the image, and 1 ≤ maxCount ≤ 255
  */
@@ -29,24 +31,28 @@ export function patchForm(given: PatchFormInput, defaults: PatchForm): PatchForm
   return { imageSize, patchSize, maxCount };
 }
 
-/** @throws {RangeError} unless it is an integer from 1 to 255 */
+/**
+ * Checks the largest number of objects in an image.
+ *
+ * @throws {RangeError} unless it is an integer from 1 to 255
+ */
 export function checkMaxCount(maxCount: number): void {
   if (!Number.isInteger(maxCount) || maxCount < 1 || maxCount > MOST_OBJECTS) {
     throw new RangeError(`maxCount must be an integer from 1 to ${MOST_OBJECTS}, got ${maxCount}`);
   }
 }
 
-/** The setting `maxCount`. */
+/** The definition of the setting `maxCount` with its default. */
 export function maxCountSetting(usual: number): DrawnSetting {
   return { meaning: "most objects in a drawn image", default: usual, most: MOST_OBJECTS };
 }
 
-/** The setting `patchSize`. */
+/** The definition of the setting `patchSize` with its default. */
 export function patchSizeSetting(usual: number): DrawnSetting {
   return { meaning: "side of a drawn object in 64x64 images, pixels", default: usual };
 }
 
-/** What is wrong with a form whose patches are larger than the image. */
+/** The conflict of a form whose patches are larger than the image; empty if they fit. */
 export function patchConflicts({ imageSize, patchSize }: DrawnForm<"patchSize">) {
   return patchSize > imageSize
     ? ([["patchSize", `must not exceed the side of the image (${imageSize}), got ${patchSize}`]] as const)

@@ -2,33 +2,35 @@
 import type { DrawnForm, DrawnSetting, PublishedSet, SeededSet } from "./drawn-set.js";
 import * as sets from "./drawn-sets.js";
 
-/** Any of the drawn sets, with its own types. */
+/** The definition of any one of the drawn sets, with its own name and settings as types. */
 export type RegisteredSet = (typeof sets)[keyof typeof sets];
+/** The name of a drawn data set. */
 export type DrawnName = RegisteredSet["name"];
-/** A setting that one of the sets has of its own. */
+/** The key of a setting that one of the drawn sets has of its own. */
 export type DrawnSettingKey = { [N in DrawnName]: keyof Extract<RegisteredSet, { name: N }>["settings"] }[DrawnName];
 
-/** Needs no download. */
+/** The data set where none is named. It needs no download. */
 export const defaultDataset = "multi-strokes" satisfies DrawnName;
 
+/** The definition of a drawn data set. */
 export type DrawnSet = (SeededSet | PublishedSet) & { readonly name: DrawnName };
 
-/** All of them: the default first, the others by name. */
+/** All drawn sets: the default first, the others by name. */
 export const drawnSets: readonly DrawnSet[] = (Object.values(sets) as DrawnSet[]).toSorted((a, b) =>
   a.name === defaultDataset || (b.name !== defaultDataset && a.name < b.name) ? -1 : 1,
 );
 
-/** The set of that name; undefined if no drawn set has it. */
+/** Finds the drawn set called `name`; undefined if there is none. */
 export function drawnSet(name: string): DrawnSet | undefined {
   return drawnSets.find((set) => set.name === name);
 }
 
-/** The settings that sets have of their own, each once, with its meaning. */
+/** The settings that drawn sets have of their own, each once, by key. */
 export const drawnSettings = Object.fromEntries(
   drawnSets.flatMap(({ settings }) => Object.entries(settings)),
 ) as Readonly<Record<DrawnSettingKey, DrawnSetting>>;
 
-/** The form of images of `set`: what `given` says, and the defaults for the rest. */
+/** The form of the images of `set`: the values in `given`, and the defaults for the rest. Other keys of `given` are ignored. */
 export function formOf(set: DrawnSet, given: Readonly<Record<string, unknown>>): DrawnForm {
   const numberOf = (key: string, otherwise: number): number => {
     const value = given[key];

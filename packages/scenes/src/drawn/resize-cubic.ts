@@ -1,15 +1,16 @@
 /**
- * Pillow's `resize((side, side), BICUBIC)` of square grey images of 8 bits, bit for bit: Catmull-Rom's cubic (a = -0.5)
- * widened by the factor of shrinking so that it smooths away what the smaller image cannot hold; first the rows, then the
- * columns, each rounded to 8 bits, with weights of 22 fractional bits (Pillow's Resample.c).
+ * Pillow's `resize((side, side), BICUBIC)` of square grey images of 8 bits, bit for bit (Pillow's Resample.c). The filter is
+ * Catmull-Rom's cubic (a = -0.5). When shrinking, it is widened by the factor of shrinking to avoid aliasing. Rows come
+ * first, then columns; each pass is rounded to 8 bits, with weights of 22 fractional bits.
  */
 
 const FRACTION_BITS = 22;
 const SUPPORT = 2;
 
+/** Resizes the image in `source` into `target`. */
 export type Resize = (source: Uint8Array, target: Uint8Array) => void;
 
-/** How to resize `[from, from]` to `[side, side]`: the weights are computed once. */
+/** Makes a function that resizes `[from, from]` to `[side, side]`. The weights are computed once. */
 export function cubicResize(from: number, side: number): Resize {
   const taps = weightsOf(from, side);
   const rows = new Uint8Array(from * side);
@@ -35,12 +36,13 @@ export function cubicResize(from: number, side: number): Resize {
 }
 
 interface Taps {
-  /** The first input pixel that counts. */
+  /** Index of the first input pixel. */
   readonly first: number;
+  /** Weights of the input pixels from `first` on. */
   readonly weights: Int32Array;
 }
 
-/** What each output pixel takes of which input pixels. */
+/** The input pixels and their weights for each output pixel. */
 function weightsOf(from: number, side: number): Taps[] {
   const scale = from / side;
   const widening = Math.max(scale, 1);

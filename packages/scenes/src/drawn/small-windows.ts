@@ -1,9 +1,9 @@
 import type { AirConfigInput } from "@air-onnx/core";
 
 /**
- * A model for objects of 9 to 18 pixels, anywhere in the image. A window that cannot grow beyond one of them (`where.side` of
- * the presets) cannot cover two. Presence is probable at first, so that the first window goes on looking until it has learned to find
- * something.
+ * Settings of a model for objects of 9 to 18 pixels anywhere in the image. A window that cannot grow beyond one object
+ * (`where.side`) cannot cover two. The presets that use these settings begin with a high presence prior, so that the first
+ * window stays present until it has learned to find something.
  */
 export const smallWindows = {
   embeddingSize: 0,

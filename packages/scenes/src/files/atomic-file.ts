@@ -1,6 +1,6 @@
 /**
- * Whole files or nothing: data is written under a temporary name in the target's folder, flushed to the disk, and only
- * then renamed, so that no reader and no crash ever meets half a file.
+ * Writes files whole or not at all: data is written under a temporary name in the target's folder, flushed to the disk, and
+ * only then renamed, so that no reader and no crash ever meets half a file.
  */
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, readdir, rename, stat, unlink } from "node:fs/promises";
@@ -32,15 +32,15 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array | 
   await syncFolder(dirname(path));
 }
 
-/** A new name in the folder of `path` for a file that will become `path` when it is whole. */
+/** Makes a new temporary name, in the folder of `path`, for a file that will be renamed to `path` when it is whole. */
 export function temporaryPath(path: string): string {
   const random = randomBytes(6).toString("hex");
   return join(dirname(path), `.${basename(path)}.${HOST}~${process.pid}~${random}.tmp`);
 }
 
 /**
- * The temporaries in `folder` that killed processes left, each with the name `of` the file it was to become. Those of
- * running processes are not among them. A folder that does not exist or cannot be listed has none.
+ * Finds the temporary files that killed processes left in `folder`, each with the name `of` the file it was to become.
+ * Temporary files of running processes are not among them. A folder that does not exist or cannot be listed has none.
  */
 export async function findStaleTemporaries(folder: string): Promise<{ readonly name: string; readonly of: string }[]> {
   const stale: { name: string; of: string }[] = [];
@@ -51,7 +51,7 @@ export async function findStaleTemporaries(folder: string): Promise<{ readonly n
   return stale;
 }
 
-/** Deletes the temporaries that killed processes left in `folder`, and returns their names. */
+/** Deletes the temporary files that killed processes left in `folder`, and returns their names. */
 export async function removeStaleTemporaries(folder: string): Promise<string[]> {
   const removed: string[] = [];
   for (const { name } of await findStaleTemporaries(folder)) {
@@ -64,7 +64,7 @@ export async function removeStaleTemporaries(folder: string): Promise<string[]> 
   return removed;
 }
 
-/** What a failed file operation's error code means, with the code; other errors by their own message. */
+/** Describes why a file operation failed: the error code in words, followed by the code; other errors by their message. */
 export function reasonInWords(cause: unknown): string {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   const words = REASONS[code];
@@ -85,10 +85,10 @@ const REASONS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "the name is too long",
 };
 
-/** `.NAME.HOST~PID~RANDOM.tmp`: the writer's host and process id tell whether it can still be running. */
+/** Temporary names, `.NAME.HOST~PID~RANDOM.tmp`. Host and process id tell whether the writer can still be running. */
 const TEMPORARY = /^\.(.+)\.([0-9A-Za-z-]*)~(\d+)~[0-9a-f]{12}\.tmp$/;
 const HOST = hostname().replace(/[^0-9A-Za-z-]/g, "-");
-/** Past this age a temporary is stale whoever wrote it: no single file takes so long to write. */
+/** Age past which a temporary file is stale whoever wrote it: no single file takes so long to write. */
 const ABANDONED_MS = 24 * 60 * 60 * 1000;
 
 async function isStale(path: string, host: string, pid: number): Promise<boolean> {
@@ -109,12 +109,12 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (cause) {
-    // EPERM: it runs, as another user.
+    // EPERM: the process runs, as another user.
     return cause instanceof Error && "code" in cause && cause.code === "EPERM";
   }
 }
 
-/** Makes the rename itself survive a power cut; some systems cannot open or flush a folder, and need not. */
+/** Makes the rename survive a power cut. Some systems cannot open or flush a folder; they are left alone. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r").catch(() => undefined);
   await handle?.sync().catch(() => {});

@@ -1,13 +1,16 @@
-/** The data sets that users bring as files. Their readers are loaded when they are used. */
+/** The data sets that read the user's own files. Their readers are loaded when they are used. */
 import type { BroughtImages } from "../brought-images.js";
 import type { Reporting } from "../reporting.js";
 
+/** The definition of a data set that reads the user's own files. */
 export interface BroughtSet<Name extends string = string> {
+  /** Name by which users ask for the set. */
   readonly name: Name;
-  /** One line. */
+  /** Description of the images in one line. */
   readonly description: string;
-  /** What its path is of. */
+  /** Kind of the path, for error messages. */
   readonly place: "a file" | "a folder";
+  /** Reads the images at `path`. */
   read(path: string, reporting: Reporting): Promise<BroughtImages>;
 }
 
@@ -15,13 +18,15 @@ function broughtSet<const Name extends string>(set: BroughtSet<Name>): BroughtSe
   return set;
 }
 
+/** The definition of the data set `npz`. */
 export const npzSet = broughtSet({
   name: "npz",
-  description: "your own images in a file of NumPy's",
+  description: "your own images in a NumPy file (NPZ)",
   place: "a file",
   read: async (path) => (await import("./npz.js")).readNpz(path),
 });
 
+/** The definition of the data set `png-folder`. */
 export const pngFolderSet = broughtSet({
   name: "png-folder",
   description: "your own images in a folder of PNG files",

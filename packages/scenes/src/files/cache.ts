@@ -1,4 +1,4 @@
-/** Data sets in the user's cache folder: built once, then read. A cache that cannot be used is a notice, not an error. */
+/** The cache of data sets in the user's folder: built once, then read. A cache that cannot be used is a notice, not an error. */
 import { access, constants, mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,12 +8,15 @@ import type { SceneSet } from "../scene-set.js";
 import { reasonInWords, removeStaleTemporaries } from "./atomic-file.js";
 import { readSceneFile, type SceneFileIdentity, writeSceneFile } from "./scene-file.js";
 
+/** A cache folder that was opened. */
 export interface Cache {
+  /** Path of the folder. */
   readonly folder: string;
-  /** A cache that is only readable is still read. */
+  /** Whether files can be written. A cache that can only be read is still read. */
   readonly writable: boolean;
 }
 
+/** Opens the cache in `folder`, which is made if needed, and deletes what killed processes left in it. */
 export async function openCache(folder: string, { onNotice }: Reporting): Promise<Cache> {
   const datasets = join(folder, "datasets");
   try {
@@ -29,7 +32,7 @@ export async function openCache(folder: string, { onNotice }: Reporting): Promis
   return { folder, writable: true };
 }
 
-/** The set of that identity from the cache if it is there and intact, else from `build`, and then put there. */
+/** Reads a set from the cache if it is there and intact; else builds it by `build` and puts it there. */
 export async function cached(
   cache: Cache,
   identity: SceneFileIdentity,
@@ -58,7 +61,7 @@ export async function cached(
   return scenes;
 }
 
-/** Without a cache to write to, downloads go to a folder that is gone afterwards. */
+/** Calls `use` with a folder for downloads: the cache, or a temporary folder if the cache cannot be written to. */
 export async function withDownloadFolder<T>(
   { folder, writable }: Cache,
   use: (cacheDir: string) => Promise<T>,

@@ -1,4 +1,4 @@
-/** CRC-32 of ISO 3309, the checksum of ZIP and PNG. zlib's own is not in every Node 20. */
+/** CRC-32 (ISO 3309), the checksum of ZIP and PNG. Early releases of Node 20 have no `zlib.crc32`. */
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
@@ -7,8 +7,9 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 });
 
 /**
- * @param before the checksum of the bytes that come before `data`, where it is a later part
- * @returns 0..2³²-1
+ * Computes the CRC-32 of `data`, 0..2³²-1.
+ *
+ * @param before the checksum of the bytes before `data`, if `data` is a later part of something
  */
 export function crc32(data: Uint8Array, before = 0): number {
   let crc = before ^ 0xffffffff;

@@ -1,6 +1,6 @@
 /**
- * One file from the first of several mirrors that gives it intact. A transfer that was cut, by the network, by Ctrl-C or
- * by a kill, goes on where it ended: what has come so far waits in `PATH.part`.
+ * Downloads a file from the first of several mirrors that sends it intact. A transfer that was cut, by the network, by
+ * Ctrl-C or by a kill, goes on where it ended: the bytes received so far are kept in `PATH.part`.
  */
 import { open, readFile, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -8,32 +8,33 @@ import { DataError, FileError } from "../errors.js";
 import type { Reporting } from "../reporting.js";
 import { findStaleTemporaries, reasonInWords, temporaryPath } from "./atomic-file.js";
 
-export interface DownloadOptions<T> extends Reporting {
-  /** The same file at each, tried in this order. */
+/** The options of {@link download}. */
+export interface MirrorDownload<T> extends Reporting {
+  /** Addresses of the file at its mirrors, tried in this order. */
   readonly urls: readonly string[];
-  /** Where the intact file goes; its folder exists. */
+  /** Path of the intact file. Its folder must exist. */
   readonly path: string;
-  /** Turns the received bytes into what is wanted, and throws if they are not the right ones. */
+  /** Turns the received bytes into the result, and throws if they are not the right ones. */
   readonly accept: (bytes: Uint8Array) => Promise<T>;
-  /** A mirror that sends nothing for so long, in milliseconds, has failed. */
+  /** Time without a byte after which a mirror has failed, milliseconds. Default 30,000. */
   readonly stallTimeout?: number;
 }
 
-/** A mirror that cuts this many transfers, each after sending something, is given up. */
+/** Cut transfers, each after sending something, after which a mirror is given up. */
 const MAX_CUTS = 5;
 const STALL_TIMEOUT = 30_000;
 
 /**
- * Downloads, checks, and only then gives the file its name.
+ * Downloads and checks the file, and only then gives it its name.
  *
  * @throws {DataError} listing each mirror and why it failed
  * @throws {FileError} if the file cannot be written
  * @throws the signal's reason when aborted
  */
-export async function download<T>(options: DownloadOptions<T>): Promise<T> {
+export async function download<T>(options: MirrorDownload<T>): Promise<T> {
   const { urls, path, onNotice, signal } = options;
   const partial = `${path}.part`;
-  // Under a name of its own while it grows: another process that downloads the same file must not write into it.
+  // The growing file has a name of its own: another process that downloads the same file must not write into it.
   const growing = temporaryPath(partial);
   await adoptAbandoned(partial);
   await rename(partial, growing).catch(() => {});
@@ -61,7 +62,7 @@ export async function download<T>(options: DownloadOptions<T>): Promise<T> {
   }
 }
 
-async function fromMirror<T>(url: string, growing: string, options: DownloadOptions<T>): Promise<T> {
+async function fromMirror<T>(url: string, growing: string, options: MirrorDownload<T>): Promise<T> {
   const { path, accept, onNotice, signal } = options;
   let inherited = (await sizeOf(growing)) > 0;
   let cuts = 0;
@@ -81,7 +82,7 @@ async function fromMirror<T>(url: string, growing: string, options: DownloadOpti
     } catch (cause) {
       await unlink(growing);
       if (!inherited) throw cause;
-      // The beginning came from an earlier attempt, perhaps from another mirror: this one is not to blame yet.
+      // The beginning came from an earlier attempt, perhaps from another mirror, so this mirror may be sound.
       inherited = false;
       onNotice?.(`${url} does not continue what an earlier attempt left; starting over`);
       continue;
@@ -92,7 +93,7 @@ async function fromMirror<T>(url: string, growing: string, options: DownloadOpti
 }
 
 /** Appends the rest of `url` to the file at `growing`. */
-async function receive<T>(url: string, growing: string, options: DownloadOptions<T>): Promise<void> {
+async function receive<T>(url: string, growing: string, options: MirrorDownload<T>): Promise<void> {
   const { path, onNotice, onProgress, signal, stallTimeout = STALL_TIMEOUT } = options;
   const stall = new AbortController();
   const timer = setTimeout(
@@ -141,13 +142,13 @@ function request(url: string, offset: number, signal: AbortSignal): Promise<Resp
   return fetch(url, { headers, signal });
 }
 
-/** Whether the server sends exactly the bytes from `offset` on (RFC 9110, section 14.4). */
+/** Tells whether the server sends exactly the bytes from `offset` on (RFC 9110, section 14.4). */
 function continuesAt(response: Response, offset: number): boolean {
   const range = /^bytes (\d+)-\d+\/(?:\d+|\*)$/.exec(response.headers.get("content-range") ?? "");
   return response.status === 206 && Number(range?.[1]) === offset;
 }
 
-/** What a killed process had received so far becomes the partial file, if that is more than is there. */
+/** Keeps what a killed process had received: it becomes the partial file if it is longer than the one that is there. */
 async function adoptAbandoned(partial: string): Promise<void> {
   const folder = dirname(partial);
   for (const { name, of } of await findStaleTemporaries(folder)) {
@@ -169,7 +170,7 @@ function failToWrite(path: string, cause: unknown): never {
   throw new FileError(`Cannot write ${path}: ${reasonInWords(cause)}`, path, { cause });
 }
 
-/** fetch says only "fetch failed" or "terminated"; what happened is in its cause. */
+/** Describes a failed transfer. `fetch` says only "fetch failed" or "terminated"; the reason is in the error's cause. */
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;

@@ -1,14 +1,16 @@
 /**
- * The IDX format of the MNIST files (http://yann.lecun.com/exdb/mnist/): a magic number that gives the element type and
- * the number of dimensions, the big-endian sizes, the data. Only unsigned bytes are read, the only type MNIST has.
+ * The IDX format of the MNIST files (http://yann.lecun.com/exdb/mnist/): a magic number with the element type and the
+ * number of dimensions, then the big-endian sizes, then the data. Only unsigned bytes are read, the only type in MNIST.
  */
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { DataError } from "../errors.js";
 
+/** An array of bytes. */
 export interface IdxArray {
+  /** Sizes of the dimensions. */
   readonly shape: readonly number[];
-  /** Row-major; a view of the bytes that were parsed. */
+  /** Elements in row-major order, a view of the bytes that were parsed. */
   readonly data: Uint8Array;
 }
 
@@ -20,13 +22,13 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
   13: "32-bit floats",
   14: "64-bit floats",
 };
-/** The largest file of MNIST has 47 MB: what is larger, or unpacks to more, is not one. */
+/** Most bytes of a file, unpacked. The largest file of MNIST has 47 MB, so larger ones are refused. */
 export const MAX_IDX_BYTES = 2 ** 26;
 
 /**
- * The bytes themselves, or what they unpack to if they are gzip'd.
+ * Unpacks gzip'd bytes; returns other bytes as they are.
  *
- * @param source what the bytes are, for error messages
+ * @param source name of the bytes in error messages: a path or URL
  * @throws {DataError} naming `source` if they begin as gzip but are damaged or truncated, or unpack to more than
  *   {@link MAX_IDX_BYTES}
  */
@@ -48,7 +50,7 @@ export async function unpackGzip(bytes: Uint8Array, source: string): Promise<Uin
 /**
  * Reads unpacked IDX bytes.
  *
- * @param source what the bytes are, for error messages
+ * @param source name of the bytes in error messages: a path or URL
  * @throws {DataError} naming `source` and what is wrong: the magic number, the element type, too few or too many bytes
  */
 export function parseIdx(bytes: Uint8Array, source: string): IdxArray {
@@ -69,7 +71,7 @@ export function parseIdx(bytes: Uint8Array, source: string): IdxArray {
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
   const expected = shape.reduce((product, size) => product * size, 1);
   const found = bytes.length - dataStart;
-  // Sizes of hundreds of dimensions have no product that is a number.
+  // The product of hundreds of sizes can exceed every number.
   if (!Number.isSafeInteger(expected)) fail(`[${shape.slice(0, 8).join(", ")}, …] is no size of a file`);
   if (found < expected) fail(`[${shape.join(", ")}] needs ${expected} bytes, ${found} are there: it is truncated`);
   if (found > expected) fail(`[${shape.join(", ")}] needs ${expected} bytes, and ${found - expected} more follow`);

@@ -1,6 +1,6 @@
 /**
- * The four MNIST files (LeCun, Cortes and Burges; CC BY-SA 3.0), from a folder of the user's or downloaded once into the
- * cache. Whichever way they come, their unpacked bytes must be the original ones.
+ * The four MNIST files (LeCun, Cortes and Burges; CC BY-SA 3.0), from a folder of the user or downloaded once into the
+ * cache. Either way, their unpacked bytes must be the original ones.
  */
 import { createHash } from "node:crypto";
 import { mkdir, stat } from "node:fs/promises";
@@ -13,25 +13,30 @@ import { download } from "./download.js";
 import { MAX_IDX_BYTES, parseIdx, unpackGzip } from "./idx.js";
 import { readingFile, readWholeFile } from "./read-file.js";
 
+/** All of MNIST. */
 export interface Mnist {
-  /** `[60000, 28, 28]`, 0..255. */
+  /** Training images `[60000, 28, 28]`, 0..255. */
   readonly trainImages: Uint8Array;
-  /** `[60000]`, 0..9. */
+  /** Labels of the training images `[60000]`, 0..9. */
   readonly trainLabels: Uint8Array;
-  /** `[10000, 28, 28]`, 0..255. */
+  /** Test images `[10000, 28, 28]`, 0..255. */
   readonly testImages: Uint8Array;
-  /** `[10000]`, 0..9. */
+  /** Labels of the test images `[10000]`, 0..9. */
   readonly testLabels: Uint8Array;
 }
 
+/** The content of one of the four files. */
 export type MnistPart = keyof Mnist;
 
-/** A file by its original name, and the SHA-256 of its unpacked bytes: a `.gz` differs from packer to packer. */
+/** The identity of one of the files. */
 export interface MnistFile {
+  /** Original name, without `.gz`. */
   readonly name: string;
+  /** SHA-256 of the unpacked bytes, in hexadecimal digits. That of a `.gz` would depend on the packing program. */
   readonly sha256: string;
 }
 
+/** The original four files. */
 export const mnistFiles: Readonly<Record<MnistPart, MnistFile>> = {
   trainImages: {
     name: "train-images-idx3-ubyte",
@@ -51,24 +56,26 @@ export const mnistFiles: Readonly<Record<MnistPart, MnistFile>> = {
   },
 };
 
-/** Addresses that have `NAME.gz` of every file below them. */
+/** Addresses of mirrors. Each has every file as `NAME.gz` below it. */
 export const mnistMirrors: readonly string[] = [
   "https://ossci-datasets.s3.amazonaws.com/mnist/",
   "https://storage.googleapis.com/cvdf-datasets/mnist/",
 ];
 
+/** The options of {@link loadMnist}. */
 export interface MnistOptions extends Reporting {
-  /** A folder with the files, plain or `.gz`; then nothing is downloaded. */
+  /** Folder with the files, plain or `.gz`. If it is given, nothing is downloaded. */
   readonly mnistDir?: string | undefined;
-  /** Downloads are kept in its subfolder `mnist`. */
+  /** Cache folder. Downloads are kept in its subfolder `mnist`. */
   readonly cacheDir: string;
+  /** Addresses of the mirrors. Default {@link mnistMirrors}. */
   readonly mirrors?: readonly string[] | undefined;
-  /** Which files these are, if not the original ones. */
+  /** Names and hashes of the files. Default {@link mnistFiles}. */
   readonly files?: Readonly<Record<MnistPart, MnistFile>> | undefined;
 }
 
 /**
- * All of MNIST.
+ * Loads all four files.
  *
  * @throws see {@link loadMnistPart}
  */
@@ -82,10 +89,10 @@ export async function loadMnist(options: MnistOptions): Promise<Mnist> {
 }
 
 /**
- * One of the four files.
+ * Loads one of the four files.
  *
  * @throws {DataError} naming the file, if it is missing from `mnistDir`, is damaged, has another hash than the original
- *   (expected and found), or could be downloaded from no mirror (each with its reason)
+ *   (the message has both), or could be downloaded from no mirror (the message has the reason of each)
  * @throws {FileError} if a file cannot be read or written
  * @throws the signal's reason when aborted
  */
@@ -132,7 +139,7 @@ async function openMnistFile(bytes: Uint8Array, source: string, { name, sha256 }
   return parseIdx(unpacked, source).data;
 }
 
-/** The file under any of its usual names: plain or packed, with a hyphen or a dot before `idx`. */
+/** Finds a file under any of its usual names: plain or packed, with a hyphen or a dot before `idx`. */
 async function findFile(folder: string, name: string): Promise<string> {
   const spellings = [name, name.replace("-idx", ".idx")];
   const candidates = spellings.flatMap((spelling) => [spelling, `${spelling}.gz`]);

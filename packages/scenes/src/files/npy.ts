@@ -1,9 +1,10 @@
 /**
  * The NPY format of one NumPy array (numpy.lib.format, versions 1, 2, 3): a magic string, a header that is a Python
- * dictionary, the data. Numbers in C order, little-endian, are read; everything else is refused by name.
+ * dictionary, the data. Little-endian numbers in C order are read. Everything else is refused with a message that names it.
  */
 import { DataError } from "../errors.js";
 
+/** The elements of an array. */
 export type NpyData =
   | Uint8Array
   | Int8Array
@@ -14,9 +15,11 @@ export type NpyData =
   | Float32Array
   | Float64Array;
 
+/** An array that was read. */
 export interface NpyArray {
+  /** Sizes of the dimensions. */
   readonly shape: readonly number[];
-  /** Row-major. 64-bit integers become doubles: those that a double cannot hold are refused. Booleans become 0 and 1. */
+  /** Elements in row-major order. 64-bit integers become doubles, or are refused if too large. Booleans become 0 and 1. */
   readonly data: NpyData;
 }
 
@@ -36,34 +39,36 @@ const readers: Readonly<Record<string, (bytes: ArrayBuffer, fail: Fail) => NpyDa
 };
 type Fail = (reason: string) => never;
 
-/** NumPy itself reads no longer one. */
+/** Most bytes of a header, the limit of NumPy itself. */
 const MAX_HEADER_BYTES = 10_000;
-/** NumPy's own limit is 32, later 64. */
+/** Most dimensions. NumPy's own limit is 32, since version 2 it is 64. */
 const MAX_RANK = 64;
 
-/** A file as it is read. */
+/** An NPY file whose bytes are read piece by piece. */
 export interface NpyContent {
-  /** Bytes of the file. */
+  /** Length of the file, bytes. */
   readonly size: number;
-  /** Those bytes. */
+  /** All bytes of the file. */
   readonly chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
-/** What the header says of the array. */
+/** The form of an array, from its header. */
 export interface NpyForm {
+  /** Sizes of the dimensions. */
   readonly shape: readonly number[];
-  /** Elements there are, and the bytes they take. */
+  /** Number of elements. */
   readonly length: number;
+  /** Bytes of all elements. */
   readonly byteLength: number;
 }
 
 /**
- * Reads a file. Room for its data is made when the header agrees with the file's size and `accept` has returned.
+ * Reads a file. Memory for its data is allocated once the header agrees with the file's size and `accept` has returned.
  *
- * @param source what the file is, for error messages
+ * @param source name of the file in error messages
  * @param accept throws if an array of that form is not wanted
  * @throws {DataError} naming `source` and what is wrong or cannot be read
- * @throws what the chunks or `accept` throw
+ * @throws the errors of the chunks and of `accept`
  */
 export async function decodeNpy(
   { size, chunks }: NpyContent,
@@ -104,7 +109,7 @@ interface Header extends NpyForm {
   readonly dataStart: number;
 }
 
-/** The header, once `head` has all of it. */
+/** Parses the header; undefined while `head` does not have all of it. */
 function parseHeader(head: Buffer, fail: Fail): Header | undefined {
   if (head.length < 10) return undefined;
   if (head.toString("latin1", 0, 6) !== MAGIC) fail("it is not a NumPy array");
@@ -154,7 +159,7 @@ function parseDictionary(header: string, fail: Fail): { descr: string; shape: nu
   return { descr, shape };
 }
 
-/** The integers as doubles, in their own memory. */
+/** Converts integers to doubles in place. */
 function exact(integers: BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>, fail: Fail): Float64Array {
   const doubles = new Float64Array(integers.buffer);
   for (let i = 0; i < integers.length; i++) {
@@ -164,7 +169,7 @@ function exact(integers: BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer
   return doubles;
 }
 
-/** The bytes of an NPY file, version 1. */
+/** Encodes an array as an NPY file, version 1. */
 export function encodeNpy(
   shape: readonly number[],
   data: Uint8Array | Int32Array | BigInt64Array | Float32Array,

@@ -1,9 +1,9 @@
 /**
- * Scenes as NPZ files, NumPy's archives of arrays: the images are `x`, their object counts `n_obj`, and, beyond the
- * layout of the reference implementation, the true boxes `boxes` `[N, M, 4]` where they are known.
+ * Scenes as NPZ files, NumPy's archives of arrays. The array `x` has the images and `n_obj` their object counts, as in the
+ * reference implementation; `boxes` `[N, M, 4]` has the true boxes, where they are known.
  *
- * Values of `x` up to 1 are intensities as they are, and values up to 255 are divided by 255: the largest of the file
- * decides, whatever its dtype. They are kept as 256 levels.
+ * If the largest value of `x` is at most 1, the values are intensities in [0, 1]; else they are intensities in 0..255. The
+ * dtype does not matter. Intensities are kept as 256 levels.
  */
 
 import type { BroughtImages } from "../brought-images.js";
@@ -14,18 +14,18 @@ import { decodeNpy, encodeNpy, type NpyArray, type NpyData, type NpyForm } from 
 import { readWholeFile } from "./read-file.js";
 import { listed, ZipArchive, zipChunks } from "./zip.js";
 
-/** What an archive without zip64 can have. */
+/** Most bytes of an archive without zip64. */
 const MAX_FILE_BYTES = 2 ** 32 - 1;
-/** An archive may unpack to so much, whatever its size, */
+/** Bytes that any archive may unpack to, whatever its size. */
 const FREE_BYTES = 2 ** 29;
-/** and beyond that to so many times its size. Images of few, small objects on black are packed to a hundredth. */
+/** Times its size that an archive may unpack to. Images of few, small objects on black are packed to a hundredth. */
 const MAX_RATIO = 200;
-/** A count is a byte. */
+/** Largest count of objects: counts are kept in bytes. */
 const MAX_COUNT = 255;
 
 /**
- * Writes `x` (bytes, 0..255, `[N, S, S]` of grey images and `[N, C, S, S]` of others), `n_obj` (64-bit integers `[N]`, as
- * NumPy has them) and `boxes` (32-bit floats `[N, maxObjects, 4]`, NaN for none). Read in Python by `np.load(path)`.
+ * Writes a set as an NPZ file, which `np.load(path)` reads in Python: `x` (bytes, 0..255, `[N, S, S]` for grey images and
+ * `[N, C, S, S]` for others), `n_obj` (64-bit integers `[N]`) and `boxes` (32-bit floats `[N, maxObjects, 4]`, NaN for none).
  *
  * @throws {FileError} if the file cannot be written
  * @throws {DataError} if it would exceed 4 GiB
@@ -42,14 +42,14 @@ export async function writeNpz(path: string, scenes: SceneSet): Promise<void> {
 }
 
 /**
- * Reads a file with `x` `[N, S, S]`, `[N, C, S, S]` or `[N, S, S, C]`, C being 1 or 3, and perhaps `n_obj` `[N]`: all
- * images are labelled, or none is.
+ * Reads a file with `x` `[N, S, S]`, `[N, C, S, S]` or `[N, S, S, C]`, where C is 1 or 3, and perhaps `n_obj` `[N]` and
+ * `boxes` `[N, M, 4]`. Either all images are labelled or none is.
  *
- * An array is unpacked when its shape and dtype have been checked, and no more of it than they need.
+ * An array is unpacked only once its shape and dtype have been checked, and never beyond the bytes that they need.
  *
  * @throws {FileError} if the file cannot be read
- * @throws {DataError} naming the file and the array: not an NPZ file, damaged, without `x`, of another shape, of Python
- *   objects, in Fortran order, with values that are no intensities or counts, or unpacking to too much
+ * @throws {DataError} naming the file and the array, if it is not an NPZ file, is damaged, has no `x`, or has an array of
+ *   another shape, of Python objects, in Fortran order, with values out of range, or that unpacks to too much
  */
 export async function readNpz(path: string): Promise<BroughtImages> {
   const bytes = await readWholeFile(path, { maxBytes: MAX_FILE_BYTES });
@@ -129,7 +129,7 @@ function imagesFrom({ shape, data }: NpyArray, what: string): ImageSet {
   return { imageSize, channels, size, images };
 }
 
-/** What makes levels 0..255 of the values. */
+/** The factor that turns the values into levels 0..255. */
 function intensityScale(data: NpyData, what: string): number {
   let most = 0;
   for (let i = 0; i < data.length; i++) {

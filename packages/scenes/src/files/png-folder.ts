@@ -1,6 +1,6 @@
 /**
- * A folder of PNG files, all of one size, as a data set. What they show is in its `counts.csv`: lines `file,count`. Images
- * that it leaves out can be trained on, as training needs no counts, but not evaluated on.
+ * A folder of PNG files, all of one size, as a data set. Its `counts.csv` has the number of objects in each image, in lines
+ * `file,count`. Images without a line can be trained on, as training needs no counts, but not evaluated on.
  */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,14 +14,15 @@ import { reasonInWords } from "./atomic-file.js";
 import { type Raster, readPng } from "./png.js";
 import { readWholeFile } from "./read-file.js";
 
+/** Name of the file with the counts. */
 export const COUNTS_FILE = "counts.csv";
 const IMAGES_PER_SLICE = 100;
-/** A million lines with names of 60 letters. */
+/** Most bytes of `counts.csv`: enough for a million lines with names of 60 letters. */
 const MAX_COUNTS_BYTES = 2 ** 26;
 
 /**
- * Reads every `*.png` of the folder itself, in the order of their names; other files are left alone. Grey images have 1
- * channel and coloured ones 3.
+ * Reads every `*.png` of the folder, in the order of their names, as images of 1 channel if they are grey and 3 in colour.
+ * Other files and folders within are ignored.
  *
  * @throws {FileError} naming a file that cannot be read
  * @throws {DataError} if there are no images or too many, one is not square or has transparent pixels, two differ in size or channels
@@ -60,7 +61,7 @@ export async function readPngFolder(folder: string, { onProgress, signal }: Repo
   return { labelled: sets.labelled, unlabelled: { imageSize, channels, images, size } };
 }
 
-/** Sets for so many images of one form, of which those in `counts` are labelled. */
+/** Makes empty sets for `images` images of one form, of which those in `counts` are labelled. */
 function roomFor({ imageSize, channels }: PlanesForm, images: number, counts: ReadonlyMap<string, number>) {
   let most = 0;
   for (const count of counts.values()) most = Math.max(most, count);
@@ -70,7 +71,7 @@ function roomFor({ imageSize, channels }: PlanesForm, images: number, counts: Re
   };
 }
 
-/** The form that the first image gives to all. */
+/** The form that all images must have: that of the first one. */
 function formOfFirst({ width, height, channels }: Raster, name: string, folder: string): PlanesForm {
   if (width !== height && channels !== 4) {
     throw new DataError(`${folder}: ${name} is ${width}x${height}: images must be square`, {
@@ -80,7 +81,7 @@ function formOfFirst({ width, height, channels }: Raster, name: string, folder: 
   return { imageSize: width, channels };
 }
 
-/** Writes an image as planes `[C, S, S]` into `target`, if it is of that form. */
+/** Writes an image as planes `[C, S, S]` into `target`, or refuses it if it has another form. */
 function writeAlike(
   raster: Raster,
   name: string,
@@ -105,7 +106,7 @@ function writeAlike(
   }
 }
 
-/** The counts by file name. */
+/** Reads the counts by file name. */
 async function readCounts(path: string, names: ReadonlySet<string>): Promise<Map<string, number>> {
   const text = (await readWholeFile(path, { maxBytes: MAX_COUNTS_BYTES })).toString("utf8");
   const counts = new Map<string, number>();

@@ -1,26 +1,26 @@
 /**
- * What a PNG file must be before its pixels are decoded (PNG specification, third edition): every chunk whole and with its
- * checksum, in an order that the specification allows, and compressed data that unpack to exactly as many bytes as the
- * header says. Decoders take less for granted at the price of undefined pixels or memory without bound.
+ * Checks PNG files before their pixels are decoded (PNG specification, third edition): every chunk must be whole, with the
+ * right checksum, in an order that the specification allows, and the compressed data must unpack to exactly as many bytes
+ * as the header says. Decoders that check less return undefined pixels, or take memory without bound.
  */
 import { inflateSync } from "node:zlib";
 import { crc32 } from "./crc32.js";
 
-/** Beyond any image of a model. A decoder keeps an object for each row: 2²⁶ rows of one pixel took gigabytes. */
+/** Largest side, pixels, above any image of a model. The decoder keeps an object for each row: 2²⁶ rows took gigabytes. */
 export const MAX_PNG_SIDE = 2 ** 13;
-/** 2048 x 2048, far above any image of a model: decoding as many of 16-bit RGBA takes 110 MB beside the file. */
+/** Most pixels, 2048 x 2048, far above any image of a model. Decoding them as 16-bit RGBA takes 110 MB beside the file. */
 export const MAX_PNG_PIXELS = 2 ** 22;
-/** As many pixels at 8 bytes each, not compressed, and as much again for other chunks. */
+/** Most bytes of a file: the most pixels at 8 bytes each, uncompressed, and as much again for other chunks. */
 export const MAX_PNG_BYTES = 2 ** 26;
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-/** Length, type and CRC of a chunk. */
+/** Bytes of a chunk's length, type and CRC. */
 const CHUNK_OVERHEAD = 12;
-/** 64 times as many as pixels of 64 MB take in chunks of 64 KB; each costs a decoder an object. */
+/** Most chunks: 64 times as many as 64 MB of pixels take in chunks of 64 KB. Each costs the decoder an object. */
 const MAX_CHUNKS = 2 ** 16;
-/** Deflate's densest code, a run of 258 bytes in two bits, makes no more of one byte. */
+/** Most bytes that deflate can make of one: its densest code is a run of 258 bytes in two bits. */
 const MAX_EXPANSION = 1032;
-/** Bits of a sample that each colour type allows, and the samples of a pixel. */
+/** The bits of a sample that each colour type allows, and its samples in a pixel. */
 const COLOUR_TYPES: Readonly<Record<number, { depths: readonly number[]; samples: number }>> = {
   0: { depths: [1, 2, 4, 8, 16], samples: 1 },
   2: { depths: [8, 16], samples: 3 },
@@ -30,7 +30,7 @@ const COLOUR_TYPES: Readonly<Record<number, { depths: readonly number[]; samples
 };
 const PALETTE = 3;
 const INTERLACED = 1;
-/** First pixel and step of each pass of Adam7 (specification, 8.1). */
+/** The first pixel and the step of each pass of Adam7 (specification, 8.1). */
 const ADAM7_PASSES = [
   { x: 0, y: 0, dx: 8, dy: 8 },
   { x: 4, y: 0, dx: 8, dy: 8 },
@@ -52,7 +52,7 @@ interface Header {
 interface Chunk {
   readonly type: string;
   readonly data: Buffer;
-  /** The whole chunk with its length and CRC. */
+  /** All bytes of the chunk, with its length and CRC. */
   readonly bytes: Buffer;
 }
 
@@ -62,10 +62,10 @@ type NeededChunks = Readonly<Record<"IHDR" | "PLTE" | "tRNS" | "IDAT" | "IEND", 
 type Fail = (reason: string) => never;
 
 /**
- * Checks a PNG file. What follows its end is left out.
+ * Checks a PNG file. Bytes behind its end are ignored.
  *
- * @param fail throws, with what is wrong
- * @returns a PNG of the same pixels, without the chunks that no pixel depends on
+ * @param fail throws an error with the given reason
+ * @returns a PNG file with the same pixels, without the chunks that no pixel depends on
  */
 export function checkPng(file: Buffer, fail: Fail): Buffer {
   if (file.length === 0) fail("the file is empty");
@@ -80,7 +80,7 @@ export function checkPng(file: Buffer, fail: Fail): Buffer {
     if (!header) header = parseHeader(chunk, fail);
     else checkChunk(chunk, header, needed, previous, fail);
     if (isNeeded(type)) needed[type].push(chunk);
-    // The fifth bit of a type's first letter says that a reader may pass over the chunk.
+    // The fifth bit of a type's first letter marks a chunk that a reader may ignore.
     else if ((type.charCodeAt(0) & 0x20) === 0) fail(`its chunk ${type} is not known, and no reader may pass over it`);
     previous = type;
   }
@@ -95,7 +95,7 @@ function isNeeded(type: string): type is keyof NeededChunks {
   return type === "IHDR" || type === "PLTE" || type === "tRNS" || type === "IDAT" || type === "IEND";
 }
 
-/** The chunks up to IEND, each whole and with the right CRC. */
+/** Yields the chunks up to IEND, each whole and with the right CRC. */
 function* chunksOf(file: Buffer, fail: Fail): Generator<Chunk> {
   let start = SIGNATURE.length;
   for (let count = 1; ; count++) {
@@ -137,7 +137,7 @@ function parseHeader({ type, data }: Chunk, fail: Fail): Header {
   return { width, height, depth, colourType, interlace };
 }
 
-/** Place and length of a chunk behind the header. */
+/** Checks the place and length of a chunk behind the header. */
 function checkChunk(chunk: Chunk, header: Header, needed: NeededChunks, previous: string, fail: Fail): void {
   const { type, data } = chunk;
   const { IDAT } = needed;
@@ -175,16 +175,16 @@ function checkTransparency(
   if (!fits) fail(`its transparency (tRNS) has ${length} bytes, which does not fit its colours`);
 }
 
-/** Unpacks the compressed data, which must be as many bytes as the header says, with the right checksum. */
+/** Checks that the compressed data unpack to as many bytes as the header says, with the right checksum. */
 function checkPixelData(packed: Buffer, header: Header, fail: Fail): void {
   const expected = filteredLength(header);
-  // Before room is made for them.
+  // This comes before memory is allocated for the pixels.
   if (packed.length * MAX_EXPANSION < expected) {
     fail(`its pixels need ${expected} bytes, its compressed data (IDAT) are ${packed.length} bytes: it is truncated`);
   }
   let info: InflateInfo;
   try {
-    // One piece, with room for a byte more so that zlib sees the end of the data.
+    // A single buffer, with room for one byte more so that zlib sees the end of the data.
     const options = { info: true, maxOutputLength: expected, chunkSize: Math.max(64, expected + 1) } as const;
     info = inflateSync(packed, options) as unknown as InflateInfo;
   } catch (cause) {
@@ -205,13 +205,13 @@ function checkPixelData(packed: Buffer, header: Header, fail: Fail): void {
   }
 }
 
-/** What zlib returns with its option `info`, which its types leave out. */
+/** The result of zlib with its option `info`, which is missing in its types. */
 interface InflateInfo {
   readonly buffer: Buffer;
   readonly engine: { readonly bytesWritten: number };
 }
 
-/** Bytes of all rows with the byte before each that names its filter; of each pass, if there are several. */
+/** Bytes of all rows of all passes, each row with the byte before it that names its filter. */
 function filteredLength({ width, height, depth, colourType, interlace }: Header): number {
   const passes = interlace === INTERLACED ? ADAM7_PASSES : [{ x: 0, y: 0, dx: 1, dy: 1 }];
   let bytes = 0;

@@ -1,20 +1,24 @@
-/** PNG files to pixels and back. Decoding and encoding are pngjs's, which is only given files that were checked. */
+/** Decodes and encodes PNG files by pngjs, which is given only files that were checked. */
 import { PNG } from "pngjs";
 import { FileError } from "../errors.js";
 import { checkPng, MAX_PNG_BYTES } from "./png-structure.js";
 import { readWholeFileSync } from "./read-file.js";
 
-/** Pixels, row by row from the top, channels interleaved: grey, RGB or RGBA, 0..255. */
+/** A picture as pixels: grey, RGB or RGBA. */
 export interface Raster {
+  /** Width, pixels. */
   readonly width: number;
+  /** Height, pixels. */
   readonly height: number;
+  /** Number of channels: 1 is grey, 3 RGB, 4 RGBA. */
   readonly channels: 1 | 3 | 4;
+  /** Values `[height, width, channels]`, 0..255, rows from the top. */
   readonly data: Uint8Array;
 }
 
 /**
- * Reads a PNG file. A grey one has 1 channel, one in colour 3, and one with pixels that are not opaque 4; an alpha channel
- * that hides nothing is dropped. Samples of 16 bits are rounded to 8.
+ * Reads a PNG file: 1 channel if it is grey, 3 in colour, 4 if it has pixels that are not opaque. An alpha channel of
+ * opaque pixels alone is dropped. Samples of 16 bits are rounded to 8.
  *
  * @throws {FileError} naming the file, if it cannot be read, is not a PNG, is truncated or damaged in any way, or is larger
  *   than `MAX_PNG_SIDE`, `MAX_PNG_PIXELS` or `MAX_PNG_BYTES`
@@ -26,8 +30,8 @@ export function readPng(path: string): Raster {
 /**
  * Decodes the bytes of a PNG file, as {@link readPng} does.
  *
- * @param source what the bytes are, for error messages: a path or URL
- * @throws {FileError} naming `source`
+ * @param source name of the bytes in error messages: a path or URL
+ * @throws {FileError} naming `source`, if the bytes are no PNG file or one that {@link readPng} refuses
  */
 export function decodePng(bytes: Uint8Array, source: string): Raster {
   const fail = (reason: string, cause?: unknown): never => {
@@ -44,7 +48,7 @@ export function decodePng(bytes: Uint8Array, source: string): Raster {
   }
 }
 
-/** The bytes of a PNG file with the raster's own channels, 8 bits each. */
+/** Encodes a raster as a PNG file with the same channels, 8 bits each. */
 export function encodePng({ width, height, channels, data }: Raster): Uint8Array<ArrayBuffer> {
   const png = new PNG({ width, height });
   png.data = Buffer.from(data.buffer, data.byteOffset, data.byteLength);

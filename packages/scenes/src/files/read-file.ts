@@ -1,26 +1,28 @@
 /**
- * Whole files, of a size that is checked before any of it is read. A device, a pipe or a socket is refused: it has no size,
- * and may never end.
+ * Reads whole files, whose size is checked before any of it is read. A device, a pipe or a socket is refused: it has no
+ * size, and may never end.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { DataError, FileError } from "../errors.js";
 import { reasonInWords } from "./atomic-file.js";
 
-/** More in one call fails on some systems. */
+/** Bytes read in one call. More fails on some systems. */
 const SLICE_BYTES = 2 ** 30;
-/** Opening a pipe without a writer must not wait for one. Windows has neither the pipes nor the flag. */
+/** Flags that keep `open` from waiting for the writer of a pipe. Windows has neither such pipes nor the flag. */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
+/** The limit of a file that is read. */
 export interface ReadLimit {
-  /** The most bytes that are read. */
+  /** Largest size of the file, bytes. */
   readonly maxBytes: number;
-  /** What the file is, for error messages; default: its path. */
+  /** Name of the file in error messages. Default: its path. */
   readonly what?: string;
 }
 
 /**
- * @returns the file's bytes, in memory of their own
+ * Reads a file into memory of its own.
+ *
  * @throws {FileError} if the file cannot be read, is no regular file, has more than `maxBytes` bytes, or shrinks meanwhile
  */
 export async function readWholeFile(path: string, { maxBytes, what = path }: ReadLimit): Promise<Buffer<ArrayBuffer>> {
@@ -40,7 +42,7 @@ export async function readWholeFile(path: string, { maxBytes, what = path }: Rea
   }
 }
 
-/** As {@link readWholeFile}, at once. */
+/** Reads a file as {@link readWholeFile} does, synchronously. */
 export function readWholeFileSync(path: string, { maxBytes, what = path }: ReadLimit): Buffer<ArrayBuffer> {
   let file: number | undefined;
   try {

@@ -1,12 +1,12 @@
 /**
  * The safetensors format (https://github.com/huggingface/safetensors#format): named tensors in one file, a JSON header
- * and raw little-endian data. Bytes in, bytes out; reading and writing files is the caller's.
+ * and raw little-endian data. The functions work on bytes; their caller reads and writes the files.
  *
- * Typed arrays are taken and given in the machine's byte order, which is little-endian wherever onnxruntime runs.
+ * Typed arrays are in the machine's byte order, which is little-endian wherever onnxruntime runs.
  */
 import { SafetensorsError } from "../errors.js";
 
-/** The dtypes that have a typed array of their own. BOOL is one byte, 0 or 1. */
+/** The typed array of each dtype. A BOOL is one byte, 0 or 1. */
 const arrayTypes = {
   F64: Float64Array,
   F32: Float32Array,
@@ -19,9 +19,10 @@ const arrayTypes = {
   I8: Int8Array,
   U8: Uint8Array,
   BOOL: Uint8Array,
-} as const;
+} as const satisfies Record<SafetensorsDtype, unknown>;
 
-interface ArrayOf<B extends ArrayBufferLike> {
+/** The typed array of each dtype, over buffers of type `B`. */
+export type SafetensorsArrays<B extends ArrayBufferLike = ArrayBufferLike> = {
   readonly F64: Float64Array<B>;
   readonly F32: Float32Array<B>;
   readonly I64: BigInt64Array<B>;
@@ -33,28 +34,36 @@ interface ArrayOf<B extends ArrayBufferLike> {
   readonly I8: Int8Array<B>;
   readonly U8: Uint8Array<B>;
   readonly BOOL: Uint8Array<B>;
-}
+};
 
-export type SafetensorsDtype = keyof typeof arrayTypes;
+/** The type of a tensor's elements, by its name in the format. Only types with a typed array are supported. */
+export type SafetensorsDtype = keyof SafetensorsArrays;
 
-/** One tensor; `data` is row-major and holds exactly as many elements as `shape` says. */
+/** A tensor. `data` is in row-major order and has exactly as many elements as `shape` says. */
 export type SafetensorsTensor<B extends ArrayBufferLike = ArrayBufferLike> = {
-  [D in SafetensorsDtype]: { readonly dtype: D; readonly shape: readonly number[]; readonly data: ArrayOf<B>[D] };
+  [D in SafetensorsDtype]: {
+    readonly dtype: D;
+    readonly shape: readonly number[];
+    readonly data: SafetensorsArrays<B>[D];
+  };
 }[SafetensorsDtype];
 
+/** The content of a file. */
 export interface SafetensorsFile {
+  /** Tensors by name. */
   readonly tensors: Readonly<Record<string, SafetensorsTensor<ArrayBuffer>>>;
+  /** Free texts by key; empty if the file has none. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 const METADATA = "__metadata__";
-/** Far above the header of any network here, and far below what would exhaust the memory as JSON. */
+/** Most bytes of a header: far above that of any network here, and far below what exhausts the memory as JSON. */
 const MAX_HEADER_BYTES = 2 ** 23;
-/** Of a value in an error message. */
+/** Most letters, or list elements, of a value in an error message. */
 const MAX_SHOWN = 100;
 
 /**
- * The file as one array of bytes.
+ * Encodes a file as one array of bytes.
  *
  * @throws {SafetensorsError} naming the tensor whose data does not fit its shape or dtype.
  */
@@ -73,7 +82,8 @@ export function encodeSafetensors(
 }
 
 /**
- * The same bytes as {@link encodeSafetensors}, as the header and a view of each tensor, without copying the tensors.
+ * Encodes a file without copying the tensors: the header, then a view of each tensor. The bytes are those of
+ * {@link encodeSafetensors}.
  *
  * @throws {SafetensorsError} naming the tensor whose data does not fit its shape or dtype.
  */
@@ -108,11 +118,11 @@ export function safetensorsChunks(
 }
 
 /**
- * Reads a file's bytes. The tensors' data are views of `bytes` where alignment allows, else copies.
+ * Decodes a file. The tensors' data are views of `bytes` where their alignment allows it, else copies.
  *
- * @param source what the bytes are, for error messages: a path or URL
- * @throws {SafetensorsError} naming `source` and what is wrong: too short, header too long or not JSON, a dtype without
- *   typed array, offsets out of range, overlapping or with holes, or a shape that does not match the length.
+ * @param source name of the bytes in error messages: a path or URL
+ * @throws {SafetensorsError} naming `source` and what is wrong: too short, a header that is too long or not JSON, a dtype
+ *   without typed array, offsets out of range, overlapping or with holes, or a shape that does not match the length.
  */
 export function decodeSafetensors(bytes: Uint8Array, source: string): SafetensorsFile {
   const fail = (reason: string, cause?: unknown): never => {
@@ -146,7 +156,7 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensor
     }
   }
 
-  // Tensors must tile the data section: no hole, no overlap, nothing left over.
+  // Tensors must fill the data section without a hole, an overlap or a rest.
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let expected = 0;
   for (const { name, begin, end } of entries) {
@@ -226,9 +236,9 @@ function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** The beginning of a value, whatever it is. */
+/** The beginning of any value, for an error message. */
 function shown(value: unknown): string {
-  // Lists in lists, a thousand deep, cannot be written by JSON.stringify, so only numbers and texts are.
+  // JSON.stringify fails on lists nested a thousand deep, so only numbers and texts are written by it.
   const plain = (each: unknown): string =>
     typeof each === "string" || typeof each === "number" ? JSON.stringify(each) : each === null ? "null" : typeof each;
   const text = Array.isArray(value) ? `[${value.slice(0, MAX_SHOWN).map(plain).join(", ")}]` : plain(value);

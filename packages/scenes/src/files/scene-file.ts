@@ -1,6 +1,6 @@
 /**
- * A scene set as a safetensors file: `images` U8 `[N, C, S, S]`, `counts` U8 `[N]`, `boxes` F32 `[N, maxObjects, 4]`.
- * Its metadata say which set it is, by which version of its generator, and the SHA-256 of the three.
+ * Scene sets as safetensors files: `images` U8 `[N, C, S, S]`, `counts` U8 `[N]`, `boxes` F32 `[N, maxObjects, 4]`. The
+ * metadata have the set's name, the version of its generator, and the SHA-256 of the three tensors.
  */
 
 import { DataError } from "../errors.js";
@@ -10,17 +10,20 @@ import { readWholeFile } from "./read-file.js";
 import { decodeSafetensors, safetensorsChunks } from "./safetensors.js";
 import { sha256 } from "./sha256.js";
 
-/** The longest array that Node 20 has. */
+/** Length of the longest array in Node 20. */
 const MAX_FILE_BYTES = 2 ** 32;
 
+/** The identity of a set: two sets with the same identity have the same images. */
 export interface SceneFileIdentity {
-  /** The set's name with all that decides its content. */
+  /** Name of the set with all settings that decide its content. */
   readonly content: string;
   /** Version of the generator. */
   readonly version: number;
 }
 
 /**
+ * Writes a set with its identity.
+ *
  * @throws {FileError} if the file cannot be written
  */
 export function writeSceneFile(path: string, scenes: SceneSet, { content, version }: SceneFileIdentity): Promise<void> {
@@ -37,8 +40,10 @@ export function writeSceneFile(path: string, scenes: SceneSet, { content, versio
 }
 
 /**
+ * Reads the set with this identity.
+ *
  * @throws {FileError} if the file cannot be read, or is larger than any set
- * @throws {DataError | SafetensorsError} naming `path`, if the file is damaged, or is another set or version
+ * @throws {DataError | SafetensorsError} naming `path`, if the file is damaged, or has another set or version
  */
 export async function readSceneFile(path: string, { content, version }: SceneFileIdentity): Promise<SceneSet> {
   const bytes = await readWholeFile(path, { maxBytes: MAX_FILE_BYTES });

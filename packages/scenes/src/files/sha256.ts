@@ -1,9 +1,9 @@
-/** SHA-256 of data of any length: Node's hashes take less than 2 GiB at once. */
+/** SHA-256 of data of any length. Node's hashes take less than 2 GiB in one call. */
 import { createHash } from "node:crypto";
 
 const SLICE_BYTES = 2 ** 30;
 
-/** @returns 64 hexadecimal digits, of the arrays' bytes one behind the other */
+/** Hashes the bytes of the arrays one behind the other. Returns 64 hexadecimal digits. */
 export function sha256(...parts: readonly ArrayBufferView[]): string {
   const hash = createHash("sha256");
   for (const { buffer, byteOffset, byteLength } of parts) {

@@ -1,6 +1,6 @@
 /**
- * ZIP archives as NumPy writes them (PKWARE APPNOTE 6.3): entries that are stored or deflated, each below 4 GiB. What
- * goes beyond that, zip64 and encryption, is refused by name. Packing and unpacking are zlib's.
+ * ZIP archives as NumPy writes them (PKWARE APPNOTE 6.3): entries that are stored or deflated, each below 4 GiB. zip64 and
+ * encryption are refused with a message that names them. zlib packs and unpacks.
  */
 import { promisify } from "node:util";
 import { createInflateRaw, deflateRaw } from "node:zlib";
@@ -14,16 +14,16 @@ const END_BYTES = 22;
 const STORED = 0;
 const DEFLATED = 8;
 const ENCRYPTED = 1;
-/** In place of a size or an offset that only zip64 can hold. */
+/** Value in place of a size or an offset that only zip64 can hold. */
 const TOO_LARGE = 0xffffffff;
-/** 1 January 1980, the first day of ZIP: an archive is a function of its content. */
+/** Date of all entries: 1 January 1980, the first date of ZIP. So an archive is a function of its content. */
 const NO_DATE = 0x00210000;
 
-/** Deflate's densest code, a run of 258 bytes in two bits, makes no more of one byte. */
+/** Most bytes that deflate can make of one: its densest code is a run of 258 bytes in two bits. */
 const MAX_EXPANSION = 1032;
 /** Bytes that are unpacked at once. */
 const CHUNK_BYTES = 2 ** 16;
-/** In an error message. */
+/** Most names in an error message. */
 const MAX_NAMES_SHOWN = 10;
 
 type Fail = (reason: string, cause?: unknown) => never;
@@ -38,20 +38,22 @@ interface Entry {
 
 /** The content of an entry, unpacked as it is asked for. */
 export interface ZipContent {
-  /** Bytes there are. */
+  /** Length of the content, bytes. */
   readonly size: number;
-  /** Those bytes, exactly; a damaged entry throws, at the latest behind the last chunk. */
+  /** All bytes of the content. A damaged entry throws, at the latest behind the last chunk. */
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
-/** The files of an archive. Opening one makes room for nothing: a small archive can hold far more than the memory. */
+/** An archive of files. Opening an entry allocates nothing, as a small archive can unpack to more than the memory. */
 export class ZipArchive {
   readonly #bytes: Buffer;
   readonly #source: string;
   readonly #entries = new Map<string, Entry>();
 
   /**
-   * @param source what the bytes are, for error messages
+   * Reads the directory of an archive.
+   *
+   * @param source name of the bytes in error messages
    * @throws {DataError} naming `source`, if they are not an archive, are truncated, hold two files of one name, or need zip64
    */
   constructor(bytes: Uint8Array, source: string) {
@@ -60,14 +62,16 @@ export class ZipArchive {
     this.#readDirectory();
   }
 
+  /** Names of the entries. */
   get names(): string[] {
     return [...this.#entries.keys()];
   }
 
   /**
-   * @returns the file's content, whose chunks throw a {@link DataError} naming the archive and the entry if it is damaged
-   * @throws {DataError} naming the archive and the entry, if it is not there, is not whole, is packed in another way, or
-   *   cannot have as many bytes as it says
+   * Opens an entry. The chunks of its content throw a {@link DataError} naming the archive and the entry if it is damaged.
+   *
+   * @throws {DataError} naming the archive and the entry, if it does not exist, is truncated, is packed in another way, or
+   *   claims more bytes than its packed content can make
    */
   open(name: string): ZipContent {
     const entry = this.#entries.get(name);
@@ -79,7 +83,7 @@ export class ZipArchive {
     if (offset + 30 > this.#bytes.length || this.#bytes.readUInt32LE(offset) !== LOCAL_HEADER) {
       fail("is not where the directory says: the file is damaged");
     }
-    // Sizes stand in the directory alone: NumPy leaves those of the local header to zip64 fields.
+    // Sizes are read from the directory alone: NumPy puts those of the local header into zip64 fields.
     const start = offset + 30 + this.#bytes.readUInt16LE(offset + 26) + this.#bytes.readUInt16LE(offset + 28);
     const packed = this.#bytes.subarray(start, start + packedSize);
     if (packed.length < packedSize) fail("ends beyond the file: it is truncated");
@@ -157,7 +161,7 @@ async function* inflated(packed: Buffer, fail: Fail): AsyncGenerator<Uint8Array>
   if (left !== 0) fail(`has ${left} bytes behind the end of its packed content: it is damaged`);
 }
 
-/** Names for an error message. */
+/** A list of names for an error message. */
 export function listed(names: readonly string[]): string {
   const shown = names.slice(0, MAX_NAMES_SHOWN).map((name) => name.slice(0, 100));
   const more = names.length - shown.length;
@@ -165,7 +169,7 @@ export function listed(names: readonly string[]): string {
 }
 
 /**
- * The bytes of an archive with these files, deflated, as chunks.
+ * Encodes an archive of these files, deflated, as chunks of bytes.
  *
  * @throws {DataError} if the archive would need zip64
  */

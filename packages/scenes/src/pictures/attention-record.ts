@@ -1,28 +1,29 @@
-/** Keeps what a model looked at and drew, step by step and image by image, while it infers: the material of a picture. */
+/** Records the glimpses and patches of a model while it infers, step by step and image by image, for pictures. */
 import { type AirConfig, type Box, boxFromZWhere, type StepReport } from "@air-onnx/core";
 
 /** One step of the recurrence on one image. */
 export interface AttentionStep {
-  /** p_t: that this step's object is there, given that all before it are. */
+  /** Probability p_t that this step's object is present, given that all before it are. */
   readonly presence: number;
-  /** The window, in pixels of the image. */
+  /** Window of attention, in pixels of the image. */
   readonly box: Box;
-  /** What the step looked at, `[C, O, O]`, intensities in [0, 1]. */
+  /** Glimpse that the step looked at, `[C, O, O]`, intensities in [0, 1]. */
   readonly glimpse: Float32Array;
-  /** What it drew, `[C, O, O]`, intensities in [0, 1]. */
+  /** Patch that the step drew, `[C, O, O]`, intensities in [0, 1]. */
   readonly patch: Float32Array;
-  /** The canvas after it, `[C, S, S]`. */
+  /** Canvas after the step, `[C, S, S]`. */
   readonly canvas: Float32Array;
 }
 
+/** The steps of one inference call. */
 export interface AttentionRecord {
-  /** To be given to an inference call; all that it hands over is copied. */
+  /** Listener to pass to the inference call. It copies everything that it is given. */
   readonly onStep: (report: StepReport) => void;
-  /** The steps that were run on image `image` of the call, the first step first. */
+  /** Returns the steps that were run on image number `image` of the call, the first step first. */
   stepsOf(image: number): readonly AttentionStep[];
 }
 
-/** An empty record for one inference call of a model with this configuration. */
+/** Makes an empty record for one inference call of a model with this configuration. */
 export function recordAttention(config: Pick<AirConfig, "imageSize" | "channels" | "objectSize">): AttentionRecord {
   const { imageSize, channels, objectSize } = config;
   const patchLength = channels * objectSize ** 2;

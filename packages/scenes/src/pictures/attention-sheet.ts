@@ -1,6 +1,6 @@
 /**
- * Attend, infer, repeat as a picture: for each image what every step looked at, what it drew there, and what the canvas
- * was after it; then what is left to explain.
+ * Pictures of attend, infer, repeat: for each image the glimpse and the patch of every step, the canvas after it, and the
+ * residual in the end.
  */
 import type { Box } from "@air-onnx/core";
 import type { AttentionStep } from "./attention-record.js";
@@ -9,29 +9,31 @@ import { countLabel, type SceneForm, sheetColours, stepColours } from "./scene-p
 
 /** One image with the steps that a model took on it. */
 export interface AttendedImage {
-  /** `[C, S, S]`, intensities in [0, 1]. */
+  /** The image `[C, S, S]`, intensities in [0, 1]. */
   readonly image: Float32Array;
-  /** All steps that were run, also those after the last object. */
+  /** All steps that were run, including those after the last object. */
   readonly steps: readonly AttentionStep[];
-  /** Objects found: the first so many steps. */
+  /** Number of objects found. The first `count` steps found them. */
   readonly count: number;
-  /** Objects there are, where that is known. */
+  /** True number of objects, where it is known. */
   readonly trueCount?: number;
 }
 
+/** The sizes of an attention sheet's images. */
 export interface AttentionForm extends SceneForm {
   /** Side O of glimpses and patches, pixels. */
   readonly objectSize: number;
 }
 
-/** In the residual: what the image has and the canvas lacks, and the reverse. */
+/** Colours of the residual: where the image is brighter than the canvas, and where the canvas is brighter. */
 const missing: Colour = [255, 170, 60];
 const surplus: Colour = [70, 150, 255];
 
 /**
- * A row for each image: the input with the windows of its objects, numbered in drawing order; for each step the canvas
- * after it with its window, and below it glimpse, patch and the probability of presence; the residual, input minus
- * final canvas, orange where something was not drawn and blue where too much was. Steps that do not count as objects are grey.
+ * Draws a row for each image. It begins with the input and the windows of its objects, numbered in drawing order. Then each
+ * step has the canvas after it with its window, and below it glimpse, patch and probability of presence; steps that do not
+ * count as objects are grey. The residual, input minus final canvas, is orange where something was not drawn and blue where
+ * too much was.
  *
  * @throws {RangeError} if there is no image, a count is larger than the number of steps, or an array is not of the given form
  */
@@ -94,7 +96,7 @@ function layOut(images: readonly AttendedImage[], { imageSize, objectSize, scale
   const spacing = 6 * scale;
   const gutter = textSize("glimpse", textScale).width + 4 * scale;
   const headerHeight = line + 4 * scale;
-  /** From a row's top to its labels. */
+  /** Distance from a row's top to its labels. */
   const labelOffset = side + gap + patchSide + 3 * scale;
   const rowHeight = labelOffset + line;
   const rowSpacing = 9 * scale;
@@ -117,7 +119,7 @@ function layOut(images: readonly AttendedImage[], { imageSize, objectSize, scale
   };
 }
 
-/** The image with the windows of its objects, numbered, and the count below it. */
+/** Draws the image with the numbered windows of its objects, and the count below it. */
 function drawInput(
   picture: PixelSheet,
   { image, steps, count, trueCount = count }: AttendedImage,
@@ -135,7 +137,7 @@ function drawInput(
   objects.forEach(({ box }, t) => {
     const number = String(t + 1);
     const tagWidth = textSize(number, textScale).width + 2 * textScale;
-    // On top of the window, where it hides nothing of the object; always on the image.
+    // The number is above the window, where it hides nothing of the object, but never outside the image.
     const left = x + Math.round(clamp(box.xmin * form.scale, 0, side - tagWidth));
     const upper = top + Math.round(clamp(box.ymin * form.scale - tagHeight, 0, side - tagHeight));
     picture.fillRectangle(left, upper, tagWidth, tagHeight, stepColours[t % stepColours.length]!);
@@ -174,8 +176,8 @@ function outline(
 }
 
 /**
- * Input minus canvas (black if there is none) as colours, `[3, S, S]`. Of an RGB image each pixel shows the channel that is
- * furthest off, as channels that are wrong in opposite ways would cancel in a mean.
+ * Draws input minus canvas (black if there is none) in colours, `[3, S, S]`. A pixel of an RGB image shows the channel with
+ * the largest difference: a mean would cancel channels that differ in opposite directions.
  */
 function residualImage(image: Float32Array, canvas: Float32Array | undefined, channels: number): Float32Array {
   const plane = image.length / channels;

@@ -1,12 +1,13 @@
 /** A bitmap font, 5 pixels wide and 7 high (9 with descenders), for the labels of pictures. */
 
+/** Width of a glyph, pixels. */
 export const GLYPH_WIDTH = 5;
-/** From the top of the tall letters to the baseline. */
+/** Height from the top of the tall letters to the baseline, pixels. */
 export const GLYPH_HEIGHT = 7;
-/** From one glyph's left edge to the next's. */
+/** Distance from one glyph's left edge to the next one's, pixels. */
 export const GLYPH_ADVANCE = 6;
 
-/** Glyphs side by side, in the order of the characters before them; lower case, as labels are. */
+/** Lists of characters, each with its glyphs side by side. Letters are in lower case, as in the labels. */
 const sheets: readonly (readonly [string, string])[] = [
   [
     "01234",
@@ -119,7 +120,7 @@ for (const [characters, block] of sheets) {
 }
 
 /**
- * The rows of a character's glyph, `#` where there is ink. Upper case is drawn as lower.
+ * Returns the rows of a character's glyph, `#` where there is ink. Upper case is drawn as lower case.
  *
  * @throws {RangeError} for a character that the font does not have.
  */

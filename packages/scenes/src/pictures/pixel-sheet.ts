@@ -1,37 +1,47 @@
-/** An RGB raster to draw on: rectangles, enlarged images, outlines of boxes, text. Crisp: no pixel is blended. */
+/** An RGB raster to draw on: rectangles, enlarged images, outlines of boxes, text. No pixel is blended. */
 import type { Box } from "@air-onnx/core";
 import type { Raster } from "../files/png.js";
 import { GLYPH_ADVANCE, GLYPH_HEIGHT, GLYPH_WIDTH, glyph } from "./font.js";
 
-/** Red, green, blue, 0..255. */
+/** A colour: red, green, blue, 0..255. */
 export type Colour = readonly [number, number, number];
 
-/** A square image as models see it: planar `[C, S, S]`, intensities in [0, 1], C = 1 (grey) or 3 (RGB). */
+/** A square image in the layout of models. */
 export interface ModelImage {
+  /** Intensities `[C, S, S]` in [0, 1], plane by plane. */
   readonly data: Float32Array;
+  /** Side S, pixels. */
   readonly size: number;
+  /** Channels C: 1 (grey) or 3 (RGB). */
   readonly channels: number;
 }
 
+/** An RGB picture to draw on. */
 export class PixelSheet implements Raster {
+  /** Channels of the picture: red, green, blue. */
   readonly channels = 3;
+  /** Values `[height, width, 3]`, 0..255, rows from the top. */
   readonly data: Uint8Array<ArrayBuffer>;
+  /** Width, pixels. */
+  readonly width: number;
+  /** Height, pixels. */
+  readonly height: number;
 
-  constructor(
-    readonly width: number,
-    readonly height: number,
-    background: Colour,
-  ) {
+  /** Makes a picture that is filled with `background`. */
+  constructor(width: number, height: number, background: Colour) {
+    this.width = width;
+    this.height = height;
     this.data = new Uint8Array(width * height * 3);
     this.fillRectangle(0, 0, width, height, background);
   }
 
+  /** Returns the colour of the pixel in column `x` and row `y`. */
   pixel(x: number, y: number): Colour {
     const at = 3 * (y * this.width + x);
     return [this.data[at]!, this.data[at + 1]!, this.data[at + 2]!];
   }
 
-  /** Fills the part of the rectangle that is on the picture. */
+  /** Fills a rectangle. The part of it outside the picture is cut off. */
   fillRectangle(x: number, y: number, width: number, height: number, [red, green, blue]: Colour): void {
     const right = Math.min(this.width, x + width);
     const bottom = Math.min(this.height, y + height);
@@ -68,8 +78,8 @@ export class PixelSheet implements Raster {
   }
 
   /**
-   * Outlines `box` inside its edges, in a square of `size` image pixels enlarged by `scale` whose top left corner is at
-   * (x, y). What lies outside of the square is cut off, so that a side that is not seen leaves the outline open.
+   * Outlines `box` inside its edges. The box is in the coordinates of an image of `size` pixels that was drawn at (x, y),
+   * enlarged by `scale`. Parts outside that image are cut off; a side that lies outside leaves the outline open.
    */
   outlineBox(
     box: Box,
@@ -106,7 +116,7 @@ export class PixelSheet implements Raster {
   }
 }
 
-/** Pixels that `text` takes when drawn at `scale`, without descenders. */
+/** The size of `text` when drawn at `scale`, without descenders, pixels. */
 export function textSize(text: string, scale: number): { width: number; height: number } {
   const length = [...text].length;
   const width = length === 0 ? 0 : (length - 1) * GLYPH_ADVANCE + GLYPH_WIDTH;

@@ -1,33 +1,34 @@
-/** Pictures of scenes as a model explains them: the image, the boxes of the objects it found, and what it redrew. */
+/** Pictures of scenes as a model explains them: the image, the boxes of the objects it found, and its reconstruction. */
 import type { Box } from "@air-onnx/core";
 import { type Colour, type ModelImage, PixelSheet, textSize } from "./pixel-sheet.js";
 
 /** One image with its explanation. */
 export interface PicturedScene {
-  /** `[C, S, S]`, intensities in [0, 1]. */
+  /** The image `[C, S, S]`, intensities in [0, 1]. */
   readonly image: Float32Array;
-  /** `[C, S, S]`, the final canvas. */
+  /** The final canvas `[C, S, S]`. */
   readonly reconstruction: Float32Array;
-  /** Of the objects found, in the order of the steps, in image pixels. */
+  /** Boxes of the objects found, in the order of the steps, in image pixels. */
   readonly boxes: readonly Box[];
-  /** Objects found. */
+  /** Number of objects found. */
   readonly count: number;
-  /** Objects there are, where that is known. */
+  /** True number of objects, where it is known. */
   readonly trueCount?: number;
 }
 
+/** The sizes of a picture's images. */
 export interface SceneForm {
   /** Side S of the images, pixels. */
   readonly imageSize: number;
-  /** 1 for grey, 3 for RGB. */
+  /** Channels C of the images: 1 for grey, 3 for RGB. */
   readonly channels: number;
   /** Side of an image pixel in the picture, a whole number. */
   readonly scale: number;
 }
 
 /**
- * The colour of the object of each step: Okabe and Ito's palette, which stays distinct under colour blindness, without the
- * blue that is too dark on black, and without the vermilion that marks a wrong count.
+ * The colours of the objects by step: Okabe and Ito's palette, which stays distinct under colour blindness. It is without
+ * blue, which is too dark on black, and without vermilion, which marks a wrong count.
  */
 export const stepColours: readonly Colour[] = [
   [86, 180, 233],
@@ -37,7 +38,7 @@ export const stepColours: readonly Colour[] = [
   [240, 228, 66],
 ];
 
-/** Of everything on a sheet but the images. */
+/** The colours of everything on a sheet except the images. */
 export const sheetColours = {
   background: [24, 26, 31],
   border: [52, 56, 65],
@@ -47,8 +48,8 @@ export const sheetColours = {
 } as const satisfies Record<string, Colour>;
 
 /**
- * A sheet of scenes, `columns` side by side: each image with its boxes, below it the reconstruction with the same boxes,
- * below that the count, `2`, or in red `2 (true 1)` where it is wrong.
+ * Draws a sheet of scenes, `columns` side by side. Each has the image with its boxes, below it the reconstruction with the
+ * same boxes, and below that the count: `2`, or in red `2 (true 1)` where it is wrong.
  *
  * @throws {RangeError} if there is no scene, or an image is not of the given form.
  */
@@ -59,7 +60,7 @@ export function reconstructionSheet(
   if (scenes.length === 0) throw new RangeError("A sheet needs at least one scene");
   const { imageSize, scale } = form;
   const side = imageSize * scale;
-  // Half the images' pixels, or what lets the longest label fit below its image.
+  // A pixel of the text is half an image pixel wide, or as wide as the longest label below an image allows.
   const longest = textSize(countLabel(0, 1), 1).width;
   const textScale = Math.max(1, Math.min(Math.round(scale / 2), Math.floor(side / longest)));
   const margin = 8 * scale;
@@ -102,7 +103,7 @@ export function reconstructionSheet(
 }
 
 /**
- * One image with the boxes of its objects, without a margin.
+ * Draws one image with the boxes of its objects, without a margin.
  *
  * @throws {RangeError} if the image is not of the given form.
  */
@@ -113,7 +114,7 @@ export function annotatedPicture(image: Float32Array, boxes: readonly Box[], for
   return picture;
 }
 
-/** What a sheet says of a count. */
+/** The label of a count: `2`, or `2 (true 1)` where it is wrong. */
 export function countLabel(count: number, trueCount: number): string {
   return count === trueCount ? `${count}` : `${count} (true ${trueCount})`;
 }

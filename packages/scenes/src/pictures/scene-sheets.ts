@@ -1,4 +1,4 @@
-/** The pictures that commands write: scenes with boxes and counts, drawn by the training package's rasters. */
+/** Sheets of scenes with boxes and counts, as the command line writes them. */
 import type { AirConfig, Box, DecodedScene } from "@air-onnx/core";
 import { fillBatch, pixelsPerImage, type SceneSet } from "../scene-set.js";
 import { PixelSheet } from "./pixel-sheet.js";
@@ -11,18 +11,20 @@ const LABEL_HEIGHT = 24;
 const background = [24, 26, 31] as const;
 const label = [222, 226, 233] as const;
 
-/** Images shown in a sheet, and how many side by side. */
+/** The number of images in a sheet, and how many of them are side by side. */
 export const SHEET = { images: 24, columns: 8 } as const;
 
 /** One image of a contact sheet. */
 export interface Exhibit {
-  /** `[C, S, S]` in [0, 1]. */
+  /** Intensities `[C, S, S]` in [0, 1]. */
   readonly image: Float32Array;
+  /** Boxes of its objects, in image pixels. */
   readonly boxes: readonly Box[];
+  /** Text below the image. */
   readonly label: string;
 }
 
-/** Images with their boxes, a label below each. */
+/** Draws images with their boxes, and a label below each. */
 export function contactSheet(
   exhibits: readonly Exhibit[],
   { imageSize, channels }: Pick<AirConfig, "imageSize" | "channels">,
@@ -44,7 +46,7 @@ export function contactSheet(
   return sheet;
 }
 
-/** An image with boxes, and beside it its reconstruction with the same boxes. */
+/** Draws an image with boxes, and beside it its reconstruction with the same boxes. */
 export function sideBySide(
   image: Float32Array,
   reconstruction: Float32Array,
@@ -58,7 +60,7 @@ export function sideBySide(
   return picture;
 }
 
-/** The first images of `scenes` as a model explains them, wrong counts marked. */
+/** Draws the first images of `scenes` as a model explains them. Wrong counts are marked. */
 export function explanationSheet(
   scenes: SceneSet,
   explanations: readonly Pick<PicturedScene, "boxes" | "count" | "reconstruction">[],
@@ -77,7 +79,7 @@ export function explanationSheet(
   });
 }
 
-/** What a sheet shows of an inferred or imagined scene. */
+/** The parts of an inferred or imagined scene that a sheet shows. */
 export function explanationOf(scene: DecodedScene): Pick<PicturedScene, "boxes" | "count" | "reconstruction"> {
   return {
     boxes: scene.objects.map(({ box }) => box),
@@ -86,7 +88,7 @@ export function explanationOf(scene: DecodedScene): Pick<PicturedScene, "boxes" 
   };
 }
 
-/** The first images of a set, each `[C, S, S]` in [0, 1]. */
+/** Returns the first `wanted` images of a set, or all if there are fewer, each `[C, S, S]` in [0, 1]. */
 export function firstImages(scenes: SceneSet, wanted: number): Float32Array[] {
   return Array.from({ length: Math.min(wanted, scenes.size) }, (_, i) => {
     const image = new Float32Array(pixelsPerImage(scenes));

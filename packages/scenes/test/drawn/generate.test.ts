@@ -26,7 +26,7 @@ describe.each<[string, () => SceneGenerator]>([
   ],
   ["multi-dsprites-64", () => multiDsprites64(4)],
 ])("a stream of %s", (_, generator) => {
-  it("has the images of the fixed set, asked for in any order", async () => {
+  it("has the images of the fixed set, in any order of requests", async () => {
     const fixed = await generateScenes(generator(), 12);
     const stream = streamScenes(generator());
     expect(stream).toMatchObject({ imageSize: fixed.imageSize, channels: fixed.channels, size: Infinity });
@@ -38,7 +38,7 @@ describe.each<[string, () => SceneGenerator]>([
     expect(same(found, expected)).toBe(true);
   });
 
-  it("goes on where no set would", () => {
+  it("draws images at indices beyond the size of any set", () => {
     const stream = streamScenes(generator());
     const batch = new Float32Array(20 * pixelsPerImage(stream));
     fillBatch(
@@ -69,7 +69,7 @@ describe("batches of a stream", () => {
   });
 });
 
-describe("an image whose sum exceeds what a pixel holds", () => {
+describe("an image whose sum exceeds 255", () => {
   const crowd = (overlap: "redraw" | "clip"): SceneGenerator => {
     const pixels = new Uint8Array(4).fill(200);
     return {
@@ -86,7 +86,7 @@ describe("an image whose sum exceeds what a pixel holds", () => {
     expect([...(await generateScenes(crowd("clip"), 1)).images]).toEqual([0, 0, 0, 255, 255, 0, 255, 255, 0]);
   });
 
-  it("is drawn anew, and given up if that never helps", async () => {
+  it("is drawn anew, and given up after too many tries", async () => {
     await expect(generateScenes(crowd("redraw"), 1)).rejects.toThrow("crowd: 2 objects do not fit into 3x3 pixels");
   });
 });

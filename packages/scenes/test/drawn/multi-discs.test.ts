@@ -15,7 +15,7 @@ describe("multiDiscs", () => {
     );
   });
 
-  it("has as many images of every count, up to maxCount", async () => {
+  it("has equally many images of every count up to maxCount", async () => {
     const { counts, maxObjects } = await generateScenes(multiDiscs(1, { maxCount: 3 }), 2000);
     expect(maxObjects).toBe(3);
     for (const count of [0, 1, 2, 3]) {

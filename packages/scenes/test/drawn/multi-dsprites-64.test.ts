@@ -38,7 +38,7 @@ describe("multiDsprites64", () => {
     }
   });
 
-  it("has 6 sizes, 7 colours, and channels that are off or alike within a sprite", async () => {
+  it("has 6 sizes and 7 colours, and every channel of a sprite is off or equals its shape", async () => {
     const scenes = await generateScenes(multiDsprites64(2), 600);
     const sides = new Set<number>();
     const colours = new Set<string>();

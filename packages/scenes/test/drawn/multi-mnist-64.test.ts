@@ -23,7 +23,7 @@ describe("multiMnist64", () => {
     );
   });
 
-  it("has as many images of every count, all black and white, with digits of 18x18 inside", async () => {
+  it("has equally many images of every count, all black and white, with digits of 18x18 inside", async () => {
     const scenes = await generateScenes(multiMnist64(bars, 1), 900);
     expect(scenes).toMatchObject({ imageSize: 64, channels: 1, maxObjects: 2, size: 900 });
     for (const count of [0, 1, 2]) {
@@ -38,7 +38,7 @@ describe("multiMnist64", () => {
     }
   });
 
-  it("takes another canvas, digits and number of them", async () => {
+  it("takes other sizes of the canvas and the digits, and another most count", async () => {
     const form = { imageSize: 40, patchSize: 10, maxCount: 4 };
     const scenes = await generateScenes(multiMnist64(bars, 1, form), 200);
     expect(scenes).toMatchObject({ imageSize: 40, maxObjects: 4 });

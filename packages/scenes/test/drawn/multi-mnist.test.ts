@@ -75,7 +75,7 @@ describe("generateMultiMnist", () => {
     await expect(generating).rejects.toThrow("enough");
   });
 
-  it("keeps objects that would exceed 255 together apart", async () => {
+  it("draws objects apart whose sum would exceed 255", async () => {
     const scenes = await generateMultiMnist(new Uint8Array(784).fill(255), { size: 100 });
     for (let index = 0; index < scenes.size; index++) {
       const boxes = trueBoxes(scenes, index);
@@ -84,14 +84,14 @@ describe("generateMultiMnist", () => {
     }
   });
 
-  it("refuses what is not a number of digits", async () => {
+  it("refuses bytes that are not a whole number of digits", async () => {
     await expect(generateMultiMnist(new Uint8Array(100))).rejects.toThrow("100 bytes are not a whole number of 28x28");
     await expect(generateMultiMnist(new Uint8Array(0))).rejects.toThrow("0 bytes");
   });
 });
 
 describe("checkMultiMnist", () => {
-  it("says what was found and what was expected", () => {
+  it("fails with the found and the expected checksums", () => {
     expect(() => checkMultiMnist(emptyScenes(3, 2, 1, 2))).toThrow(
       "multi-mnist did not come out as it should: pixel sum 0, expected 883114919; images of 0, 1, 2 digits 3/0/0, expected 19909/20054/20037",
     );

@@ -47,7 +47,7 @@ describe("generateMultiStrokes", () => {
     }
   });
 
-  it("has as many images of every count, up to maxCount, and of the size asked for", async () => {
+  it("has equally many images of every count up to maxCount, with the side asked for", async () => {
     const scenes = await generateMultiStrokes({ seed: 0, size: 900, imageSize: 64, maxCount: 3 });
     expect(scenes).toMatchObject({ imageSize: 64, maxObjects: 3, size: 900, channels: 1 });
     for (const count of [0, 1, 2, 3]) {
@@ -70,7 +70,7 @@ describe("generateMultiStrokes", () => {
 });
 
 describe("drawDigit", () => {
-  it("draws digits of which each differs from the others more than from itself", () => {
+  it("draws digits that differ more between classes than within one", () => {
     const SIDE = 22;
     const HANDS = 30;
     const mean = (digit: number, firstHand: number) => {

@@ -17,7 +17,7 @@ describe("the list of drawn sets", () => {
     expect(drawnSet("npz")).toBeUndefined();
   });
 
-  it("makes the settings that there are", () => {
+  it("gives every setting once", () => {
     for (const { settings } of drawnSets) {
       for (const key of Object.keys(settings)) expect(drawnSettings).toHaveProperty(key);
     }
@@ -25,7 +25,7 @@ describe("the list of drawn sets", () => {
 });
 
 describe.each(drawnSets.map((set) => [set.name, set] as const))("the definition of %s", (name, set) => {
-  it("says what its generator draws", async () => {
+  it("has a definition that agrees with its generator's images", async () => {
     const generator = await set.generator(0, formOf(set, {}), material, "train");
     expect(generator).toMatchObject({ dataset: name, channels: set.channels, imageSize: set.imageSize });
     expect(set.conflicts?.(formOf(set, {})) ?? []).toEqual([]);
@@ -34,7 +34,7 @@ describe.each(drawnSets.map((set) => [set.name, set] as const))("the definition 
     }
   });
 
-  it("takes other sides if it says so, and its generator does too", async () => {
+  it("draws images of another side exactly if its definition says so", async () => {
     const form = formOf(set, { imageSize: set.imageSize + 7 });
     const side = set.imageSize + (set.anySide ? 7 : 0);
     expect(form.imageSize).toBe(side);

@@ -22,7 +22,7 @@ describe("writeFileAtomic", () => {
     expect(await readdir(folder)).toEqual(["a.bin"]);
   });
 
-  it("is one or the other when many write at once", async () => {
+  it("leaves the whole file of one writer when many write at once", async () => {
     const path = join(folder, "a.bin");
     const texts = Array.from({ length: 8 }, (_, i) => String(i).repeat(100_000));
     await Promise.all(texts.map((text) => writeFileAtomic(path, text)));
@@ -40,7 +40,7 @@ describe("writeFileAtomic", () => {
     });
   });
 
-  it("leaves no temporary behind when the rename fails", async () => {
+  it("leaves no temporary file behind when the rename fails", async () => {
     const path = join(folder, "taken");
     await mkdir(join(path, "inside"), { recursive: true });
     await expect(writeFileAtomic(path, "x")).rejects.toThrow(`Cannot write ${path}: `);
@@ -69,7 +69,7 @@ describe("reasonInWords", () => {
     expect(reasonInWords(Object.assign(new Error("raw"), { code }))).toBe(words);
   });
 
-  it("keeps the message of what it does not know", () => {
+  it("keeps the message of an error without a known code", () => {
     expect(reasonInWords(new Error("raw"))).toBe("raw");
     expect(reasonInWords("text")).toBe("text");
   });
@@ -84,7 +84,7 @@ describe("removeStaleTemporaries", () => {
     expect((await readdir(folder)).sort()).toEqual([".hidden", "kept.tmp"]);
   });
 
-  it("spares the temporaries of running processes and of other hosts, until they are a day old", async () => {
+  it("spares the temporary files of running processes and of other hosts, until they are a day old", async () => {
     const killed = await temporaryOfAKilledWriter();
     const ours = killed.replace(/~\d+~/, `~${process.pid}~`);
     const parent = killed.replace(/~\d+~/, `~${process.ppid}~`);
@@ -101,7 +101,7 @@ describe("removeStaleTemporaries", () => {
     expect(await removeStaleTemporaries(join(folder, "missing"))).toEqual([]);
   });
 
-  /** Kills a process in the middle of its write, with SIGKILL, and returns the name of the temporary it leaves. */
+  /** Kills a process in the middle of its write, with SIGKILL, and returns the name of the temporary file it leaves. */
   async function temporaryOfAKilledWriter(): Promise<string> {
     // The source is TypeScript, which a plain Node 20 cannot run: a running writer's temporary is caught and renamed
     // to what a process that is then killed would have called it.

@@ -4,7 +4,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DataError } from "../../src/errors.js";
-import { type DownloadOptions, download } from "../../src/files/download.js";
+import { download, type MirrorDownload } from "../../src/files/download.js";
 import type { DataProgress } from "../../src/reporting.js";
 import {
   type Behaviour,
@@ -39,7 +39,7 @@ async function serve(behaviour: Behaviour): Promise<FileServer> {
   return server;
 }
 
-function get(from: readonly FileServer[], options: Partial<DownloadOptions<Uint8Array>> = {}): Promise<Uint8Array> {
+function get(from: readonly FileServer[], options: Partial<MirrorDownload<Uint8Array>> = {}): Promise<Uint8Array> {
   return download({
     urls: from.map(({ url }) => `${url}file`),
     path: join(folder, "file"),
@@ -68,7 +68,7 @@ describe("a download", () => {
     expect(seen.at(-1)).toEqual({ phase: "download", file: "file", receivedBytes: 100_000, totalBytes: 100_000 });
   });
 
-  it("goes on by range after each cut", async () => {
+  it("requests the missing range after each cut", async () => {
     const server = await serve(cutting(CONTENT, 40_000));
     await get([server]);
     await expectFile();
@@ -77,7 +77,7 @@ describe("a download", () => {
     expect(notices[0]).toMatch(/^http:.*\/file was cut off \(.*\); going on after 40000 bytes$/);
   });
 
-  it("gives a mirror up that never gets to the end, and goes on at the next", async () => {
+  it("gives a mirror up after too many cuts, and goes on at the next", async () => {
     const slow = await serve(cutting(CONTENT, 1000));
     const good = await serve(whole(CONTENT));
     await get([slow, good]);
@@ -131,7 +131,7 @@ describe("a download", () => {
     expect(server.requests).toEqual(["/file bytes=60000-", "/file"]);
   });
 
-  it("starts over when more is there than the server has", async () => {
+  it("starts over when the partial file is longer than the server's file", async () => {
     await writeFile(join(folder, "file.part"), new Uint8Array(200_000));
     const server = await serve(whole(CONTENT));
     await get([server]);
@@ -139,7 +139,7 @@ describe("a download", () => {
     expect(server.requests).toEqual(["/file bytes=200000-", "/file"]);
   });
 
-  it("starts over when what was there does not fit", async () => {
+  it("starts over when the partial file is the beginning of another file", async () => {
     await writeFile(join(folder, "file.part"), DAMAGED.subarray(0, 60_000));
     const server = await serve(whole(CONTENT));
     await get([server]);
@@ -164,7 +164,7 @@ describe("a download", () => {
     expect(good.requests).toEqual(["/file"]);
   });
 
-  it("goes to the next mirror when one falls silent, with what it sent", async () => {
+  it("goes on at the next mirror when one falls silent, and keeps what that one sent", async () => {
     const silent = await serve(stalling(CONTENT, 30_000));
     const good = await serve(whole(CONTENT));
     await get([silent, good], { stallTimeout: 100 });
@@ -173,7 +173,7 @@ describe("a download", () => {
     expect(good.requests).toHaveLength(1);
   });
 
-  it("that no mirror gives says why, of each", async () => {
+  it("fails with the reason of each mirror if none gives the file", async () => {
     const missing = await serve(failing(404));
     const damaged = await serve(whole(DAMAGED));
     const error = await get([missing, damaged]).catch((cause: unknown) => cause);
@@ -184,7 +184,7 @@ describe("a download", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it("stops when aborted and keeps what came for the next time", async () => {
+  it("stops when aborted, and keeps the received bytes for the next time", async () => {
     const abort = new AbortController();
     const silent = await serve(stalling(CONTENT, 30_000));
     const never = await serve(whole(CONTENT));
@@ -200,7 +200,7 @@ describe("a download", () => {
     expect(never.requests).toEqual(["/file bytes=30000-"]);
   });
 
-  it("does not disturb another of the same file", async () => {
+  it("does not disturb another download of the same file", async () => {
     const server = await serve(cutting(CONTENT, 60_000));
     await Promise.all([get([server]), get([server]), get([server])]);
     await expectFile();

@@ -51,7 +51,7 @@ describe("unpackGzip", () => {
     expect(await unpackGzip(new Uint8Array(0), SOURCE)).toHaveLength(0);
   });
 
-  it("refuses what unpacks to more than any file of MNIST", async () => {
+  it("refuses a file that unpacks to more bytes than any file of MNIST", async () => {
     const packed = gzipSync(new Uint8Array(MAX_IDX_BYTES + 1));
     await expect(unpackGzip(packed, SOURCE)).rejects.toThrow(DataError);
     await expect(unpackGzip(packed, SOURCE)).rejects.toThrow(

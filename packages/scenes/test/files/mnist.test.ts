@@ -119,7 +119,7 @@ describe("MNIST from mirrors", () => {
     expect(notices[0]).toMatch(/train-labels-idx1-ubyte\.gz is not the original.*; downloading it again$/);
   });
 
-  it("that fail all are listed, with the way out", async () => {
+  it("is refused if all mirrors fail, with the reason of each and a way out", async () => {
     server = await serveFiles({});
     const mirrors = [`${server.url}a/`, `${server.url}b/`];
     const error = await loadMnist({ cacheDir: folder, mirrors, files, onNotice }).catch((cause: unknown) => cause);

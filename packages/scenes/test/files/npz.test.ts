@@ -68,13 +68,13 @@ describe("a file that NumPy wrote", () => {
     expect(unlabelled.size).toBe(0);
   });
 
-  it("without counts gives unlabelled images, of floats in 0..1 too", async () => {
+  it("gives unlabelled images if it has no counts, also from floats in 0..1", async () => {
     const { labelled, unlabelled } = await readNpz(await file(byNumpy.floats));
     expect(labelled.size).toBe(0);
     expect(unlabelled).toEqual({ size: 2, imageSize: 3, channels: 1, images: ramp });
   });
 
-  it("with Python objects is refused, and what to save instead is said", async () => {
+  it("is refused if it has Python objects, with what to save instead", async () => {
     await expect(readNpz(await file(byNumpy.objects))).rejects.toThrow(
       /images\.npz: the array n_obj cannot be read: its elements are Python objects: save an array of numbers/,
     );
@@ -147,7 +147,7 @@ describe("the images", () => {
     await expect(readNpz(await arrays({ x: [descr, shape, data] }))).rejects.toThrow(message);
   });
 
-  it("in Fortran order are refused", async () => {
+  it("are refused in Fortran order", async () => {
     const x = npy("|u1", [1, 2, 2], new Uint8Array(4), { order: "True" });
     await expect(readNpz(await file(await zipChunks({ "x.npy": x })))).rejects.toThrow("save np.ascontiguousarray(x)");
   });
@@ -158,7 +158,7 @@ describe("the images", () => {
     expect([...unlabelled.images]).toEqual([1, 2, 3, 4]);
   });
 
-  it("that are missing: the arrays that there are, are named", async () => {
+  it("are reported missing with the names of the arrays that the file has", async () => {
     const path = await arrays({ images: ["|u1", [1], new Uint8Array(1)], y: ["|u1", [1], new Uint8Array(1)] });
     await expect(readNpz(path)).rejects.toThrow("has no array x (the images); it has images, y. Save it by np.savez(");
   });
@@ -191,7 +191,7 @@ describe("the counts", () => {
   });
 });
 
-describe("an array that unpacks to very much", () => {
+describe("an array that unpacks to too many bytes", () => {
   const byteLength = 2 ** 29 + 2 ** 20;
 
   it("is refused before it is unpacked", async () => {
@@ -281,7 +281,7 @@ describe("an archive", () => {
     await expect(readNpz(await file(damage(await good())))).rejects.toThrow(message);
   });
 
-  it("that says of an entry more than it can hold is refused before it is unpacked", async () => {
+  it("is refused before an entry is unpacked that claims more bytes than it can hold", async () => {
     const bytes = await good();
     set32(bytes, directory(bytes) + 24, 0xfffffffe);
     await expect(readNpz(await file(bytes))).rejects.toThrow(
@@ -289,7 +289,7 @@ describe("an archive", () => {
     );
   });
 
-  it.each([-1, 1])("that says of an entry %d bytes of what it holds is refused", async (difference) => {
+  it.each([-1, 1])("is refused if its directory has the size of an entry wrong by %d", async (difference) => {
     const bytes = await good();
     const size = bytes.readUInt32LE(directory(bytes) + 24);
     await expect(readNpz(await file(set32(bytes, directory(bytes) + 24, size + difference)))).rejects.toThrow(
@@ -297,7 +297,7 @@ describe("an archive", () => {
     );
   });
 
-  it("with bytes behind the packed content of an entry is refused", async () => {
+  it("is refused if bytes follow the packed content of an entry", async () => {
     const bytes = await good();
     const packed = bytes.readUInt32LE(directory(bytes) + 20);
     await expect(readNpz(await file(set32(bytes, directory(bytes) + 20, packed + 1)))).rejects.toThrow(
@@ -305,13 +305,13 @@ describe("an archive", () => {
     );
   });
 
-  it("with two entries of one name is refused", async () => {
+  it("is refused if two entries have one name", async () => {
     const bytes = Buffer.concat(await zipChunks({ "x.npy": ramp, "y.npy": ramp }));
     for (let at = bytes.indexOf("y.npy"); at !== -1; at = bytes.indexOf("y.npy")) bytes.write("x", at);
     await expect(readNpz(await file(bytes))).rejects.toThrow("it has two entries x.npy");
   });
 
-  it("of very many other arrays names the first", async () => {
+  it("names only the first of very many arrays in its error", async () => {
     const names = Array.from({ length: 30 }, (_, i) => [`a${i}.npy`, new Uint8Array(0)]);
     await expect(readNpz(await file(await zipChunks(Object.fromEntries(names))))).rejects.toThrow(
       "it has a0, a1, a2, a3, a4, a5, a6, a7, a8, a9 and 20 more.",
@@ -324,11 +324,11 @@ describe("an archive", () => {
     expect((await readNpz(await file(bytes))).unlabelled.size).toBe(1);
   });
 
-  it("that does not exist is named", async () => {
+  it("is named if it does not exist", async () => {
     await expect(readNpz(join(folder, "none.npz"))).rejects.toThrow(/Cannot read .*none\.npz: the file or its folder/);
   });
 
-  it("keeps files of any content and size, also none", async () => {
+  it("keeps files of any content and size, also empty ones", async () => {
     const files = { "empty.bin": new Uint8Array(0), "zeros.bin": new Uint8Array(100_000), "a/b.bin": ramp };
     const archive = new ZipArchive(Buffer.concat(await zipChunks(files)), "archive");
     expect(archive.names).toEqual(Object.keys(files));

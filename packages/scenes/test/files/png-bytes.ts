@@ -57,7 +57,7 @@ export function encodeAnyPng(kind: PngKind, samples: ArrayLike<number>, filter: 
   );
 }
 
-/** What any PNG file that can be decoded must give, of a decoder without a single check. */
+/** Decodes a PNG file without any check: the result that every decodable file must give. */
 export function referenceRaster(file: Buffer): Raster {
   const content = new Map<string, Buffer>();
   for (let at = 8, type = ""; type !== "IEND"; at += 12 + file.readUInt32BE(at)) {
@@ -175,7 +175,7 @@ function wholeImage(width: number, height: number): number[][] {
   return Array.from({ length: height }, (_, y) => Array.from({ length: width }, (_, x) => y * width + x));
 }
 
-/** The same of each of the seven passes. */
+/** Indices of the pixels of each of the seven passes. */
 function adam7(width: number, height: number): number[][][] {
   // The specification's 8x8 pattern: the pass of each pixel.
   const pattern = ["16462646", "77777777", "56565656", "77777777", "36463646", "77777777", "56565656", "77777777"];

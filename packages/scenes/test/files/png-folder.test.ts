@@ -20,7 +20,7 @@ const grey = (name: string, level: number) => write(name, [level, level, level, 
 const counts = (...lines: string[]) => writeFile(join(folder, "counts.csv"), lines.join("\n"));
 
 describe("readPngFolder", () => {
-  it("reads the images by their names, with the counts that there are", async () => {
+  it("reads the images in the order of their names, with the counts that are known", async () => {
     await grey("b.png", 20);
     await grey("a.png", 10);
     await grey("c.PNG", 30);
@@ -33,7 +33,7 @@ describe("readPngFolder", () => {
     expect(unlabelled).toEqual({ size: 1, imageSize: 2, channels: 1, images: new Uint8Array(4).fill(20) });
   });
 
-  it("separates the channels of colour", async () => {
+  it("turns interleaved colour channels into planes", async () => {
     await write("a.png", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], { channels: 3 });
     const { unlabelled } = await readPngFolder(folder);
     expect(unlabelled.channels).toBe(3);
@@ -109,12 +109,12 @@ describe("a folder as a data set", () => {
     expect(await heldOut(0)).not.toEqual(await heldOut(1));
   });
 
-  it("is no labelled data set unless all counts are known", async () => {
+  it("is refused as a labelled data set unless all counts are known", async () => {
     await images(9);
     await expect(loadDataset("png-folder", { path: folder })).rejects.toThrow("is not known of 1 images");
   });
 
-  it("needs counts for what it holds out", async () => {
+  it("needs counts for the images that it holds out", async () => {
     await images(1);
     await expect(loadOwnImages("png-folder", { path: folder, testFraction: 0.2 })).rejects.toThrow(
       "has counts for 1 of its 10 images, but 2 are to be held out for evaluation: give more counts, or a smaller testFraction",

@@ -16,7 +16,7 @@ describe.each([
   ["readWholeFile", readWholeFile],
   ["readWholeFileSync", async (path: string, limit: ReadLimit) => readWholeFileSync(path, limit)],
 ] as const)("%s", (_, read) => {
-  it("gives a file's bytes, also none", async () => {
+  it("gives a file's bytes, also of an empty file", async () => {
     const path = join(folder, "a");
     await writeFile(path, "some bytes");
     expect((await read(path, { maxBytes: 10 })).toString()).toBe("some bytes");
@@ -34,7 +34,7 @@ describe.each([
     );
   });
 
-  it("says what is not there, and what is a folder", async () => {
+  it("tells a missing file from a folder", async () => {
     const path = join(folder, "none");
     await expect(read(path, { maxBytes: 9, what: "image none" })).rejects.toThrow(
       "Cannot read image none: the file or its folder does not exist (ENOENT)",
@@ -42,7 +42,7 @@ describe.each([
     await expect(read(folder, { maxBytes: 9 })).rejects.toThrow("it is a folder, not a file");
   });
 
-  it.skipIf(process.platform === "win32")("waits for no pipe, and reads no device", async () => {
+  it.skipIf(process.platform === "win32")("refuses a pipe without waiting, and a device", async () => {
     const pipe = join(folder, "pipe");
     execFileSync("mkfifo", [pipe]);
     for (const path of [pipe, "/dev/zero"]) {

@@ -10,7 +10,7 @@ it("hashes the bytes of its parts, one behind the other", () => {
 });
 
 it("hashes more than 2 GiB", () => {
-  // By sha256sum of coreutils.
+  // The hash is from sha256sum of coreutils.
   const expected = "68bdfcb656af3067b8110b5cc839b4e12b180ef11e86011b8df4a709fe2c2f67";
   expect(sha256(new Uint8Array(2 ** 31 + 5))).toBe(expected);
 });

@@ -1,7 +1,7 @@
 /** Changes to bytes, as fast-check draws and shrinks them. */
 import fc from "fast-check";
 
-/** One change: of a kind, at a place, with a value; each number is taken modulo what there is. */
+/** One change: its kind, its place and a value. Each number is taken modulo the number of possibilities. */
 export type Mutation = readonly [kind: number, place: number, value: number];
 
 export const mutationLists: fc.Arbitrary<Mutation[]> = fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat()), {
@@ -15,27 +15,27 @@ const EDGES = [0, 1, 2, 7, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x10000, 0x7fffffff
 type Change = (bytes: Buffer, place: number, value: number) => Buffer;
 
 const CHANGES: readonly Change[] = [
-  // A bit.
+  // Flips a bit.
   (bytes, place, value) => withByte(bytes, place, bytes[place]! ^ (1 << (value % 8))),
-  // A byte.
+  // Sets a byte.
   (bytes, place, value) => withByte(bytes, place, value),
-  // A number of four bytes, in either order.
+  // Sets a number of four bytes, in either byte order.
   (bytes, place, value) => {
     const changed = Buffer.from(bytes);
     const edge = EDGES[value % EDGES.length]!;
     if (place + 4 <= bytes.length) value % 2 ? changed.writeUInt32BE(edge, place) : changed.writeUInt32LE(edge, place);
     return changed;
   },
-  // The end.
+  // Cuts the end off.
   (bytes, place) => bytes.subarray(0, place),
-  // Bytes in between are gone,
+  // Removes bytes.
   (bytes, place, value) => Buffer.concat([bytes.subarray(0, place), bytes.subarray(place + 1 + (value % 64))]),
-  // stand there twice,
+  // Repeats bytes.
   (bytes, place, value) => Buffer.concat([bytes.subarray(0, place + (value % 64)), bytes.subarray(place)]),
-  // or are new.
+  // Inserts bytes.
   (bytes, place, value) =>
     Buffer.concat([bytes.subarray(0, place), Buffer.alloc(1 + (value % 64), value), bytes.subarray(place)]),
-  // A digit of a text, as in the headers of arrays.
+  // Changes a digit of a text, as in the headers of arrays.
   (bytes, place, value) => {
     const digit = bytes.findIndex((byte, i) => i >= place && byte >= 0x30 && byte <= 0x39);
     return digit === -1 ? bytes : withByte(bytes, digit, 0x30 + (value % 10));

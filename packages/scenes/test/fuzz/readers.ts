@@ -1,6 +1,6 @@
 /**
- * The readers of files from outside, each with sound files to begin with, ways to damage them at depth, and what must hold of
- * whatever it accepts.
+ * The readers of files from outside, each with sound files to begin with, ways to damage them in depth, and what must hold for
+ * every file that it accepts.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,20 +20,20 @@ import { emptyScenes, type SceneSet } from "../../src/scene-set.js";
 import { chunk, encodeAnyPng, type PngKind, pngOf, referenceRaster, SIGNATURE, samplesOf } from "../files/png-bytes.js";
 import { type Mutation, mutate } from "./mutations.js";
 
-/** What readers may throw at bad files. */
+/** The errors that readers may throw for bad files. */
 export const typedErrors = [FileError, DataError, SafetensorsError] as const;
 
 export interface Reader {
   readonly name: string;
   /** Sound files. */
   readonly corpus: readonly Buffer[];
-  /** Damage of the file as it is, of parts inside whose checksums and lengths are then put right, and so on. */
+  /** Ways to damage a file: its bytes, or parts inside, whose checksums and lengths are then corrected. */
   readonly damages: readonly ((file: Buffer, mutations: readonly Mutation[]) => Buffer | Promise<Buffer>)[];
   /** Reads the file; throws a failed expectation if it accepts what it should not have. */
   read(file: Buffer, sound: Buffer): unknown;
 }
 
-/** In all messages. */
+/** The name of the file in all messages. */
 export const SOURCE = "fuzzed.file";
 
 const ramp = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 41) % 256);
@@ -70,7 +70,7 @@ const png: Reader = {
   },
 };
 
-/** The chunks of a file, as far as they go. */
+/** The chunks of a file, up to its end or the first damaged one. */
 function chunksOf(file: Buffer): { type: string; data: Buffer }[] {
   const chunks: { type: string; data: Buffer }[] = [];
   for (let at = SIGNATURE.length; at + 12 <= file.length; ) {
@@ -118,7 +118,7 @@ const npy: Reader = {
     const { shape, data } = await decodeNpy({ size: file.length, chunks: [file] }, SOURCE);
     expect(data).toHaveLength(shape.reduce((product, size) => product * size, 1));
     const bytes = new Uint8Array(data.buffer);
-    // 64-bit integers are no longer those of the file.
+    // 64-bit integers are converted to doubles in place, so they differ from the file's bytes.
     if (!/'<[iu]8'/.test(file.toString("latin1", 0, 128))) {
       expect(Buffer.from(bytes).equals(file.subarray(file.length - bytes.length))).toBe(true);
     }
@@ -151,7 +151,7 @@ function fileReaders(folder: string, sceneFile: Buffer, npzFile: Buffer): Reader
         expect(labelled.counts).toHaveLength(labelled.size);
         expect(labelled.counts.every((count) => count <= labelled.maxObjects)).toBe(true);
         expect(labelled.boxes).toHaveLength(labelled.size * labelled.maxObjects * 4);
-        // Where the checksum of the images is the sound file's, so are the images.
+        // A file with the checksum of the sound file must have its images.
         if (file.includes(sound.subarray(14, 18))) {
           expect(Buffer.from([...labelled.images, ...unlabelled.images]).equals(Buffer.from(scenes.images))).toBe(true);
         }
@@ -210,7 +210,7 @@ const safetensors: Reader = {
   },
 };
 
-/** Damages the header of a safetensors file and puts its length right. */
+/** Damages the header of a safetensors file and corrects its length. */
 function mutateJson(file: Buffer, mutations: readonly Mutation[]): Buffer {
   const end = 8 + file.readUInt32LE(0);
   const json = mutate(file.subarray(8, end), mutations);

@@ -21,7 +21,7 @@ const attended = (changes: Partial<AttendedImage> = {}): AttendedImage => ({
   ...changes,
 });
 
-/** How many pixels of `colour` there are, and the first of them by rows. */
+/** The number of pixels of `colour`, and the first of them by rows. */
 function find(picture: PixelSheet, colour: Colour): { x: number; y: number; pixels: number } {
   let [x, y, pixels] = [Number.NaN, Number.NaN, 0];
   for (let i = 0; i < picture.width * picture.height; i++) {
@@ -48,7 +48,7 @@ describe("attentionSheet", () => {
     expect(columns[1]! - columns[0]!).toBe(columns[2]! - columns[1]!);
     // 80 x 80 pixels each, less the outline of a 20-pixel window, 2 pixels thick.
     for (const { pixels } of canvas) expect(pixels).toBe(6400 - 144);
-    // What is missing everywhere: 1 - 0.2 of the count's canvas, which is the first.
+    // The residual is the same everywhere: 1 - 0.2, the value of the first canvas, as one object counts.
     const residual = find(picture, [0.8 * 255, Math.round(0.8 * 170), Math.round(0.8 * 60)]);
     expect(residual).toEqual({ x: columns[2]! + columns[1]! - columns[0]!, y: input.y, pixels: 6400 });
   });
@@ -94,7 +94,7 @@ describe("attentionSheet", () => {
     expect(Buffer.compare(other.data, picture.data)).not.toBe(0);
   });
 
-  it("shows what is too much in blue, and takes RGB images and no objects", () => {
+  it("shows the surplus of the canvas in blue, and takes RGB images and images without objects", () => {
     const [image, canvas] = [new Float32Array(1200), new Float32Array(1200)];
     // Channels that are wrong in opposite ways do not cancel.
     image.fill(0.5, 0, 400);

@@ -19,7 +19,7 @@ const scene = (changes: Partial<PicturedScene> = {}): PicturedScene => ({
   ...changes,
 });
 
-/** The first pixel of `colour` by rows, and how many there are. */
+/** The first pixel of `colour` by rows, and the number of such pixels. */
 function find(picture: PixelSheet, colour: Colour): { x: number; y: number; pixels: number } {
   const hits: number[] = [];
   for (let i = 0; i < picture.width * picture.height; i++) {
