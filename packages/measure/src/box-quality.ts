@@ -1,26 +1,30 @@
-/** How well found boxes lie on true ones, over many images. */
+/** The agreement of found boxes with true ones, over many images. */
 import { type Box, matchBoxes } from "@air-onnx/core";
 
-/** Over the images whose true boxes are known, those without objects among them. */
+/** The agreement of found boxes with true ones, over the images whose true boxes are known, including empty ones. */
 export interface BoxQuality {
+  /** Number of images. */
   readonly images: number;
+  /** Number of true boxes. */
   readonly trueBoxes: number;
+  /** Number of found boxes. */
   readonly foundBoxes: number;
   /**
-   * Mean intersection over union of the boxes that are matched, so that their sum in each image is the largest; null if
-   * none is.
+   * Mean intersection over union (IoU) of the matched boxes; null if none is matched. Boxes are matched one to one so that
+   * the sum of IoUs in each image is the largest.
    */
   readonly meanIouMatched: number | null;
-  /** The same with 0 for every box, found or true, that is left without a match. */
+  /** Mean IoU with 0 for every box, found or true, that is left without a match; null if there is no box. */
   readonly meanIou: number | null;
-  /** Share of the found boxes that lie on a true one with an intersection over union of at least 0.5. */
+  /** Share of the found boxes that match a true one with an IoU of at least 0.5; null if there is no found box. */
   readonly precision: number | null;
-  /** Share of the true boxes that are so found. */
+  /** Share of the true boxes that match a found one with an IoU of at least 0.5; null if there is no true box. */
   readonly recall: number | null;
 }
 
 const LEAST_IOU = 0.5;
 
+/** Adds up box quality image by image. */
 export class BoxTally {
   #images = 0;
   #trueBoxes = 0;
@@ -29,7 +33,12 @@ export class BoxTally {
   #iou = 0;
   #hits = 0;
 
-  /** @param truth of all objects of the image */
+  /**
+   * Adds an image.
+   *
+   * @param found the boxes that were found
+   * @param truth the true boxes of all objects in the image
+   */
   add(found: readonly Box[], truth: readonly Box[]): void {
     this.#images++;
     this.#trueBoxes += truth.length;
@@ -41,7 +50,7 @@ export class BoxTally {
     }
   }
 
-  /** Undefined if no true box was added: nothing is known then. */
+  /** Returns the quality over all images so far; undefined if none of them had a true box. */
   result(): BoxQuality | undefined {
     if (this.#trueBoxes === 0) return undefined;
     const share = (part: number, whole: number): number | null => (whole > 0 ? part / whole : null);

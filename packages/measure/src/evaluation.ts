@@ -1,40 +1,44 @@
 /**
- * An evaluation: the bound and the counts along one draw of the latents, on images whose truth is known. It is cheap enough to
- * be taken again and again in training; a `Measurement` holds an evaluation and all else that is known of a model.
+ * Evaluations: the bound and the counts along one draw of the latents, on images whose truth is known. An evaluation is cheap
+ * enough to be repeated during training. A `Measurement` has an evaluation and all other numbers of a model.
  */
 import { type ElboParts, fitPresencePrior, logCountPrior, mapCount } from "@air-onnx/core";
 
-/** Means over the images, per image; nats, shares of 1, or counts of images. */
+/** An evaluation. Its numbers are means over the images, in nats per image or as shares of 1, or numbers of images. */
 export interface Evaluation {
-  /** Images measured. */
+  /** Number of images measured. */
   readonly images: number;
-  /** Evidence lower bound: one draw of the latents, KLs analytic, the count summed exactly. */
+  /** Evidence lower bound, nats: one draw of the latents, analytic KLs, the sum over the count exact. */
   readonly elbo: number;
-  /** Of `elbo`, over the images; 0 if there is but one. */
+  /** Standard error of `elbo` over the images, nats; 0 if there is only one image. */
   readonly elboStandardError: number;
-  /** The parts of `elbo`, which is this minus the KLs. */
+  /** Log-likelihood, nats. `elbo` is this minus the three KLs. */
   readonly logLikelihood: number;
+  /** KL of the where latents from their prior, nats. */
   readonly klWhere: number;
+  /** KL of the what latents from their prior, nats. */
   readonly klWhat: number;
+  /** KL of the count from its prior, nats. */
   readonly klCount: number;
-  /** The presence prior that makes `elbo` largest over these images, and what `elbo` is then; nothing else changes. */
+  /** The presence prior that makes `elbo` largest over these images, and the `elbo` with it; all else is unchanged. */
   readonly presencePriorFitted: { readonly presence: number; readonly elbo: number };
   /** Share of images whose most probable count is right. */
   readonly countAccuracyMap: number;
-  /** Expected share of right counts if each is drawn from q(n|x). */
+  /** Expected share of right counts if each count is drawn from q(n|x). */
   readonly countAccuracySampled: number;
-  /** Mean of |most probable count − true count|, objects: how far off wrong counts are. */
+  /** Mean of |most probable count − true count|, objects. */
   readonly countMeanAbsoluteError: number;
-  /** The two accuracies of the images with each true count, null where there is no such image. */
+  /** `countAccuracyMap` of the images with each true count, by true count; null where there is no such image. */
   readonly countAccuracyMapByCount: readonly (number | null)[];
+  /** `countAccuracySampled` of the images with each true count, by true count; null where there is no such image. */
   readonly countAccuracySampledByCount: readonly (number | null)[];
-  /** `[true count][most probable count]`, images. */
+  /** Number of images by `[true count][most probable count]`. */
   readonly confusion: readonly (readonly number[])[];
 }
 
-/** What an image is found to be. */
+/** The bound and the count probabilities of one image. */
 export interface ImageMeasures extends ElboParts {
-  /** q(n|x), n = 0..T. */
+  /** Probabilities q(n|x) of the counts n = 0..T. */
   readonly countProbabilities: ArrayLike<number>;
 }
 
@@ -47,13 +51,15 @@ export class EvaluationTally {
   readonly #expectedRight: number[];
   readonly #elbo = new MeanTally();
   readonly #parts = { logLikelihood: 0, klWhere: 0, klWhat: 0, klCount: 0 };
-  /** Σ q(n|x), n = 0..T. */
+  /** Sums of q(n|x) over the images, n = 0..T. */
   readonly #counts: number[];
 
   /**
-   * @param presencePrior the prior that the bounds are of
-   * @param maxSteps most objects that the model finds
-   * @param maxObjects most objects that an image has
+   * Starts an evaluation of no images.
+   *
+   * @param presencePrior the presence prior that the bounds were computed with
+   * @param maxSteps most objects that the model can find
+   * @param maxObjects most objects in an image
    */
   constructor(presencePrior: number, maxSteps: number, maxObjects: number) {
     this.#presencePrior = presencePrior;
@@ -63,16 +69,18 @@ export class EvaluationTally {
     this.#counts = new Array<number>(maxSteps + 1).fill(0);
   }
 
+  /** Adds an image. */
   add(trueCount: number, measures: ImageMeasures): void {
     const q = measures.countProbabilities;
     this.#elbo.add(measures.elbo);
     for (const name of partNames) this.#parts[name] += measures[name];
     for (let n = 0; n < this.#counts.length; n++) this.#counts[n]! += q[n]!;
-    // More objects than the model can find have no probability.
+    // Counts beyond what the model can find have probability 0.
     this.#expectedRight[trueCount]! += q[trueCount] ?? 0;
     this.#confusion[trueCount]![mapCount(q)]!++;
   }
 
+  /** Returns the evaluation of all images so far. */
   result(): Evaluation {
     const { size: images, mean: elbo, standardError: elboStandardError } = this.#elbo;
     const right = this.#confusion.map((row, truth) => row[truth] ?? 0);
@@ -107,12 +115,15 @@ export class EvaluationTally {
   }
 }
 
-/** Mean and its standard error, of values added one by one (Welford's method, which does not cancel). */
+/** The mean of values added one by one, and its standard error (Welford's method, which avoids cancellation). */
 export class MeanTally {
+  /** Number of values. */
   size = 0;
+  /** Mean of the values. */
   mean = 0;
   #squares = 0;
 
+  /** Adds a value. */
   add(value: number): void {
     this.size++;
     const before = value - this.mean;
@@ -120,13 +131,13 @@ export class MeanTally {
     this.#squares += before * (value - this.mean);
   }
 
-  /** Of the mean; 0 for fewer than two values. */
+  /** Standard error of the mean; 0 for fewer than two values. */
   get standardError(): number {
     return this.size < 2 ? 0 : Math.sqrt(this.#squares / (this.size - 1) / this.size);
   }
 }
 
-/** Sum over the images in a row of the confusion matrix. */
+/** Sum of the absolute errors of the images in a row of the confusion matrix. */
 function absoluteErrors(row: readonly number[], truth: number): number {
   return sum(row.map((images, found) => images * Math.abs(found - truth)));
 }

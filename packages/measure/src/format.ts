@@ -1,15 +1,15 @@
-/** Numbers and tables as people read them. It imports nothing that takes time to load, so that `air-onnx --help` need not wait. */
+/** Formats numbers and tables for people. This module imports nothing slow to load, because `air-onnx --help` uses it. */
 export { type MarkdownTable, markdownTable } from "./markdown-table.js";
 
-/** What a number is of. Nats are means per image, shares are of 1, and an IoU is an intersection over union from 0 to 1. */
+/** The unit of a number. Nats are means per image, a share is from 0 to 1, an IoU is an intersection over union. */
 export type Unit = "nats" | "share" | "count" | "IoU" | "number";
 
 interface UnitForm {
-  /** Written after the number; empty where it has none. */
+  /** Text after the number; empty where there is none. */
   readonly symbol: string;
-  /** How many of `symbol` make 1. */
+  /** Factor between the number and what is written: 100 for a share, written in %. */
   readonly scale: number;
-  /** After the decimal point, unless something else is asked for. */
+  /** Default number of digits after the decimal point. */
   readonly digits: number;
 }
 
@@ -21,37 +21,37 @@ const units: Readonly<Record<Unit, UnitForm>> = {
   number: { symbol: "", scale: 1, digits: 3 },
 };
 
-/** `%`, `nats` or nothing. */
+/** The symbol of a unit: `%`, `nats` or nothing. */
 export function unitSymbol(unit: Unit): string {
   return units[unit].symbol;
 }
 
-/** The number alone, as in a column whose head names the unit: a share of 0.974 is `97.40`. */
+/** Formats a number without its unit, as in a column whose head names the unit: a share of 0.974 is `97.40`. */
 export function withoutUnit(value: number, unit: Unit, digits = units[unit].digits): string {
   return unit === "count" ? count(value) : (units[unit].scale * value).toFixed(digits);
 }
 
-/** `615.20 nats`, `97.40 %`, `10,000`, `0.657`. */
+/** Formats a number with its unit: `615.20 nats`, `97.40 %`, `10,000`, `0.657`. */
 export function inUnit(value: number, unit: Unit, digits?: number): string {
   return `${withoutUnit(value, unit, digits)} ${unitSymbol(unit)}`.trimEnd();
 }
 
-/** `10,000` */
+/** Formats a whole number: `10,000`. */
 export function count(value: number): string {
   return value.toLocaleString("en");
 }
 
-/** A share of 0.974 is `97.4 %`. */
+/** Formats a share as a percentage: 0.974 is `97.4 %`. */
 export function percent(share: number, digits = 1): string {
   return inUnit(share, "share", digits);
 }
 
-/** A number whose unit is not known, to so many significant digits. */
+/** Formats a number whose unit is not known, to a number of significant digits. */
 export function plain(value: number, significantDigits = 6): string {
   return value.toLocaleString("en", { maximumSignificantDigits: significantDigits });
 }
 
-/** `4.2 s`, `42 s`, `3:07 min`, `1:03:07 h`. */
+/** Formats a time: `4.2 s`, `42 s`, `3:07 min`, `1:03:07 h`. */
 export function duration(seconds: number): string {
   if (seconds < 9.95) return `${Math.max(0, seconds).toFixed(1)} s`;
   const whole = Math.round(seconds);

@@ -1,4 +1,4 @@
-/** What a model is worth on images whose truth is known: any model that can be asked, a checkpoint or an exported one. */
+/** Measures the quality of a model, a checkpoint or an exported one, on images whose truth is known. */
 export type { BoxQuality } from "./box-quality.js";
 export { type Evaluation, EvaluationTally, type ImageMeasures } from "./evaluation.js";
 export * from "./format.js";

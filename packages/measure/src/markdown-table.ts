@@ -1,15 +1,17 @@
-/** Tables of Markdown. */
+/** Tables in Markdown. */
 
+/** The content of a table. */
 export interface MarkdownTable {
+  /** Heads of the columns. */
   readonly head: readonly string[];
-  /** As many cells in each row as in `head`. */
+  /** Rows of cells, as many in each row as in `head`. */
   readonly rows: readonly (readonly string[])[];
-  /** Columns whose cells are text, by index, and stand to the left; those of the others are numbers. Default the first. */
+  /** Indices of the columns of text, which are aligned to the left; numbers are aligned to the right. Default: the first. */
   readonly textColumns?: readonly number[];
 }
 
 /**
- * The table, padded so that it reads well as text too. Cells may hold anything: line breaks become spaces, and `|` is escaped.
+ * Writes a table, padded so that it reads well as plain text too. In cells, line breaks become spaces and `|` is escaped.
  *
  * @throws {RangeError} if a row has more or fewer cells than the head
  */
@@ -22,7 +24,7 @@ export function markdownTable({ head, rows, textColumns = [0] }: MarkdownTable):
   const isText = (column: number): boolean => textColumns.includes(column);
   const widths = head.map((_, column) => {
     const lengths = lines.map((row) => row[column]!.length);
-    // What follows text in the last column needs no room. A rule has at least three dashes.
+    // Text in the last column is not padded. A rule has at least three dashes.
     const isRagged = column === head.length - 1 && isText(column);
     return Math.max(3, isRagged ? lengths[0]! : Math.max(...lengths));
   });

@@ -1,6 +1,6 @@
 /**
- * A measurement: everything that is reported about a model on images whose truth is known, by the graphs that its users run. A
- * checkpoint is measured by the graphs that its export would have, so both give the same numbers.
+ * Measurements: everything that is reported about a model on images whose truth is known, computed by the graphs that its
+ * users run. A checkpoint is measured by the graphs that its export would have, so both give the same numbers.
  */
 import {
   type AirConfig,
@@ -14,87 +14,97 @@ import { DataError, fillBatch, pixelsPerImage, type SceneSet, trueBoxes } from "
 import { type BoxQuality, BoxTally } from "./box-quality.js";
 import { type Evaluation, EvaluationTally, type ImageMeasures, MeanTally } from "./evaluation.js";
 
-/** What can be measured: an opened model of either runtime, or a checkpoint. */
+/** A model that can be measured: an opened model of either runtime, or a checkpoint. */
 export interface MeasurableModel {
+  /** Configuration of the model. */
   readonly config: AirConfig;
+  /** Infers the scene of each image; `images` is `[B, C, S, S]` in [0, 1]. */
   infer(images: Float32Array, options: InferenceOptions): Promise<InferredScene[]>;
+  /** Computes the bound and the count probabilities of each image; `images` is `[B, C, S, S]` in [0, 1]. */
   evidence(images: Float32Array, options: EvidenceOptions): Promise<ImageEvidence[]>;
 }
 
-/** The bound on log p(x) by importance weighting, and what others report in its place. */
+/** The importance-weighted bound on log p(x), and the formula that other implementations report in its place. */
 export interface ImportanceWeightedBound {
-  /** Trajectories K of each image. */
+  /** Number K of trajectories of each image. */
   readonly samples: number;
-  /** The first so many images. */
+  /** Number of images, the first ones of the set. */
   readonly images: number;
-  /** Mean of log 1/K Σ_k w_k per image, nats: its expectation is below the mean log p(x). */
+  /** Mean of log 1/K Σ_k w_k over the images, nats. Its expectation is below the mean log p(x). */
   readonly bound: number;
-  /** Of `bound`, over the images. */
+  /** Standard error of `bound` over the images, nats. */
   readonly standardError: number;
   /** Mean over the images of (Σ w)² / Σ w², from 1 to K. */
   readonly effectiveSamples: number;
-  /** Mean of log 1/K Σ_k exp(ELBO_k), with analytic KLs in ELBO_k: not a bound, for comparison with those who report it. */
+  /** Mean of log 1/K Σ_k exp(ELBO_k) with analytic KLs, nats. It is not a bound, and only for comparison with others. */
   readonly analyticKlFormula: number;
 }
 
-/** All that is measured of a model: an {@link Evaluation}, what `infer` finds, and the importance-weighted bound. */
+/** All numbers of a model: an {@link Evaluation}, the quality of inferred scenes, and the importance-weighted bound. */
 export interface Measurement extends Evaluation {
-  /** Of the noise. */
+  /** Seed of the noise. */
   readonly seed: number;
-  /** Share of right counts at the posterior means, without noise: what `infer` finds. */
+  /** Share of right counts of inferred scenes, at the posterior means, without noise. */
   readonly countAccuracyMean: number;
-  /** Of what `infer` finds; absent where the true boxes are not known. */
+  /** Quality of the boxes of inferred scenes; absent where the true boxes are not known. */
   readonly boxes?: BoxQuality;
-  /** The same two of `infer` with `prune`; absent for a model that cannot. */
+  /** The two numbers above for `infer` with `prune`; absent for a model whose likelihood does not allow pruning. */
   readonly pruned?: { readonly countAccuracy: number; readonly boxes?: BoxQuality };
-  /** Absent unless asked for. */
+  /** The importance-weighted bound; absent unless `importanceSamples` is given. */
   readonly importanceWeighted?: ImportanceWeightedBound;
 }
 
-/** One image with what was found in it. */
+/** One image and its results. */
 export interface MeasuredImage {
-  /** In the set. */
+  /** Index in the set. */
   readonly index: number;
+  /** True number of objects. */
   readonly trueCount: number;
-  /** At the posterior means. */
+  /** The scene inferred at the posterior means. */
   readonly scene: InferredScene;
+  /** The bound and the count probabilities. */
   readonly evidence: ImageEvidence;
 }
 
+/** The options of {@link measureModel}. */
 export interface MeasureOptions {
-  /** The first so many images; default all. */
+  /** Number of images, the first ones of the set. Default: all. */
   readonly images?: number | undefined;
-  /** Of the noise; default 0. */
+  /** Seed of the noise. Default 0. */
   readonly seed?: number | undefined;
-  /** Measures the importance-weighted bound with so many trajectories of each image. */
+  /** Number K of trajectories of each image for the importance-weighted bound. Default: the bound is not measured. */
   readonly importanceSamples?: number | undefined;
-  /** Of the first so many images alone; default all that are measured. */
+  /** Number of images, the first ones, for the importance-weighted bound. Default: all that are measured. */
   readonly importanceImages?: number | undefined;
   /** Called with each image, in order. */
   readonly onImage?: ((image: MeasuredImage) => void) | undefined;
-  /** Of the work that is done, and of all; the unit is a trajectory of one image. */
+  /** Called with the work done and all the work, in trajectories of one image. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Stops the measurement when it aborts; the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 const BATCH_SIZE = 250;
 
-/** What says how probable images are: any {@link MeasurableModel}, or parameters in the midst of training. */
+/** A model that can be evaluated: any {@link MeasurableModel}, or parameters in the midst of training. */
 export interface EvidenceModel {
+  /** Configuration of the model. */
   readonly config: AirConfig;
+  /** Computes the bound and the count probabilities of each image; `images` is `[B, C, S, S]` in [0, 1]. */
   evidence(
     images: Float32Array<ArrayBuffer>,
     options: Pick<EvidenceOptions, "seed" | "firstImage" | "signal">,
   ): Promise<readonly ImageMeasures[]>;
 }
 
+/** The options of {@link measureEvidence}. */
 export interface MeasureEvidenceOptions extends Pick<MeasureOptions, "images" | "seed" | "signal"> {
-  /** Images that are asked about together, 250 by default. It decides memory and speed alone. */
+  /** Number of images in a batch. Default 250. It changes memory and speed, not the results. */
   readonly batchSize?: number | undefined;
 }
 
 /**
- * Measures on the first images of `scenes` what `model` says of their probability and count; nothing is inferred.
+ * Takes an evaluation of `model` on the first images of `scenes`: the bound and the counts, without inferring scenes.
  *
  * @throws {DataError} if they are not of the model's size
  * @throws {RangeError} for a number of images that is not a positive integer
@@ -199,7 +209,7 @@ export async function measureModel(
   };
 }
 
-/** Adds up what `evidenceOf` says of the images up to each of `ends`, batch by batch. */
+/** Adds up the results of `evidenceOf`, batch by batch. Each batch ends before the image at one of `ends`. */
 async function tallyBatches(
   { prior, maxSteps }: AirConfig,
   scenes: SceneSet,
@@ -216,7 +226,7 @@ async function tallyBatches(
   return tally.result();
 }
 
-/** Where batches of `batchSize` images end that go from `start` to `total`. */
+/** Yields the exclusive ends of batches of at most `batchSize` images from `start` to `total`. */
 function* batchEnds(total: number, batchSize: number, start = 0): Generator<number> {
   for (let end = start; end < total; ) {
     end = Math.min(total, end + batchSize);
@@ -224,13 +234,17 @@ function* batchEnds(total: number, batchSize: number, start = 0): Generator<numb
   }
 }
 
-/** How good the scenes are that were inferred. */
+/** Adds up the count accuracy and the box quality of inferred scenes. */
 class FoundTally {
   readonly #boxes = new BoxTally();
   #images = 0;
   #right = 0;
 
-  /** @param index of the scene's image in the set */
+  /**
+   * Adds a scene.
+   *
+   * @param index the index of its image in the set
+   */
   add({ count, objects }: InferredScene, scenes: SceneSet, index: number): void {
     this.#images++;
     if (count === scenes.counts[index]) this.#right++;
@@ -242,17 +256,18 @@ class FoundTally {
     );
   }
 
+  /** Share of scenes whose count is right. */
   get countAccuracy(): number {
     return this.#right / this.#images;
   }
 
-  /** Undefined where the true boxes are not known. */
+  /** Box quality; undefined where the true boxes are not known. */
   get boxes(): BoxQuality | undefined {
     return this.#boxes.result();
   }
 }
 
-/** Images `start` to `end` of a set, `[end - start, C, S, S]` in [0, 1]. */
+/** Copies images `start` to `end` of a set into a batch `[end - start, C, S, S]` in [0, 1]. */
 function batchOf(scenes: SceneSet, start: number, end: number): Float32Array<ArrayBuffer> {
   const batch = new Float32Array((end - start) * pixelsPerImage(scenes));
   fillBatch(

@@ -1,17 +1,17 @@
 /**
- * The table of measures: every number of a {@link Measurement} with the name, unit and digits that people read it by. Model
- * cards, reports, sweeps, the terminal, learning curves and event files take what they show, and in which order, from here.
+ * The table of measures: every number of a {@link Measurement} with its name, unit and digits. Model cards, reports, sweeps,
+ * the terminal, learning curves and event files take the numbers that they show, and their order, from this table.
  *
- * To add a measure, compute it where the others are (`evaluation.ts`, `box-quality.ts`, `measure-model.ts`) and give it a row
- * here: without one, this file does not compile.
+ * To add a measure, compute it with the others (`evaluation.ts`, `box-quality.ts`, `measure-model.ts`) and give it a row
+ * here. Without a row, this file does not compile.
  */
 import type { BoxQuality } from "./box-quality.js";
 import type { Evaluation } from "./evaluation.js";
 import { inUnit, type Unit, unitSymbol, withoutUnit } from "./format.js";
 import type { Measurement } from "./measure-model.js";
 
-/** The keys of the numbers in `T`; those of inner objects are dotted paths. Lists have none. */
-type NumberKey<T> = {
+/** The keys of the numbers in `T`. Keys in inner objects are dotted paths; lists have no keys. */
+export type NumberKey<T> = {
   [K in keyof T & string]-?: NonNullable<T[K]> extends number
     ? K
     : NonNullable<T[K]> extends readonly unknown[]
@@ -21,15 +21,15 @@ type NumberKey<T> = {
         : never;
 }[keyof T & string];
 
-/** Where a number stands in a {@link Measurement}, such as `elbo` or `boxes.meanIou`. */
+/** The key of a number in a {@link Measurement}, such as `elbo` or `boxes.meanIou`. */
 export type MeasureKey = NumberKey<Measurement>;
 
-/** Where an {@link Evaluation} lists a measure by true count. */
-type CountListKey = {
+/** The key of a list in an {@link Evaluation} that has a measure for each true count. */
+export type CountListKey = {
   [K in keyof Evaluation]: Evaluation[K] extends readonly (number | null)[] ? K : never;
 }[keyof Evaluation];
 
-/** What belongs together in a table, with its title. */
+/** The titles of the groups that measures form in tables. */
 export const measureGroups = {
   images: "Images",
   counts: "Counts",
@@ -39,30 +39,34 @@ export const measureGroups = {
   pruned: "Without objects that explain nothing",
 } as const;
 
+/** The key of a group of measures. */
 export type MeasureGroup = keyof typeof measureGroups;
 
+/** A row of the table of measures. */
 interface MeasureForm {
+  /** Group that the measure belongs to. */
   readonly group: MeasureGroup;
-  /** What heads its row in a table. No other measure has the same. */
+  /** Name in the rows of tables, unique among measures. */
   readonly label: string;
-  /** Its name where there is little room: the head of a column, a line of text. No other measure has the same. */
+  /** Short name for heads of columns and lines of text, unique among measures. Default: the label. */
   readonly short?: string;
-  /** What it is, in a few words that follow its name; a measure with a column has them. */
+  /** Explanation in a few words that follow the name. Every headline measure has one. */
   readonly meaning?: string;
+  /** Unit of the number. */
   readonly unit: Unit;
-  /** After the decimal point; by default as many as the unit's other numbers have. */
+  /** Digits after the decimal point. Default: those of the unit. */
   readonly digits?: number;
-  /** Undefined for what is neither good nor bad, such as a number of images. */
+  /** Direction of improvement; undefined for numbers that are neither good nor bad, such as a number of images. */
   readonly better?: "higher" | "lower";
-  /** The key of its standard error over the images, which is written after it. */
+  /** Key of the standard error over the images, which is written after the number. */
   readonly standardError?: MeasureKey;
-  /** Has a column where there is one for each measure, as in the table of a sweep, and is in the line of an evaluation. */
+  /** Whether it has a column in tables such as a sweep's, and a place in the line of an evaluation. */
   readonly isHeadline?: true;
-  /** Is logged at each evaluation in training: a line of the chart `chart`. One that shares a chart has a name there. */
+  /** Chart of its learning curve, and the name of its line if it shares the chart. Such a measure is logged in training. */
   readonly curve?: { readonly chart: string; readonly line?: string };
-  /** Its key among the metrics in `config.json` of an exported model, on whose card it then is. */
+  /** Key among the metrics in `config.json` of an exported model. Such a measure is on the model card. */
   readonly manifestKey?: string;
-  /** The same measure of the images with each true count, in a list. */
+  /** Key of the list with the measure for each true count. */
   readonly byCount?: CountListKey;
 }
 
@@ -215,7 +219,12 @@ const forms: Readonly<Record<MeasureKey, MeasureForm>> = {
   ...boxMeasures("pruned.boxes", "pruned", ", pruned"),
 };
 
-/** @param suffix of each label */
+/**
+ * The rows of one kind of box quality.
+ *
+ * @param path the key of the box quality in a measurement
+ * @param suffix the end of each label
+ */
 function boxMeasures<P extends string>(
   path: P,
   group: MeasureGroup,
@@ -227,9 +236,11 @@ function boxMeasures<P extends string>(
   return Object.fromEntries(entries) as Record<`${P}.${keyof BoxQuality}`, MeasureForm>;
 }
 
-/** A number that is measured of a model. */
+/** A measure: one number of a model, with its key, names and unit. */
 export interface Measure extends MeasureForm {
+  /** Key of the number in a {@link Measurement}. */
   readonly key: MeasureKey;
+  /** Short name, unique among measures. */
   readonly short: string;
 }
 
@@ -240,33 +251,34 @@ export const measures: readonly Measure[] = Object.entries(forms).map(([key, for
   key: key as MeasureKey,
 }));
 
-/** Those with a column where there is one for each measure. Training takes them too. */
+/** The measures with a column in tables such as a sweep's. Evaluations in training have them too. */
 export const headlineMeasures: readonly Measure[] = measures.filter(({ isHeadline }) => isHeadline);
 
-/** Those with a learning curve. Training takes them too. */
+/** The measures with a learning curve. Evaluations in training have them too. */
 export const curveMeasures: readonly Measure[] = measures.filter(({ curve }) => curve !== undefined);
 
-/** Those that are also taken of the images with each true count. */
+/** The measures that are also taken for each true count, with the keys of their lists. */
 export const measuresByCount = measures.flatMap((measure) =>
   measure.byCount === undefined ? [] : [{ measure, list: measure.byCount }],
 );
 
 const byKey: ReadonlyMap<string, Measure> = new Map(measures.map((measure) => [measure.key, measure]));
 
+/** Returns the measure with this key. */
 export function measureOf(key: MeasureKey): Measure {
   return byKey.get(key)!;
 }
 
-/** Undefined if no measure has this key. */
+/** Finds the measure with this key; undefined if there is none. */
 export function findMeasure(key: string): Measure | undefined {
   return byKey.get(key);
 }
 
 /**
- * The number that `numbers` has at the measure's key; null if there was nothing to measure it on, such as the precision of no
- * boxes, and undefined if it was not measured.
+ * Returns the number at the measure's key in `numbers`. It is null if there was nothing to measure it on, such as the
+ * precision of no boxes, and undefined if it was not measured.
  *
- * @param numbers a measurement, an evaluation, a record of a log or the like; it may come from a file
+ * @param numbers a measurement, an evaluation, a record of a log or the like, possibly from a file
  */
 export function measured(numbers: unknown, { key }: Pick<Measure, "key">): number | null | undefined {
   let value = numbers;
@@ -277,23 +289,26 @@ export function measured(numbers: unknown, { key }: Pick<Measure, "key">): numbe
   return typeof value === "number" || value === null ? value : undefined;
 }
 
-/** A measure's value with its unit: `97.40 %`; `none` for null. */
+/** Formats a measure's value with its unit: `97.40 %`; `none` for null. */
 export function written({ unit, digits }: Measure, value: number | null): string {
   return value === null ? "none" : inUnit(value, unit, digits);
 }
 
-/** A measure's value without its unit, as in a column under {@link columnHead}. */
+/** Formats a measure's value without its unit, for a column under {@link columnHead}. */
 export function writtenInColumn({ unit, digits }: Measure, value: number): string {
   return withoutUnit(value, unit, digits);
 }
 
-/** `ELBO, nats` */
+/** The head of a measure's column, with its unit: `ELBO, nats`. */
 export function columnHead({ short, unit }: Measure): string {
   const symbol = unitSymbol(unit);
   return symbol === "" ? short : `${short}, ${symbol}`;
 }
 
-/** `ELBO: the evidence lower bound on log p(x), mean over the images.`, a sentence for each of the measures that says what it is. */
+/**
+ * Explains measures in a sentence each, such as `ELBO: the evidence lower bound on log p(x), mean over the images.` Measures
+ * without an explanation are left out.
+ */
 export function meanings(shown: readonly Measure[], nameOf: (measure: Measure) => string): string {
   return shown
     .filter(({ meaning }) => meaning !== undefined)
@@ -302,13 +317,15 @@ export function meanings(shown: readonly Measure[], nameOf: (measure: Measure) =
     .join(" ");
 }
 
+/** A row of a table of measured numbers. */
 export interface MeasureRow {
+  /** The measure. */
   readonly measure: Measure;
-  /** The value, with its standard error if that is known, and the unit: `615.20 ± 1.31 nats`. */
+  /** Value with its standard error, if that is known, and the unit: `615.20 ± 1.31 nats`. */
   readonly text: string;
 }
 
-/** A row for each of the `shown` measures that `numbers` has; a standard error is in the row of what it is of. */
+/** Makes a row for each of the `shown` measures in `numbers`. A standard error is in the row of its measure. */
 export function measureRows(numbers: unknown, shown: readonly Measure[] = measures): MeasureRow[] {
   const inOtherRows = new Set(
     shown.flatMap((measure) => (typeof measured(numbers, measure) === "number" ? [measure.standardError] : [])),
@@ -322,7 +339,7 @@ export function measureRows(numbers: unknown, shown: readonly Measure[] = measur
   });
 }
 
-/** {@link measureRows} by groups; groups of which nothing was measured have no rows. */
+/** Makes the rows of all measures in `numbers`, by group. A group without measured numbers has no rows. */
 export function measureRowsByGroup(numbers: unknown): Readonly<Record<MeasureGroup, readonly MeasureRow[]>> {
   const groups = Object.keys(measureGroups) as MeasureGroup[];
   const all = measureRows(numbers);
@@ -331,22 +348,22 @@ export function measureRowsByGroup(numbers: unknown): Readonly<Record<MeasureGro
   ) as unknown as Record<MeasureGroup, readonly MeasureRow[]>;
 }
 
-/** `ELBO 615.20 nats` */
+/** Writes a row as text: `ELBO 615.20 nats`. */
 export function rowInWords({ measure, text }: MeasureRow): string {
   return `${measure.short} ${text}`;
 }
 
-/** `MAP count accuracy 97.40 %, sampled count accuracy 96.93 %, ELBO 615.20 nats` */
+/** Writes all headline measures as text: `MAP count accuracy 97.40 %, sampled count accuracy 96.93 %, ELBO 615.20 nats`. */
 export function headlines(numbers: unknown): string {
   return measureRows(numbers, headlineMeasures).map(rowInWords).join(", ");
 }
 
-/** The numbers of an evaluation that training logs, by their keys: those with a curve, and the number of images. */
+/** The numbers of an evaluation that training logs, by key: those with a learning curve, and the number of images. */
 export function loggedNumbers(evaluation: Evaluation): Record<string, number> {
   return numbersBy(evaluation, [measureOf("images"), ...curveMeasures], ({ key }) => key);
 }
 
-/** The numbers that an exported model is shipped with, by their keys in its `config.json`. */
+/** The numbers in the `config.json` of an exported model, by their keys there. */
 export function manifestMetrics(measurement: Measurement): Record<string, number> {
   return numbersBy(measurement, measures, ({ manifestKey }) => manifestKey);
 }

@@ -1,32 +1,34 @@
-/** The images that a model explains worst, kept while many are measured. */
+/** The images that a model explains worst. */
 import type { MeasuredImage } from "./measure-model.js";
 
+/** Keeps the worst images while many are measured: those with the lowest bounds, and the surest wrong counts. */
 export class WorstImages {
   readonly #kept: number;
   readonly #lowestElbo: MeasuredImage[] = [];
   readonly #mostConfidentlyWrong: MeasuredImage[] = [];
 
-  /** @param kept of either kind */
+  /** @param kept the number of images to keep of either kind */
   constructor(kept: number) {
     this.#kept = kept;
   }
 
+  /** Adds an image, which is kept if it is among the worst so far. */
   add(image: MeasuredImage): void {
     this.#keep(this.#lowestElbo, image, ({ evidence }) => -evidence.elbo);
     if (image.scene.count !== image.trueCount) this.#keep(this.#mostConfidentlyWrong, image, confidence);
   }
 
-  /** The lowest first. */
+  /** Images with the lowest bounds, the lowest first. */
   get lowestElbo(): readonly MeasuredImage[] {
     return this.#lowestElbo;
   }
 
-  /** Those whose wrong count is the most probable, the surest first. */
+  /** Images with a wrong count that the model is surest of, the surest first. */
   get mostConfidentlyWrong(): readonly MeasuredImage[] {
     return this.#mostConfidentlyWrong;
   }
 
-  /** Keeps `list` sorted, the largest of `order` first. */
+  /** Inserts `image` into `list`, which stays sorted with the largest of `order` first. */
   #keep(list: MeasuredImage[], image: MeasuredImage, order: (image: MeasuredImage) => number): void {
     const place = list.findIndex((other) => order(other) < order(image));
     list.splice(place < 0 ? list.length : place, 0, image);
@@ -34,7 +36,7 @@ export class WorstImages {
   }
 }
 
-/** q(n | x) of the count that was found. */
+/** Probability q(n|x) of the count that was found. */
 export function confidence({ scene }: MeasuredImage): number {
   return scene.countProbabilities[scene.count]!;
 }

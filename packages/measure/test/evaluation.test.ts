@@ -30,7 +30,7 @@ const images = [
 ] as const satisfies [number, number[]][];
 
 describe("an evaluation", () => {
-  it("counts what was taken for what, also by true count", () => {
+  it("has a confusion matrix, and accuracies by true count", () => {
     const evaluation = evaluate(images);
     expect(evaluation.images).toBe(4);
     expect(evaluation.confusion).toEqual([
@@ -51,7 +51,7 @@ describe("an evaluation", () => {
     expect(evaluation.confusion[3]).toEqual([0, 0, 1]);
   });
 
-  it("says how far off the most probable counts are", () => {
+  it("has the mean absolute error of the most probable count", () => {
     const far = evaluate(
       [
         [0, [0, 0, 1]],
@@ -77,7 +77,7 @@ describe("an evaluation", () => {
     expect(evaluation.elboStandardError).toBeCloseTo(Math.sqrt(variance / 4), 10);
   });
 
-  it("says what the bound would be under the presence prior that suits it best", () => {
+  it("has the bound under the fitted presence prior", () => {
     const { presence, elbo } = evaluate(images).presencePriorFitted;
     expect(evaluate(images, presence).elbo).toBeCloseTo(elbo, 10);
     for (const other of [PRESENCE, 0.9 * presence, 1.1 * presence]) {

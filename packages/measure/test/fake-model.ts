@@ -1,4 +1,4 @@
-/** A model that finds whatever a test says. */
+/** A model with the results that a test sets. */
 import { type Box, type ImageEvidence, parseAirConfig, type Scene, zWhereFromBox } from "@air-onnx/core";
 import { emptyScenes, type SceneSet } from "@air-onnx/scenes";
 import type { MeasurableModel } from "../src/index.js";
@@ -16,10 +16,10 @@ export const box = (xmin: number, ymin: number, side = 4): Box => ({
 export interface Case {
   readonly truth: readonly Box[];
   readonly found: readonly Box[];
-  /** What `prune` leaves of it, all by default. */
+  /** The objects that `prune` leaves; all by default. */
   readonly needed?: readonly Box[];
   readonly elbo?: number;
-  /** Of the count that is found. */
+  /** Probability of the count that is found. */
   readonly confidence?: number;
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { count, duration, inUnit, markdownTable, percent, plain, unitSymbol, withoutUnit } from "../src/format.js";
 
 describe("a number", () => {
-  it("is written in its unit, to the unit's digits or as many as are asked for", () => {
+  it("is written with its unit, with the unit's number of digits or the one asked for", () => {
     expect(inUnit(615.2, "nats")).toBe("615.20 nats");
     expect(inUnit(0.974, "share")).toBe("97.40 %");
     expect(inUnit(10_000, "count")).toBe("10,000");
@@ -57,7 +57,7 @@ describe("a table of Markdown", () => {
     expect(table).toBe(["| n   | status |", "| --- | ------ |", "| 1   | failed, at great length |"].join("\n"));
   });
 
-  it("keeps what ends a cell or a row inside its cell", () => {
+  it("escapes characters that would end a cell or a row", () => {
     const table = markdownTable({ head: ["a|b", "c"], rows: [["x\r\n  y", "|"]] });
     expect(table.split("\n")).toEqual(["| a\\|b |   c |", "| ---- | --: |", "| x y  |  \\| |"]);
   });

@@ -31,9 +31,9 @@ describe("boxes", () => {
     expect(measurement.boxes!.precision).toBe(3 / 4);
   });
 
-  it("that are missed, invented or off are counted each in its way", async () => {
+  it("lower recall if missed, precision if invented, and the IoU if displaced", async () => {
     const { boxes } = await measure([
-      // Half of it: 8 of 16 pixels, and 8 of 24.
+      // Half of the box is hit: the intersection has 8 pixels, the union 24.
       { truth: [box(0, 0)], found: [box(2, 0)] },
       { truth: [box(0, 0), box(6, 6)], found: [box(0, 0)] },
       { truth: [], found: [box(1, 1)] },
@@ -52,7 +52,7 @@ describe("boxes", () => {
     expect(measurement.countAccuracyMean).toBe(1);
   });
 
-  it("are measured on the images of which all are known", async () => {
+  it("are measured on the images whose boxes are all known", async () => {
     const cases = [
       { truth: [box(0, 0), box(5, 5)], found: [] },
       { truth: [box(0, 0)], found: [box(0, 0)] },
@@ -66,7 +66,7 @@ describe("boxes", () => {
 describe("the evidence alone", () => {
   const cases: Case[] = Array.from({ length: 5 }, (_, i) => ({ truth: [], found: [], elbo: 10 * i }));
 
-  it("is what the whole measurement has of it, whatever the batches", async () => {
+  it("equals the evaluation in a whole measurement, whatever the batch size", async () => {
     const { config, evidence, calls } = fakeModel(cases);
     const evaluation = await measureEvidence({ config, evidence }, scenesOf(cases), { batchSize: 2 });
     expect(await measure(cases)).toMatchObject(evaluation);
@@ -96,7 +96,7 @@ describe("the importance-weighted bound", () => {
     expect(model.calls).toEqual([{ first: 0, images: 6, samples: 1 }]);
   });
 
-  it("is of the first images alone if so limited, the rest of all", async () => {
+  it("is measured on the first images alone if limited to them, the other numbers on all", async () => {
     const model = fakeModel(cases);
     const progress: [number, number][] = [];
     const measurement = await measureModel(model, scenesOf(cases), {
@@ -113,13 +113,13 @@ describe("the importance-weighted bound", () => {
       { first: 0, images: 2, samples: 50 },
       { first: 2, images: 4, samples: 1 },
     ]);
-    // Inferred, inferred and pruned, and so many trajectories.
+    // The work is two inferences, without and with pruning, and the trajectories.
     const work = 2 * 6 + 2 * 50 + 4;
     expect(progress.at(-1)).toEqual([work, work]);
     expect(progress.map(([done]) => done)).toEqual(progress.map(([done]) => done).toSorted((a, b) => a - b));
   });
 
-  it("is of one image without a standard error that nobody knows", async () => {
+  it("has a standard error of 0 for one image", async () => {
     const { importanceWeighted } = await measure(cases, { images: 1, importanceSamples: 3 });
     expect(importanceWeighted).toMatchObject({ images: 1, standardError: 0 });
   });
@@ -128,7 +128,7 @@ describe("the importance-weighted bound", () => {
 describe("the images", () => {
   const cases: Case[] = Array.from({ length: 5 }, (_, i) => ({ truth: [], found: [], elbo: i }));
 
-  it("can be the first so many", async () => {
+  it("can be limited to the first ones", async () => {
     expect(await measure(cases, { images: 3 })).toMatchObject({ images: 3, elbo: 1 });
     expect(await measure(cases, { images: 99 })).toMatchObject({ images: 5, elbo: 2 });
   });
@@ -141,20 +141,20 @@ describe("the images", () => {
     await expect(measure(cases, options)).rejects.toThrow(message);
   });
 
-  it("must be of the model's size", async () => {
+  it("must have the model's size", async () => {
     const scenes = { ...scenesOf(cases), imageSize: 20, images: new Uint8Array(5 * 400) };
     await expect(measureModel(fakeModel(cases), scenes)).rejects.toThrow(
       "takes images of 10x10 with 1 channel(s), but those of the data set are 20x20 with 1",
     );
   });
 
-  it("are left at a signal, with its reason", async () => {
+  it("are abandoned when the signal aborts, with its reason", async () => {
     const signal = AbortSignal.abort(new Error("enough"));
     await expect(measure(cases, { signal })).rejects.toThrow("enough");
   });
 });
 
-it("the worst images are the lowest bounds, and the surest of the wrong counts", async () => {
+it("the worst images are those with the lowest bounds, and those with the surest wrong counts", async () => {
   const one = [box(0, 0)];
   const worst = new WorstImages(2);
   await measure(

@@ -26,11 +26,11 @@ const cases: Case[] = [
   { truth: [], found: [box(5, 5)], elbo: 3 },
 ];
 
-/** With all that can be measured. */
+/** A measurement with every number. */
 const measureAll = (): Promise<Measurement> =>
   measureModel(fakeModel(cases), scenesOf(cases), { importanceSamples: 10 });
 
-/** What an evaluation in training has. */
+/** An evaluation with the form that training logs. */
 const evaluation = new EvaluationTally(0.01, 2, 2).result();
 
 function numberKeys(value: unknown, path: readonly string[] = []): string[] {
@@ -49,14 +49,14 @@ describe("the table of measures", () => {
     expect(measures.map(({ key }) => key).toSorted()).toEqual(numberKeys(await measureAll()).toSorted());
   });
 
-  it("never says two things by one name", () => {
+  it("gives no name to two measures", () => {
     expectUnique(measures.map(({ label }) => label));
     expectUnique(measures.map(({ short }) => short));
     expectUnique(measures.map(({ manifestKey }) => manifestKey));
     expectUnique(curveMeasures.map(({ curve }) => `${curve!.chart}: ${curve!.line}`));
   });
 
-  it("draws in one chart what has one unit, each with a name of its own", () => {
+  it("has only measures of one unit in a chart, each with its own name", () => {
     for (const chart of new Set(curveMeasures.map(({ curve }) => curve!.chart))) {
       const lines = curveMeasures.filter(({ curve }) => curve!.chart === chart);
       expect(new Set(lines.map(({ unit }) => unit)).size, chart).toBe(1);
@@ -64,7 +64,7 @@ describe("the table of measures", () => {
     }
   });
 
-  it("has in its curves, columns and lists what training takes, and says what a column is, and which way it is better", () => {
+  it("has only measures of evaluations in curves, columns and lists, and explains each column and its better direction", () => {
     for (const measure of [...headlineMeasures, ...curveMeasures]) {
       expect(measured(evaluation, measure), measure.key).toBeTypeOf("number");
     }
@@ -87,7 +87,7 @@ describe("rows", () => {
   const rowsOf = (numbers: unknown): [string, string][] =>
     measureRows(numbers).map(({ measure, text }) => [measure.label, text]);
 
-  it("hold each measure once, with its unit, and a standard error beside what it is of", () => {
+  it("hold each measure once, with its unit, and each standard error beside its measure", () => {
     const numbers = {
       countAccuracyMap: 0.974,
       elbo: 615.2,
@@ -104,14 +104,14 @@ describe("rows", () => {
     expect(rowsOf({ elboStandardError: 1 })).toEqual([["Standard error of the ELBO", "1.00 nats"]]);
   });
 
-  it("say that there was nothing to measure, and leave out what was not measured", () => {
+  it("say `none` where there was nothing to measure, and leave out numbers that were not measured", () => {
     expect(rowsOf({ boxes: { precision: null } })).toEqual([["Precision of boxes at IoU 0.5", "none"]]);
     for (const nothing of [undefined, null, 3, "elbo", [], { elbo: "615" }, { boxes: 1 }, { boxes: null }]) {
       expect(rowsOf(nothing)).toEqual([]);
     }
   });
 
-  it("are all in some group", async () => {
+  it("each belong to a group", async () => {
     const measurement = await measureAll();
     const groups = measureRowsByGroup(measurement);
     expect(Object.keys(groups)).toEqual(Object.keys(measureGroups));
@@ -134,18 +134,18 @@ it("an evaluation in one line has every headline measure", () => {
   expect(parts).toHaveLength(headlineMeasures.length);
 });
 
-it("what measures are is said in sentences, of those that need one", () => {
+it("measures with an explanation are explained in sentences", () => {
   const shown = [measureOf("images"), measureOf("countAccuracySampled"), measureOf("elbo")];
   expect(meanings(shown, ({ short }) => short)).toMatch(/^Sampled count accuracy: .*\. ELBO: .*\.$/);
 });
 
-it("a column's head has the unit that its cells do not", () => {
+it("a column has its unit in the head, not in the cells", () => {
   expect(columnHead(measureOf("elbo"))).toBe("ELBO, nats");
   expect(columnHead(measureOf("boxes.meanIou"))).toBe("Mean IoU, 0 for a box without a match");
   expect(written(measureOf("importanceWeighted.effectiveSamples"), 12.345)).toBe("12.3");
 });
 
-it("what training logs of an evaluation is its images and all curves", () => {
+it("training logs an evaluation's number of images and all measures with a curve", () => {
   expect(Object.keys(loggedNumbers({ ...evaluation, images: 3 }))).toEqual([
     "images",
     ...curveMeasures.map(({ key }) => key),
