@@ -1,4 +1,4 @@
-/** `air-onnx train --check-backends`: whether the backends of training agree here, and how fast each is. */
+/** `air-onnx train --check-backends`: compares the results and the speed of the training backends on this machine. */
 
 import type { DataPlaces } from "@air-onnx/scenes";
 import type { Backend, BackendCheck } from "@air-onnx/train";
@@ -17,7 +17,11 @@ export interface BackendCheckFlags extends DataPlaces {
   readonly json?: true;
 }
 
-/** @throws {CommandError} if a backend computes something else than the reference */
+/**
+ * Compares the backends, or only the one that the settings name, with the reference, and prints the result.
+ *
+ * @throws {CommandError} if a backend differs from the reference beyond the tolerance, or the named one is not available
+ */
 export async function reportBackendCheck(
   settings: readonly Setting[],
   { out, resume, json, ...places }: BackendCheckFlags,
@@ -57,11 +61,11 @@ function describeCheck(check: BackendCheck): string {
     each.agrees ? "yes" : `NO: ${each.worstGradient}`,
   ]);
   return [
-    `From one state after ${stepsBefore} steps, batch ${batchSize}: relative differences of the first step, and of the loss ${steps} steps on.`,
+    `Relative differences from one state after ${stepsBefore} steps with batches of ${batchSize}: of the first step, and of the loss ${steps} steps later.`,
     "",
-    table([["backend", "loss", "worst gradient", "update", `loss ${steps} on`, "ms/step", "agrees"], ...rows]),
+    table([["backend", "loss", "worst gradient", "update", `loss ${steps} later`, "ms/step", "agrees"], ...rows]),
     "",
-    `Agreeing is: loss within ${tolerance.loss}, the gradient of every parameter within ${tolerance.gradients}, in norm.`,
+    `A backend agrees if the loss is within ${tolerance.loss} and the gradient of every parameter within ${tolerance.gradients}, by its norm.`,
     ...(unavailable.length > 0 ? ["Not run here:"] : []),
     ...unavailable.map(({ backend, reason }) => `  ${backend}: ${reason}`),
   ].join("\n");

@@ -1,6 +1,7 @@
 /**
- * The names that flags accept. Those of data sets come from the sets themselves, by a door that loads nothing heavy. The
- * packages that define the others take a second to load, which `--help` must not; the types make each list complete.
+ * The names that flags accept. The names of data sets are imported from an entry of the scenes package that loads fast. The
+ * other packages take a second to load, which `--help` must not, so their names are repeated here; types keep the lists
+ * complete.
  */
 import type { WeightType } from "@air-onnx/export";
 import type { Device } from "@air-onnx/runtime-node";
@@ -25,7 +26,7 @@ export const backendChoices = namesOf<TrainConfig["backend"]>({
   wasm: true,
   cpu: true,
 });
-/** Those whose results can be read at once, which the export's check does; `webgpu` in Node cannot. */
+/** Backends whose results can be read synchronously, as the export's check does. `webgpu` in Node cannot. */
 export const eagerBackendChoices = namesOf<Exclude<EagerBackend, "webgpu">>({
   wasm: true,
   cpu: true,

@@ -1,4 +1,4 @@
-/** The flags that say which data set, which of its images and where it is kept, and loading it with progress. */
+/** The flags that choose a data set, its images and its folders; and functions that load it and show progress. */
 
 import { count, duration } from "@air-onnx/measure/format";
 import type { DataAccess, DataPlaces, DataProgress, DatasetChoices, SceneSet, TrainingData } from "@air-onnx/scenes";
@@ -17,7 +17,7 @@ import { flagOfChoice, integer, numberAbove } from "./option-values.js";
 import { notice } from "./output.js";
 import { type Progress, showProgress } from "./progress.js";
 
-/** Which images of a data set are held out, as flags say it; a data set refuses what it does not take. */
+/** The flags that choose held-out images. A data set refuses flags that it does not take. */
 export interface HeldOutFlags extends Readonly<Partial<Record<DrawnSettingKey, number>>> {
   readonly testSize?: number;
   readonly dataSeed?: number;
@@ -25,13 +25,13 @@ export interface HeldOutFlags extends Readonly<Partial<Record<DrawnSettingKey, n
   readonly testFraction?: number;
 }
 
-/** And which are trained on. */
+/** The flags that choose training images and held-out images. */
 export interface ImageFlags extends HeldOutFlags {
   readonly trainSize?: number;
   readonly stream?: true;
 }
 
-/** The keys of the settings that drawn sets have of their own, each of which is a flag. */
+/** The keys of the settings that drawn sets have of their own. Each is a flag. */
 export const settingKeys = Object.keys(drawnSettings) as DrawnSettingKey[];
 
 const settingOptions = Object.fromEntries(
@@ -41,19 +41,25 @@ const settingOptions = Object.fromEntries(
   ]),
 ) as Record<DrawnSettingKey, () => Option>;
 
-/** The flags of {@link ImageFlags}. */
+/** The options of {@link ImageFlags}, by name. */
 export const imageOptions = {
-  stream: () => new Option("--stream", "train on new images without end instead of a fixed number of them"),
-  trainSize: () => new Option("--train-size <n>", "images to train on").argParser(integer(1)),
-  testSize: () => new Option("--test-size <n>", "images held out for evaluation").argParser(integer(1)),
+  stream: () => new Option("--stream", "train on an endless stream of new images instead of a fixed set"),
+  trainSize: () => new Option("--train-size <n>", "number of images to train on").argParser(integer(1)),
+  testSize: () => new Option("--test-size <n>", "number of images held out for evaluation").argParser(integer(1)),
   dataSeed: () =>
-    new Option("--data-seed <n>", "which images are drawn, or held out").argParser(integer(0, MAX_DATA_SEED)),
+    new Option("--data-seed <n>", "seed of the drawn images, or of the choice of held-out ones").argParser(
+      integer(0, MAX_DATA_SEED),
+    ),
   ...settingOptions,
-  data: () => new Option("--data <path>", "NPZ file of dataset npz, or folder of dataset png-folder"),
+  data: () =>
+    new Option("--data <path>", "your own images: the file of dataset npz, or the folder of dataset png-folder"),
   testFraction: () =>
-    new Option("--test-fraction <x>", "share of your own images held out for evaluation").argParser(numberAbove(0, 1)),
+    new Option("--test-fraction <x>", "share of your own images that is held out for evaluation").argParser(
+      numberAbove(0, 1),
+    ),
 } as const satisfies Record<keyof ImageFlags, () => Option>;
 
+/** Adds the flags that name the folders of the data. */
 export function addPlaceOptions(command: Command): Command {
   return command
     .option(
@@ -66,13 +72,15 @@ export function addPlaceOptions(command: Command): Command {
     );
 }
 
-/** Of a command that measures on held-out images of a data set that its input names. */
+/** Adds the flags of a command that measures on the held-out images of a data set. */
 export function addHeldOutOptions(command: Command): Command {
   const { stream: _, trainSize: __, ...heldOut } = imageOptions;
   command
-    .addOption(new Option("--dataset <name>", "another data set than the model's own").choices(datasetChoices))
     .addOption(
-      new Option("--split <name>", "fresh: of multi-mnist, images of digits that training never saw")
+      new Option("--dataset <name>", "data set to measure on (default: the model's own)").choices(datasetChoices),
+    )
+    .addOption(
+      new Option("--split <name>", "held-out images; fresh, of multi-mnist, shows only digits that training never saw")
         .choices(heldOutSplitChoices)
         .default("test"),
     );
@@ -80,16 +88,21 @@ export function addHeldOutOptions(command: Command): Command {
   return addPlaceOptions(command);
 }
 
-/** What flags choose, in the words of the data sets. */
+/** The choice of images that the flags make, as options of the data sets. */
 export function choicesOf(flags: ImageFlags): DatasetChoices {
   const { trainSize, testSize, dataSeed, data, testFraction } = flags;
   const settings = Object.fromEntries(settingKeys.map((key) => [key, flags[key]]));
   const choices = { trainSize, testSize, seed: dataSeed, ...settings, path: data, testFraction };
-  // Absent rather than undefined, so that they can be laid over others.
+  // Options that are not given are absent rather than undefined, so that they override none when spread over others.
   return Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)) as DatasetChoices;
 }
 
-/** `name` as one of the data sets there are. */
+/**
+ * Checks that `name` is the name of a data set.
+ *
+ * @param source where the name comes from, for the error
+ * @throws {UsageError} if there is no such data set
+ */
 export function datasetNamed(name: string, source: string): DatasetName {
   const found = datasetChoices.find((choice) => choice === name);
   if (found) return found;
@@ -103,7 +116,7 @@ interface LoadOptions {
   readonly quiet?: boolean;
 }
 
-/** Everything of a data set, showing progress, and downloading or building what is not in the cache. */
+/** Loads training and held-out images, and shows progress. Images that are not in the cache are downloaded or built. */
 export async function loadData(
   name: DatasetName,
   flags: ImageFlags,
@@ -117,14 +130,14 @@ export async function loadData(
   const choices = choicesOf(flags);
   return reporting(name, places, options, (context) => {
     if (flags.stream) return streamDataset(name, { ...choices, ...context });
-    // Loaded as for training, as the counts of some may not be known.
+    // The counts of some of the user's images may not be known, as in training.
     return isBrought(name)
       ? loadOwnImages(name, { ...choices, ...context })
       : loadDataset(name, { ...choices, ...context });
   });
 }
 
-/** The images that `config` trains and evaluates on. */
+/** Loads the images that a run with `config` trains and evaluates on, and shows progress. */
 export async function loadRunData(
   config: TrainConfig,
   places: DataPlaces,
@@ -134,7 +147,7 @@ export async function loadRunData(
   return reporting(config.dataset, places, options, (context) => loadTrainingData(config, context));
 }
 
-/** Only images held out for evaluation. */
+/** Loads only held-out images, and shows progress. */
 export async function loadHeldOut(
   name: DatasetName,
   choices: DatasetChoices,
@@ -160,10 +173,10 @@ async function reporting<Loaded>(
   return await load({ ...dataAccess(places, progress), signal });
 }
 
-/** Where data come from, with loading them shown through `progress`. */
+/** The folders of the data, with listeners that show loading through `progress`. */
 export function dataAccess({ mnistDir, cacheDir }: DataPlaces, progress: Progress): DataAccess {
   return {
-    // Set but empty, as a shell script may leave them, is not set.
+    // An empty flag, as a shell script may leave it, counts as not given.
     mnistDir: mnistDir || undefined,
     cacheDir: cacheDir || undefined,
     onNotice: notice,
@@ -181,12 +194,12 @@ function describe(progress: DataProgress): [done: number, total: number | undefi
   return [receivedBytes, totalBytes, `downloaded ${megabytes(receivedBytes)}${total} MB of ${file}`];
 }
 
-/** `multi-strokes: 20,000 images to train on, 2,000 held out, ready in 3 s`. */
+/** The line about loaded data: `multi-strokes: 20,000 images to train on, 2,000 held out, ready in 3 s`. */
 export function loadedLine({ name, train, test }: TrainingData, seconds: number): string {
   return `${name}: ${sizeInWords(train.size)} images to train on, ${count(test.size)} held out, ready in ${duration(seconds)}`;
 }
 
-/** The number of images of a set or stream. */
+/** The number of images of a set in words; `endless` for a stream. */
 export function sizeInWords(size: number): string {
   return size === Number.POSITIVE_INFINITY ? "endless" : count(size);
 }

@@ -1,7 +1,9 @@
-/** How a command fails: the errors that are the command line's own, and what the user is told of any. */
+/** The errors of the command line itself, and the messages and exit codes for all errors. */
 import { AssertionError } from "node:assert";
 
+/** The exit codes of a command that did not succeed. */
 export const exitCode = { failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 } as const;
+/** A signal by which a user stops a command. */
 export type StopSignal = "SIGINT" | "SIGTERM";
 
 /** The command line, or the configuration file that it names, asks for something that cannot be. */
@@ -25,11 +27,11 @@ export class StoppedError extends Error {
   }
 }
 
-/** Errors that JavaScript itself throws: whatever was typed, the program is at fault. */
+/** Errors that JavaScript itself throws. They are always faults of the program, not of the user. */
 const bugs = [TypeError, ReferenceError, SyntaxError, AssertionError];
 
 /**
- * What to print on standard error, and the exit code.
+ * The text on standard error, and the exit code, for any error.
  *
  * @param advice which flags help, in lines
  */
@@ -51,7 +53,7 @@ function codeOf(error: Error): number {
   return error instanceof UsageError ? exitCode.usage : exitCode.failure;
 }
 
-/** The stack of the error and of what caused it. */
+/** The stack of an error and of its causes. */
 function stacks(error: Error): string[] {
   const own = error.stack ?? String(error);
   return error.cause instanceof Error ? [own, "caused by:", ...stacks(error.cause)] : [own];

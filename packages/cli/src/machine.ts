@@ -1,15 +1,21 @@
-/** What numbers depend on beside the command that made them: the versions of the software, and the machine. */
+/** The machine and the versions of the software, which measured numbers depend on. */
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { version } from "./version.js";
 
+/** The machine that a command runs on. */
 export interface Machine {
+  /** Operating system and architecture. */
   readonly platform: string;
+  /** Name of the processor. */
   readonly processor: string;
+  /** Number of cores that the process may use. */
   readonly cores: number;
+  /** Memory, GiB. */
   readonly memoryGigabytes: number;
 }
 
+/** Describes this machine. */
 export function describeMachine(): Machine {
   return {
     platform: `${process.platform} ${process.arch}`,
@@ -19,6 +25,7 @@ export function describeMachine(): Machine {
   };
 }
 
+/** The versions of this program, Node.js, onnxruntime-node and TensorFlow.js, by name. */
 export function softwareVersions(): Readonly<Record<string, string>> {
   return {
     "air-onnx": version(),
@@ -28,7 +35,7 @@ export function softwareVersions(): Readonly<Record<string, string>> {
   };
 }
 
-/** The version of `dependency` that the package `user` gets. */
+/** The version of `dependency` that the package `user` loads. */
 function versionOf(dependency: string, user: string): string {
   const entry = import.meta.resolve(user);
   const manifest = createRequire(entry)(`${dependency}/package.json`) as { readonly version: string };

@@ -1,32 +1,39 @@
-/** Which held-out images a model is measured on: those of its own evaluation, but for what flags say. */
+/** Chooses the held-out images that a model is measured on: those of its own evaluation, unless flags choose others. */
 import type { DatasetChoices, DatasetName } from "@air-onnx/scenes";
 import { isBrought, sideOf } from "@air-onnx/scenes";
 import { choicesOf, datasetNamed, type HeldOutFlags } from "./dataset-options.js";
 
-/** What a model says of its own evaluation. */
-export interface OwnImages {
+/** The images of a model's own evaluation, in training or at its export. */
+export interface EvaluationImages {
+  /** Name of the data set. */
   readonly dataset: string;
-  /** Undefined where it does not say. */
+  /** Options of the data set; undefined if the model does not have them. */
   readonly choices: DatasetChoices | undefined;
+  /** Side of the model's images, pixels. */
   readonly imageSize: number;
 }
 
-export interface MeasuredImages {
+/** The images that a model is to be measured on. */
+export interface ImagesToMeasure {
+  /** Name of the data set. */
   readonly dataset: DatasetName;
+  /** Options of the data set. */
   readonly choices: DatasetChoices;
-  /** How they are not the model's own, in sentences. */
+  /** Sentences on how the images differ from those of the model's own evaluation. */
   readonly differences: readonly string[];
 }
 
 /**
- * @param source names the model in errors
+ * Chooses the images by the flags, completed by the model's own evaluation.
+ *
+ * @param source the model's name in errors
  * @throws {UsageError} if there is no such data set
  */
 export function imagesToMeasure(
-  own: OwnImages,
+  own: EvaluationImages,
   flags: HeldOutFlags & { readonly dataset?: string },
   source: string,
-): MeasuredImages {
+): ImagesToMeasure {
   const dataset = datasetNamed(flags.dataset ?? own.dataset, flags.dataset === undefined ? source : "--dataset");
   const side = sideOf(dataset, own.imageSize);
   const chosen = choicesOf(flags);
@@ -36,7 +43,7 @@ export function imagesToMeasure(
   }
   const choices = { ...side, ...own.choices, ...chosen };
   if (own.choices === undefined) {
-    const taken = isBrought(dataset) ? "those of the flags" : "the data set's defaults, below flags";
+    const taken = isBrought(dataset) ? "the flags choose them" : "the flags and the data set's defaults choose them";
     return {
       dataset,
       choices,

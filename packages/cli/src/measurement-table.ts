@@ -1,4 +1,4 @@
-/** Measured numbers as lines, and which counts are taken for which. */
+/** Measured numbers and confusion matrices as text for the terminal. */
 import type { Evaluation, Measurement } from "@air-onnx/measure";
 import { count } from "@air-onnx/measure/format";
 import {
@@ -11,25 +11,25 @@ import {
 } from "@air-onnx/measure/measures";
 import { table } from "./table.js";
 
-/** `MAP count accuracy 97.40 %, sampled count accuracy 96.93 %, ELBO 615.20 nats on 2,000 held-out images`. */
+/** An evaluation in a line: `MAP count accuracy 97.40 %, sampled count accuracy 96.93 %, ELBO 615.20 nats on 2,000 held-out images`. */
 export function evaluationLine(evaluation: Evaluation): string {
   return `${headlines(evaluation)} on ${count(evaluation.images)} held-out images`;
 }
 
-/** An evaluation in short. */
+/** An evaluation in a line, with its confusion matrix. */
 export function evaluationLines(evaluation: Evaluation): string {
   const { confusion } = evaluation;
   const header = ["true count", ...confusion[0]!.map((_, n) => `found ${n}`)];
   return `${evaluationLine(evaluation)}\n${table([header, ...countRows(evaluation, (_, row) => row.map(count))])}`;
 }
 
-/** What is said of a group of measures where it was not measured. */
+/** The text in place of a group of measures that was not measured. */
 const missing: Partial<Record<MeasureGroup, string>> = {
   importance: "not measured (--iwae 100)",
   boxes: "not measured (the true ones are not known)",
 };
 
-/** All of a measurement. */
+/** All numbers of a measurement. */
 export function measurementLines(measurement: Measurement): string {
   const { confusion } = measurement;
   const lists = measuresByCount.map(({ measure, list }) => ({ measure, values: measurement[list] }));
@@ -55,7 +55,7 @@ export function measurementLines(measurement: Measurement): string {
   return [evaluationLine(measurement), table([header, ...counts]), table(numbers)].join("\n\n");
 }
 
-/** A row for each true count that an image has; others would be rows of zeros. */
+/** A row for each true count that an image has. */
 function countRows({ confusion }: Evaluation, cells: (truth: number, row: readonly number[]) => string[]): string[][] {
   return confusion.flatMap((row, truth) =>
     row.some((images) => images > 0) ? [[String(truth), ...cells(truth, row)]] : [],

@@ -1,7 +1,7 @@
-/** Texts of the command line to values, with errors that say the allowed range. commander adds the flag's name. */
+/** Parsers of the values of flags. Their errors state the allowed range; commander adds the flag's name. */
 import { InvalidArgumentError } from "commander";
 
-/** A parser of whole numbers from `least` to `most`. */
+/** Makes a parser of whole numbers from `least` to `most`. */
 export function integer(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
   return (text) => {
@@ -11,7 +11,7 @@ export function integer(least: number, most = Number.MAX_SAFE_INTEGER): (text: s
   };
 }
 
-/** A parser of numbers above `bound`, and below `end` if given. */
+/** Makes a parser of numbers above `bound`, and below `end` if it is given. */
 export function numberAbove(bound: number, end = Number.POSITIVE_INFINITY): (text: string) => number {
   const range = end === Number.POSITIVE_INFINITY ? `above ${bound}` : `between ${bound} and ${end}, both excluded`;
   return (text) => {
@@ -21,7 +21,7 @@ export function numberAbove(bound: number, end = Number.POSITIVE_INFINITY): (tex
   };
 }
 
-/** The flag that gives an option of the data sets, such as `--max-count` for `maxCount`; undefined if none does. */
+/** The flag for an option of the data sets, such as `--max-count` for `maxCount`; undefined if there is none. */
 export function flagOfChoice(key: string): string | undefined {
   if (key === "imageSize") return undefined;
   const name = { seed: "dataSeed", streamSeed: "seed", path: "data" }[key] ?? key;

@@ -1,14 +1,16 @@
 /**
- * All commands as one program. `--help` and usage errors must answer at once: a command's flags are loaded when its name is
- * on the command line, and what it works with when it runs.
+ * The program with all commands. `--help` and usage errors must appear at once, so a command's flags are loaded only when its
+ * name is on the command line, and the packages that it needs only when it runs.
  */
 import { Command } from "commander";
 import { version } from "./version.js";
 
 interface Entry {
-  /** What follows the name, as in the help of all commands. */
+  /** Arguments after the command's name, for the help of the program. */
   readonly usage: string;
+  /** Description in one line, for the help of the program. */
   readonly summary: string;
+  /** Loads the command with its flags. */
   load(): Promise<Command>;
 }
 
@@ -30,7 +32,7 @@ const entries: Readonly<Record<string, Entry>> = {
   },
   sweep: {
     usage: "[options]",
-    summary: "train many seeds, and write the table of all of them",
+    summary: "train one configuration with many seeds, and write a table of the results",
     load: async () => (await import("./commands/sweep.js")).sweepCommand(),
   },
   eval: {
@@ -40,7 +42,7 @@ const entries: Readonly<Record<string, Entry>> = {
   },
   export: {
     usage: "[options] <run folder>",
-    summary: "export a run as ONNX graphs, and prove them right",
+    summary: "export a run as ONNX graphs, and check them against TensorFlow.js",
     load: async () => (await import("./commands/export.js")).exportCommand(),
   },
   infer: {
@@ -65,15 +67,15 @@ const entries: Readonly<Record<string, Entry>> = {
   },
   doctor: {
     usage: "[options]",
-    summary: "say what of this machine can be used",
+    summary: "list the devices, backends and folders that work on this machine",
     load: async () => (await import("./commands/doctor.js")).doctorCommand(),
   },
 };
 
 /**
- * A fresh program for one command line; its parse methods throw commander's errors instead of ending the process.
+ * Makes the program for one command line. Its parse methods throw commander's errors instead of ending the process.
  *
- * @param args those that will be parsed: only the command that they name has its flags
+ * @param args the arguments that will be parsed; only the command that they name gets its flags
  */
 export async function createProgram(args: readonly string[]): Promise<Command> {
   const program = new Command("air-onnx")
@@ -96,7 +98,7 @@ Examples:
   const commands = await Promise.all(
     Object.entries(entries).map(async ([name, { usage, summary, load }]) => {
       const command = name === named ? await load() : new Command(name).usage(usage);
-      return command.summary(summary).option("--debug", "print where an error came from");
+      return command.summary(summary).option("--debug", "print the stack of an error");
     }),
   );
   for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError("(try --help)");

@@ -1,4 +1,4 @@
-/** What a sweep is asked for on the command line: which seeds, how many at once, and what counts as a success. */
+/** The flags of a sweep: its seeds, and the accuracy that counts as success. */
 import { count } from "@air-onnx/measure/format";
 import type { SweepPlan, TrainConfig } from "@air-onnx/train";
 import { InvalidArgumentError } from "commander";
@@ -6,10 +6,10 @@ import { UsageError } from "./failures.js";
 import { commandWriter } from "./train-settings.js";
 
 export const sweepDefaults = { seeds: 10, successAccuracy: 0.9 } as const;
-/** More would be a slip of the finger. */
+/** Most seeds of a sweep. More are taken for a typing error. */
 const MOST_SEEDS = 10_000;
 
-/** The command that trains such a sweep, whatever file its settings came from. */
+/** Writes the command that trains this sweep, without the configuration file that its settings may have come from. */
 export async function sweepCommandFor(
   config: TrainConfig,
   seeds: readonly number[],
@@ -24,7 +24,7 @@ export async function sweepCommandFor(
   return training.replace("air-onnx train", `air-onnx sweep ${own.join(" ")}`);
 }
 
-/** `10` is 0 to 9; `3,5,8` are these, and `3,` is 3 alone. */
+/** Parses the seeds of a sweep: `10` means 0 to 9, `3,5,8` means these three, `3,` means 3 alone. */
 export function parseSeeds(text: string): number[] {
   const numbers = text.replace(/,$/, "").split(",");
   const seeds = numbers.map(Number);
@@ -38,11 +38,16 @@ export function parseSeeds(text: string): number[] {
   );
 }
 
+/** The seeds from 0 to `many` - 1. */
 export function firstSeeds(many: number): number[] {
   return Array.from({ length: many }, (_, seed) => seed);
 }
 
-/** @throws {UsageError} showing what is given and not as in `plan`, that of the sweep in `path` */
+/**
+ * Refuses flags that contradict the plan of the sweep in `path`.
+ *
+ * @throws {UsageError} listing the differences
+ */
 export function refuseOtherPlan(
   path: string,
   plan: SweepPlan,

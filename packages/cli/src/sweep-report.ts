@@ -1,13 +1,14 @@
-/** A sweep as it is shown while it runs: a line for every evaluation and every seed that ends, and a bar for the whole. */
+/** Shows a sweep while it runs: a line for every evaluation and every seed that ends, and a bar for the whole sweep. */
 
 import { count, duration } from "@air-onnx/measure/format";
 import { headlines } from "@air-onnx/measure/measures";
 import type { MetricsRecord, SeedRecord, SweepFolder, SweepListener } from "@air-onnx/train";
 import type { Progress } from "./progress.js";
 
+/** A listener that shows a sweep's events through `progress`. */
 export class SweepReport implements SweepListener {
   readonly #began = performance.now();
-  /** Steps done, by seed. */
+  /** Number of steps done, by seed. */
   readonly #steps = new Map<number, number>();
   readonly #training = new Set<number>();
   readonly #doneBefore: number;
@@ -52,7 +53,7 @@ export class SweepReport implements SweepListener {
     return [...this.#steps.values()].reduce((sum, step) => sum + step, 0);
   }
 
-  /** Steps there are to do: a failed seed does no more. */
+  /** Number of all steps. A failed seed adds only the steps that it did. */
   #total(): number {
     const { steps } = this.sweep.plan.config;
     return this.sweep.seeds.reduce((sum, seed) => sum + (seed.status === "failed" ? seed.step : steps), 0);

@@ -1,6 +1,6 @@
-/** Tables for a terminal. */
+/** Tables for the terminal. */
 
-/** Rows of cells as lines: the first column to the left, the others to the right. */
+/** Writes rows of cells as lines. The first column is aligned to the left, the others to the right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows

@@ -1,6 +1,6 @@
 /**
- * The settings of a training run as the command line gives them: a configuration file, below flags, and `--set` for what
- * has no flag. Their meaning, defaults and validity are the training configuration's own.
+ * The settings of a training run from the command line: a configuration file, flags that override it, and `--set` for settings
+ * without a flag. The training configuration defines their meaning, defaults and validity.
  */
 import { readFileSync } from "node:fs";
 import type { currentKey } from "@air-onnx/core";
@@ -13,20 +13,36 @@ import { imageOptions, settingKeys } from "./dataset-options.js";
 import { UsageError } from "./failures.js";
 import { integer, numberAbove } from "./option-values.js";
 
-/** Where the value of each flag goes. */
+/** The flags of settings, by the setting's key. */
 const flags: readonly (readonly [key: string, option: () => Option])[] = [
   [
     "dataset",
-    () => new Option("--dataset <name>", `what to train on (default: ${defaultDataset})`).choices(datasetChoices),
+    () => new Option("--dataset <name>", `data set to train on (default: ${defaultDataset})`).choices(datasetChoices),
   ],
-  ["steps", () => new Option("--steps <n>", "training steps; the learning rate falls over them").argParser(integer(1))],
-  ["batchSize", () => new Option("--batch-size <n>", "images a step").argParser(integer(1))],
-  ["seed", () => new Option("--seed <n>", "of first parameters, order and noise").argParser(integer(0))],
+  [
+    "steps",
+    () =>
+      new Option("--steps <n>", "number of training steps, over which the learning rate falls").argParser(integer(1)),
+  ],
+  ["batchSize", () => new Option("--batch-size <n>", "number of images in a training step").argParser(integer(1))],
+  [
+    "seed",
+    () =>
+      new Option("--seed <n>", "seed of the initial parameters, the order of the images, and the noise").argParser(
+        integer(0),
+      ),
+  ],
   [
     "optimizer.learningRate",
-    () => new Option("--learning-rate <x>", "Adam's step size after the warm-up").argParser(numberAbove(0)),
+    () => new Option("--learning-rate <x>", "Adam's step size at the end of the warm-up").argParser(numberAbove(0)),
   ],
-  ["optimizer.warmupSteps", () => new Option("--warmup-steps <n>", "steps of rising step size").argParser(integer(0))],
+  [
+    "optimizer.warmupSteps",
+    () =>
+      new Option("--warmup-steps <n>", "number of first steps over which the learning rate rises").argParser(
+        integer(0),
+      ),
+  ],
   [
     "model.prior.presence",
     () => new Option("--presence-prior <p>", "prior probability of one more object").argParser(numberAbove(0, 1)),
@@ -35,13 +51,32 @@ const flags: readonly (readonly [key: string, option: () => Option])[] = [
     "architecture",
     () => new Option("--architecture <name>", "sizes of the model's networks").choices(architectureChoices),
   ],
-  ["estimator", () => new Option("--estimator <name>", "of the ELBO's gradient").choices(estimatorChoices)],
-  ["backend", () => new Option("--backend <name>", "what computes the steps").choices(backendChoices)],
-  ["threads", () => new Option("--threads <n>", "of the backend; 0 lets it choose").argParser(integer(0))],
-  ["stepsPerRun", () => new Option("--steps-per-run <n>", "steps in one run of the graph").argParser(integer(1))],
-  ["evaluateEvery", () => new Option("--evaluate-every <n>", "steps between evaluations").argParser(integer(1))],
-  ["evaluateImages", () => new Option("--evaluate-images <n>", "images of an evaluation").argParser(integer(1))],
-  ["checkpointEvery", () => new Option("--checkpoint-every <n>", "steps between checkpoints").argParser(integer(1))],
+  ["estimator", () => new Option("--estimator <name>", "estimator of the ELBO's gradient").choices(estimatorChoices)],
+  ["backend", () => new Option("--backend <name>", "engine that computes the training steps").choices(backendChoices)],
+  [
+    "threads",
+    () =>
+      new Option("--threads <n>", "number of threads of the backend; 0 lets the backend choose").argParser(integer(0)),
+  ],
+  [
+    "stepsPerRun",
+    () =>
+      new Option("--steps-per-run <n>", "number of training steps in one run of the training graph").argParser(
+        integer(1),
+      ),
+  ],
+  [
+    "evaluateEvery",
+    () => new Option("--evaluate-every <n>", "number of steps between evaluations").argParser(integer(1)),
+  ],
+  [
+    "evaluateImages",
+    () => new Option("--evaluate-images <n>", "number of held-out images in an evaluation").argParser(integer(1)),
+  ],
+  [
+    "checkpointEvery",
+    () => new Option("--checkpoint-every <n>", "number of steps between checkpoints").argParser(integer(1)),
+  ],
   ["stream", imageOptions.stream],
   ["trainSize", imageOptions.trainSize],
   ["testSize", imageOptions.testSize],
@@ -56,18 +91,19 @@ export function flagOfSetting(key: string): string {
   return flags.find(([flagKey]) => flagKey === key)?.[1]().long ?? `--set ${key}=VALUE`;
 }
 
+/** Adds the flags of all settings. */
 export function addSettingOptions(command: Command): Command {
   for (const [, option] of flags) command.addOption(option());
   return command
-    .option("--config <file>", "JSON file of settings, such as a run's config.json; flags win over it")
+    .option("--config <file>", "JSON file of settings, such as a run's config.json; flags override it")
     .option(
       "--set <key=value>",
-      "any other setting, such as model.lstmSize=128; repeatable",
+      "any other setting, such as model.lstmSize=128; can be repeated",
       (text: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), text],
     );
 }
 
-/** The settings that a command line gave, each once, the weaker first. */
+/** The settings from the configuration file and the flags, each once; those of the file come first. */
 export async function givenSettings(options: Readonly<Record<string, unknown>>): Promise<Setting[]> {
   const { config, set = [] } = options as { config?: string; set?: readonly string[] };
   const fromFile = config === undefined ? [] : await readSettings(config);
@@ -85,8 +121,9 @@ export async function givenSettings(options: Readonly<Record<string, unknown>>):
 }
 
 /**
- * `weak` settings below `strong` ones, without those that have no meaning beside them: the other settings of a choice that
- * is made anew, such as `model.likelihood.std` beside another `model.likelihood.type`, and the size of what is streamed.
+ * Joins settings, where `strong` ones override `weak` ones. Weak settings that have no meaning beside the strong ones are
+ * left out: those of another alternative, such as `model.likelihood.std` beside another `model.likelihood.type`, and
+ * `trainSize` beside `stream`.
  */
 export async function overriding(weak: readonly Setting[], strong: readonly Setting[]): Promise<Setting[]> {
   const { currentKey } = await import("@air-onnx/core");
@@ -116,9 +153,9 @@ function isWithin(key: string, group: string): boolean {
 }
 
 /**
- * The configuration that `settings` ask for; the later of two wins.
+ * Makes the configuration from `settings`. The later of two settings with one key wins.
  *
- * @throws {UsageError} naming every setting that is not valid, and what was expected of it
+ * @throws {UsageError} naming every setting that is not valid, and what was expected
  */
 export async function configFrom(settings: readonly Setting[]): Promise<TrainConfig> {
   const { parseTrainConfig } = await import("@air-onnx/train/runs");
@@ -134,9 +171,10 @@ export async function configFrom(settings: readonly Setting[]): Promise<TrainCon
 }
 
 /**
- * As {@link configFrom}, but defaults that are too large for a short run or a small data set shrink to fit.
+ * Makes the configuration as {@link configFrom} does, and lowers defaults that are too large for a short run or a small data
+ * set.
  *
- * @param say is told of each
+ * @param say called with a line about each default that is lowered
  */
 export async function fittedConfigFrom(
   settings: readonly Setting[],
@@ -148,7 +186,7 @@ export async function fittedConfigFrom(
   const testSize = given("testSize");
   const fitting: Setting[] = [];
   const lines: string[] = [];
-  // What the defaults would be: sizes and steps alone can make them invalid.
+  // The defaults are taken without sizes and steps, which could make them invalid.
   const defaults = await configFrom(settings.filter(({ key }) => key === "dataset" || key === "path"));
   if (typeof steps === "number" && isOpen("optimizer.warmupSteps") && steps < defaults.optimizer.warmupSteps) {
     const value = Math.floor(steps / 10);
@@ -164,7 +202,7 @@ export async function fittedConfigFrom(
   return config;
 }
 
-/** For each of `settings` that `issues` say there is not, those that there are in its place. */
+/** Lines that list the existing settings for each setting that `issues` call unknown. */
 async function unknownSettings(settings: readonly Setting[], issues: readonly ConfigIssue[]): Promise<string[]> {
   const dataset = settings.findLast(({ key }) => key === "dataset")?.value ?? defaultDataset;
   const name = datasetChoices.find((choice) => choice === dataset);
@@ -181,7 +219,7 @@ async function unknownSettings(settings: readonly Setting[], issues: readonly Co
     });
 }
 
-/** Writes the command that trains with a configuration: only what differs from the data set's defaults. */
+/** Loads a function that writes the command for a configuration, with only the settings that differ from the defaults. */
 export async function commandWriter(): Promise<(config: TrainConfig) => string> {
   const { defaultSettings, settingsOf } = await import("@air-onnx/train/runs");
   return (config) => {
@@ -220,7 +258,7 @@ async function readSettings(file: string): Promise<Setting[]> {
   return settingsOf(json);
 }
 
-/** `optimizer.beta1=0.8`: the value is JSON, or else a text as it stands. */
+/** Parses a setting such as `optimizer.beta1=0.8`. A value that is not JSON is taken as text. */
 function parseSetting(text: string): Setting {
   const match = /^([A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z][A-Za-z0-9]*)*)=(.*)$/.exec(text);
   if (!match) throw new UsageError(`--set ${text} must be of the form key=value, such as model.lstmSize=128`);
@@ -239,9 +277,9 @@ function parseSetting(text: string): Setting {
 }
 
 /**
- * Sets `target`'s own setting at the dotted `key`: what objects inherit is neither read nor changed, whatever the key.
+ * Sets the setting of `target` at the dotted `key`. Inherited properties are neither read nor changed, whatever the key.
  *
- * @throws {UsageError} if a part of the key is none that a setting can have, or leads to a value
+ * @throws {UsageError} if a part of the key cannot be a setting's name, or names a setting that has no settings in it
  */
 function assign(target: Record<string, unknown>, key: string, value: unknown): void {
   const path = key.split(".");

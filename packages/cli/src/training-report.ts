@@ -1,11 +1,11 @@
-/** Training as it is shown: a bar or lines while it runs, and what to know and to type when it ends. */
+/** Shows training: a bar or lines while it runs, and the results when it ends. */
 import { count, duration } from "@air-onnx/measure/format";
 import { measureOf, measureRows, rowInWords } from "@air-onnx/measure/measures";
 import type { TrainEvent, TrainResult } from "@air-onnx/train";
 import { evaluationLine } from "./measurement-table.js";
 import type { Progress } from "./progress.js";
 
-/** A listener that shows training's events through `progress`. */
+/** Makes a listener that shows training's events through `progress`. */
 export function showTraining(progress: Progress): (event: TrainEvent) => void {
   let accuracy: readonly string[] = [];
   return (event) => {
@@ -39,7 +39,11 @@ export function showTraining(progress: Progress): (event: TrainEvent) => void {
   };
 }
 
-/** What a finished run has come to, `firstStep` being where this call began. */
+/**
+ * Lines with the results of a finished run.
+ *
+ * @param firstStep the step at which this command began
+ */
 export function resultLines({ evaluation, step, trainingSeconds, picture }: TrainResult, firstStep: number): string[] {
   const steps = step - firstStep;
   return [

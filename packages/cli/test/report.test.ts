@@ -59,7 +59,7 @@ describe("report on a run", () => {
 
   it("takes another file and another number of images, and leaves no other file behind", async () => {
     const { html } = await report(run, "--out", "reports/small.html", "--images", "7");
-    expect(html).toContain("most probable count, 7 held-out images");
+    expect(html).toContain("most probable counts of 7 held-out images");
     expect(readdirSync(place.at("reports"))).toEqual(["small.html"]);
   });
 });
@@ -78,7 +78,7 @@ describe("report on what is not complete", () => {
     mkdirSync(place.at("young/checkpoints"));
     writeFileSync(place.at("young/lock"), "");
     const { html, stderr } = await report("young");
-    expect(html).toContain("unfinished: step 0 of 80; by its lock file it is training");
+    expect(html).toContain("unfinished: step 0 of 80; its lock file says that it is training");
     expect(html).toContain("Nothing has been evaluated yet.");
     expect(stderr).toContain("The run has no checkpoint yet");
     expect(html).toContain("The run has no checkpoint yet");
@@ -113,7 +113,7 @@ describe("report on what is not complete", () => {
     const { html, stderr } = await report("no-data");
     expect(stderr).toMatch(/held-out images.*left out.*absent\.npz/);
     expect(html).toContain("absent.npz");
-    expect(html).toContain("The picture of the last evaluation is not there");
+    expect(html).toContain("The picture of the last evaluation does not exist");
     expect(titles(html)).toEqual(["Results", "Learning curves", "Imagined scenes", "Configuration"]);
   });
 

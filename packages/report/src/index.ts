@@ -1,5 +1,6 @@
-/** Runs, sweeps and measurements as pages to look at. */
+/** Pages of HTML and Markdown about training runs, sweeps and measurements. */
 
+export type { ChartPoint, LineChart, Series } from "./html/line-chart.js";
 export { type Insert, type Markup, markup } from "./html/markup.js";
 export {
   chartFigures,
@@ -14,7 +15,7 @@ export {
   sideBySideBlocks,
 } from "./html/page.js";
 export { confusionPicture } from "./measurement/confusion-picture.js";
-export { type MeasurementRecord, measurementReport } from "./measurement/measurement-report.js";
+export { type MeasurementRecord, measurementReport, type ReportPictures } from "./measurement/measurement-report.js";
 export { drawModelScenes } from "./measurement/model-scenes.js";
 export { worstSheet } from "./measurement/worst-sheet.js";
 export { isExportedModel } from "./run/exported-model.js";

@@ -16,13 +16,13 @@ function folderWith(name: string, make: (file: string) => void): string {
   return folder;
 }
 
-it("tells an exported model from a run and from nothing", () => {
+it("tells an exported model from a run and from an empty folder", () => {
   expect(isExportedModel(folderWith("model", (file) => writeFileSync(file, '{"format":"air-onnx"}')))).toBe(true);
   expect(isExportedModel(folderWith("run", (file) => writeFileSync(file, '{"dataset":"multi-strokes"}')))).toBe(false);
   expect(isExportedModel(folderWith("empty", () => {}))).toBe(false);
 });
 
-it("reads no more than a configuration", () => {
+it("reads no file that is too large for a configuration", () => {
   const sizes = folderWith("huge", (file) => {
     writeFileSync(file, '{"format":"air-onnx"}');
     truncateSync(file, 5e9);
@@ -31,7 +31,7 @@ it("reads no more than a configuration", () => {
   expect(isExportedModel(folderWith("deep", (file) => writeFileSync(file, "[".repeat(20_000))))).toBe(false);
 });
 
-it("waits for no pipe and reads no folder", () => {
+it("refuses a pipe without waiting, and a folder", () => {
   const pipe = folderWith("pipe", (file) => void execFileSync("mkfifo", [file]));
   for (const folder of [pipe, folderWith("folder", mkdirSync)]) {
     expect(() => isExportedModel(folder)).toThrow(FileError);

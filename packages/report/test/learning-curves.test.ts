@@ -52,7 +52,7 @@ describe("learningCurves", () => {
 
   it("draws every measure that is logged at an evaluation, in the chart that the table of measures names", () => {
     const numbers = loggedNumbers(new EvaluationTally(0.01, 2, 2).result());
-    // A value of its own for each, by which its curve is known.
+    // Each measure has a value of its own, which identifies its curve.
     const values = Object.fromEntries(Object.keys(numbers).map((key, i) => [key, i + 1]));
     const drawn = learningCurves([{ name: "run", records: [{ step: 10, kind: "evaluation", ...values }] }]);
     for (const { key, curve } of curveMeasures) {
@@ -61,7 +61,7 @@ describe("learningCurves", () => {
     }
   });
 
-  it("lays the smoothed curve over the reported one, and marks evaluations", () => {
+  it("draws the smoothed curve over the reported one, and marks evaluations", () => {
     const [reported, smooth, held] = charts[1]!.series;
     expect(reported).toMatchObject({ name: "training", faint: true, colour: 0 });
     expect(reported!.points).toHaveLength(60);
@@ -71,7 +71,7 @@ describe("learningCurves", () => {
     expect(charts[1]!.description).toContain("held-out images 400 at step 400 to 1,200 at step 1200");
   });
 
-  it("does not smooth what is set", () => {
+  it("does not smooth a metric that is set", () => {
     expect(charts.find(({ title }) => title === "Learning rate")!.series).toHaveLength(1);
   });
 
@@ -80,7 +80,7 @@ describe("learningCurves", () => {
     expect(titles(learningCurves([{ name: "run", records: nvil }]))).toContain("Loss, training");
   });
 
-  it("lays several runs over each other, with a chart for each metric", () => {
+  it("draws several runs over each other, with a chart for each metric", () => {
     const several = learningCurves([0, 1, 2].map((seed) => ({ name: `seed-${seed}`, records: records(seed) })));
     expect(titles(several).slice(0, 3)).toEqual([
       "Count accuracy, held-out images: most probable count",
@@ -94,7 +94,7 @@ describe("learningCurves", () => {
     ]);
   });
 
-  it("can all be drawn, also when a logarithmic metric reaches zero or there is a single report", () => {
+  it("makes only charts that can be drawn, also from a logarithmic metric that reaches zero or a single record", () => {
     const zero = records(0).map((record) => (record.kind === "train" ? { ...record, gradientNorm: 0 } : record));
     for (const chart of learningCurves([{ name: "run", records: zero }]))
       expect(lineChart(chart).source).toContain("<svg");
@@ -112,7 +112,7 @@ describe("smoothed", () => {
     });
   });
 
-  it("takes noise out", () => {
+  it("reduces noise", () => {
     const noise = Array.from({ length: 300 }, (_, x) => ({ x, y: x % 2 }));
     for (const { y } of smoothed(noise).slice(10, -10)) expect(Math.abs(y - 0.5)).toBeLessThan(0.1);
   });

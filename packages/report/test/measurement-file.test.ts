@@ -35,7 +35,7 @@ describe("the measurement that a run folder holds", () => {
     expect(html).toContain(rowOf("split", "fresh"));
   });
 
-  it("is shown as it is where a measure is no number", async () => {
+  it("is shown unformatted where the value of a measure is not a number", async () => {
     const { html } = await sectionOf('{"elbo": "<unknown>", "klWhat": 2, "boxes": {"recall": null}}');
     expect(html).toContain(rowOf("elbo", "<unknown>"));
     expect(html).toContain(rowOf("KL of what", "2.00 nats"));
@@ -49,7 +49,7 @@ describe("the measurement that a run folder holds", () => {
   });
 });
 
-it("a record of a log is shown with measures first, then numbers of other names, without its place in the log", () => {
+it("a record of a log is shown with measures first, then other numbers, without its step and kind", () => {
   const record = { step: 20, kind: "evaluation", trainingSeconds: 3, ownRate: 0.123456789, elbo: 615.2 };
   const { source } = measureTable("caption", record);
   expect(source.match(/<th scope="row">.*?<\/td>/g)).toEqual([

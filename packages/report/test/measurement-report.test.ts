@@ -31,7 +31,7 @@ const cases: Case[] = [
 ];
 
 describe("the report", () => {
-  it("has every number, what it depends on, and the pictures", async () => {
+  it("has every number, everything that it depends on, and the pictures", async () => {
     const record = await recordOf(cases, { importanceSamples: 10, importanceImages: 2 });
     const report = measurementReport(record, pictures);
     for (const text of [
@@ -61,9 +61,9 @@ describe("the report", () => {
     expect(report).not.toMatch(/undefined|NaN|null|\[object/);
   });
 
-  it("says what was not measured, and why", async () => {
+  it("names numbers that were not measured, with the reason", async () => {
     const report = measurementReport(await recordOf([{ truth: [], found: [] }]), pictures);
-    expect(report).toContain("Not measured: it takes many draws of each image");
+    expect(report).toContain("Not measured: it needs many draws for each image");
     expect(report).toContain("the true boxes of these images are not known");
   });
 
@@ -71,7 +71,7 @@ describe("the report", () => {
     const likelihood = { type: "bernoulli", canvas: "union", pixelNoise: 0.05 } as const;
     const report = measurementReport({ ...(await recordOf(cases)), likelihood }, pictures);
     expect(report).toContain("bernoulli, canvas union, pixelNoise 0.05");
-    expect(report).toContain("minus a cross-entropy");
+    expect(report).toContain("a negative cross-entropy");
   });
 });
 
@@ -107,7 +107,7 @@ describe("the sheet of the worst images", () => {
   });
 });
 
-it("the confusion picture has a row for each true count that there is", () => {
+it("the confusion picture has a row for each true count of an image", () => {
   const two = confusionPicture([
     [5, 0, 0],
     [1, 1000, 3],
@@ -120,6 +120,6 @@ it("the confusion picture has a row for each true count that there is", () => {
   ]);
   expect(three.width).toBe(two.width);
   expect(three.height).toBeGreaterThan(two.height);
-  // All of the first row is right, so its cell has the full colour.
+  // All counts in the first row are right, so its cell has the full colour.
   expect(has(two, [0, 114, 178])).toBe(true);
 });

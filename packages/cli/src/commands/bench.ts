@@ -1,4 +1,4 @@
-/** `air-onnx bench`: how fast this machine trains and infers, by backend or device and batch size. */
+/** `air-onnx bench`: measures how fast this machine trains and infers, by backend or device and batch size. */
 
 import { count, percent } from "@air-onnx/measure/format";
 import type { Device } from "@air-onnx/runtime-node";
@@ -25,8 +25,9 @@ interface BenchFlags {
   readonly json?: true;
 }
 
-/** One line of the table: who, and how fast. */
+/** One row of the table: the rates of one engine or device at one batch size. */
 interface Measured extends Rates {
+  /** Engine or device. */
   readonly name: string;
   readonly batchSize: number;
 }
@@ -36,9 +37,9 @@ interface BenchReport extends Machine {
   readonly versions: Readonly<Record<string, string>>;
   readonly what: "train" | "infer";
   readonly measured: readonly Measured[];
-  /** Nodes that devices leave to the CPU; of `infer`. */
+  /** Nodes that devices leave to the CPU, in `bench infer`. */
   readonly placements: readonly CpuNodes[];
-  /** Of this process, whatever it measured. */
+  /** Peak memory of this process over all that it measured, MiB. */
   readonly peakMemoryMegabytes: number;
 }
 
@@ -47,27 +48,43 @@ const defaults = { batch: { train: [64], infer: [1, 64, 256] }, stepsPerRun: 20,
 export function benchCommand(): Command {
   return new Command("bench")
     .description(
-      "Measures training steps by backend, or the inference of an exported model by device: medians over repeats, and the " +
-        "share of the rate that large matrix products reach on the same device in the same process. Several take turns, so " +
-        "that what else the machine does meets all alike.",
+      "Measures the speed of training steps by backend, or of an exported model's inference by device: the median over " +
+        "repeats, and its share of the rate that large matrix products reach on the same device in the same process. " +
+        "Several backends or devices take turns, so that other load on the machine affects all of them alike.",
     )
     .addArgument(new Argument("<what>", "what to measure").choices(["train", "infer"]))
-    .addOption(new Option("--backend <names...>", "of train: backends (default: onnxruntime)").choices(backendChoices))
-    .addOption(new Option("--device <names...>", "of infer: devices (default: cpu)").choices(benchDeviceChoices))
     .addOption(
-      new Option("--batch <sizes...>", "images at a time (default: 64 to train; 1, 64 and 256 to infer)").argParser(
-        (text: string, before: readonly number[] | undefined) => [...(before ?? []), integer(1)(text)],
+      new Option("--backend <names...>", "backends to measure, for train (default: onnxruntime)").choices(
+        backendChoices,
       ),
     )
-    .addOption(new Option("--repeats <n>", "timed runs of each").argParser(integer(1)).default(defaults.repeats))
-    .addOption(new Option("--threads <n>", "on the CPU; 0 lets onnxruntime choose").argParser(integer(0)).default(0))
     .addOption(
-      new Option("--steps-per-run <n>", `of train: steps in one run (default: ${defaults.stepsPerRun})`).argParser(
-        integer(1),
-      ),
+      new Option("--device <names...>", "devices to measure, for infer (default: cpu)").choices(benchDeviceChoices),
     )
-    .addOption(new Option("--architecture <name>", "of train: sizes of the networks").choices(architectureChoices))
-    .option("--model <folder>", "of infer: an exported model")
+    .addOption(
+      new Option(
+        "--batch <sizes...>",
+        "batch sizes to measure (default: 64 for train; 1, 64 and 256 for infer)",
+      ).argParser((text: string, before: readonly number[] | undefined) => [...(before ?? []), integer(1)(text)]),
+    )
+    .addOption(
+      new Option("--repeats <n>", "number of timed runs of each").argParser(integer(1)).default(defaults.repeats),
+    )
+    .addOption(
+      new Option("--threads <n>", "number of threads on the CPU; 0 lets onnxruntime choose")
+        .argParser(integer(0))
+        .default(0),
+    )
+    .addOption(
+      new Option(
+        "--steps-per-run <n>",
+        `number of steps in one run, for train (default: ${defaults.stepsPerRun})`,
+      ).argParser(integer(1)),
+    )
+    .addOption(
+      new Option("--architecture <name>", "sizes of the model's networks, for train").choices(architectureChoices),
+    )
+    .option("--model <folder>", "folder of an exported model, for infer")
     .option("--json", "print JSON")
     .addHelpText(
       "after",
@@ -117,7 +134,7 @@ async function benchTraining(flags: BenchFlags, progress: Progress, signal: Abor
   const { repeats, threads, architecture } = flags;
   const { generateMultiStrokes } = await import("@air-onnx/scenes");
   const { measureTraining } = await import("@air-onnx/train");
-  // No more images than one run sees, again and again: their drawing is not what is measured.
+  // The images of one run are used again and again, because drawing images is not measured.
   const scenes = await generateMultiStrokes({ seed: 0, size: Math.max(...batch) * stepsPerRun });
   const speeds = await measureTraining({ dataset: "multi-strokes", ...(architecture && { architecture }) }, scenes, {
     backends: backend,
@@ -181,7 +198,7 @@ function describe(report: BenchReport): string {
   ].join("\n");
 }
 
-/** `webgpu runs 112 of the 113 nodes of step; left to the CPU: 1 Concat`. */
+/** A line such as `webgpu runs 112 of the 113 nodes of step; left to the CPU: 1 Concat`. */
 function placementLine({ device, graph, total, cpu }: CpuNodes): string {
   const left = Object.entries(cpu);
   if (left.length === 0) return `${device} runs all ${total} nodes of ${graph}`;

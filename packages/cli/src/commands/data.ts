@@ -1,4 +1,4 @@
-/** `air-onnx data`: builds a data set, or loads it from the cache, and says what is in it. */
+/** `air-onnx data`: builds a data set, or loads it from the cache, and describes it. */
 
 import { count } from "@air-onnx/measure/format";
 import type { DataPlaces, ImageSource, SceneSet, TrainingData } from "@air-onnx/scenes";
@@ -26,11 +26,11 @@ interface DataFlags extends DataPlaces, ImageFlags {
 export function dataCommand(): Command {
   const command = new Command("data")
     .description(
-      "Builds a data set, or loads it from the cache, and prints its sizes and how many objects images have.",
+      "Builds a data set, or loads it from the cache, and prints its sizes and how many images have how many objects.",
     )
-    .addArgument(new Argument("<dataset>", "which one").choices(datasetChoices))
-    .option("--picture <file>", "write the first held-out images with their true boxes as PNG")
-    .option("--npz <file>", "write all images with their counts for NumPy, those held out last");
+    .addArgument(new Argument("<dataset>", "name of the data set").choices(datasetChoices))
+    .option("--picture <file>", "PNG file to write the first held-out images to, with their true boxes")
+    .option("--npz <file>", "NPZ file to write all images and counts to, the held-out ones last");
   for (const option of Object.values(imageOptions)) command.addOption(option());
   return addPlaceOptions(command)
     .addHelpText(
@@ -80,7 +80,7 @@ function describe({ train, test }: TrainingData): string {
   ]);
 }
 
-/** Not of streams, nor of images that users bring without all their counts. */
+/** Tells whether the counts of all images are known. Streams and some images of users have none. */
 function hasCounts(set: ImageSource): set is SceneSet {
   return "counts" in set;
 }
@@ -92,7 +92,7 @@ async function writeAll({ name, train, test }: TrainingData, path: string): Prom
   }
   const { emptyScenes, writeNpz } = await import("@air-onnx/scenes");
   const { imageSize, channels, maxObjects } = train;
-  // Both are parts of one set, so that they have one form.
+  // Both splits belong to one set, so their images have the same form.
   const all = emptyScenes(train.size + test.size, imageSize, channels, maxObjects);
   for (const key of ["images", "counts", "boxes"] as const) {
     all[key].set(train[key]);

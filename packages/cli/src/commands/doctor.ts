@@ -1,4 +1,4 @@
-/** `air-onnx doctor`: what of this machine the toolchain can use, by trying it. */
+/** `air-onnx doctor`: tries which devices, training backends and folders of this machine work. */
 import { constants, existsSync } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -11,7 +11,7 @@ import { addPlaceOptions } from "../dataset-options.js";
 import { describeMachine, type Machine, softwareVersions } from "../machine.js";
 import { print, printJson } from "../output.js";
 
-/** Something that was tried: it works, or `reason` says why not. */
+/** The result of a try. `reason` explains a failure. */
 interface Tried {
   readonly available: boolean;
   readonly reason?: string;
@@ -20,7 +20,7 @@ interface Tried {
 interface Diagnosis extends Machine {
   readonly versions: Readonly<Record<string, string>>;
   readonly devices: readonly DeviceStatus[];
-  /** Of training. */
+  /** Backends of training. */
   readonly backends: readonly BackendStatus[];
   readonly cache: { readonly folder: string; readonly writable: boolean };
   readonly mnist: { readonly folder: string } & Tried;
@@ -60,7 +60,7 @@ async function diagnose({ cacheDir, mnistDir }: DataPlaces): Promise<Diagnosis> 
   };
 }
 
-/** Looks only: nothing is downloaded. */
+/** Looks for the MNIST files without downloading them. */
 async function findMnist(folder: string, cacheDir: string): Promise<Diagnosis["mnist"]> {
   const { loadMnistPart } = await import("@air-onnx/scenes");
   return { folder, ...(await attempt(() => loadMnistPart("trainImages", { mnistDir: folder, cacheDir }))) };
@@ -75,7 +75,7 @@ async function attempt(trial: () => Promise<unknown>): Promise<Tried> {
   }
 }
 
-/** Whether files can be made in `folder`, or in the nearest folder above it that exists. */
+/** Tells whether files can be made in `folder`, or in the nearest folder above it that exists. */
 async function isWritable(folder: string): Promise<boolean> {
   let place = folder;
   while (!existsSync(place) && dirname(place) !== place) place = dirname(place);
@@ -85,16 +85,16 @@ async function isWritable(folder: string): Promise<boolean> {
   );
 }
 
-/** The last Node.js that tfjs-node 4.22 runs on by itself. */
+/** The last version of Node.js that tfjs-node 4.22 runs on without help. */
 const LAST_NODE_OF_TFJS_NODE = 22;
 
 function nodeNote(): string {
   return Number.parseInt(process.versions.node, 10) <= LAST_NODE_OF_TFJS_NODE
     ? ""
-    : " (tfjs-node was made for older ones: backends tensorflow and tensorflow-gpu put back what it misses)";
+    : " (tfjs-node needs functions that this version removed: backends tensorflow and tensorflow-gpu restore them)";
 }
 
-/** onnxruntime says that there is no adapter, and not what makes one. */
+/** Advice on a missing WebGPU adapter: onnxruntime's message does not say what an adapter needs. */
 function adviceOn({ device, reason }: DeviceStatus): string {
   return device === "webgpu" && reason?.includes("adapter")
     ? " (it needs a GPU with a Vulkan, Metal or Direct3D 12 driver, on Linux also libvulkan.so.1; see docs/accelerators.md)"

@@ -8,7 +8,7 @@ import { Command, Option } from "commander";
 import { deviceChoices, type heldOutSplitChoices } from "../choices.js";
 import { addHeldOutOptions, type HeldOutFlags, loadHeldOut } from "../dataset-options.js";
 import { UsageError } from "../failures.js";
-import type { OwnImages } from "../measured-images.js";
+import type { EvaluationImages } from "../measured-images.js";
 import { integer } from "../option-values.js";
 import { notice, print, printJson } from "../output.js";
 import { showProgress } from "../progress.js";
@@ -36,28 +36,36 @@ const files = {
   confusion: "confusion.png",
 } as const;
 
-/** Images of either kind in the picture of the worst. */
+/** Number of images of either kind in the picture of the worst. */
 const WORST_IMAGES = 12;
 
 export function evalCommand(): Command {
   const command = new Command("eval")
     .description(
-      "Measures the newest checkpoint of a run folder, or an exported model as its users run it, on held-out images: both by the same graphs, to the same numbers.",
+      "Measures the newest checkpoint of a run folder, or an exported model, on held-out images. Both are run by the same exported graphs, so they give the same numbers.",
     )
     .argument("<path>", "run folder, or folder of an exported model")
-    .addOption(new Option("--images <n>", "only the first so many").argParser(integer(1)))
-    .addOption(new Option("--seed <n>", "of the noise").argParser(integer(0)).default(0))
+    .addOption(
+      new Option("--images <n>", "number of held-out images, the first ones (default: all)").argParser(integer(1)),
+    )
+    .addOption(new Option("--seed <n>", "seed of the noise").argParser(integer(0)).default(0))
     .addOption(
       new Option(
         "--iwae <k>",
-        "also the importance-weighted bound on log p(x), by k draws an image; 100 take some 25 times as long as the rest",
+        "also measure the importance-weighted bound on log p(x) with k draws for each image; 100 draws take about 25 times as long as the rest",
       ).argParser(integer(1)),
     )
-    .addOption(new Option("--iwae-images <n>", "that bound on the first so many alone").argParser(integer(1)))
-    .addOption(new Option("--device <name>", "of an exported model").choices(deviceChoices).default("cpu"))
-    .option("--out <folder>", "write a report with pictures, and all numbers as JSON")
-    .option("--picture <file>", "write the first images as the model explains them as PNG")
-    .option("--json", "print JSON");
+    .addOption(
+      new Option("--iwae-images <n>", "number of images for that bound, the first ones (default: all)").argParser(
+        integer(1),
+      ),
+    )
+    .addOption(
+      new Option("--device <name>", "device that runs an exported model").choices(deviceChoices).default("cpu"),
+    )
+    .option("--out <folder>", "folder to write a report with pictures, and all numbers as JSON, to")
+    .option("--picture <file>", "PNG file to write the first images to, with found boxes and reconstructions")
+    .option("--json", "print all numbers as JSON");
   return addHeldOutOptions(command)
     .addHelpText(
       "after",
@@ -85,7 +93,7 @@ async function measureAndReport(path: string, flags: EvalFlags, signal: AbortSig
   const { model, what, own } = subject;
   const { imagesToMeasure } = await import("../measured-images.js");
   const { dataset, choices, differences } = imagesToMeasure(own, flags, path);
-  // Before the work, as what it would come to could not be written.
+  // The folder is made before the work, so that a folder that cannot be made does not waste it.
   if (flags.out !== undefined) await makeFolder(flags.out);
   const { split } = flags;
   const quiet = flags.json === true;
@@ -148,7 +156,7 @@ async function measureAndReport(path: string, flags: EvalFlags, signal: AbortSig
   if (flags.out !== undefined) print(`Report: ${join(flags.out, files.report)}`);
 }
 
-/** Everything but the first images; the numbers last, so that a folder with them is complete. */
+/** Writes the report except the picture of the first images. The numbers come last, so a folder with them is complete. */
 async function writeReport(
   folder: string,
   record: MeasurementRecord,
@@ -163,12 +171,13 @@ async function writeReport(
   await writeInFolder(join(folder, files.record), `${JSON.stringify(record, null, 2)}\n`);
 }
 
-/** What is measured. */
+/** The model that is measured. */
 interface Subject extends AsyncDisposable {
   readonly model: MeasurableModel;
-  /** Such as `Run runs/a at step 3000`. */
+  /** Description, such as `Run runs/a at step 3000`. */
   readonly what: string;
-  readonly own: OwnImages;
+  /** Images of its own evaluation. */
+  readonly own: EvaluationImages;
 }
 
 async function openRun(path: string, { device }: EvalFlags): Promise<Subject> {

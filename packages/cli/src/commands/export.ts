@@ -1,4 +1,4 @@
-/** `air-onnx export`: a trained run as ONNX graphs, proven to compute what the run does. */
+/** `air-onnx export`: exports a trained run as ONNX graphs, and checks that they compute the same as the run. */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -25,7 +25,7 @@ export interface ExportFlags extends DataPlaces {
   readonly weights: WeightType;
 }
 
-/** As `exportDefaults` of the export package, which takes a second to load; the type keeps them alike. */
+/** The defaults of the flags, copied from `exportDefaults` of the export package, which takes a second to load. */
 export const exportFlagDefaults: typeof exportDefaults = {
   images: 1000,
   tolerance: 1e-4,
@@ -38,27 +38,27 @@ export function exportCommand(): Command {
     .description(
       "Exports a run's newest checkpoint as a model folder, then compares every output of its graphs with TensorFlow.js on held-out images.",
     )
-    .argument("<run folder>", "what was trained")
+    .argument("<run folder>", "folder of the trained run")
     .option("--out <folder>", "model folder (default: models/NAME)")
-    .option("--name <name>", "what users call the model (default: the data set's name)")
-    .option("--overwrite", "replace a model folder that exists")
+    .option("--name <name>", "name of the model (default: the data set's name)")
+    .option("--overwrite", "replace an existing model folder")
     .addOption(
-      new Option("--weights <type>", "what to store weights as; float16 halves the files")
+      new Option("--weights <type>", "type of the stored weights; float16 halves the files")
         .choices(weightChoices)
         .default(exportFlagDefaults.weights),
     )
     .addOption(
-      new Option("--images <n>", "held-out images to compare on")
+      new Option("--images <n>", "number of held-out images to compare and measure on")
         .argParser(integer(1))
         .default(exportFlagDefaults.images),
     )
     .addOption(
-      new Option("--tolerance <x>", "allowed difference, relative for values above 1")
+      new Option("--tolerance <x>", "largest allowed difference, relative for values above 1")
         .argParser(numberAbove(0))
         .default(exportFlagDefaults.tolerance),
     )
     .addOption(
-      new Option("--backend <name>", "TensorFlow.js backend to compare with")
+      new Option("--backend <name>", "TensorFlow.js backend to compare the graphs with")
         .choices(eagerBackendChoices)
         .default(exportFlagDefaults.backend),
     );
@@ -66,7 +66,7 @@ export function exportCommand(): Command {
     .addHelpText(
       "after",
       `
-Ends with 1, and leaves no model under its name, if a difference is beyond the tolerance.
+If a difference exceeds the tolerance, the command ends with exit code 1 and exports nothing.
 
 Examples:
   $ air-onnx export runs/multi-strokes-seed0
@@ -81,9 +81,9 @@ Examples:
 }
 
 /**
- * Exports the run in `path` as the flags say, and shows how it goes.
+ * Exports the run in `path` as the flags say, and shows progress and results.
  *
- * @throws {ParityError} if it differs from what was trained; nothing is exported then
+ * @throws {ParityError} if the graphs differ from the trained model; nothing is exported then
  */
 export async function exportAndShow(path: string, flags: ExportFlags, signal: AbortSignal): Promise<ExportedRun> {
   const { exportRun, paritySentence } = await import("@air-onnx/export");
@@ -119,7 +119,7 @@ function parityTable({ rows }: ParityReport): string {
   ]);
 }
 
-/** The revision of the checkout that this program runs from; null if it runs from an installed package. */
+/** The git commit of the checkout that this program runs from; null if it runs from an installed package. */
 function revision(): string | null {
   const git = (...args: string[]): string =>
     execFileSync("git", args, {
@@ -128,7 +128,7 @@ function revision(): string | null {
       stdio: ["ignore", "pipe", "ignore"],
     }).trim();
   try {
-    // An installed package can lie in a checkout of something else.
+    // An installed package can be inside the checkout of another project.
     return git("rev-parse", "--show-prefix") === "packages/cli/" ? git("rev-parse", "HEAD") : null;
   } catch {
     return null;

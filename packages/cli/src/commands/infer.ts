@@ -1,4 +1,4 @@
-/** `air-onnx infer`: says what is in PNG images, as JSON and as pictures with boxes. */
+/** `air-onnx infer`: finds the objects in PNG images, as JSON and as pictures with boxes. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import type { AirConfig, Scene } from "@air-onnx/core";
@@ -21,25 +21,27 @@ interface InferFlags {
   readonly stepsPicture?: string;
 }
 
-/** Images in one picture of steps. */
+/** Most images in one picture of steps. */
 const STEPS_PICTURE_IMAGES = 24;
 
 export function inferCommand(): Command {
   return new Command("infer")
-    .description("Finds the objects in PNG images by an exported model: JSON with counts and boxes, and pictures.")
-    .argument("<model folder>", "an exported model")
+    .description(
+      "Finds the objects in PNG images by an exported model. Prints JSON with counts and boxes, and can draw pictures.",
+    )
+    .argument("<model folder>", "folder of an exported model")
     .argument("<images...>", "PNG files, or folders of them")
-    .option("--out <folder>", "write each image with boxes beside its reconstruction as PNG")
+    .option("--out <folder>", "folder to write a PNG file of each image to, with boxes and reconstruction")
     .option(
       "--steps-picture <file>",
-      `write what each step looked at and drew, of the first ${STEPS_PICTURE_IMAGES} images, as one PNG`,
+      `PNG file to write the glimpse, patch and canvas of each step to, for the first ${STEPS_PICTURE_IMAGES} images`,
     )
-    .option("--json <file>", "write the JSON there instead of to standard output")
-    .option("--latents", "put z_what of each object into the JSON")
+    .option("--json <file>", "file to write the JSON to instead of standard output")
+    .option("--latents", "include z_what of each object in the JSON")
     .option("--no-prune", "keep objects that explain nothing, such as a window between two objects")
-    .addOption(new Option("--device <name>", "where to run").choices(deviceChoices).default("cpu"))
-    .addOption(new Option("--mode <name>", "posterior means, or samples").choices(modeChoices).default("mean"))
-    .addOption(new Option("--seed <n>", "of mode sample").argParser(integer(0)))
+    .addOption(new Option("--device <name>", "device that runs the model").choices(deviceChoices).default("cpu"))
+    .addOption(new Option("--mode <name>", "use the posterior means, or samples").choices(modeChoices).default("mean"))
+    .addOption(new Option("--seed <n>", "seed of the samples, with --mode sample").argParser(integer(0)))
     .addHelpText(
       "after",
       `
@@ -71,7 +73,7 @@ Examples:
     });
 }
 
-/** The file itself, or the PNG files of a folder by name. */
+/** Returns the file itself, or the PNG files of a folder in the order of their names. */
 function pngFiles(path: string): string[] {
   if (!existsSync(path)) throw new CommandError(`There is no image ${path}`);
   if (!statSync(path).isDirectory()) return [path];
@@ -83,7 +85,11 @@ function pngFiles(path: string): string[] {
   return files;
 }
 
-/** All images as one batch `[B, C, S, S]`; what is wrong with one is told with its name. */
+/**
+ * Reads all images into one batch `[B, C, S, S]`.
+ *
+ * @throws {CommandError} naming an image that the model cannot take, and the reason
+ */
 async function readImages(files: readonly string[], { config, manifest }: AirModel): Promise<Float32Array> {
   const { ImageError, writePlanes } = await import("@air-onnx/core");
   const { readPng } = await import("@air-onnx/scenes");
@@ -144,13 +150,13 @@ async function drawSteps(
   const { attendTo } = await import("@air-onnx/scenes");
   const { writePicture } = await import("@air-onnx/scenes");
   const shown = batch.subarray(0, (batch.length / size) * Math.min(size, STEPS_PICTURE_IMAGES));
-  // What is drawn for an image depends on the seed and its place alone, so these are the scenes of the whole call.
+  // The samples of an image depend only on the seed and its index, so these scenes equal those of the whole call.
   const attended = await attendTo(model, shown, { mode, seed, signal });
   await writePicture(file, attentionSheet(attended, { ...model.config, scale: 3 }));
   if (size > STEPS_PICTURE_IMAGES) notice(`${file} shows the first ${STEPS_PICTURE_IMAGES} of ${size} images`);
 }
 
-/** A file name for each image: its own, numbered where two images from different folders share it. */
+/** A file name for each image: its own, with a number if images from different folders share it. */
 function uniqueNames(files: readonly string[]): string[] {
   const taken = new Set<string>();
   return files.map((file) => {

@@ -15,18 +15,18 @@ import { configFrom } from "../train-settings.js";
 import { exportAndShow, exportFlagDefaults } from "./export.js";
 import { showRun, stoppedTraining } from "./train.js";
 
-/** A short run on multi-strokes: enough for well over 90 % of the counts. */
+/** The settings of a short run on multi-strokes, which counts well over 90 % of the images right. */
 const preset: readonly Setting[] = [
   { key: "dataset", value: "multi-strokes" },
   { key: "steps", value: 2000 },
   { key: "evaluateEvery", value: 500 },
   { key: "evaluateImages", value: 500 },
-  // In so few steps, a network that sees what is left to explain counts more surely than the default.
+  // In so few steps, a network that sees the remainder of the image learns to count more reliably than the default.
   { key: "model.lstmInput.type", value: "image-and-remainder" },
   { key: "model.glimpseInput", value: "remainder" },
 ];
 
-/** Tells a quickstart's folder, which the next one replaces, from a run of the user's. */
+/** Name of the file that marks a quickstart's folder, which the next quickstart may replace, unlike the user's runs. */
 const MARKER = "quickstart.json";
 
 interface QuickstartFlags extends DataPlaces {
@@ -37,10 +37,16 @@ interface QuickstartFlags extends DataPlaces {
 
 export function quickstartCommand(): Command {
   const command = new Command("quickstart")
-    .description("Trains on images that need no download, exports to ONNX, checks it, and finds objects in new images.")
-    .option("--out <folder>", "replaced if it holds an earlier quickstart", "runs/quickstart")
-    .addOption(new Option("--seed <n>", "of the training").argParser(integer(0)).default(0))
-    .addOption(new Option("--threads <n>", "of the training; 0 lets it choose").argParser(integer(0)).default(0));
+    .description(
+      "Trains on images that need no download, exports the model to ONNX, checks the export, and finds objects in new images.",
+    )
+    .option("--out <folder>", "folder of the run; an earlier quickstart in it is replaced", "runs/quickstart")
+    .addOption(new Option("--seed <n>", "seed of the training").argParser(integer(0)).default(0))
+    .addOption(
+      new Option("--threads <n>", "number of threads of the training; 0 lets the backend choose")
+        .argParser(integer(0))
+        .default(0),
+    );
   return addPlaceOptions(command)
     .addHelpText(
       "after",
@@ -71,7 +77,7 @@ async function quickstart({ out, seed, threads, ...places }: QuickstartFlags, si
   );
   if (!result.finished) throw stoppedTraining(out, result.step, signal);
 
-  stage("Exporting to ONNX, and comparing it with what was trained");
+  stage("Exporting to ONNX, and comparing the export with the trained model");
   const directory = join(out, "model");
   const { heldOut } = await exportAndShow(
     out,
@@ -79,7 +85,7 @@ async function quickstart({ out, seed, threads, ...places }: QuickstartFlags, si
     signal,
   );
 
-  stage("Finding objects in held-out images by the exported model");
+  stage("Finding objects in held-out images with the exported model");
   const { AirModel } = await import("@air-onnx/runtime-node");
   const { measureModel, measureOf, written } = await import("@air-onnx/measure");
   const { evaluationLines } = await import("../measurement-table.js");
@@ -106,7 +112,7 @@ async function removeEarlier(out: string): Promise<void> {
   if (!existsSync(out)) return;
   if (existsSync(join(out, MARKER))) {
     const { resumeRunFolder } = await import("@air-onnx/train");
-    // One that is still training keeps its folder.
+    // The folder of a quickstart that is still training is locked, which fails here.
     const { lock } = await resumeRunFolder(out, notice);
     await rm(out, { recursive: true, force: true });
     lock.release();

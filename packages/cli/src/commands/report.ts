@@ -1,4 +1,4 @@
-/** `air-onnx report`: a run, or the runs of a sweep, as one HTML file to look at. */
+/** `air-onnx report`: writes a report of a run, or of the runs of a sweep, as one HTML file. */
 import { join } from "node:path";
 import type { DataPlaces } from "@air-onnx/scenes";
 import type { TrainConfig } from "@air-onnx/train/runs";
@@ -17,12 +17,14 @@ interface ReportFlags extends DataPlaces {
 export function reportCommand(): Command {
   const command = new Command("report")
     .description(
-      "Writes what a run folder holds as one HTML file that opens without a network: figures, learning curves, what the model does step by step, and what it imagines. A folder of runs gets their curves over each other. Training may be going on.",
+      "Writes a report of a run as one HTML file that opens without a network: numbers, learning curves, the model's steps on held-out images, and imagined scenes. The report of a folder of runs has their curves over each other. Runs may still be training.",
     )
-    .argument("<folder>", "run folder, or folder of several")
-    .option("--out <file>", "the HTML file (default: report.html in the folder)")
+    .argument("<folder>", "run folder, or a folder with several run folders")
+    .option("--out <file>", "HTML file to write (default: report.html in the folder)")
     .addOption(
-      new Option("--images <n>", "held-out images to measure (default: as many as in training)").argParser(integer(1)),
+      new Option("--images <n>", "number of held-out images to measure (default: as many as in training)").argParser(
+        integer(1),
+      ),
     );
   return addPlaceOptions(command)
     .addHelpText(
@@ -60,7 +62,7 @@ Examples:
     });
 }
 
-/** A word of a command line, for a POSIX shell. */
+/** Quotes a word of a command line for a POSIX shell, if it needs quotes. */
 function shellWord(text: string): string {
   return /^[\w.,:/=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

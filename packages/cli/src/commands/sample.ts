@@ -1,4 +1,4 @@
-/** `air-onnx sample`: scenes that an exported model imagines. */
+/** `air-onnx sample`: draws scenes that an exported model imagines. */
 import type { Manifest } from "@air-onnx/core";
 import { Command, Option } from "commander";
 import { CommandError } from "../failures.js";
@@ -16,22 +16,23 @@ interface SampleFlags {
 
 export function sampleCommand(): Command {
   return new Command("sample")
-    .description("Draws scenes from the prior of an exported model into one picture.")
-    .argument("<model folder>", "an exported model")
-    .addOption(new Option("--n <n>", "scenes").argParser(integer(1, 10_000)).default(24))
+    .description("Draws scenes from the prior of an exported model, in one picture.")
+    .argument("<model folder>", "folder of an exported model")
+    .addOption(new Option("--n <n>", "number of scenes").argParser(integer(1, 10_000)).default(24))
     .addOption(
-      new Option("--count <n>", "objects in each scene (default: drawn from the prior, mostly none)").argParser(
-        integer(0, 100),
-      ),
+      new Option(
+        "--count <n>",
+        "number of objects in each scene (default: drawn from the prior, mostly none)",
+      ).argParser(integer(0, 100)),
     )
     .addOption(
       new Option(
         "--presence-prior <p>",
-        "prior probability of one more object; `fitted`: as held-out images had it after training",
+        "prior probability of one more object; `fitted` takes the value that fits held-out images best",
       ).argParser((text) => (text === "fitted" ? text : numberAbove(0, 1)(text))),
     )
-    .addOption(new Option("--seed <n>", "other scenes for another seed").argParser(integer(0)).default(0))
-    .option("--out <file>", "the picture, PNG", "samples.png")
+    .addOption(new Option("--seed <n>", "seed of the scenes").argParser(integer(0)).default(0))
+    .option("--out <file>", "PNG file to write", "samples.png")
     .addHelpText(
       "after",
       `
@@ -58,7 +59,11 @@ Examples:
     });
 }
 
-/** @throws {CommandError} if the model's export did not measure it */
+/**
+ * The presence prior that was fitted to held-out images at the model's export.
+ *
+ * @throws {CommandError} if the export did not measure it
+ */
 function fittedPrior(path: string, { metrics }: Manifest): number {
   const { presencePriorFitted } = metrics;
   if (presencePriorFitted !== undefined) return presencePriorFitted;

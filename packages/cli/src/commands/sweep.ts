@@ -1,4 +1,4 @@
-/** `air-onnx sweep`: one configuration trained with many seeds, and the table in which every one of them is. */
+/** `air-onnx sweep`: trains one configuration with many seeds, and writes a table with all of them. */
 import { rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { count } from "@air-onnx/measure/format";
@@ -31,32 +31,32 @@ interface SweepFlags extends DataPlaces {
 export function sweepCommand(): Command {
   const command = new Command("sweep")
     .description(
-      "Trains one configuration with many seeds, each in a run folder of its own, several at once. The table has a row " +
-        "for every seed, whatever became of it.",
+      "Trains one configuration with many seeds, each in a run folder of its own, several at once. The table of results " +
+        "has a row for every seed, including those that failed.",
     )
     .addOption(
       new Option(
         "--seeds <list>",
-        `how many, from 0, or which, such as 3,5,8 (default: ${sweepDefaults.seeds})`,
+        `number of seeds, from 0 on, or a list of seeds, such as 3,5,8 (default: ${sweepDefaults.seeds})`,
       ).argParser(parseSeeds),
     )
     .addOption(
       new Option(
         "--jobs <n>",
-        "seeds trained at once (default: the cores there are, by the threads of each)",
+        "number of seeds trained at once (default: the number of cores divided by the threads of each seed)",
       ).argParser(integer(1)),
     )
     .addOption(
       new Option(
         "--success-accuracy <x>",
-        `MAP count accuracy from which a seed is a success (default: ${sweepDefaults.successAccuracy})`,
+        `least MAP count accuracy of a successful seed (default: ${sweepDefaults.successAccuracy})`,
       ).argParser(numberAbove(0, 1)),
     )
     .option("--out <folder>", "new folder of the sweep (default: sweeps/DATASET)")
-    .option("--resume <folder>", "go on with this sweep: finished and failed seeds stay as they are")
-    .option("--retry-failed", "with --resume: train failed seeds again, from their newest checkpoints");
+    .option("--resume <folder>", "go on with this sweep; finished and failed seeds stay as they are")
+    .option("--retry-failed", "with --resume, train failed seeds again from their newest checkpoints");
   addPlaceOptions(addSettingOptions(command));
-  // Each run has its own.
+  // Each run of a sweep has its own seed.
   command.options.find(({ long }) => long === "--seed")?.hideHelp();
   return command
     .addHelpText(
@@ -79,13 +79,13 @@ Examples:
     });
 }
 
-/** The settings that all seeds have. */
+/** The settings that all seeds share. */
 async function sharedSettings(flags: SweepFlags): Promise<Setting[]> {
   const settings = await givenSettings(flags as Readonly<Record<string, unknown>>);
   if (flags.seed !== undefined || flags.set?.some((text) => text.startsWith("seed="))) {
     throw new UsageError("A sweep trains many seeds: say which by --seeds instead of --seed");
   }
-  // Those of a run's configuration file: its seed, and threads that are left to a choice, which is the sweep's here.
+  // The configuration file of a run has its seed, and perhaps threads that are left open, which the sweep decides.
   return settings.filter(({ key, value }) => key !== "seed" && !(key === "threads" && value === 0));
 }
 
@@ -143,7 +143,7 @@ interface SweepRun {
   readonly isNew: boolean;
 }
 
-/** Trains what is left, writes and prints the table, and frees the lock. */
+/** Trains the seeds that are left, writes and prints the table, and frees the lock. */
 async function trainAndReport({ sweep, lock }: LockedSweep, { jobs, flags, signal, isNew }: SweepRun): Promise<void> {
   try {
     const { finished, open } = sweep.summary;
@@ -153,7 +153,7 @@ async function trainAndReport({ sweep, lock }: LockedSweep, { jobs, flags, signa
       print(`${trainingOf(open.length)} ${jobs} at once with ${threadsOf(sweep.plan.config)}, on ${cores()}`);
       const { SweepReport } = await import("../sweep-report.js");
       const { trainSeeds } = await import("@air-onnx/train");
-      // Without a terminal, evaluations and ends are lines enough.
+      // Without a terminal, only evaluations and ends of seeds are printed.
       using progress = await showProgress({ label: "sweep", everyMs: Number.POSITIVE_INFINITY });
       const sayStopping = (): void =>
         progress.line("Stopping every seed with a checkpoint. Ctrl-C again does not wait.");
@@ -172,7 +172,7 @@ async function trainAndReport({ sweep, lock }: LockedSweep, { jobs, flags, signa
   refuseUnlessFinished(sweep, signal);
 }
 
-/** Once for all seeds: what is not in the cache gets there, and what cannot be had fails here and not once for each. */
+/** Loads the data once for all seeds, which fills the cache. Data that cannot be loaded fail here, not once for each seed. */
 async function prepareData(
   { path, plan }: SweepFolder,
   places: DataPlaces,
@@ -183,7 +183,7 @@ async function prepareData(
     const dataset = await loadRunData(plan.config, places, { signal });
     print(loadedLine(dataset, (performance.now() - began) / 1000));
   } catch (cause) {
-    // Nothing was trained: the folder would only be in the way of the next try.
+    // Nothing was trained, and the folder would block the next try.
     if (isNew) await rm(path, { recursive: true, force: true });
     throw cause;
   }

@@ -1,4 +1,4 @@
-/** `air-onnx train`: trains in a run folder, from the start or from where it was stopped. */
+/** `air-onnx train`: trains in a run folder, from the start or from the newest checkpoint. */
 
 import type { DataPlaces } from "@air-onnx/scenes";
 import type { RunOptions, TrainConfig, TrainResult } from "@air-onnx/train";
@@ -20,10 +20,12 @@ interface TrainFlags extends DataPlaces {
 
 export function trainCommand(): Command {
   const command = new Command("train")
-    .description("Trains a model. The run folder gets its configuration, metrics, pictures and checkpoints.")
+    .description(
+      "Trains a model. Its configuration, metrics, pictures and checkpoints are written into the run folder.",
+    )
     .option("--out <folder>", "new run folder (default: runs/DATASET-seedSEED)")
     .option("--resume <folder>", "go on with this run as if it had never stopped")
-    .option("--check-backends", "compare a few steps on every backend, or on that of --backend, and train nothing")
+    .option("--check-backends", "compare a few steps on every backend, or on the one of --backend, without training")
     .option("--json", "print the comparison of --check-backends as JSON");
   return addPlaceOptions(addSettingOptions(command))
     .addHelpText(
@@ -59,7 +61,7 @@ Examples:
     });
 }
 
-/** Shows a run that is trained by `train`, from its folder to its result. */
+/** Calls `train` and shows the run, from its folder to its result. */
 export async function showRun(
   flags: DataPlaces,
   signal: AbortSignal,
@@ -88,7 +90,7 @@ export async function showRun(
   return result;
 }
 
-/** Training that the user stopped, and how to go on. */
+/** The error for training that the user stopped, with the command that goes on. */
 export function stoppedTraining(path: string, step: number, signal: AbortSignal): StoppedError {
   return new StoppedError(
     signal.reason instanceof StoppedError ? signal.reason.signal : "SIGINT",
@@ -120,7 +122,11 @@ async function resume(
   return { path, result: await showRun(flags, signal, (options) => resumeRun(path, options)) };
 }
 
-/** @throws {UsageError} showing every given setting that is not as in `saved`, the configuration of `path` */
+/**
+ * Refuses settings that contradict `saved`, the configuration of the run or sweep in `path`.
+ *
+ * @throws {UsageError} listing every difference
+ */
 export async function refuseOtherSettings(
   path: string,
   saved: TrainConfig,

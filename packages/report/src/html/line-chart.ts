@@ -1,43 +1,54 @@
 /**
- * Curves over training steps as SVG: axes with round marks, a legend, several series. A chart is a document of its own, with
- * its style inside, for light and for dark surroundings.
+ * Draws curves over training steps as SVG: axes with round marks, a legend, several series. A chart contains its style, for
+ * light and dark pages alike.
  */
 import { percent } from "@air-onnx/measure/format";
 import { Markup, markup } from "./markup.js";
 import { decimalsOf, logTicks, niceTicks } from "./ticks.js";
 
-export interface Point {
+/** A point of a curve. */
+export interface ChartPoint {
+  /** Value on the x axis. */
   readonly x: number;
+  /** Value on the y axis. */
   readonly y: number;
 }
 
+/** A curve. */
 export interface Series {
+  /** Name in the legend. */
   readonly name: string;
-  /** By rising x. */
-  readonly points: readonly Point[];
-  /** Series with the same number share a colour; see {@link seriesColours}. */
+  /** Points by rising x. */
+  readonly points: readonly ChartPoint[];
+  /** Index of the colour in {@link seriesColours}, modulo its length. */
   readonly colour: number;
-  /** A faint curve is the noise behind another one, and has no place in the legend. */
+  /** Whether the curve is faint and not in the legend, as the noise behind another curve is. */
   readonly faint?: boolean;
-  /** Marks each point, for series of few. */
+  /** Whether each point has a mark. */
   readonly marks?: boolean;
-  /** Two series of one colour differ by it. */
+  /** Whether the curve is dashed, to tell it from another one of the same colour. */
   readonly dashed?: boolean;
 }
 
+/** The content of a line chart. */
 export interface LineChart {
+  /** Title above the chart. */
   readonly title: string;
-  /** What the curves show, for those who do not see them. */
+  /** Description of the curves for readers who cannot see them. */
   readonly description: string;
+  /** Label of the x axis. */
   readonly xLabel: string;
+  /** Label of the y axis. */
   readonly yLabel: string;
+  /** The curves. */
   readonly series: readonly Series[];
+  /** Scale of the y axis. Default: linear. */
   readonly yScale?: "linear" | "log";
-  /** Marks of the y axis as percentages. */
+  /** Whether the y axis is labelled in percent. */
   readonly percent?: boolean;
 }
 
-/** Each is at least 3:1 against both a white and a nearly black page, as WCAG 2 asks of graphics. */
+/** The colours of curves. Each has a contrast of at least 3:1 to white and to nearly black pages, as WCAG 2 asks of graphics. */
 export const seriesColours = [
   "#3b82c4",
   "#c9701e",
@@ -54,13 +65,13 @@ export const seriesColours = [
 const WIDTH = 520;
 const HEIGHT = 280;
 const LINE_HEIGHT = 18;
-/** Of the legend's texts: no SVG can measure them, so that this is an upper estimate at 12 pixels a letter's height. */
+/** Width of a letter in the legend, pixels: an upper estimate for letters 12 pixels high, as SVG cannot measure text. */
 const LETTER_WIDTH = 7;
 const RIGHT = WIDTH - 24;
 const BOTTOM = HEIGHT - 42;
-/** More points than this cannot be told apart, and make a file large. */
+/** Most points of a curve. More cannot be told apart, and make the file large. */
 const MOST_POINTS = 500;
-/** Share of the faint points that may lie outside of the picture on either side: the first steps are far off. */
+/** Share of a curve's points that may lie outside the plot on either side, because the first steps are far off. */
 const OUTSIDE = 0.02;
 
 const style = `.air-chart{font:12px system-ui,sans-serif;--ink:#3a424d;--grid:#dde1e7}
@@ -69,7 +80,7 @@ const style = `.air-chart{font:12px system-ui,sans-serif;--ink:#3a424d;--grid:#d
 @media (prefers-color-scheme:dark){.air-chart{--ink:#b9c1cc;--grid:#343a44}}`;
 
 /**
- * The chart as an `<svg>` element.
+ * Draws a chart as an `<svg>` element.
  *
  * @throws {RangeError} if no series has a point, or a logarithmic one has a value that is not positive
  */
@@ -91,7 +102,7 @@ export function lineChart(chart: LineChart): Markup {
   const toY = (y: number): number =>
     BOTTOM - ((unit(y) - unit(yLeast)) / (unit(yMost) - unit(yLeast))) * (BOTTOM - top);
 
-  // A nested <svg> cuts off what is outside of it.
+  // A nested <svg> cuts off curves outside the plot.
   const frame = { x: left, y: top - 4, width: RIGHT - left, height: BOTTOM - top + 8 };
   return markup`<svg xmlns="http://www.w3.org/2000/svg" class="air-chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}: ${description}">
 <style>${new Markup(style)}</style>
@@ -119,14 +130,14 @@ function curve(
   const path = places.map(([x, y], i) => `${i === 0 ? "M" : "L"}${x} ${y}`).join("");
   const form = faint ? markup` stroke-opacity="0.3" stroke-width="1"` : markup` stroke-width="1.8"`;
   const dashes = dashed ? markup` stroke-dasharray="6 4"` : undefined;
-  // A point has no length: only its mark shows.
+  // A curve of one point is visible only by its mark.
   const dots = marks || points.length === 1 ? places : [];
   return markup`<g stroke="${ink}" fill="${ink}"><title>${name}</title><path d="${path}"${form}${dashes}/>${dots.map(
     ([x, y]) => markup`<circle cx="${x}" cy="${y}" r="2.6" stroke="none"/>`,
   )}</g>\n`;
 }
 
-/** The legend above the plot, in as many lines as it needs; none for a single series. */
+/** Lays out the legend above the plot, in as many lines as it needs. A single curve has no legend. */
 function layLegend(
   series: readonly Series[],
   left: number,
@@ -151,12 +162,12 @@ function layLegend(
   return { height: (line + 1) * LINE_HEIGHT + 4, entries };
 }
 
-/** At most {@link MOST_POINTS} points, each the mean of its neighbours; the last stays what it is. */
+/** Reduces a curve to at most {@link MOST_POINTS} points, each the mean of a group of points. The last point is kept. */
 function thinned(series: Series): Series {
   const { points } = series;
   if (points.length <= MOST_POINTS) return series;
   const size = Math.ceil((points.length - 1) / (MOST_POINTS - 1));
-  const kept: Point[] = [];
+  const kept: ChartPoint[] = [];
   for (let start = 0; start < points.length - 1; start += size) {
     const group = points.slice(start, Math.min(start + size, points.length - 1));
     const mean = (axis: "x" | "y"): number => group.reduce((sum, point) => sum + point[axis], 0) / group.length;
@@ -166,8 +177,8 @@ function thinned(series: Series): Series {
 }
 
 /**
- * All of the series that are not faint but for their first steps, if these are far off: of every series but those with
- * marks, the bulk of the values decides.
+ * The range of the y axis. Curves with marks fit into it whole. The extreme values of other long curves, such as those of the
+ * first steps, may lie outside.
  */
 function yRange(series: readonly Series[], scale: "linear" | "log", title: string): readonly [number, number] {
   const values = series.flatMap(({ points, marks }) => {
@@ -195,7 +206,7 @@ function extent(values: readonly number[]): readonly [number, number] {
   ] as readonly [number, number]);
 }
 
-/** A range that is a single number gets some room around it. */
+/** Widens a range that is a single number. */
 function widened([least, most]: readonly [number, number]): readonly [number, number] {
   if (least < most) return [least, most];
   const room = Math.abs(least) / 10 || 1;
@@ -208,7 +219,7 @@ function percentLabels(values: readonly number[]): string[] {
   return values.map((value) => percent(value, decimals));
 }
 
-/** SVG does not need more than hundredths of a pixel. */
+/** Rounds to hundredths of a pixel, which is enough for SVG. */
 function round(value: number): number {
   return Math.round(100 * value) / 100;
 }

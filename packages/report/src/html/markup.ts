@@ -1,18 +1,20 @@
-/** Text that is HTML or SVG already, told from text that is not: what is put into a template is escaped unless it is markup. */
+/** HTML and SVG as values of a type of their own, so that templates escape all inserted text that is not markup. */
 
-/** A piece of a document; made by {@link markup} alone, so that it is well-formed wherever it is put. */
+/** A well-formed piece of an HTML or SVG document, made by {@link markup}. */
 export class Markup {
-  /** @param source is not escaped */
+  /** @param source HTML or SVG, which is not escaped */
   constructor(readonly source: string) {}
 
+  /** Returns the source. */
   toString(): string {
     return this.source;
   }
 }
 
+/** A value that can be inserted into a template: text and numbers are escaped, markup is kept, undefined is nothing. */
 export type Insert = Markup | string | number | undefined | readonly Insert[];
 
-/** A template literal: texts and numbers are escaped, markup stays, lists are joined, and undefined is nothing. */
+/** Tags a template literal as markup. Text and numbers are escaped, markup is kept, lists are joined, undefined is nothing. */
 export function markup(parts: TemplateStringsArray, ...inserts: readonly Insert[]): Markup {
   return new Markup(parts.reduce((source, part, i) => source + render(inserts[i - 1]) + part));
 }
@@ -24,7 +26,7 @@ function render(insert: Insert): string {
   return insert.map(render).join("");
 }
 
-/** For element content and quoted attributes alike. Control characters, which no document may hold, are replaced. */
+/** Escapes text for element content and quoted attributes. Control characters, which no document may contain, are replaced. */
 function escapeText(text: string): string {
   return text
     .replace(/[\p{Cc}\p{Cs}]/gu, (character) => (/[\t\n\r]/.test(character) ? character : "\ufffd"))

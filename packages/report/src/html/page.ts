@@ -1,27 +1,34 @@
 /**
- * A report as one HTML file: headings, tables, pictures and charts, all inside, so that it opens without a network, reads on
- * a phone and in the dark, and by keyboard and screen reader.
+ * Writes a report as one HTML file with its tables, pictures and charts inside. It opens without a network, has a dark mode,
+ * and can be read on a phone, by keyboard and by screen reader.
  */
 import { count, percent } from "@air-onnx/measure/format";
 import { type LineChart, lineChart } from "./line-chart.js";
 import { type Insert, Markup, markup } from "./markup.js";
 
+/** A section of a page. */
 export interface PageSection {
+  /** Heading. */
   readonly title: string;
+  /** Content below the heading. */
   readonly body: Insert;
 }
 
+/** The content of a page. */
 export interface Page {
+  /** Title and first heading. */
   readonly title: string;
-  /** What it is about, in a sentence or two. */
+  /** Subject of the page, in a sentence or two. */
   readonly lead: Insert;
-  /** What the reader should know of the report itself: what is unfinished, and what was left out and why. */
+  /** Notices about the report itself: unfinished runs, and parts that were left out, with the reason. */
   readonly notices: readonly string[];
+  /** Sections in their order. */
   readonly sections: readonly PageSection[];
+  /** Text at the end. */
   readonly footer: Insert;
 }
 
-/** The text of the HTML file. */
+/** Writes a page as the text of an HTML file. */
 export function htmlPage({ title, lead, notices, sections, footer }: Page): string {
   const ids = sections.map((_, i) => `section-${i + 1}`);
   return markup`<!doctype html>
@@ -49,7 +56,7 @@ ${sections.map((section, i) => markup`<section id="${ids[i]!}" aria-labelledby="
 `.source;
 }
 
-/** Rows of cells; the first of each row heads it. */
+/** A table. The first cell of each row is its header. */
 export function dataTable(table: {
   readonly caption: string;
   readonly head: readonly string[];
@@ -65,7 +72,7 @@ ${rows.map(([first, ...cells]) => markup`<tr><th scope="row">${first}</th>${cell
   );
 }
 
-/** Which counts are taken for which: `[true count][found count]`, images; counts that no image has are left out. */
+/** A table of the confusion matrix `[true count][found count]`, in images. True counts that no image has are left out. */
 export function confusionTable(caption: string, confusion: readonly (readonly number[])[]): Markup {
   const found = confusion[0]?.map((_, n) => n) ?? [];
   const rows = confusion.flatMap((row, truth) => {
@@ -87,43 +94,43 @@ ${rows}</tbody></table>`,
   );
 }
 
-/** Tables and the like side by side where there is room. */
+/** Puts tables and other blocks side by side where there is room. */
 export function sideBySideBlocks(blocks: readonly Insert[]): Markup {
   return markup`<div class="beside">${blocks.map((block) => markup`<div>${block}</div>`)}</div>`;
 }
 
-/** A picture with what it shows in words. */
+/** A picture with a description in words. */
 export function pictureFigure(picture: {
   readonly png: Uint8Array;
-  /** For those who do not see it. */
+  /** Description for readers who cannot see the picture. */
   readonly alt: string;
   readonly caption?: Insert;
 }): Markup {
   const { png, alt, caption } = picture;
-  // IHDR is always the first chunk: width and height keep the page from jumping about while it is laid out.
+  // The size is in IHDR, always the first chunk. It keeps the page from jumping while it is laid out.
   const header = new DataView(png.buffer, png.byteOffset, png.byteLength);
   const image = markup`<img src="data:image/png;base64,${Buffer.from(png).toString("base64")}" alt="${alt}" width="${header.getUint32(16)}" height="${header.getUint32(20)}">`;
   return markup`<figure class="picture">${scrollable(alt, image)}${caption === undefined ? undefined : markup`<figcaption>${caption}</figcaption>`}</figure>\n`;
 }
 
-/** Charts side by side where there is room. */
+/** Charts, side by side where there is room. */
 export function chartFigures(charts: readonly LineChart[]): Markup {
   return markup`<div class="charts">${charts.map(
     (chart) => markup`<figure><figcaption>${chart.title}</figcaption>${lineChart(chart)}</figure>\n`,
   )}</div>`;
 }
 
-/** A command line or the like. */
+/** A block of code, such as a command line. */
 export function codeBlock(label: string, text: string): Markup {
   return markup`<pre aria-label="${label}"><code>${text}</code></pre>`;
 }
 
-/** What is there for those who ask. */
+/** Content that is hidden until its summary is opened. */
 export function disclosure(summary: string, body: Insert): Markup {
   return markup`<details><summary>${summary}</summary>\n${body}</details>`;
 }
 
-/** What may be wider than a phone scrolls by itself, also by keyboard. */
+/** Wraps content that may be wider than a phone, so that it scrolls by itself, also by keyboard. */
 function scrollable(label: string, body: Markup): Markup {
   return markup`<div class="scroll" role="group" aria-label="${label}" tabindex="0">${body}</div>`;
 }

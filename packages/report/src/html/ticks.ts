@@ -1,27 +1,29 @@
-/** Where an axis has its marks, and how they are written. */
+/** The positions and labels of the marks on an axis. */
 
-/** Marks of a linear axis from `least` to `most`. */
+/** The marks of an axis. */
 export interface Ticks {
+  /** Positions of the marks. */
   readonly values: readonly number[];
+  /** Labels of the marks. */
   readonly labels: readonly string[];
 }
 
 /**
- * Marks at multiples of 1, 2 or 5 times a power of ten that lie from `least` to `most`, about `wanted` of them (at least one
- * where the range is not a single number).
+ * Places about `wanted` marks from `least` to `most`, at multiples of 1, 2 or 5 times a power of ten. There is at least one
+ * unless the range is a single number.
  */
 export function niceTicks(least: number, most: number, wanted: number): Ticks {
   const step = niceStep((most - least) / Math.max(1, wanted));
   const decimals = decimalsOf(step);
   const values: number[] = [];
-  // Multiples by whole numbers: adding the step up would gather rounding errors.
+  // Adding the step up would accumulate rounding errors.
   for (let k = Math.ceil(least / step - 1e-9); k * step <= most + 1e-9 * step; k++) {
     values.push(Number((k * step).toFixed(decimals)) + 0);
   }
   return { values, labels: values.map((value) => label(value, decimals)) };
 }
 
-/** Marks at powers of ten, and at 2 and 5 times those where there are few, from `least` to `most`, both positive. */
+/** Places marks at powers of ten from `least` to `most`, both positive; also at 2 and 5 times those if there are few. */
 export function logTicks(least: number, most: number): Ticks {
   const exponents = { first: Math.floor(Math.log10(least)), last: Math.ceil(Math.log10(most)) };
   const powers = Array.from({ length: exponents.last - exponents.first + 1 }, (_, i) => exponents.first + i);
@@ -34,17 +36,17 @@ export function logTicks(least: number, most: number): Ticks {
   return { values, labels: values.map((value) => label(value, decimalsOf(value))) };
 }
 
-/** The 1, 2 or 5 times a power of ten that is nearest to `step`, by ratio; 1 for a range that is a single number. */
+/** The number nearest to `step`, by ratio, that is 1, 2 or 5 times a power of ten; 1 unless `step` is positive. */
 function niceStep(step: number): number {
   if (!(step > 0)) return 1;
   const exponent = Math.floor(Math.log10(step));
   const ratio = (factor: number): number => Math.abs(Math.log((factor * 10 ** exponent) / step));
   const factor = [1, 2, 5, 10].reduce((best, each) => (ratio(each) < ratio(best) ? each : best));
-  // Parsed, as powers of ten with a negative exponent are not exact.
+  // The text is parsed because powers of ten with a negative exponent are not exact.
   return Number(`${factor}e${exponent}`);
 }
 
-/** Digits behind the point that tell multiples of `step` apart. */
+/** The number of digits after the decimal point that tell multiples of `step` apart. */
 export function decimalsOf(step: number): number {
   return Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
 }

@@ -1,4 +1,4 @@
-/** A picture of which counts are taken for which. */
+/** A picture of the confusion matrix. */
 import { type Colour, PixelSheet, sheetColours, textSize } from "@air-onnx/scenes";
 
 const CELL = 72;
@@ -6,15 +6,15 @@ const TEXT_SCALE = 2;
 const MARGIN = 24;
 const GUTTER = textSize("true 0", TEXT_SCALE).width + 16;
 const HEADER = textSize("0", TEXT_SCALE).height + 14;
-/** Of a cell with all the images of its row: on the diagonal, and off it. */
+/** Colours of a cell with all the images of its row: on the diagonal, and off it. */
 const right: Colour = [0, 114, 178];
 const wrong: Colour = [213, 94, 0];
 
 /**
- * A row for each true count that an image has, a column for each count that can be found; cells are the brighter, the
- * larger the share of their row.
+ * Draws a row for each true count that an image has, and a column for each count that can be found. A cell is brighter the
+ * larger its share of the row is.
  *
- * @param confusion `[true count][found count]`, images
+ * @param confusion number of images by `[true count][found count]`
  */
 export function confusionPicture(confusion: readonly (readonly number[])[]): PixelSheet {
   const rows = confusion.flatMap((found, truth) => (found.some((images) => images > 0) ? [{ truth, found }] : []));
@@ -46,7 +46,7 @@ export function confusionPicture(confusion: readonly (readonly number[])[]): Pix
   return picture;
 }
 
-/** From the border's colour to `full`; a small share is still seen. */
+/** Mixes the border's colour with `full` by `share`, so that even a small share is visible. */
 function mix(full: Colour, share: number): Colour {
   const weight = Math.sqrt(share);
   const [red, green, blue] = full.map((level, c) =>

@@ -1,4 +1,4 @@
-/** A measurement as a page of Markdown that says what each number is. */
+/** Writes a measurement as a page of Markdown that explains each number. */
 import type { AirConfig } from "@air-onnx/core";
 import {
   count,
@@ -13,35 +13,45 @@ import {
   written,
 } from "@air-onnx/measure";
 
-/** A measurement with all that it depends on. */
+/** A measurement with everything that it depends on. */
 export interface MeasurementRecord extends Measurement {
-  /** Of the run folder, or of the exported model. */
+  /** Path of the run folder or of the exported model. */
   readonly path: string;
-  /** Such as `Run runs/a at step 3000`. */
+  /** Description of the model, such as `Run runs/a at step 3000`. */
   readonly what: string;
+  /** Name of the data set. */
   readonly dataset: string;
+  /** Part of the data set. */
   readonly split: string;
-  /** The options of the data set. */
+  /** Options of the data set. */
   readonly data: Readonly<Record<string, number | string>>;
-  /** How these images are not those that the model was measured on when it was trained or exported, in sentences. */
+  /** Sentences on how the images differ from those that the model was measured on in training or at its export. */
   readonly differences: readonly string[];
+  /** Likelihood of the model. */
   readonly likelihood: AirConfig["likelihood"];
+  /** Presence prior of the model. */
   readonly presencePrior: number;
+  /** Time that the measurement took, seconds. */
   readonly seconds: number;
-  /** ISO 8601 time. */
+  /** Time of the measurement, ISO 8601. */
   readonly measuredAt: string;
-  /** Versions by name. */
+  /** Versions of the software, by name. */
   readonly software: Readonly<Record<string, string>>;
+  /** Name of the processor. */
   readonly processor: string;
 }
 
-/** Names of files beside the page. */
+/** The names of the pictures' files, relative to the page. */
 export interface ReportPictures {
+  /** Picture of the first images and the scenes found in them. */
   readonly scenes: string;
+  /** Picture of the worst images. */
   readonly worst: string;
+  /** Picture of the confusion matrix. */
   readonly confusion: string;
 }
 
+/** Writes the page about a measurement. */
 export function measurementReport(record: MeasurementRecord, pictures: ReportPictures): string {
   const { what, images, split, dataset, seed, measuredAt, software, processor } = record;
   const options = Object.entries(record.data).map(([key, value]) => `${key} ${value}`);
@@ -58,19 +68,19 @@ export function measurementReport(record: MeasurementRecord, pictures: ReportPic
     ...groupSection(
       record,
       "pruned",
-      "Counts and boxes as `infer` finds them: it leaves out objects that explain nothing.",
+      "Counts and boxes of `infer` with pruning, which leaves out objects that explain nothing.",
     ),
     ...pictureSection(pictures),
   ].join("\n\n")}\n`;
 }
 
-/** What is said of a group where it was not measured. */
+/** The text in place of a group of measures that was not measured. */
 const missing: Partial<Record<MeasureGroup, string>> = {
-  importance: "Not measured: it takes many draws of each image, and was not asked for.",
+  importance: "Not measured: it needs many draws for each image, and was not asked for.",
   boxes: "Not measured: the true boxes of these images are not known.",
 };
 
-/** A heading, the measures of the group, and `words` on what they are; or why there are none. */
+/** A heading, the measures of the group, and `words` that explain them; or the reason why there are none. */
 function groupSection(record: MeasurementRecord, group: MeasureGroup, ...words: readonly string[]): string[] {
   const rows = measureRowsByGroup(record)[group].map(({ measure, text }) => [measure.label, text]);
   const heading = `## ${measureGroups[group]}`;
@@ -104,7 +114,7 @@ function countSection(record: MeasurementRecord, pictures: ReportPictures): stri
         ...row.map(count),
       ]),
     }),
-    `![Which counts are taken for which](${pictures.confusion})`,
+    `![Confusion matrix](${pictures.confusion})`,
   );
 }
 
@@ -114,12 +124,12 @@ function boundSection(record: MeasurementRecord): string[] {
   return groupSection(
     record,
     "bound",
-    `The ELBO is the log-likelihood minus the KLs: one draw of where and what for each image, KLs analytic, the sum over the count ` +
+    `The ELBO is the log-likelihood minus the KLs: one draw of where and what for each image, analytic KLs, the sum over the count ` +
       `exact; ± is the standard error over the images. The presence prior is ${record.presencePrior}, the likelihood ${likelihood}.` +
       (type === "bernoulli"
-        ? " It is a probability of black and white pixels: where they are grey, the log-likelihood is minus a cross-entropy, and no bound."
+        ? " It is a probability of black and white pixels. For grey pixels the log-likelihood is a negative cross-entropy, and the ELBO is no bound."
         : "") +
-      " The fitted presence prior, the same at every step, makes the mean ELBO largest on these images, with everything else as it is.",
+      " The fitted presence prior, the same at every step, makes the mean ELBO largest on these images; everything else is unchanged.",
   );
 }
 
@@ -128,8 +138,8 @@ function importanceSection(record: MeasurementRecord): string[] {
     record,
     "importance",
     "A weight is w = Σ_n p(n) p(x|c_n) Π_{t≤n} p(z_t)/q(z_t|x), from sampled log-ratios of the first images: E[w] = p(x), so the " +
-      "expectation of the bound is below log p(x), and rises to it with K. ± is the standard error over the images. With analytic " +
-      "KLs it is what implementations of AIR have reported in its place: that can exceed log p(x), and is here for comparison " +
+      "expectation of the bound is below log p(x), and rises to it with K. ± is the standard error over the images. The formula with " +
+      "analytic KLs is what other implementations of AIR have reported in its place: it can exceed log p(x), and is here for comparison " +
       "only. Effective samples are (Σ w)²/Σ w², at most K.",
   );
 }
@@ -138,19 +148,19 @@ function boxSection(record: MeasurementRecord): string[] {
   return groupSection(
     record,
     "boxes",
-    "Found are the windows of the most probable count at the posterior means; each is matched with at most one true box, " +
-      "such that the intersections over unions (IoU) of an image add up to the most. True boxes are those of the data set. " +
-      "A generator's is the square of the patch that it pasted, which can have a dark margin around the ink: a model that is " +
-      "trained without boxes need not find that margin, so that even a perfect one may stay below 1.",
+    "Found boxes are the windows of the most probable count at the posterior means. Each is matched with at most one true box, " +
+      "so that the sum of intersections over unions (IoU) in an image is the largest. True boxes are those of the data set. " +
+      "A generator's true box is the square of the patch that it pasted, which can have a dark margin around the ink. A model that is " +
+      "trained without boxes need not find that margin, so even a perfect model may stay below 1.",
   );
 }
 
 function pictureSection({ scenes, worst }: ReportPictures): string[] {
   return [
     "## Pictures",
-    "The first images, and what was found in them:",
+    "The first images, and the scenes found in them:",
     `![Scenes](${scenes})`,
-    "The lowest ELBOs, then the surest of the wrong counts (q is the probability of the count that was found). True boxes " +
+    "The images with the lowest ELBOs, then those with the surest wrong counts (q is the probability of the count that was found). True boxes " +
       "are white, found ones are coloured; below each image is its reconstruction.",
     `![Worst images](${worst})`,
   ];

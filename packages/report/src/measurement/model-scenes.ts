@@ -1,8 +1,14 @@
-/** A sheet of held-out images as an exported model explains them. */
+/** Draws held-out images as an exported model explains them. */
 import type { SceneModel } from "@air-onnx/core";
 import type { SceneSet } from "@air-onnx/scenes";
 import { explanationOf, explanationSheet, firstImages, SHEET, writePicture } from "@air-onnx/scenes";
 
+/**
+ * Infers the first images of `scenes` and writes a sheet of them, with boxes, reconstructions and counts, to `path` as PNG.
+ *
+ * @throws {FileError} if the picture cannot be written
+ * @throws the signal's reason when aborted
+ */
 export async function drawModelScenes(
   model: SceneModel,
   scenes: SceneSet,

@@ -1,4 +1,4 @@
-/** A picture of the images that a model explains worst, each with the true boxes and those that were found. */
+/** A picture of the images that a model explains worst, each with its true and found boxes. */
 import type { Box } from "@air-onnx/core";
 import type { MeasuredImage } from "@air-onnx/measure";
 import { confidence, type WorstImages } from "@air-onnx/measure";
@@ -16,7 +16,7 @@ import {
 } from "@air-onnx/scenes";
 
 const COLUMNS = 6;
-/** Pixels that an image's side has at least. */
+/** Smallest side of an image in the picture, pixels. */
 const SIDE = 150;
 const TEXT_SCALE = 2;
 const MARGIN = 24;
@@ -26,9 +26,9 @@ const LINE = textSize("0", TEXT_SCALE).height + 8;
 const trueColour: Colour = [255, 255, 255];
 
 /**
- * Two groups, side by side in rows: the lowest ELBOs, and the surest of the wrong counts. Each image has its true boxes in
- * white and those that were found in colours; below it are the reconstruction, the counts, and the ELBO or q(n|x) of the
- * count that was found.
+ * Draws two groups of images in rows: those with the lowest ELBOs, and those with the surest wrong counts. Each image has its
+ * true boxes in white and the found ones in colours. Below it are the reconstruction, the counts, and the ELBO or the
+ * probability q(n|x) of the count that was found.
  *
  * @throws {RangeError} if there is no image
  */

@@ -1,13 +1,13 @@
-/** How a run was configured: what differs from the defaults, the command that trains it again, and all settings. */
+/** The configuration of a run: settings that differ from the defaults, the command that trains it again, and all settings. */
 
 import { defaultSettings, settingsOf, type TrainConfig } from "@air-onnx/train/runs";
 import { markup } from "../html/markup.js";
 import { codeBlock, dataTable, disclosure, type PageSection } from "../html/page.js";
 
-/** @param command trains such a run again */
+/** @param command the command that trains the run again */
 export function configurationSection(config: TrainConfig, command: string): PageSection {
   const { dataset } = config;
-  // Where the user's own images are has no default.
+  // The path of the user's own images has no default.
   const defaults = defaultSettings(dataset, "path" in config ? config.path : undefined);
   const defaultOf = new Map(defaults.map(({ key, value }) => [key, written(value)]));
   const all = settingsOf(config).map(({ key, value }) => [key, written(value)] as const);

@@ -1,13 +1,17 @@
-/** Whether a folder is a run's or an exported model's: both have a `config.json`, and that of a model says so. */
+/** Tells run folders from folders of exported models. Both have a `config.json`; that of a model names its format. */
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseJson } from "@air-onnx/core/json";
 import { FileError } from "@air-onnx/scenes";
 
-/** Either kind has a few thousand bytes. What is larger is refused by those who open it. */
+/** Most bytes of a `config.json` that is read here. Either kind has a few thousand; opening the folder refuses larger ones. */
 const MOST_BYTES = 2 ** 20;
 
-/** @throws {FileError} if `config.json` is a folder, pipe or device, which could not be read or for ever */
+/**
+ * Tells whether `folder` is an exported model.
+ *
+ * @throws {FileError} if `config.json` is a folder, a pipe or a device
+ */
 export function isExportedModel(folder: string): boolean {
   const file = join(folder, "config.json");
   const status = statSync(file, { throwIfNoEntry: false });
@@ -19,7 +23,7 @@ export function isExportedModel(folder: string): boolean {
     const config = parseJson(readFileSync(file), file);
     return typeof config === "object" && config !== null && "format" in config && config.format === "air-onnx";
   } catch {
-    // What is wrong with it is told by those who open it as a run.
+    // Opening the folder as a run reports what is wrong with the file.
     return false;
   }
 }

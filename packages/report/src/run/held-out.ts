@@ -1,4 +1,4 @@
-/** What a run's newest checkpoint makes of held-out images: how often it counts right, and how it looks at some of them. */
+/** Sections on a run's newest checkpoint: its evaluation on held-out images, and its steps on some of them. */
 
 import type { SceneModel } from "@air-onnx/core";
 import { count } from "@air-onnx/measure";
@@ -18,13 +18,15 @@ import { confusionTable, type PageSection, pictureFigure, sideBySideBlocks } fro
 import { measureTable } from "./measure-table.js";
 import type { ReportOptions } from "./report-options.js";
 
-/** Images among which those that are shown are looked for. */
+/** Number of images from which the shown ones are chosen. */
 const CANDIDATES = 500;
-/** Images shown step by step, of those with a right and of those with a wrong count. */
+/** Number of images shown step by step, both with a right and with a wrong count. */
 const SHOWN = 6;
 
 /**
- * @throws {DataError} if the data set cannot be had
+ * The sections that need held-out images.
+ *
+ * @throws {DataError} if the data set cannot be loaded
  * @throws {FileError} if the user's own images cannot be read
  */
 export async function heldOutSections(
@@ -34,7 +36,7 @@ export async function heldOutSections(
 ): Promise<PageSection[]> {
   const { config } = folder;
   const { test: scenes } = await loadSplits(config.dataset, ["test"], { ...heldOutChoices(config), ...places, signal });
-  // Tracing what evaluates a checkpoint takes TensorFlow.js, which a report without a checkpoint need not wait for.
+  // TensorFlow.js, which traces the evaluation's graphs, is loaded only for a report with a checkpoint.
   const { Evaluator } = await import("@air-onnx/train");
   await using evaluator = await Evaluator.create(config.model);
   const evaluation = await evaluator.evaluate(parameters, scenes, {
@@ -47,7 +49,7 @@ export async function heldOutSections(
     body: sideBySideBlocks([
       measureTable(`The checkpoint of step ${step}, evaluated for this report`, evaluation),
       confusionTable(
-        `Which counts it takes for which: most probable count, ${count(evaluation.images)} held-out images`,
+        `Confusion matrix: true and most probable counts of ${count(evaluation.images)} held-out images`,
         evaluation.confusion,
       ),
     ]),
@@ -70,7 +72,7 @@ export async function heldOutSections(
     {
       title: "Step by step",
       body: [
-        markup`<p>Attend, infer, repeat: each step looks at a window (glimpse), redraws it (patch) and writes it onto the canvas. p is the probability that its object is there, given those before it. Steps in grey do not count as objects. Residual: orange is what the canvas lacks, blue what it has too much.</p>`,
+        markup`<p>Attend, infer, repeat: each step looks at a window (glimpse), redraws it (patch) and adds the patch to the canvas. p is the probability that the step's object is present, given the objects before it. Grey steps do not count as objects. The residual is orange where the canvas is too dark, and blue where it is too bright.</p>`,
         right.length > 0
           ? await show(right)
           : markup`<p>No count of the first ${count(candidates.length)} is right.</p>`,
@@ -79,14 +81,14 @@ export async function heldOutSections(
     {
       title: "Mistakes",
       body: [
-        markup`<p>${count(wrong.all)} of the first ${count(candidates.length)} held-out images get a wrong count from the posterior's means${wrong.all > SHOWN ? `; the first ${SHOWN} of them` : ""}.</p>`,
+        markup`<p>${count(wrong.all)} of the first ${count(candidates.length)} held-out images get a wrong count at the posterior means${wrong.all > SHOWN ? `; the first ${SHOWN} of them` : ""}.</p>`,
         wrong.shown.length > 0 ? await show(wrong.shown) : undefined,
       ],
     },
   ];
 }
 
-/** Of the images that are counted right, some with each count; and the first that are not. */
+/** Chooses images to show: some of those with each right count, and the first ones with a wrong count. */
 function chosen(
   { counts }: SceneSet,
   found: readonly number[],

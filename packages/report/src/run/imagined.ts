@@ -1,13 +1,14 @@
-/** Scenes that a model imagines: draws from its prior. */
+/** A section of scenes that a model imagines, drawn from its prior. */
 
 import type { SceneModel } from "@air-onnx/core";
 import { contactSheet, encodePng, SHEET } from "@air-onnx/scenes";
 import { markup } from "../html/markup.js";
 import { type PageSection, pictureFigure } from "../html/page.js";
 
-/** Of each number of objects. */
+/** Number of scenes with each number of objects. */
 const SCENES = SHEET.columns;
 
+/** The section with imagined scenes of 1 to `maxSteps` objects. */
 export async function imaginedSection(
   model: Pick<SceneModel, "config" | "sample">,
   signal: AbortSignal | undefined,
@@ -22,11 +23,11 @@ export async function imaginedSection(
   return {
     title: "Imagined scenes",
     body: [
-      markup`<p>Drawn from the model's prior, without any image: where and what of each object at random, the number of objects given, as the prior itself draws none most of the time.</p>`,
+      markup`<p>Drawn from the model's prior, without any image. The where and what of each object are random. The number of objects is given, because the prior mostly draws none.</p>`,
       pictureFigure({
         png: encodePng(contactSheet(exhibits, model.config)),
         alt: `${exhibits.length} scenes drawn from the prior, ${SCENES} with each of 1 to ${maxSteps} objects`,
-        caption: "The number below each scene is that of its objects; the first ones of a column are the same.",
+        caption: "The number below each scene is its number of objects. Scenes in a column share their first objects.",
       }),
     ],
   };

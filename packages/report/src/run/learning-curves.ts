@@ -1,24 +1,26 @@
 /**
- * The log of a training run, or of several, as charts: what is drawn together, what is smoothed, and what it is called.
+ * Turns the logs of training runs into charts: which metrics share a chart, which are smoothed, and their names.
  */
 import { curveMeasures, type Measure, plain, type Unit } from "@air-onnx/measure";
 import type { MetricsKind, MetricsRecord } from "@air-onnx/train/runs";
-import { type LineChart, type Point, type Series, seriesColours } from "../html/line-chart.js";
+import { type ChartPoint, type LineChart, type Series, seriesColours } from "../html/line-chart.js";
 
-/** One run's log. */
+/** The log of one run. */
 export interface RunRecords {
-  /** What the run is called in legends. */
+  /** Name of the run in legends. */
   readonly name: string;
-  /** Oldest first. */
+  /** Records of the log, the oldest first. */
   readonly records: readonly MetricsRecord[];
 }
 
+/** A curve: one metric of one kind of record. */
 interface Line {
   readonly kind: MetricsKind;
   readonly metric: string;
   readonly name: string;
 }
 
+/** A chart before it has points. */
 interface Plan extends Pick<LineChart, "title" | "yLabel" | "yScale" | "percent"> {
   readonly lines: readonly Line[];
 }
@@ -34,7 +36,7 @@ const axisLabels: Readonly<Record<Unit, string>> = {
 
 const evaluation = (metric: string, name: string): Line => ({ kind: "evaluation", metric, name });
 
-/** What training logs beside what an evaluation measures. */
+/** Charts of metrics that training logs but no evaluation measures. */
 const trainingPlans: readonly Plan[] = [
   { title: "Expected count", yLabel: "objects per image", lines: [train("count", "training")] },
   { title: "Gradient norm", yLabel: "before clipping", yScale: "log", lines: [train("gradientNorm", "training")] },
@@ -44,8 +46,9 @@ const trainingPlans: readonly Plan[] = [
 const plans: readonly Plan[] = [...measurePlans(), ...trainingPlans];
 
 /**
- * A chart for the measures that share one. A single measure is drawn of training and of held-out images together; several,
- * apart. Training has the measures of the bound under the same names.
+ * Makes the charts of the measures. A chart with a single measure has curves of training and held-out images together. Several
+ * measures that share a chart get one for training and one for held-out images. Training logs the bound's measures under the
+ * same names.
  */
 function measurePlans(): Plan[] {
   const titles = [...new Set(curveMeasures.map(({ curve }) => curve!.chart))];
@@ -69,18 +72,18 @@ function measurePlans(): Plan[] {
   });
 }
 
-/** Where the run is, or how long it took, rather than what it learned. */
+/** Fields of a record that are not learned: the place in the run, and times. */
 const notLearned = new Set(["step", "kind", "images", "trainingSeconds", "millisecondsPerStep"]);
-/** What is set rather than measured has no noise. */
+/** Metrics that are set rather than measured, so that they have no noise. */
 const exact = new Set(["learningRate"]);
-/** Fewer points than this are shown as they are. */
+/** Fewest points of a curve that is smoothed. */
 const LEAST_SMOOTHED = 20;
-/** On how many neighbours to either side, or on which share of all points, a smoothed value rests. */
+/** Neighbours on either side that a smoothed value is the mean of: at least `points`, or a share of all points. */
 const SMOOTHING = { points: 2, share: 1 / 60 } as const;
 
 /**
- * Charts of every metric that the logs hold; none if they hold nothing. Metrics that are noisy are smoothed: of a single run
- * the noise stays faintly visible. Several runs are laid over each other, with a chart for each metric.
+ * Makes charts of every metric in the logs; none for empty logs. Noisy metrics are smoothed; for a single run the noise stays
+ * faintly visible. Several runs are drawn over each other, with a chart for each metric.
  */
 export function learningCurves(runs: readonly RunRecords[]): LineChart[] {
   const all = [...plans, ...otherPlans(runs)];
@@ -96,8 +99,8 @@ export function learningCurves(runs: readonly RunRecords[]): LineChart[] {
   });
 }
 
-/** For each point the mean of it and its neighbours, as many on the one side as on the other: no curve lags behind. */
-export function smoothed(points: readonly Point[]): readonly Point[] {
+/** Replaces each point by the mean of it and equally many neighbours on both sides, so that the curve does not lag. */
+export function smoothed(points: readonly ChartPoint[]): readonly ChartPoint[] {
   if (points.length < LEAST_SMOOTHED) return points;
   const reach = Math.max(SMOOTHING.points, Math.round(SMOOTHING.share * points.length));
   return points.map(({ x }, i) => {
@@ -115,11 +118,11 @@ function splitByLine({ lines, ...form }: Plan): Plan[] {
   }));
 }
 
-/** A chart of its own for every metric without a place in {@link plans}. */
+/** Makes a chart for every metric that is not in {@link plans}. */
 function otherPlans(runs: readonly RunRecords[]): Plan[] {
   const records = runs.flatMap((run) => run.records);
   const planned = new Set(plans.flatMap(({ lines }) => lines.map(({ kind, metric }) => `${kind}/${metric}`)));
-  // Of most estimators the loss is the bound's negative.
+  // Most estimators have the negative bound as their loss, which needs no chart beside the bound's.
   if (records.every(({ loss, elbo }) => loss === undefined || loss === -Number(elbo))) planned.add("train/loss");
   const others = new Map<string, Line>();
   for (const record of records) {
@@ -154,7 +157,7 @@ function seriesOf({ name, records }: RunRecords, line: Line, colour: number, isO
       ];
 }
 
-/** Where each curve begins and ends. */
+/** Describes where each curve begins and ends. */
 function describe(series: readonly Series[]): string {
   return series
     .filter(({ faint }) => !faint)
@@ -165,7 +168,7 @@ function describe(series: readonly Series[]): string {
     .join("; ");
 }
 
-/** `presencePrior` → `Presence prior`. */
+/** Writes a metric's key in words: `presencePrior` → `Presence prior`. */
 function inWords(metric: string): string {
   const words = metric.replace(/([a-z\d])([A-Z])/g, "$1 $2").toLowerCase();
   return words.charAt(0).toUpperCase() + words.slice(1);

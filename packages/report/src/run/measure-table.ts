@@ -1,12 +1,12 @@
-/** Measured numbers as a table of HTML. */
+/** HTML tables of measured numbers. */
 import { findMeasure, measureRows, plain } from "@air-onnx/measure";
 import type { Markup } from "../html/markup.js";
 import { dataTable } from "../html/page.js";
 
-/** What a log's record holds beside what was measured of the model. */
+/** Fields of a log's record that are not measured numbers of the model. */
 const unmeasured = new Set(["step", "kind", "trainingSeconds"]);
 
-/** A row for each measure that `numbers` has, then one for each number under a name that is not in the table of measures. */
+/** A table with a row for each measure in `numbers`, then one for each number whose name is not in the table of measures. */
 export function measureTable(caption: string, numbers: object): Markup {
   const others = leaves(numbers).flatMap(([name, value]) =>
     typeof value === "number" && !isMeasured(name, value) && !unmeasured.has(name) ? [[name, plain(value)]] : [],
@@ -14,13 +14,13 @@ export function measureTable(caption: string, numbers: object): Markup {
   return dataTable({ caption, head: ["Measure", "Value"], rows: [...knownRows(numbers), ...others] });
 }
 
-/** A row for each measure that `numbers` has; undefined if it has none. */
+/** A table with a row for each measure in `numbers`; undefined if there is none. */
 export function knownMeasureTable(caption: string, numbers: object): Markup | undefined {
   const rows = knownRows(numbers);
   return rows.length > 0 ? dataTable({ caption, head: ["Measure", "Value"], rows }) : undefined;
 }
 
-/** What `content` says by dotted path beside its measures; lists, such as of single images, are left out. */
+/** Rows of all fields of `content` that are not measures, by dotted path. Lists are left out. */
 export function unmeasuredRows(content: object): [name: string, text: string][] {
   return leaves(content).flatMap(([name, value]) =>
     isMeasured(name, value) ? [] : [[name, typeof value === "number" ? plain(value) : String(value)]],

@@ -1,4 +1,4 @@
-/** The measurement that `air-onnx eval --out RUN/evaluation` left in a run folder: its numbers, whichever they are, and its worst images. */
+/** A section on the measurement that `air-onnx eval --out RUN/evaluation` wrote into a run folder: its numbers and worst images. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -18,7 +18,11 @@ import { knownMeasureTable, unmeasuredRows } from "./measure-table.js";
 const FILE = join("evaluation", "evaluation.json");
 const WORST_PICTURE = join("evaluation", "worst.png");
 
-/** None if there is no such file; `leaveOut` is told if it cannot be read. */
+/**
+ * The section on the measurement; none if there is no file with one.
+ *
+ * @param leaveOut called with a notice if the file cannot be used
+ */
 export async function measurementFileSection(run: string, leaveOut: (line: string) => void): Promise<PageSection[]> {
   let content: unknown;
   try {
@@ -29,7 +33,7 @@ export async function measurementFileSection(run: string, leaveOut: (line: strin
     return [];
   }
   if (typeof content !== "object" || content === null) {
-    leaveOut(`The full measurement is left out, as ${FILE} cannot be used: it holds no JSON object`);
+    leaveOut(`The full measurement is left out, as ${FILE} cannot be used: it does not have a JSON object`);
     return [];
   }
   const confusion = matrixOf(content, "confusion");
@@ -40,11 +44,11 @@ export async function measurementFileSection(run: string, leaveOut: (line: strin
       body: [
         sideBySideBlocks([
           knownMeasureTable(`As measured in ${FILE}`, content),
-          confusion && confusionTable("Which counts are taken for which: most probable count, images", confusion),
+          confusion && confusionTable("Confusion matrix: true and most probable counts, images", confusion),
         ]),
         others.length > 0
           ? disclosure(
-              "What else it says",
+              "Other fields of the file",
               dataTable({ caption: `The rest of ${FILE}`, head: ["Key", "Value"], rows: others }),
             )
           : undefined,
@@ -59,7 +63,7 @@ async function worstPicture(run: string): Promise<Markup | undefined> {
   if (!existsSync(file)) return undefined;
   return pictureFigure({
     png: await readFile(file),
-    alt: "The held-out images that the model explains worst, with what the model makes of them",
+    alt: "The held-out images that the model explains worst, with found and true boxes and reconstructions",
     caption: `The worst images of the measurement, ${WORST_PICTURE}`,
   });
 }

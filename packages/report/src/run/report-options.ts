@@ -1,17 +1,19 @@
-/** What the report of a run or of several needs from whoever asks for it. */
+/** The options of a report of one run or several. */
 import type { DataAccess } from "@air-onnx/scenes";
 import type { TrainConfig } from "@air-onnx/train/runs";
 
+/** The options of a report. */
 export interface ReportOptions {
-  /** Where held-out images come from. */
+  /** Folders of the data that held-out images are loaded from, and listeners to loading them. */
   readonly places?: DataAccess;
-  /** Held-out images to measure; as many as in training by default. */
+  /** Number of held-out images to measure. Default: as many as in training. */
   readonly images?: number | undefined;
-  /** What makes the report, such as `air-onnx 0.1.0`. */
+  /** Name and version of the program that makes the report, such as `air-onnx 0.1.0`. */
   readonly madeBy: string;
-  /** The command that trains such a run again, in a run folder called `name`. */
+  /** Writes the command that trains a run with this configuration again, in a run folder called `name`. */
   readonly commandFor: (config: TrainConfig, name: string) => string;
+  /** Stops the report when it aborts; the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Is told, as the report's reader is, of everything that was left out and why. */
+  /** Called with a line about everything that was left out, and why. The report has the same lines. */
   readonly onNotice: (line: string) => void;
 }

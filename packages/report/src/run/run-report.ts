@@ -1,4 +1,4 @@
-/** The report of one run: its figures, curves and pictures, and how to make it again. */
+/** The report of one run: its numbers, curves and pictures, and the command that trains it again. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
@@ -25,7 +25,11 @@ import { measurementFileSection } from "./measurement-file.js";
 import type { ReportOptions } from "./report-options.js";
 import { type RunState, readRunState } from "./runs.js";
 
-/** The report of the run in `folder` as one HTML file. */
+/**
+ * Writes the report of the run in `folder` as one HTML file. Sections whose data cannot be loaded are left out with a notice.
+ *
+ * @throws the signal's reason when aborted
+ */
 export async function runReport(folder: RunFolder, options: ReportOptions): Promise<string> {
   const { signal, onNotice, madeBy, commandFor } = options;
   const notices: string[] = [];
@@ -47,7 +51,7 @@ export async function runReport(folder: RunFolder, options: ReportOptions): Prom
     } catch (cause) {
       if (!(cause instanceof DataError) && !(cause instanceof FileError)) throw cause;
       leaveOut(
-        `What needs the held-out images (their counts, the steps on them) is left out, as data set ${folder.config.dataset} cannot be had: ${cause.message}`,
+        `The sections on held-out images (counts, step by step, mistakes) are left out, as data set ${folder.config.dataset} cannot be loaded: ${cause.message}`,
       );
     }
     sections.push(await imaginedSection(model, signal));
@@ -63,21 +67,22 @@ export async function runReport(folder: RunFolder, options: ReportOptions): Prom
   });
 }
 
-/** When and by what a report was made. */
+/** The footer: when and by which program the report was made. */
 export function footer(madeBy: string): Insert {
   const now = new Date();
   return markup`Made <time datetime="${now.toISOString()}">${now.toISOString().slice(0, 16).replace("T", " ")} UTC</time> by ${madeBy}.`;
 }
 
-/** The run's newest checkpoint, if there is one that can be used. */
+/** Opens the run's newest checkpoint; undefined, with a notice, if there is none that can be used. */
 async function trainedRun(folder: RunFolder, leaveOut: (line: string) => void): Promise<TrainedRun | undefined> {
-  const consequence = "what needs a trained model (measurements, steps, imagined scenes) is left out";
+  const consequence =
+    "the sections that need a trained model (counts, step by step, mistakes, imagined scenes) are left out";
   try {
     if ((await checkpointSteps(folder)).length === 0) {
       leaveOut(`The run has no checkpoint yet: ${consequence}`);
       return undefined;
     }
-    // With it comes TensorFlow.js, which traces what a checkpoint is measured by.
+    // This loads TensorFlow.js, which traces the graphs that a checkpoint is measured by.
     const { openTrainedRun } = await import("@air-onnx/train");
     return await openTrainedRun(folder.path, leaveOut);
   } catch (cause) {
@@ -121,7 +126,7 @@ function curveSections({ path }: RunFolder, { records }: RunState): PageSection[
     {
       title: "Learning curves",
       body: [
-        markup`<p>Faint: as it was reported; full: smoothed, or as evaluated. What is far off, such as the first steps, lies outside of the picture.</p>`,
+        markup`<p>Faint curves are as reported; full curves are smoothed, or evaluations. Values that are far off, such as those of the first steps, lie outside the plots.</p>`,
         chartFigures(charts),
         evaluations.length > 0 ? disclosure("The evaluations as numbers", numbers) : undefined,
       ],
@@ -138,14 +143,14 @@ async function evaluationPicture(
   if (!lastEvaluation) return [];
   const file = folder.pictureFile(lastEvaluation.step);
   if (!existsSync(file)) {
-    leaveOut(`The picture of the last evaluation is not there: ${join("pictures", basename(file))}`);
+    leaveOut(`The picture of the last evaluation does not exist: ${join("pictures", basename(file))}`);
     return [];
   }
   const figure = pictureFigure({
     png: await readFile(file),
     alt: `Held-out images above what the model redraws, with a box around each object it found, at step ${lastEvaluation.step}`,
     caption:
-      "Above each image with the windows of the objects found, below what the model redrew, and the count; wrong counts are red.",
+      "Above, each image with the windows of the objects found; below, the reconstruction and the count. Wrong counts are red.",
   });
   return [{ title: `Reconstructions at step ${count(lastEvaluation.step)}`, body: figure }];
 }

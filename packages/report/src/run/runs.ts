@@ -1,4 +1,4 @@
-/** The runs that a report is about, and what each has come to. */
+/** Finds the runs of a report, and reads how far each has come. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { count } from "@air-onnx/measure";
@@ -7,7 +7,7 @@ import { type MetricsRecord, openRunFolder, type RunFolder, readMetrics, trainin
 import { isExportedModel } from "./exported-model.js";
 
 /**
- * The run in `path`, or else those in the folders right below it, by name.
+ * Finds the run in `path`, or else the runs in the folders directly below it, by name.
  *
  * @throws {FileError} if there is none, it is an exported model, or the folder or a run cannot be read
  * @throws {ConfigError} if a run's configuration is not valid
@@ -44,27 +44,31 @@ export function findRuns(
   return { kind: "several", folders };
 }
 
-/** A run by its log. */
+/** The state of a run, from its log. */
 export interface RunState {
+  /** All records of the log. */
   readonly records: readonly MetricsRecord[];
-  /** Steps done, as far as they were reported. */
+  /** Number of steps done, according to the last record. */
   readonly step: number;
+  /** Whether all steps are done and evaluated. */
   readonly isFinished: boolean;
-  /** Such as `finished after 3,000 steps`. */
+  /** State in words, such as `finished after 3,000 steps`. */
   readonly inWords: string;
+  /** Record of the last evaluation. */
   readonly lastEvaluation: MetricsRecord | undefined;
-  /** Time spent in training steps, undefined if the log does not tell. */
+  /** Time spent in training steps, seconds; undefined if the log does not have it. */
   readonly seconds: number | undefined;
 }
 
+/** Reads the state of a run from its log. */
 export async function readRunState(folder: RunFolder, onNotice: (line: string) => void): Promise<RunState> {
   const records = await readMetrics(folder.metricsFile, onNotice);
   const step = records.at(-1)?.step ?? 0;
   const { steps } = folder.config;
   const lastEvaluation = records.findLast(({ kind }) => kind === "evaluation");
-  // The evaluation of the last step is the last thing that a run reports.
+  // The evaluation at the last step is the last record of a run.
   const isFinished = lastEvaluation?.step === steps;
-  const lock = existsSync(folder.lockFile) ? "; by its lock file it is training" : "";
+  const lock = existsSync(folder.lockFile) ? "; its lock file says that it is training" : "";
   const inWords = isFinished
     ? `finished after ${count(steps)} steps`
     : `unfinished: step ${count(step)} of ${count(steps)}${lock}`;

@@ -1,4 +1,4 @@
-/** The report of several runs, such as the seeds of a sweep: what each came to, and their curves over each other. */
+/** The report of several runs, such as the seeds of a sweep: the results of each, and their curves over each other. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
@@ -18,7 +18,12 @@ interface Run {
   readonly state: RunState;
 }
 
-/** @param folders at least one */
+/**
+ * Writes the report of several runs as one HTML file.
+ *
+ * @param path the folder that the runs are in, for titles
+ * @param folders the runs, at least one
+ */
 export async function severalRunsReport(
   path: string,
   folders: readonly RunFolder[],
@@ -56,7 +61,7 @@ export async function severalRunsReport(
   });
 }
 
-/** Every run with its last evaluation, finished or not, and mean ± standard deviation over all that have one. */
+/** A table of the last evaluation of every run, finished or not, with mean ± standard deviation over those that have one. */
 function resultTable(runs: readonly Run[]): Markup {
   const rows = runs.map(({ name, folder, state: { step, isFinished, lastEvaluation, seconds } }) => [
     name,
@@ -71,7 +76,7 @@ function resultTable(runs: readonly Run[]): Markup {
   const evaluated = runs.filter(({ state }) => state.lastEvaluation !== undefined);
   const spread = headlineMeasures.map((measure) => {
     const values = evaluated.flatMap(({ state }) => measured(state.lastEvaluation, measure) ?? []);
-    // A mean over some of the runs would pass for that of all.
+    // A mean over only some of the evaluated runs would be taken for the mean over all of them.
     if (values.length < 2 || values.length < evaluated.length) return "–";
     return [mean(values), deviation(values)].map((value) => writtenInColumn(measure, value)).join(" ± ");
   });
@@ -114,7 +119,7 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Of a sample: n − 1. */
+/** The standard deviation of a sample, with n − 1 in the denominator. */
 function deviation(values: readonly number[]): number {
   const centre = mean(values);
   return Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1));

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { type LineChart, lineChart, type Point, type Series, seriesColours } from "../../src/html/line-chart.js";
+import { type ChartPoint, type LineChart, lineChart, type Series, seriesColours } from "../../src/html/line-chart.js";
 import { logTicks, niceTicks } from "../../src/html/ticks.js";
 import { all, type Element, parseXml } from "./xml.js";
 
-const series = (points: readonly Point[], changes: Partial<Series> = {}): Series => ({
+const series = (points: readonly ChartPoint[], changes: Partial<Series> = {}): Series => ({
   name: "training",
   colour: 0,
   points,
@@ -14,7 +14,7 @@ const draw = (lines: readonly Series[], changes: Partial<LineChart> = {}): Eleme
     lineChart({ title: "ELBO", description: "rises", xLabel: "step", yLabel: "nats", series: lines, ...changes })
       .source,
   );
-const line = (length: number, y: (x: number) => number): Point[] =>
+const line = (length: number, y: (x: number) => number): ChartPoint[] =>
   Array.from({ length }, (_, i) => ({ x: i + 1, y: y(i + 1) }));
 /** The corners of a path, in pixels. */
 const corners = (path: Element): [number, number][] =>
@@ -57,7 +57,7 @@ describe("lineChart", () => {
     expect(points[99]![1]).toBeLessThan(points[0]![1]);
   });
 
-  it("is named and described for those who do not see it", () => {
+  it("has a name and a description for readers who cannot see it", () => {
     const { attributes } = draw([series(line(3, (x) => x))]);
     expect(attributes).toMatchObject({ role: "img", "aria-label": "ELBO: rises" });
   });
@@ -96,7 +96,7 @@ describe("lineChart", () => {
     ).toBeGreaterThan(lowest);
   });
 
-  it("marks the points of a series of few", () => {
+  it("marks each point of a series with marks", () => {
     const chart = draw([
       series(
         line(4, (x) => x),
@@ -107,7 +107,7 @@ describe("lineChart", () => {
     expect(all(draw([series([{ x: 5, y: 5 }])]), "circle")).toHaveLength(1);
   });
 
-  it("lets first steps that are far off lie outside", () => {
+  it("lets the values of first steps that are far off lie outside", () => {
     const curve = line(200, (x) => (x < 3 ? -1e6 : x));
     const chart = draw([series(curve)]);
     const heights = corners(all(chart, "path")[0]!).map(([, y]) => y);
@@ -130,7 +130,7 @@ describe("lineChart", () => {
     expect(tickLabels(chart, "y")).toEqual(["91 %", "92 %", "93 %", "94 %", "95 %"]);
   });
 
-  it("escapes what it is told", () => {
+  it("escapes all texts", () => {
     const nasty = `"><script>alert('x')</script>&\u0000`;
     const chart = draw(
       [
@@ -146,7 +146,7 @@ describe("lineChart", () => {
     expect(chart.attributes["aria-label"]).toContain("<script>");
   });
 
-  it("refuses no points, and a logarithm of zero", () => {
+  it("refuses a chart without points, and a logarithm of zero", () => {
     expect(() => draw([series([])])).toThrow('The chart "ELBO" has no points');
     expect(() => draw([series(line(3, (x) => x - 1))], { yScale: "log" })).toThrow("not positive");
   });

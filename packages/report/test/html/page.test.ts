@@ -65,7 +65,7 @@ describe("htmlPage", () => {
     expect(html.split(escaped).length).toBeGreaterThan(12);
   });
 
-  it("refers to nothing outside of itself", () => {
+  it("has no link to anything outside the file", () => {
     const references = [...html.matchAll(/(?:src|href|srcset|action|data|poster)="([^"]*)"/g)].map(
       ([, target]) => target!,
     );
@@ -97,7 +97,7 @@ describe("htmlPage", () => {
     expect(html).not.toContain('<th scope="row">1 there</th>');
   });
 
-  it("says what a picture shows, and how large it is", () => {
+  it("describes a picture in words, and gives its size", () => {
     expect(html).toContain(`alt="${escaped}" width="7" height="3">`);
   });
 });

@@ -1,10 +1,10 @@
-/** A strict reader of the XML that charts are made of: enough to refuse what is not well-formed. */
+/** A strict reader of the XML that charts are made of: enough to refuse text that is not well-formed. */
 
 export interface Element {
   readonly name: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly children: readonly Element[];
-  /** Of the element itself and all within. */
+  /** The text of the element and of all elements in it. */
   readonly text: string;
 }
 
@@ -54,7 +54,7 @@ export function parseXml(source: string): Element {
   return root;
 }
 
-/** All elements within, the element itself first. */
+/** The element itself and all elements in it. */
 export function all(element: Element, name: string): Element[] {
   const own = element.name === name ? [element] : [];
   return [...own, ...element.children.flatMap((child) => all(child, name))];
