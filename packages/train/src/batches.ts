@@ -1,7 +1,7 @@
 /**
- * The inputs of training steps as a function of (configuration, step): which images, which noise, which step sizes.
+ * The inputs of training steps as a function of configuration and step: images, noise, learning rates and priors.
  *
- * Nothing is carried from one step to the next, so a run that goes on from step s sees what it would have seen.
+ * Nothing is carried from one step to the next, so a resumed run has the inputs of one that was never stopped.
  */
 import { logCountPrior, RandomStream } from "@air-onnx/core";
 import { fillBatch, type ImageSource, pixelsPerImage } from "@air-onnx/scenes";
@@ -11,16 +11,18 @@ import type { Estimator } from "./objective/estimator.js";
 import { estimators } from "./objective/estimators.js";
 import { adamScalars, annealedProbability, warmupCosine } from "./optimizer/schedule.js";
 
-/** First parts of the names of random streams; see also `INITIAL_PARAMETERS_STREAM`. */
+/** First parts of the keys of random streams; see also `INITIAL_PARAMETERS_STREAM`. */
 const ORDER_STREAM = 0x6f726472;
 const NOISE_STREAM = 0x6e6f6973;
 
+/** The inputs of the steps of one run. */
 export class Batches {
   readonly #config: TrainConfig;
   readonly #estimator: Estimator;
   readonly #scenes: ImageSource;
   readonly #orders = new Map<number, Uint32Array>();
 
+  /** @param scenes the training images */
   constructor(config: TrainConfig, scenes: ImageSource) {
     this.#config = config;
     this.#estimator = estimators[config.estimator];
@@ -28,10 +30,10 @@ export class Batches {
   }
 
   /**
-   * The inputs of the `steps` steps after step `done`.
+   * The inputs of steps `done` + 1 to `done` + `steps`.
    *
-   * @param past inputs that nobody needs any more: their memory is written over. Left to the garbage collector, those of
-   *   a few runs add up to hundreds of megabytes.
+   * @param past inputs of an earlier call that are no longer needed: their arrays are overwritten and returned if they
+   *   have the right size. Without this, hundreds of megabytes would wait for the garbage collector.
    */
   next(done: number, steps: number, past?: StepInputs): StepInputs {
     const { model, batchSize, optimizer, seed } = this.#config;
@@ -63,7 +65,7 @@ export class Batches {
     return { steps, images, noise, stepSize, rootCorrection, logCountPrior: priors };
   }
 
-  /** Adam's step size at update t = 1, 2, …. */
+  /** Learning rate of update t = 1, 2, …. */
   learningRate(update: number): number {
     const { optimizer, steps } = this.#config;
     return warmupCosine(update, {
@@ -74,7 +76,7 @@ export class Batches {
     });
   }
 
-  /** Prior probability of one more object at update t = 1, 2, …. */
+  /** Prior probability that there is one more object, at update t = 1, 2, …. */
   presencePrior(update: number): number {
     const { model, presencePriorSchedule, steps } = this.#config;
     const own = model.prior.presence;
@@ -83,7 +85,10 @@ export class Batches {
     return annealedProbability(update, { from, to, steps: share * steps });
   }
 
-  /** Images `start` to `start + count` of a stream, or of an endless sequence of epochs, each a random order of the set. */
+  /**
+   * Indices of the images at positions `start` to `start + count`. In a stream, these are the positions. In a finite
+   * set they come from a sequence of epochs, each of which has all images in a random order.
+   */
   #indices(start: number, count: number): Uint32Array {
     const size = this.#scenes.size;
     const indices = Uint32Array.from({ length: count }, (_, i) => start + i);
@@ -106,7 +111,7 @@ export class Batches {
   }
 }
 
-/** `past` if it has that length, else a new array. */
+/** `past` if it has the length `length`, else a new array. */
 function arrayOf(length: number, past: Float32Array<ArrayBuffer> | undefined): Float32Array<ArrayBuffer> {
   return past?.length === length ? past : new Float32Array(length);
 }

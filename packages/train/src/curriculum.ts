@@ -1,21 +1,23 @@
 /**
- * A curriculum on the number of objects: a run begins as that of a model that can find one object, then two, … and ends as
- * that of the whole model. So the first step learns to find and draw a whole object, and later ones what it leaves; all at
- * once, every step may learn to paint its share of one object, and that stays so.
+ * The curriculum on the number of objects: training starts with a model of one inference step, then two, and so on up
+ * to the model's `maxSteps`. The first inference step then learns to find and draw whole objects before others can help
+ * it. If all inference steps train from the start, they may learn to draw one object together, a part each, and never
+ * unlearn it.
  *
- * No parameter's shape depends on the number of steps, so each stage takes over from the last, and costs less than it.
+ * The parameters' shapes do not depend on the number of inference steps, so each stage continues with the parameters of
+ * the stage before. Its training steps are cheaper the fewer inference steps it has.
  */
 import type { TrainConfig } from "./config.js";
 
 /** Consecutive training steps with the same number of inference steps. */
 export interface Stage {
-  /** The run's configuration, but for the model's `maxSteps`. */
+  /** The run's configuration, with the `maxSteps` of this stage. */
   readonly config: TrainConfig;
-  /** Training steps done when it ends. */
+  /** Number of training steps since the start of the run at which the stage ends. */
   readonly end: number;
 }
 
-/** What a run that has done `step` training steps goes on with. Stages end after whole runs of the traced graph. */
+/** The stage of a run after `step` training steps. Stages end at a multiple of `stepsPerRun`. */
 export function stageAt(config: TrainConfig, step: number): Stage {
   let share = 0;
   for (const [i, stageShare] of config.curriculum.entries()) {

@@ -1,5 +1,6 @@
 /**
- * Measures parameters on images whose truth is known: the bound and its parts, and how often the count is right.
+ * Evaluation of parameters during training, on held-out images whose true counts are known: the bound and its parts,
+ * and count accuracy.
  */
 import { type AirConfig, elboParts, logCountPrior, mapCount, trajectoryNoise } from "@air-onnx/core";
 import { type Evaluation, type EvidenceModel, type ImageMeasures, measureEvidence } from "@air-onnx/measure";
@@ -12,29 +13,36 @@ import { parameterShapes } from "./model/parameters.js";
 import { evaluateScenes } from "./objective/marginal.js";
 import type { NamedTensorData } from "./training-state.js";
 
-/** What the model makes of one image, for pictures. */
+/** The model's explanation of one image, for pictures. */
 export interface Explanation {
+  /** Most probable number of objects. */
   readonly count: number;
-  /** The windows of the counted objects, [count][s, x, y]. */
+  /** Windows of these objects, `count` of (s, x, y). */
   readonly zWhere: readonly (readonly [number, number, number])[];
-  /** The canvas of the counted objects, [C, S, S]. */
+  /** Canvas of these objects, [C, S, S]. */
   readonly reconstruction: Float32Array;
 }
 
+/** Options of {@link Evaluator.evaluate}. */
 export interface EvaluateOptions {
-  /** Evaluates the first so many images; default all. */
+  /** Number of images to evaluate, from the first; all by default. */
   readonly images?: number | undefined;
-  /** Of the noise, which is the first sample's of `estimateEvidence`. Default 0. */
+  /** Seed of the noise, 0 by default. The noise is that of the first sample of `estimateEvidence` in @air-onnx/core. */
   readonly seed?: number | undefined;
+  /** Stops between batches. */
   readonly signal?: AbortSignal | undefined;
 }
 
 const BATCH_SIZE = 100;
-/** What a bound is made of: of the outputs, all but those that are as large as images. */
+/** Outputs that evaluations need. The others are as large as images. */
 const MEASURED = ["logCount", "logLikelihood", "klWhere", "klWhat"] as const;
+/** Outputs that explanations need. */
 const EXPLAINED = ["logCount", "zWhere", "canvases"] as const;
 
-/** One traced evaluation, with the parameters as inputs, so that it serves a whole training run. */
+/**
+ * An evaluation traced once for a whole training run: the parameters are inputs of its graph. Dispose of it to free its
+ * session.
+ */
 export class Evaluator implements AsyncDisposable {
   readonly #config: AirConfig;
   readonly #session: ort.InferenceSession;
@@ -44,6 +52,11 @@ export class Evaluator implements AsyncDisposable {
     this.#session = session;
   }
 
+  /**
+   * Traces the evaluation of the model `config` and loads it into onnxruntime.
+   *
+   * @param options `threads`: threads of one operator on the CPU; 0, the default, lets onnxruntime choose
+   */
   static async create(config: AirConfig, { threads = 0 }: { readonly threads?: number } = {}): Promise<Evaluator> {
     const shapes = parameterShapes(config);
     const traced = trace(
@@ -68,7 +81,8 @@ export class Evaluator implements AsyncDisposable {
         },
       },
     );
-    // An arena would keep an evaluation's memory all through the training steps until the next.
+    // onnxruntime's memory arena would keep the memory of one evaluation until the next, through all training steps
+    // between.
     const session = await ort.InferenceSession.create(encodeGraph(traced, { name: "evaluate" }), {
       ...trainingSessionOptions(threads),
       enableCpuMemArena: false,
@@ -77,9 +91,9 @@ export class Evaluator implements AsyncDisposable {
   }
 
   /**
-   * Measures `parameters` on the first images of `scenes`.
+   * Evaluates `parameters` on the first images of `scenes`.
    *
-   * @throws as `measureEvidence`
+   * @throws the errors of `measureEvidence` in @air-onnx/measure
    */
   evaluate(parameters: NamedTensorData, scenes: SceneSet, options: EvaluateOptions = {}): Promise<Evaluation> {
     const evidence: EvidenceModel["evidence"] = (images, { seed = 0, firstImage = 0 }) =>
@@ -87,7 +101,7 @@ export class Evaluator implements AsyncDisposable {
     return measureEvidence({ config: this.#config, evidence }, scenes, { ...options, batchSize: BATCH_SIZE });
   }
 
-  /** What the model makes of the images `start` to `start + size`, for pictures. */
+  /** The model's explanations of images `start` to `start + size`, along the trajectory of seed 0, for pictures. */
   async explain(parameters: NamedTensorData, scenes: SceneSet, start: number, size: number): Promise<Explanation[]> {
     const { maxSteps } = this.#config;
     const images = new Float32Array(size * pixelsPerImage(scenes));
@@ -115,11 +129,12 @@ export class Evaluator implements AsyncDisposable {
     });
   }
 
+  /** Frees the session. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.release();
   }
 
-  /** What one trajectory says of each of `images`, [B, C, S, S]. */
+  /** The bound's parts and the counts' probabilities along one trajectory, for each of `images`, [B, C, S, S]. */
   async #evidence(
     parameters: NamedTensorData,
     images: Float32Array,

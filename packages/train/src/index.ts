@@ -8,6 +8,7 @@ export {
 } from "./config.js";
 export {
   type BackendCheck,
+  type BackendCheckOptions,
   type BackendParity,
   checkBackends,
   checkTolerance,
@@ -20,15 +21,17 @@ export { createEagerEngine } from "./engine/eager.js";
 export * from "./engine/engine.js";
 export { createGradientCheck, type GradientCheck, type GradientDifference } from "./engine/gradient-check.js";
 export { type EagerBackend, eagerBackends, useEagerBackend } from "./engine/tfjs-backends.js";
-export { createTracedEngine } from "./engine/traced.js";
+export { createTracedEngine, type TracedEngineOptions } from "./engine/traced.js";
+export type { Trial, TrialAnswer, TrialPlan, TrialRequest } from "./engine/trial.js";
 export * from "./errors.js";
 export { type EvaluateOptions, Evaluator, type Explanation } from "./evaluate.js";
 export { checkpointShapes, initialState } from "./initial-state.js";
 export { type GraphFunction, graphFunctions } from "./model/graphs.js";
-export { initialParameters, parameterShapes } from "./model/parameters.js";
-export type { Estimator } from "./objective/estimator.js";
+export { initialParameters, type ParameterTensors, parameterShapes } from "./model/parameters.js";
+export type { Estimator, Loss, Noise, NoiseSpec, Schedules } from "./objective/estimator.js";
 export { estimators } from "./objective/estimators.js";
-export { evaluateScenes } from "./objective/marginal.js";
+export { evaluateScenes, type SceneEvaluation } from "./objective/marginal.js";
+export type { AdamOptions, LearningRateScales } from "./optimizer/adam.js";
 export * from "./run/index.js";
 export { type RunOptions, resumeRun, startRun } from "./run-training.js";
 export { defaultSettings, type Setting, settingsOf } from "./settings.js";

@@ -1,16 +1,16 @@
-/** Where training starts: the parameters that the seed gives, and moments of zero. */
+/** The state that training starts from: initial parameters drawn from the seed, and moments of zero. */
 import type { TrainConfig } from "./config.js";
 import { initialParameters } from "./model/parameters.js";
 import { trainedParameterShapes } from "./objective/estimator.js";
 import { estimators } from "./objective/estimators.js";
 import type { NamedTensorData, TrainingState } from "./training-state.js";
 
-/** The state before the first step of a run with this configuration, in arrays of its own. */
+/** The state before the first step of a run with this configuration, in new arrays. */
 export function initialState({ estimator, model, seed }: TrainConfig): TrainingState {
   return stateBeforeTraining(initialParameters(model, seed, estimators[estimator].parameters(model)));
 }
 
-/** The state before the first step from given parameters. */
+/** The state before the first step of training that starts from `parameters`. */
 export function stateBeforeTraining(parameters: NamedTensorData): TrainingState {
   const zeros = (): NamedTensorData =>
     Object.fromEntries(
@@ -22,7 +22,10 @@ export function stateBeforeTraining(parameters: NamedTensorData): TrainingState 
   return { parameters, firstMoment: zeros(), secondMoment: zeros() };
 }
 
-/** The shape of every parameter in a checkpoint of a run with this configuration: the model's, and the estimator's own. */
+/**
+ * Shape of every parameter in a checkpoint of a run with this configuration, by name: the model's, then the estimator's
+ * own.
+ */
 export function checkpointShapes({ estimator, model }: TrainConfig): Record<string, number[]> {
   return trainedParameterShapes(estimators[estimator], model);
 }

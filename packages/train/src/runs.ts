@@ -1,4 +1,4 @@
-/** Runs and sweeps as they are on disk: configuration, metrics, checkpoints. It loads no TensorFlow.js. */
+/** Runs and sweeps on disk: configurations, metrics, checkpoints. This entry point loads no TensorFlow.js. */
 export {
   architectures,
   describeConfigDifference,

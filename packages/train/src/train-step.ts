@@ -1,5 +1,5 @@
 /**
- * One training step as a pure function of tensors: loss, gradients, clipping, Adam. An engine runs it eagerly or traces it.
+ * The training step as a pure function of tensors: loss, gradients, clipping, Adam. Engines run it eagerly or trace it.
  */
 import type { AirConfig } from "@air-onnx/core";
 import type { NamedTensors } from "@air-onnx/tracer";
@@ -16,18 +16,19 @@ import {
   type LearningRateScales,
 } from "./optimizer/adam.js";
 
-/** Scalars by name, for the log. */
+/** Metrics of one step by name, for the log. */
 export type Metrics = Readonly<Record<string, tf.Scalar>>;
 
+/** Gradients and metrics of one batch. */
 export interface LossAndGradients {
-  /** One per parameter, in the order of `trainedParameterShapes`. */
+  /** Gradient of the loss with respect to each parameter, in the order of `trainedParameterShapes`. */
   readonly gradients: NamedTensors;
-  /** `loss`, `elbo` and the estimator's own. */
+  /** `loss`, `elbo` and the metrics of the estimator. */
   readonly metrics: Metrics;
 }
 
 /**
- * The loss of one batch and its gradient in every parameter.
+ * Computes the loss of one batch and its gradient with respect to every parameter.
  *
  * @param image [B, C, S, S]
  */
@@ -38,6 +39,7 @@ export type LossAndGradientsFunction = (
   schedules: Schedules,
 ) => LossAndGradients;
 
+/** The function that differentiates the estimator's loss for the model `config`. */
 export function lossAndGradients(estimator: Estimator, config: AirConfig): LossAndGradientsFunction {
   const names = Object.keys(trainedParameterShapes(estimator, config));
   return (parameters, image, noise, schedules) =>
@@ -45,7 +47,7 @@ export function lossAndGradients(estimator: Estimator, config: AirConfig): LossA
       const kept: [string, tf.Scalar][] = [];
       const forward = (): tf.Scalar => {
         const { loss, elbo, metrics } = estimator.loss(parameters, config, image, noise, schedules);
-        // TensorFlow.js disposes of everything in here but the loss.
+        // TensorFlow.js disposes of all tensors made in this function except the loss.
         for (const [name, scalar] of Object.entries({ loss, elbo, ...metrics })) {
           kept.push([name, tf.keep(tf.clone(scalar))]);
         }
@@ -59,29 +61,37 @@ export function lossAndGradients(estimator: Estimator, config: AirConfig): LossA
         return [name, metric] as const;
       });
       return {
-        // With a single step nothing recurs, and the recurrent kernel has no path to the loss.
+        // A model with a single step does not use the recurrent kernel, so the loss has no gradient there.
         gradients: Object.fromEntries(names.map((name, i) => [name, grads[i] ?? tf.zerosLike(values[i]!)])),
         metrics: Object.fromEntries(metrics),
       };
     });
 }
 
+/** Options of {@link trainStep}. */
 export interface TrainStepOptions {
-  /** Largest joint norm of the gradients of the model's parameters, and of those of the estimator's own. */
+  /** Largest joint norm of the gradients, for the model's parameters and for the estimator's own separately. */
   readonly maxGradientNorm: number;
+  /** Constants of Adam; those of the paper by default. */
   readonly adam?: AdamOptions;
+  /** Factors of the learning rate by parameter name; none by default. */
   readonly learningRateScales?: LearningRateScales;
 }
 
-/** The scalars and vectors of one update that are not learned. */
+/** Inputs of one update that are neither learned nor random: Adam's scalars and the scheduled prior. */
 export type StepScalars = AdamScalarTensors & Schedules;
 
+/** State after an update, and its metrics. */
 export interface TrainStepResult extends AdamState {
-  /** `loss`, `elbo`, the estimator's own, and `gradientNorm`: of the model's parameters, before clipping. */
+  /** `loss`, `elbo`, the metrics of the estimator, and `gradientNorm`, of the model's parameters before clipping. */
   readonly metrics: Metrics;
 }
 
-/** @param image [B, C, S, S] */
+/**
+ * Updates all parameters from one batch.
+ *
+ * @param image [B, C, S, S]
+ */
 export type TrainStepFunction = (
   state: AdamState,
   image: tf.Tensor,
@@ -89,7 +99,7 @@ export type TrainStepFunction = (
   scalars: StepScalars,
 ) => TrainStepResult;
 
-/** One update of all parameters from one batch. */
+/** The training step of the estimator for the model `config`. */
 export function trainStep(
   estimator: Estimator,
   config: AirConfig,
@@ -104,7 +114,8 @@ export function trainStep(
       const clip = (names: readonly string[]) =>
         clipByGlobalNorm(Object.fromEntries(names.map((name) => [name, gradients[name]!])), maxGradientNorm);
       const clipped = clip(modelNames);
-      // Apart from the model's: those of a baseline are orders of magnitude longer, and would leave nothing of them.
+      // Gradients of a baseline are orders of magnitude larger than the model's. Clipped together with them, the
+      // model's would vanish.
       const own = ownNames.length > 0 ? clip(ownNames).gradients : {};
       const next = adamUpdate(
         { ...state, gradients: { ...clipped.gradients, ...own } },

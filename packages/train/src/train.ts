@@ -33,14 +33,15 @@ import {
 } from "./run/index.js";
 import type { NamedArrays, NamedTensorData, TrainingState } from "./training-state.js";
 
+/** An event of a run, for progress displays. */
 export type TrainEvent =
   | { readonly type: "start"; readonly engine: string; readonly step: number; readonly parameters: number }
   | {
       readonly type: "progress";
-      /** Steps done, of `steps`. */
+      /** Number of steps done, of `steps`. */
       readonly step: number;
       readonly steps: number;
-      /** Means over the steps since the last event. */
+      /** Means over the steps since the last event of this type. */
       readonly metrics: Readonly<Record<string, number>>;
       readonly stepsPerSecond: number;
       readonly secondsLeft: number;
@@ -48,38 +49,46 @@ export type TrainEvent =
   | { readonly type: "evaluation"; readonly step: number; readonly evaluation: Evaluation; readonly picture: string }
   | { readonly type: "checkpoint"; readonly step: number; readonly file: string };
 
+/** Options of {@link train}. */
 export interface TrainOptions {
+  /** Called at each event of the run. */
   readonly onEvent?: (event: TrainEvent) => void;
-  /** Lines the user should see: what was repaired, what was fallen back to. */
+  /** Called with sentences for the user: repaired files, and fallbacks that were taken. */
   readonly onNotice?: OnNotice;
-  /** Stops after the step that is running, with a checkpoint. */
+  /** Stops the run after the current call of the engine and saves a checkpoint. */
   readonly signal?: AbortSignal;
-  /** Goes on from the run's newest checkpoint instead of from the start. */
+  /** Whether to continue from the run's newest checkpoint. False, the default, starts from the beginning. */
   readonly resume?: boolean;
 }
 
+/** Result of {@link train}. */
 export interface TrainResult {
+  /** Number of training steps done since the start of the run. */
   readonly step: number;
-  /** False if the signal stopped it before the last step. */
+  /** Whether the run is complete; false if the signal stopped it. */
   readonly finished: boolean;
-  /** On all held-out images, if finished. */
+  /** Evaluation on all held-out images; undefined if the run is not complete. */
   readonly evaluation: Evaluation | undefined;
-  /** Time spent in training steps by this call, seconds. */
+  /** Seconds that this call spent in training steps. */
   readonly trainingSeconds: number;
-  /** The picture of the last evaluation. */
+  /** Path of the picture of the last evaluation; undefined if this call drew none. */
   readonly picture: string | undefined;
 }
 
-/** Checkpoints kept in a run folder: the newest, and one to fall back to. */
+/** Number of checkpoints kept in a run folder: the newest, and one to fall back to. */
 const KEPT_CHECKPOINTS = 2;
-/** Held-out images shown in the picture of an evaluation. */
+/** Number and layout of the held-out images in the picture of an evaluation. */
 const PICTURE = { images: 24, columns: 8, scale: 2 } as const;
 
 /**
- * Trains in `folder`, which this process has locked, until the configured number of steps or the signal.
+ * Trains the run in `folder` until the configured number of steps is done or the signal is aborted.
  *
- * @throws {ConfigError} if the images are not of the size and channels of the configuration's model
- * @throws {DivergedError} at the first loss that is not finite
+ * @param folder the run's folder; the caller holds its lock
+ * @param dataset training and held-out images
+ * @throws {ConfigError} if the images are not of the size and channels of the model
+ * @throws {DivergedError} if the loss or another metric is not finite
+ * @throws {BackendUnavailableError} if the configuration's backend cannot run on this machine
+ * @throws {CheckpointError} if the run is to be resumed and none of its checkpoints can be used
  */
 export async function train(
   folder: RunFolder,
@@ -116,7 +125,7 @@ export async function train(
     const stage = stageAt(config, step);
     const batches = new Batches(stage.config, dataset.train);
     await using engine = await createEngine(stage.config, state!);
-    // It is the engine's now, and a second copy would be in the way.
+    // The engine holds the state now. A second copy would only take memory.
     state = undefined;
     await using evaluator = await Evaluator.create(stage.config.model, { threads: config.threads });
     if (!started) onEvent({ type: "start", engine: engine.name, step, parameters: parameterCount });
@@ -162,11 +171,11 @@ export async function train(
         onEvent({ type: "evaluation", step, evaluation, picture });
       }
       if (last || step % config.checkpointEvery === 0) await checkpoint(await engine.state());
-      // Lets signals and the user's interface have their turn: onnxruntime blocks the thread while it runs.
+      // onnxruntime blocks the thread while it runs: signal handlers and the user interface get their turn here.
       await new Promise((resolve) => setImmediate(resolve));
     }
     state = await engine.state();
-    // A run that was complete already.
+    // A run that was complete when it was resumed has no evaluation yet.
     if (step === config.steps) evaluation ??= await evaluator.evaluate(state.parameters, dataset.test);
   } while (step < config.steps && !signal?.aborted);
   const finished = step === config.steps;
@@ -174,7 +183,7 @@ export async function train(
   return { step, finished, evaluation: finished ? evaluation : undefined, trainingSeconds, picture };
 }
 
-/** Where a run is: training steps done, and the state after them, unless an engine has it. */
+/** Number of training steps done and the state after them; the state is undefined while an engine holds it. */
 interface Position {
   step: number;
   state: TrainingState | undefined;
@@ -228,7 +237,7 @@ function mean(values: Float32Array): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** A sheet of the first held-out images with what the model makes of them. */
+/** A sheet of the first held-out images with the model's reconstructions, boxes and counts. */
 async function drawPicture(evaluator: Evaluator, parameters: NamedTensorData, scenes: SceneSet): Promise<PixelSheet> {
   const shown = Math.min(PICTURE.images, scenes.size);
   const explanations = await evaluator.explain(parameters, scenes, 0, shown);

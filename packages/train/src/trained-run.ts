@@ -1,5 +1,4 @@
-/** What a run folder has learned so far: its newest checkpoint, ready to be measured or exported. */
-
+/** A run's newest checkpoint, ready to be measured or exported. */
 import { NoCheckpointError } from "./errors.js";
 import { checkpointShapes } from "./initial-state.js";
 import { parameterShapes } from "./model/parameters.js";
@@ -10,18 +9,22 @@ import { openRunFolder, type RunFolder } from "./run/run-folder.js";
 import { trainingSeconds } from "./run/training-time.js";
 import type { NamedTensorData } from "./training-state.js";
 
+/** A run and its newest checkpoint. */
 export interface TrainedRun {
+  /** The run's folder, with its configuration. */
   readonly folder: RunFolder;
+  /** The newest checkpoint that can be used. */
   readonly checkpoint: Checkpoint;
-  /** The parameters of the model, without those of the estimator's baseline if it has one. */
+  /** The parameters of the model, without those of the estimator's baseline. */
   readonly parameters: NamedTensorData;
 }
 
 /**
- * Opens the newest checkpoint of the run in `path` that can be used.
+ * Opens the newest checkpoint that can be used of the run in `path`.
  *
+ * @param onNotice called with a sentence for each newer checkpoint that cannot be used
  * @throws {NoCheckpointError} if the run has none yet
- * @throws {CheckpointError} if none can be used
+ * @throws {CheckpointError} if none of its checkpoints can be used
  * @throws {FileError} if there is no run in `path`
  */
 export async function openTrainedRun(path: string, onNotice: OnNotice): Promise<TrainedRun> {
@@ -33,7 +36,10 @@ export async function openTrainedRun(path: string, onNotice: OnNotice): Promise<
   return { folder, checkpoint, parameters };
 }
 
-/** Time spent in training steps up to the checkpoint, by the run's log, in minutes; undefined if the log does not tell. */
+/**
+ * Minutes spent in training steps up to the checkpoint, from the run's metrics; undefined if they do not reach the
+ * checkpoint.
+ */
 export async function trainingMinutes(
   { folder, checkpoint }: TrainedRun,
   onNotice: OnNotice,

@@ -1,35 +1,38 @@
 /**
- * The state of training outside TensorFlow.js: what engines advance, checkpoints keep and checks compare. Inside a training
- * step it is an `AdamState` of tensors.
+ * The state of training as plain arrays: engines advance it, checkpoints store it, and checks compare it. Inside a
+ * training step it is an `AdamState` of tensors.
  */
 
-/** Arrays of numbers by name; what reads them knows their shapes. */
+/** Arrays of numbers by name, without shapes. */
 export type NamedArrays = Record<string, Float32Array<ArrayBuffer>>;
 
-/** The values of one tensor, row-major. */
+/** Shape and values of one tensor. */
 export interface TensorData {
+  /** Size of each dimension. */
   readonly shape: readonly number[];
+  /** Values in row-major order. */
   readonly data: Float32Array<ArrayBuffer>;
 }
 
-/** Tensors' values by name, such as the parameters of a model by the names of `parameterShapes`. */
+/** Shapes and values of tensors by name, such as the parameters of a model by the names of `parameterShapes`. */
 export type NamedTensorData = Readonly<Record<string, TensorData>>;
 
-/**
- * Everything that a training step changes: the parameters and Adam's moments, which have the parameters' names and shapes. The
- * moments are decayed sums, see `AdamState`.
- */
+/** Everything that a training step changes. All three parts have the same names and shapes. */
 export interface TrainingState {
+  /** Parameters of the model, then of the estimator. */
   readonly parameters: NamedTensorData;
+  /** Adam's first moment as decayed sums of gradients, Σ β1^(t-i) g_i: the paper's m divided by 1 - β1. */
   readonly firstMoment: NamedTensorData;
+  /** Adam's second moment as decayed sums of squared gradients, Σ β2^(t-i) g_i²: the paper's v divided by 1 - β2. */
   readonly secondMoment: NamedTensorData;
 }
 
-/** The parts of a {@link TrainingState}, in the order in which checkpoints and graphs have them. */
+/** The parts of a {@link TrainingState}, in their order in checkpoints and graphs. */
 export const stateParts = ["parameters", "firstMoment", "secondMoment"] as const satisfies (keyof TrainingState)[];
+/** Name of a part of a {@link TrainingState}. */
 export type StatePart = (typeof stateParts)[number];
 
-/** A record with a value for each part of a state. */
+/** A record with the value of `partOf` for each part of a state. */
 export function eachPart<Value>(partOf: (part: StatePart) => Value): Record<StatePart, Value> {
   return {
     parameters: partOf("parameters"),

@@ -1,8 +1,8 @@
 /**
- * Compares backends step by step: from one state, with the same images and noise, each must find the reference's loss and
- * gradients up to rounding. Whole runs cannot be compared: training is chaotic, and Adam's first step is a sign.
+ * The comparison of backends: from the same state, images and noise, each must compute the loss and gradients of the
+ * reference backend up to rounding. Whole runs cannot be compared: training amplifies rounding, and the first update of
+ * Adam depends on the sign of each gradient alone.
  */
-
 import type { ImageSource } from "@air-onnx/scenes";
 import { Batches } from "../batches.js";
 import type { TrainConfig } from "../config.js";
@@ -14,57 +14,82 @@ import { createEngine } from "./create.js";
 import { relativeDistance } from "./gradient-check.js";
 import { answerTrialApart, type Trial, type TrialAnswer, type TrialRequest } from "./trial.js";
 
-/** Installs everywhere, and its gradients are tested against tfjs `cpu` and the reference implementation's. */
+/**
+ * The backend that others are compared with. It installs everywhere, and tests compare its gradients with those of tfjs
+ * `cpu` and of the reference implementation in PyTorch.
+ */
 export const REFERENCE_BACKEND = "onnxruntime" satisfies Backend;
-/** Steps of the reference before the state that is compared: at the very first, Adam's moments are zero. */
+/** Steps of the reference backend up to the state where the comparison starts, so that Adam's moments are not zero. */
 const STEPS_BEFORE = 10;
-/** Steps of each backend: the first is compared, the others timed. */
+/** Steps of each backend: the first is compared, the others are timed. */
 const STEPS = 4;
 
-/** The largest relative differences that are rounding. */
+/** Largest relative differences that count as rounding. */
 export const checkTolerance = { loss: 1e-4, gradients: 1e-3 } as const;
 
-/** How a backend differs from the reference. */
+/** Differences of one backend from the reference backend. */
 export interface BackendParity {
+  /** The backend that is compared. */
   readonly backend: Backend;
+  /** Name of its engine. */
   readonly engine: string;
-  /** |loss - reference| / |reference| of the first step. */
+  /** |loss - reference| / |reference| at the first step. */
   readonly loss: number;
-  /** ‖g - reference‖ / ‖reference‖ of the parameter where it is largest, from Adam's first moment. */
+  /** Largest ‖g - reference‖ / ‖reference‖ of the gradient g of one parameter, computed from Adam's first moment. */
   readonly gradients: number;
+  /** Name of the parameter with this largest difference. */
   readonly worstGradient: string;
-  /** ‖Δ - reference‖ / ‖reference‖ of the change of all parameters together. Adam divides rounding by rounding: no bound. */
+  /**
+   * ‖Δ - reference‖ / ‖reference‖ of the change Δ of all parameters together. It has no tolerance: where gradients are
+   * as small as their rounding, Adam divides rounding by rounding.
+   */
   readonly update: number;
-  /** As `loss`, of the last step: what the steps have made of the differences. */
+  /** |loss - reference| / |reference| at the last step, for information. */
   readonly lastLoss: number;
-  /** Median of the steps after the first. */
+  /** Median over the steps after the first. */
   readonly millisecondsPerStep: number;
+  /** Whether `loss` and `gradients` are within the tolerance. */
   readonly agrees: boolean;
 }
 
+/** Result of a comparison of backends. */
 export interface BackendCheck {
+  /** The backend that the others were compared with. */
   readonly reference: Backend;
+  /** Images of one step. */
   readonly batchSize: number;
+  /** Steps of the reference backend up to the state where the comparison starts. */
   readonly stepsBefore: number;
+  /** Steps that each backend ran from there. */
   readonly steps: number;
+  /** Largest relative differences that were allowed. */
   readonly tolerance: typeof checkTolerance;
-  /** Those that ran, the reference first. */
+  /** Backends that ran, the reference first. */
   readonly compared: readonly BackendParity[];
+  /** Backends that could not run, with what is missing and how to get it. */
   readonly unavailable: readonly { readonly backend: Backend; readonly reason: string }[];
 }
 
+/** Options of {@link checkBackends}. */
 export interface BackendCheckOptions {
+  /** Backends to compare with the reference. */
   readonly backends: readonly Backend[];
+  /** Stops before the next backend. */
   readonly signal?: AbortSignal;
-  /** Is told of each backend before it is tried. */
+  /** Called before each backend is tried. */
   readonly onBackend?: (backend: Backend) => void;
-  /** How a trial is made; in a process of its own by default. */
+  /** Runs a trial; by default in a process of its own. */
   readonly answer?: (request: TrialRequest) => Promise<TrialAnswer>;
 }
 
 /**
- * Runs a few steps of `config` on each backend. The processes of trials compute in full float32, also where NVIDIA's
- * libraries would round to TF32.
+ * Compares backends over a few steps of `config`. Each backend runs in a process of its own, in full float32: NVIDIA's
+ * libraries are told not to round to TF32.
+ *
+ * @param config the run; its `backend` is not used
+ * @param scenes the training images
+ * @throws {Error} if the reference backend fails
+ * @throws the signal's reason when it is aborted
  */
 export async function checkBackends(
   config: TrainConfig,
@@ -125,7 +150,7 @@ function compareTrials(
   const lossOf = ({ metrics }: Trial, step: number): number => metrics.at(step)!.loss![0]!;
   const lossDifference = (step: number): number =>
     Math.abs(lossOf(trial, step) - lossOf(reference, step)) / Math.abs(lossOf(reference, step));
-  // What the step added to Adam's decayed sum of gradients.
+  // The gradient is what the step added to Adam's decayed sum of gradients.
   const gradient = (state: TrainingState, name: string): Float32Array =>
     state.firstMoment[name]!.data.map((sum, i) => sum - beta1 * start.firstMoment[name]!.data[i]!);
   const change = (state: TrainingState): Float32Array =>
@@ -148,12 +173,12 @@ function compareTrials(
     update: relativeDistance(change(trial.state), change(reference.state)),
     lastLoss: lossDifference(-1),
     millisecondsPerStep: median(trial.milliseconds.slice(1)),
-    // Written so that a NaN disagrees.
+    // NaN compares as false, so it disagrees.
     agrees: loss <= checkTolerance.loss && worst <= checkTolerance.gradients,
   };
 }
 
-/** The middle one of `values`, the upper of the two of an even number. */
+/** The median of `values`; for an even number of them, the larger of the two in the middle. */
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }

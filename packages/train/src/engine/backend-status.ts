@@ -1,17 +1,19 @@
-/** Which backends can run here, and why the others cannot. */
+/** The backends that can run on this machine, and why the others cannot. */
 import { type Backend, tracedDevice } from "./backends.js";
 import { type EagerBackend, peersOf } from "./tfjs-backends.js";
 import { answerTrial, answerTrialApart } from "./trial.js";
 
+/** Whether a backend can run on this machine. */
 export interface BackendStatus {
+  /** The backend that was tried. */
   readonly backend: Backend;
-  /** Whether it was loaded and tried just now. */
+  /** Whether loading and trying it succeeded. */
   readonly available: boolean;
-  /** What is missing, and how to get it; absent if available. */
+  /** What is missing and how to get it; absent if the backend is available. */
   readonly reason?: string;
 }
 
-/** Tries `backends`, those with native peers each in a process of its own. */
+/** Tries each of `backends`. Those with installed native packages are tried in processes of their own. */
 export async function listBackends(backends: readonly Backend[]): Promise<BackendStatus[]> {
   const statuses: BackendStatus[] = [];
   for (const backend of backends) {
@@ -23,7 +25,7 @@ export async function listBackends(backends: readonly Backend[]): Promise<Backen
   return statuses;
 }
 
-/** Whether `backend` has optional peers and they are installed. */
+/** Whether `backend` needs optional peer packages and all of them are installed. */
 function hasPeers(backend: Backend): boolean {
   if (tracedDevice(backend) !== undefined) return false;
   const peers = peersOf[backend as EagerBackend];

@@ -1,4 +1,4 @@
-/** From a configuration to the engine that it asks for. */
+/** The creation of engines from configurations. */
 import type { TrainConfig } from "../config.js";
 import { estimators } from "../objective/estimators.js";
 import type { TrainingState } from "../training-state.js";
@@ -25,9 +25,10 @@ export function stepDefinition(config: TrainConfig): StepDefinition {
 }
 
 /**
- * The engine that a configuration asks for.
+ * Creates the engine of the configuration's backend.
  *
- * @throws {BackendUnavailableError} if it cannot run here
+ * @param start the state that training starts from; it is not changed
+ * @throws {BackendUnavailableError} if the backend cannot run on this machine
  */
 export async function createEngine(config: TrainConfig, start: TrainingState): Promise<Engine> {
   const definition = stepDefinition(config);

@@ -1,5 +1,6 @@
 /**
- * The same training step run operation by operation on a tfjs backend: slower, and the check on the traced engine.
+ * The eager engine: it runs the training step operation by operation on a tfjs backend. It is slower than the traced
+ * engine, which tests compare with it.
  */
 import type { NamedTensors } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
@@ -10,6 +11,12 @@ import { eachPart, type NamedArrays, type NamedTensorData, stateParts, type Trai
 import type { Engine, StepDefinition, StepInputs } from "./engine.js";
 import { type EagerBackend, useEagerBackend } from "./tfjs-backends.js";
 
+/**
+ * Creates an engine that runs the step on a tfjs backend.
+ *
+ * @param start the state that training starts from; it is not changed
+ * @throws {BackendUnavailableError} if the backend cannot run on this machine
+ */
 export async function createEagerEngine(
   definition: StepDefinition,
   start: TrainingState,
@@ -30,7 +37,7 @@ export async function createEagerEngine(
     async run(inputs: StepInputs): Promise<NamedArrays> {
       await useEagerBackend(backend);
       const scalars: Record<string, tf.Scalar[]> = {};
-      // Nothing is read before the last step: each read would wait for the device.
+      // Metrics are read after the last step, as each read would wait for the device.
       for (let k = 0; k < inputs.steps; k++) {
         const cut = (data: Float32Array, shape: number[]): tf.Tensor => {
           const size = shape.reduce((product, dim) => product * dim, 1);

@@ -1,6 +1,7 @@
 /**
- * Compares the loss and gradients of one batch between the traced graph on onnxruntime and eager tfjs, from the same
- * parameters and noise. Whole trajectories cannot be compared: training is chaotic, and Adam's first step is a sign.
+ * The gradient check: compares the loss and gradients of one batch between the traced graph on onnxruntime and eager
+ * tfjs, from the same parameters and noise. Whole runs cannot be compared: training amplifies rounding, and the first
+ * update of Adam depends on the sign of each gradient alone.
  */
 import { InferenceSession, Tensor } from "@air-onnx/runtime-node/onnxruntime";
 import { encodeGraph, trace } from "@air-onnx/tracer";
@@ -11,19 +12,26 @@ import type { NamedArrays, NamedTensorData } from "../training-state.js";
 import type { StepDefinition, StepInputs } from "./engine.js";
 import { type EagerBackend, useEagerBackend } from "./tfjs-backends.js";
 
+/** Relative differences between the traced graph and eager tfjs. */
 export interface GradientDifference {
-  /** |traced - eager| / |eager| */
+  /** |traced - eager| / |eager| of the loss. */
   readonly loss: number;
-  /** ‖traced - eager‖ / ‖eager‖ of each parameter's gradient. */
+  /** ‖traced - eager‖ / ‖eager‖ of each parameter's gradient, by name. */
   readonly gradients: Readonly<Record<string, number>>;
 }
 
-/** Disposing it frees the session. */
+/** A traced loss and its gradients, ready to be compared with eager tfjs. Dispose of it to free its session. */
 export interface GradientCheck extends AsyncDisposable {
-  /** @param inputs of one step */
+  /**
+   * Compares loss and gradients at `parameters`.
+   *
+   * @param inputs the inputs of one step
+   * @throws {RangeError} if they are the inputs of more than one step
+   */
   compare(parameters: NamedTensorData, inputs: StepInputs): Promise<GradientDifference>;
 }
 
+/** Traces the loss and gradients of `definition` for comparisons with the tfjs backend `backend`. */
 export async function createGradientCheck(
   { config, estimator, batchSize }: StepDefinition,
   backend: EagerBackend,
@@ -88,7 +96,7 @@ export async function createGradientCheck(
   };
 }
 
-/** ‖a - b‖ / ‖b‖, 0 if they are equal. */
+/** ‖a - b‖ / ‖b‖; 0 if a and b are equal. */
 export function relativeDistance(a: Float32Array, b: Float32Array): number {
   let difference = 0;
   let norm = 0;

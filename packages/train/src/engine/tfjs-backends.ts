@@ -1,6 +1,6 @@
 /**
- * The tfjs backends that can run a training step, and how each is loaded: two come with this package; the others are
- * optional peers that a user installs, as they download or build hundreds of megabytes.
+ * The tfjs backends that can run a training step, and how each is loaded. Two come with this package. The others are
+ * optional peer packages, which a user installs: they download or build hundreds of megabytes.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,10 +9,12 @@ import * as tf from "@tensorflow/tfjs";
 import { BackendUnavailableError } from "../errors.js";
 import { addWasmKernels } from "./wasm-kernels.js";
 
+/** Names of the tfjs backends that can run a training step. */
 export const eagerBackends = ["tensorflow", "tensorflow-gpu", "webgpu", "wasm", "cpu"] as const;
+/** Name of a tfjs backend that can run a training step. */
 export type EagerBackend = (typeof eagerBackends)[number];
 
-/** tfjs's own name of a backend: both native packages register theirs as `tensorflow`. */
+/** Name of each backend inside tfjs. Both native packages register theirs as `tensorflow`. */
 const tfjsName = {
   tensorflow: "tensorflow",
   "tensorflow-gpu": "tensorflow",
@@ -21,7 +23,7 @@ const tfjsName = {
   cpu: "cpu",
 } as const satisfies Record<EagerBackend, string>;
 
-/** The optional peers that a backend needs, which must be of the version of tfjs where they are part of it. */
+/** Optional peer packages that each backend needs. Those under @tensorflow must have the version of tfjs. */
 export const peersOf: { readonly [B in EagerBackend]: readonly string[] } = {
   tensorflow: ["@tensorflow/tfjs-node"],
   "tensorflow-gpu": ["@tensorflow/tfjs-node-gpu"],
@@ -33,9 +35,9 @@ export const peersOf: { readonly [B in EagerBackend]: readonly string[] } = {
 const loading = new Map<EagerBackend, Promise<void>>();
 
 /**
- * Makes a tfjs backend current, loading it where needed.
+ * Makes a backend the current one of tfjs. Loads it at the first call.
  *
- * @throws {BackendUnavailableError} saying what is missing and how to get it
+ * @throws {BackendUnavailableError} if it cannot run on this machine; the error says what is missing and how to get it
  */
 export async function useEagerBackend(backend: EagerBackend): Promise<void> {
   let loaded = loading.get(backend);
@@ -50,7 +52,7 @@ export async function useEagerBackend(backend: EagerBackend): Promise<void> {
 }
 
 async function load(backend: EagerBackend): Promise<void> {
-  // Silences tfjs's advice to install its native backend, which the user has chosen against.
+  // Production mode suppresses tfjs's advice to install its native backend: users choose backends by name.
   tf.enableProdMode();
   switch (backend) {
     case "cpu":
@@ -73,7 +75,7 @@ async function loadWasm(): Promise<void> {
   addWasmKernels();
 }
 
-/** What this module uses of the package `webgpu`, whose types are those of browsers. */
+/** The parts of the package `webgpu` that are used here. Its own types need the types of browsers. */
 interface WebGpuPackage {
   create(flags: readonly string[]): WebGpu;
   readonly globals: object;
@@ -93,18 +95,18 @@ async function loadWebGpu(): Promise<void> {
       { kind: "hardware" },
     );
   }
-  // The tfjs backend looks for what browsers have. Since Node 21 there is a navigator, without a GPU.
+  // The tfjs backend expects the globals of browsers. Node 21 and later has a global navigator, but without `gpu`.
   Object.assign(globalThis, globals);
   const { navigator = {} } = globalThis as { navigator?: object };
   Object.defineProperty(navigator, "gpu", { value: gpu, configurable: true });
   Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true, writable: true });
   await importPeer("webgpu", "@tensorflow/tfjs-backend-webgpu");
   refuseSecondCopy("webgpu");
-  // Otherwise small tensors silently stay on the CPU.
+  // By default tfjs computes with small tensors on the CPU, silently.
   tf.env().set("WEBGPU_CPU_FORWARD", false);
 }
 
-/** What this module uses of tfjs-node's backend. */
+/** The parts of tfjs-node's backend that are used here. */
 interface TensorFlowBackend {
   readonly isUsingGpuDevice?: boolean;
 }
@@ -118,7 +120,7 @@ async function loadTensorFlow(backend: "tensorflow" | "tensorflow-gpu"): Promise
     );
   }
   restoreRemovedFunctions();
-  // TensorFlow tells of its processor features on standard error.
+  // By default TensorFlow prints the processor's features to standard error.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= "1";
   await importPeer(backend, peersOf[backend][0]!);
   refuseSecondCopy(backend);
@@ -133,14 +135,20 @@ async function loadTensorFlow(backend: "tensorflow" | "tensorflow-gpu"): Promise
   }
 }
 
-/** tfjs-node 4.22 calls functions of node:util that Node 23 removed (https://nodejs.org/api/deprecations.html#DEP0051). */
+/**
+ * tfjs-node 4.22 calls functions of node:util that Node 23 removed (https://nodejs.org/api/deprecations.html#DEP0051).
+ */
 function restoreRemovedFunctions(): void {
   const util = createRequire(import.meta.url)("node:util") as Record<string, unknown>;
   util.isNullOrUndefined ??= (value: unknown): boolean => value == null;
   util.isArray ??= Array.isArray;
 }
 
-/** @throws {BackendUnavailableError} with how to install or build it, if that is what is wrong */
+/**
+ * Imports the optional peer package `name`.
+ *
+ * @throws {BackendUnavailableError} if it cannot be loaded; the error says how to install or build it where that helps
+ */
 async function importPeer(backend: EagerBackend, name: string): Promise<unknown> {
   try {
     return (await import(name)) as unknown;
@@ -156,7 +164,7 @@ async function importPeer(backend: EagerBackend, name: string): Promise<unknown>
       throw new BackendUnavailableError(
         backend,
         `${name} is installed without its native addon, which its install script downloads: ` +
-          // npm skips install scripts without a word where they are switched off, as in this repository.
+          // npm does not say when it skips install scripts because they are switched off, as in this repository.
           `npm rebuild --ignore-scripts=false ${name}, or build it against another TensorFlow (docs/accelerators.md)`,
         { kind: "missing", cause },
       );
@@ -178,13 +186,13 @@ function hasNativeAddon(folder: string): boolean {
   return existsSync(lib) && readdirSync(lib).some((abi) => existsSync(join(lib, abi, "tfjs_binding.node")));
 }
 
-/** How to get the peers of `backend`. */
+/** The command that installs the peer packages of `backend`. */
 function installCommand(backend: EagerBackend): string {
   const version = tf.version_core;
   return `npm install ${peersOf[backend].map((name) => (name.startsWith("@tensorflow/") ? `${name}@${version}` : name)).join(" ")}`;
 }
 
-/** A peer that brought its own tfjs has registered its backend there, where this package does not see it. */
+/** Throws if the peer package has registered its backend with a tfjs of its own, where this package does not see it. */
 function refuseSecondCopy(backend: EagerBackend): void {
   if (tf.findBackendFactory(tfjsName[backend]) != null) return;
   throw new BackendUnavailableError(

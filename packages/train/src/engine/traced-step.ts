@@ -1,6 +1,6 @@
 /**
- * The training step — forward, backward, Adam — as one ONNX graph, and the names of what goes in and out of it:
- * `parameters/lstm.bias` goes in, `next/parameters/lstm.bias` comes out.
+ * The training step — forward, backward, Adam — traced into one ONNX graph, and the names of the graph's inputs and
+ * outputs: for the input `parameters/lstm.bias` there is the output `next/parameters/lstm.bias`.
  */
 import { fuse, type NamedTensors, type TracedGraph, trace } from "@air-onnx/tracer";
 import { trainedParameterShapes } from "../objective/estimator.js";
@@ -10,28 +10,36 @@ import type { StepDefinition, StepInputs } from "./engine.js";
 
 /** One tensor of the state and its names in the graph. */
 export interface StateVariable {
+  /** The part of the state that the tensor belongs to. */
   readonly part: StatePart;
+  /** Name of the parameter, also for moments. */
   readonly name: string;
+  /** Shape of the parameter. */
   readonly shape: readonly number[];
+  /** The graph's input: the value before the step. */
   readonly input: string;
+  /** The graph's output: the value after the step. */
   readonly output: string;
 }
 
-export interface TracedStep {
+/** The graph of a training step, with the names and shapes of its inputs and outputs. */
+export interface TracedTrainStep {
+  /** The graph, with operations fused. */
   readonly traced: TracedGraph;
+  /** Every tensor of the state. */
   readonly state: readonly StateVariable[];
-  /** Shapes of the inputs that each step has of its own: images, noise and schedules. */
+  /** Shapes of the inputs that are new at each step: images, noise and schedules. */
   readonly perStep: Readonly<Record<string, readonly number[]>>;
-  /** Names of the metrics, without {@link metricOutput}'s prefix. */
+  /** Names of the metrics, without the prefix of {@link metricOutput}. */
   readonly metrics: readonly string[];
 }
 
-/** The graph's output of the metric `name`. */
+/** Name of the graph's output for the metric `name`. */
 export const metricOutput = (name: string): string => `metric/${name}`;
 const noiseInput = (name: string): string => `noise/${name}`;
 
 /** Traces one step of `definition`. */
-export function traceTrainStep(definition: StepDefinition): TracedStep {
+export function traceTrainStep(definition: StepDefinition): TracedTrainStep {
   const { config, estimator, batchSize, adam, clipNorm, learningRateScales } = definition;
   const shapes = trainedParameterShapes(estimator, config);
   const noiseSpecs = estimator.noise(config, batchSize);
@@ -80,13 +88,13 @@ export function traceTrainStep(definition: StepDefinition): TracedStep {
   return { traced: fuse(traced), state, perStep, metrics };
 }
 
-/** The array of each per-step input of the graph, all steps stacked. */
+/** The inputs of K steps by the graph's names, [K, …]. */
 export function stackedInputs({ images, noise, stepSize, rootCorrection, logCountPrior }: StepInputs): NamedArrays {
   const noises = Object.entries(noise).map(([name, data]) => [noiseInput(name), data] as const);
   return { images, ...Object.fromEntries(noises), stepSize, rootCorrection, logCountPrior };
 }
 
-/** A state from its arrays by their place in the graph. */
+/** A state, from a function that returns the array of each of its tensors. */
 export function stateOf(
   variables: readonly StateVariable[],
   arrayOf: (variable: StateVariable) => Float32Array<ArrayBuffer>,

@@ -1,9 +1,9 @@
 /**
- * The traced step on onnxruntime's WebGPU provider: one run a step, where the state that comes out of a run stays in GPU
- * buffers and goes into the next. A Loop would do worse: its control runs on the CPU, so its state would go there and back
- * at every step.
+ * The traced step on onnxruntime's WebGPU provider: one call of onnxruntime for each step. The state stays in GPU
+ * buffers from call to call. An ONNX Loop would be slower: onnxruntime runs the Loop itself on the CPU, so the state
+ * would be copied there and back at every step.
  *
- * No node may fall to the CPU: onnxruntime refuses the graph otherwise.
+ * All nodes must run on the GPU: onnxruntime is told to refuse the graph otherwise.
  */
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { encodeGraph, trace } from "@air-onnx/tracer";
@@ -12,7 +12,11 @@ import type { Engine, StepDefinition, StepInputs } from "./engine.js";
 import { trainingSessionOptions } from "./session-options.js";
 import { metricOutput, type StateVariable, stackedInputs, stateOf, traceTrainStep } from "./traced-step.js";
 
-/** Traces the step and loads it into onnxruntime's WebGPU provider. */
+/**
+ * Traces the step of `definition` and creates an engine that runs it on a GPU by WebGPU.
+ *
+ * @param start the state that training starts from; it is not changed
+ */
 export async function createTracedWebgpuEngine(definition: StepDefinition, start: TrainingState): Promise<Engine> {
   const { traced, state, perStep, metrics } = traceTrainStep(definition);
   const session = await ort.InferenceSession.create(encodeGraph(traced), {
@@ -22,7 +26,7 @@ export async function createTracedWebgpuEngine(definition: StepDefinition, start
       ...metrics.map((name) => [metricOutput(name), "cpu"] as const),
     ]),
   });
-  // Made when it is first needed: a session beside the first.
+  // The session that reads the state, created at the first read.
   let reader: Promise<ort.InferenceSession> | undefined;
   let current: Record<string, ort.Tensor> = Object.fromEntries(
     state.map(({ part, name, shape, input }) => [
@@ -71,8 +75,8 @@ export async function createTracedWebgpuEngine(definition: StepDefinition, start
 }
 
 /**
- * A graph that gives out what it is given, on the CPU: the way to read GPU buffers, as `getData` of such a tensor aborts the
- * process (onnxruntime-node 1.30).
+ * A session that copies the state from GPU buffers to the CPU, by a graph whose outputs are its inputs. The tensors'
+ * own method `getData` aborts the process (onnxruntime-node 1.30).
  */
 function createReader(state: readonly StateVariable[]): Promise<ort.InferenceSession> {
   const copy = trace(

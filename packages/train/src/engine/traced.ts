@@ -1,9 +1,8 @@
 /**
- * The default engine: the whole training step traced once into an ONNX Loop, so that one call of onnxruntime advances many
- * steps. It installs everywhere and is several times faster than eager tfjs; on CUDA, the Loop keeps the state on the
- * device from its first step to its last.
+ * The default engine: the training step is traced once into the body of an ONNX Loop, so that one call of onnxruntime
+ * runs many steps. It installs everywhere and is several times faster than eager tfjs. On CUDA, the Loop keeps the
+ * state on the device from its first step to its last.
  */
-
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { encodeLoop, initialState, stacked } from "@air-onnx/tracer";
 import { type NamedArrays, stateParts, type TrainingState } from "../training-state.js";
@@ -11,14 +10,21 @@ import type { Engine, StepDefinition, StepInputs } from "./engine.js";
 import { trainingSessionOptions } from "./session-options.js";
 import { metricOutput, stackedInputs, stateOf, traceTrainStep } from "./traced-step.js";
 
+/** Options of {@link createTracedEngine}. */
 export interface TracedEngineOptions {
-  /** The provider of onnxruntime that runs the graph, default `cpu`; see traced-webgpu.ts for `webgpu`. */
+  /**
+   * Device of onnxruntime that runs the graph, `cpu` by default. `webgpu` has an engine of its own in traced-webgpu.ts.
+   */
   readonly device?: "cpu" | "cuda";
-  /** Threads of one operator on the CPU; 0 lets onnxruntime choose. */
+  /** Threads of one operator on the CPU; 0, the default, lets onnxruntime choose. */
   readonly threads?: number;
 }
 
-/** Traces the step and loads it into onnxruntime. */
+/**
+ * Traces the step of `definition` and creates an engine that runs it in onnxruntime.
+ *
+ * @param start the state that training starts from; it is not changed
+ */
 export async function createTracedEngine(
   definition: StepDefinition,
   start: TrainingState,
@@ -32,7 +38,7 @@ export async function createTracedEngine(
   });
   const session = await ort.InferenceSession.create(model, trainingSessionOptions(threads, device));
 
-  // Each run brings new arrays, on the CPU too: onnxruntime copies its results even where it is given memory to put them in.
+  // Every run returns new arrays: onnxruntime copies its results even if it is given arrays for them.
   let current = start;
   let isStart = true;
   let disposed = false;
@@ -54,7 +60,7 @@ export async function createTracedEngine(
       const resultOf = (name: string) => results[name]!.data as Float32Array<ArrayBuffer>;
       const past = current;
       current = stateOf(state, ({ output }) => resultOf(output));
-      // What training starts from is the caller's.
+      // The caller owns the state that training started from.
       if (!isStart) free(past);
       isStart = false;
       return Object.fromEntries(metrics.map((name) => [name, resultOf(metricOutput(name))]));
@@ -71,13 +77,13 @@ export async function createTracedEngine(
 }
 
 /**
- * Gives the memory of `state` back at once; its arrays are empty from then on. The garbage collector would let several runs'
- * worth of them gather first.
+ * Frees the memory of `state` at once; its arrays are empty from then on. The garbage collector would first let the
+ * states of several runs accumulate.
  */
 function free(state: TrainingState): void {
   const buffers = stateParts.flatMap((part) => Object.values(state[part]).map(({ data }) => data.buffer));
   const { port1, port2 } = new MessageChannel();
-  // Whatever is on its way to a port that closes goes with it.
+  // The buffers are transferred to a port that closes, and are freed with the message that nobody receives.
   port1.postMessage(undefined, buffers);
   port1.close();
   port2.close();

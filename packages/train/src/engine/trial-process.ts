@@ -1,9 +1,10 @@
-/** The process of one trial: it gets a request from its parent, answers and ends. */
+/** The program of a trial's process: it receives a request from its parent process, answers it and exits. */
 import { answerTrial, type TrialRequest } from "./trial.js";
 
 async function answer(request: TrialRequest): Promise<void> {
   process.send!(await answerTrial(request), () => {
-    // Native backends keep threads and devices that would keep the process, and some crash when they are torn down.
+    // Threads and devices of native backends would keep the process alive, and some backends crash when they are
+    // unloaded.
     process.disconnect();
     process.exit(0);
   });

@@ -1,6 +1,7 @@
 /**
- * A short run of one backend from a given state, to compare it with others and to time it; in a process of its own where
- * that matters: a process can hold only one TensorFlow, and a provider that aborts must not take the others' results along.
+ * Trials: a trial is a few steps of one backend from a given state, to compare it with other backends and to time it.
+ * Trials can run in processes of their own: a process can load only one TensorFlow, and a backend that aborts its
+ * process must not lose the results of the others.
  */
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -10,29 +11,38 @@ import { type Backend, requireBackend } from "./backends.js";
 import { createEngine } from "./create.js";
 import type { StepInputs } from "./engine.js";
 
+/** The inputs of a trial. */
 export interface TrialPlan {
+  /** The run, with the backend to try. */
   readonly config: TrainConfig;
+  /** The state that the trial starts from. */
   readonly start: TrainingState;
-  /** Of one step each, in order. */
+  /** The inputs of one step each, in order. */
   readonly inputs: readonly StepInputs[];
 }
 
+/** The results of a trial. */
 export interface Trial {
-  /** The engine's name. */
+  /** Name of the engine. */
   readonly engine: string;
-  /** Of each step. */
+  /** Metrics of each step. */
   readonly metrics: readonly NamedArrays[];
-  /** After the first step. */
+  /** State after the first step. */
   readonly state: TrainingState;
-  /** Of each step; the first warms up. */
+  /** Duration of each step; the first includes the warm-up. */
   readonly milliseconds: readonly number[];
 }
 
-/** What a process of trials is asked to do: make a trial, or only say whether a backend can run. */
+/** A request to run a trial, or only to check whether a backend can run. */
 export type TrialRequest = { readonly plan: TrialPlan } | { readonly backend: Backend };
+/** The results of a trial, if one was requested; or the reason why the backend cannot run. */
 export type TrialAnswer = { readonly trial?: Trial } | { readonly reason: string };
 
-/** @throws {BackendUnavailableError} if the configuration's backend cannot run here */
+/**
+ * Runs a trial in this process.
+ *
+ * @throws {BackendUnavailableError} if the configuration's backend cannot run on this machine
+ */
 export async function runTrial({ config, start, inputs }: TrialPlan): Promise<Trial> {
   await using engine = await createEngine(config, start);
   const metrics: NamedArrays[] = [];
@@ -47,7 +57,7 @@ export async function runTrial({ config, start, inputs }: TrialPlan): Promise<Tr
   return { engine: engine.name, metrics, state, milliseconds };
 }
 
-/** Answers one request; failures of any kind are answers too. */
+/** Answers one request in this process. A failure is an answer with its reason; nothing is thrown. */
 export async function answerTrial(request: TrialRequest): Promise<TrialAnswer> {
   try {
     if ("plan" in request) return { trial: await runTrial(request.plan) };
@@ -58,15 +68,18 @@ export async function answerTrial(request: TrialRequest): Promise<TrialAnswer> {
   }
 }
 
-/** Lines of standard error that are shown of a process that crashed. */
+/** Number of lines of standard error that are shown if a process crashes. */
 const SHOWN_LINES = 3;
 
-/** As {@link answerTrial}, in a process of its own. */
+/**
+ * Answers one request in a process of its own, with the environment `env`. A crash is an answer with its reason;
+ * nothing is thrown.
+ */
 export function answerTrialApart(request: TrialRequest, env: NodeJS.ProcessEnv = process.env): Promise<TrialAnswer> {
-  // The built file, also for tests, which run the sources.
+  // This is the built file also in tests, which otherwise run the sources: Node 20 cannot run TypeScript.
   const child = fork(fileURLToPath(new URL("../../dist/engine/trial-process.js", import.meta.url)), {
     execArgv: [],
-    // Structured clones: the arrays of a state go over as they are.
+    // The default, JSON, cannot send typed arrays.
     serialization: "advanced",
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     env,
@@ -81,7 +94,7 @@ export function answerTrialApart(request: TrialRequest, env: NodeJS.ProcessEnv =
       answer = message as TrialAnswer;
     });
     child.on("error", (error) => {
-      // Also of a request that a crashed process did not read: then its end says more.
+      // If the process did start, it crashed before it read the request: "close" then gives a better reason.
       if (child.pid === undefined) resolve({ reason: `cannot start a process: ${error.message}` });
     });
     child.on("close", (code, signal) => {

@@ -1,7 +1,7 @@
-/** Kernels of training that tfjs's wasm backend lacks, made of those that it has. */
+/** Kernels that training needs and the wasm backend of tfjs lacks, built from kernels that it has. */
 import * as tf from "@tensorflow/tfjs";
 
-/** What tfjs passes to a kernel of this name, without the data format, which is NHWC in this project. */
+/** The attributes of tfjs's kernel Conv2DBackpropFilter, without the data format, which is NHWC in this project. */
 interface FilterGradientAttributes {
   readonly strides: [number, number] | number;
   readonly pad: Parameters<typeof tf.backend_util.computeConv2DInfo>[4];
@@ -9,7 +9,7 @@ interface FilterGradientAttributes {
   readonly dimRoundingMode?: "floor" | "round" | "ceil";
 }
 
-/** Registers what is missing; harmless when it is registered already. */
+/** Registers the missing kernels with tfjs. Kernels that are registered already are left alone. */
 export function addWasmKernels(): void {
   const kernelName = "Conv2DBackpropFilter";
   if (tf.getKernel(kernelName, "wasm")) return;
@@ -22,11 +22,12 @@ export function addWasmKernels(): void {
 }
 
 /**
- * The gradient of a convolution in its filter [kh, kw, C, O]: each of its places takes the pixels under it, so that one product
- * of matrices [places, kh · kw · C]ᵀ · [places, O] sums over all of them.
+ * The gradient of a convolution with respect to its filter, as one matrix product: [places, kh · kw · C]ᵀ · [places,
+ * O], where each place of the filter has a row with the pixels under the filter.
  *
- * @param x [B, H, W, C]
- * @param dy [B, H', W', O]
+ * @param x input of the convolution, [B, H, W, C]
+ * @param dy gradient of its output, [B, H', W', O]
+ * @returns [kh, kw, C, O]
  */
 function filterGradient(
   x: tf.Tensor4D,

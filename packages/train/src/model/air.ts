@@ -1,12 +1,16 @@
 /**
  * Attend-Infer-Repeat (Eslami et al., NIPS 2016): the recurrent inference network and the decoder, as pure functions of
- * parameters, images and noise. Nothing here reads a value or keeps state, so the same code runs eagerly, under gradients, and under tracing to ONNX.
+ * parameters, images and noise. They read no value of a tensor and keep no state, so the same code runs eagerly, under
+ * differentiation, and under tracing to ONNX.
  *
- * Letters: B batch, C channels, S image side, O object side, T steps, H LSTM units, Z size of z_what.
+ * Letters in shapes: B batch, C channels, S image side, O object side, T steps, H LSTM units, Z size of z_what. The
+ * argument `p` holds the parameters by name, see {@link parameter}.
  *
- * Gates, [B, 4H], are the sums that the LSTM's nonlinearities take. Those of a step are `seenGates`, of what the step sees,
- * plus the gates of the latents and of the state before it. A step sees the image, what the canvas leaves of it, or both;
- * `imageGates` are the part of that which depends on the image alone and is computed once for all steps.
+ * Gates, [B, 4H], are the sums that enter the LSTM's nonlinearities. The gates of a step add up three parts:
+ * `seenGates`, from what the step sees; a part from the latents of the previous step; and a part from the hidden state
+ * of the previous step. A step sees the image, the remainder (the image minus the canvas), or both, see
+ * `lstmInput`. `imageGates` are the part of `seenGates` that depends on the image alone, computed once for all
+ * steps.
  */
 import { type AirConfig, type Convolution, convolutionOf, UNIFORM_FROM_NORMAL } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
@@ -16,53 +20,60 @@ import { drawOn, logLikelihood } from "./likelihood.js";
 import { convolutionPlaces, type ParameterTensors, parameter } from "./parameters.js";
 import { stopGradient } from "./stop-gradient.js";
 
-/** A diagonal normal posterior and a draw from it, each [B, D]. */
+/** A diagonal normal posterior q and a draw from it. */
 export interface Posterior {
+  /** [B, D] */
   readonly mean: tf.Tensor;
+  /** Standard deviations, [B, D]. */
   readonly std: tf.Tensor;
-  /** mean + std · noise; of z_where, if `where` is bounded, the window made of that. */
+  /** mean + std · noise, [B, D]. For z_where this is passed through {@link zWhereFromLatent}. */
   readonly sample: tf.Tensor;
-  /** KL from the prior, [B], nats. */
+  /** KL(q ‖ prior), [B], nats. */
   readonly kl: tf.Tensor;
 }
 
-/** What one step hands to the next. */
+/** State and latents that one step passes to the next. */
 export interface StepState {
-  /** [B, H] */
+  /** Hidden state of the LSTM, [B, H]. */
   readonly hidden: tf.Tensor;
-  /** [B, H] */
+  /** Cell state of the LSTM, [B, H]. */
   readonly cell: tf.Tensor;
-  /** [B, 3] */
+  /** Sampled window, [B, 3]. */
   readonly zWhere: tf.Tensor;
-  /** [B, Z] */
+  /** Sampled appearance, [B, Z]. */
   readonly zWhat: tf.Tensor;
   /** [B, 1]: 1 where the step found an object, else 0. */
   readonly presence: tf.Tensor;
 }
 
-/** Standard normal noise of one step: [B, 3] and [B, Z]. Zeros give the posterior means. */
-export interface StepNoise {
+/** Standard normal noise of one step. Zeros give the posterior means. */
+export interface StepNoiseTensors {
+  /** [B, 3] */
   readonly epsWhere: tf.Tensor;
+  /** [B, Z] */
   readonly epsWhat: tf.Tensor;
 }
 
-/** What one step infers about the next object, before anything is drawn. */
+/** Inference of one step about the next object, before the object is drawn. */
 export interface StepInference {
-  /** [B, H] */
+  /** Hidden state of the LSTM, [B, H]. */
   readonly hidden: tf.Tensor;
-  /** [B, H] */
+  /** Cell state of the LSTM, [B, H]. */
   readonly cell: tf.Tensor;
-  /** [B]: log-odds that there is one more object, given that all before it are present. */
+  /** Log-odds that there is one more object, given that all objects before it are present, [B]. */
   readonly presenceLogit: tf.Tensor;
+  /** Posterior of the window, D = 3. */
   readonly zWhere: Posterior;
+  /** Posterior of the appearance, D = Z. */
   readonly zWhat: Posterior;
-  /** [B, C, O, O] */
+  /** Image in the sampled window, [B, C, O, O]. */
   readonly glimpse: tf.Tensor;
 }
 
 /**
- * The part of the gates that all steps share: the gates of the whole image; or, if a step takes its canvas off the image in
- * front of a hidden layer of ReLUs, what the image adds to that layer's inputs.
+ * The part of the seen gates that depends on the image alone, which all steps share. Usually these are the gates of the
+ * whole image. If steps see the remainder alone, through an embedding, they are the image's part of the embedding's
+ * pre-activations, from which each step subtracts the canvas's part.
  *
  * @param image [B, C, S, S]
  * @returns [B, 4H] or [B, embeddingSize]
@@ -77,7 +88,7 @@ export function imageGatesOf(p: ParameterTensors, config: AirConfig, image: tf.T
  * The seen gates of a step that sees the whole image.
  *
  * @param image [B, C, S, S]
- * @param network of whose parameters `network`.image_kernel is one
+ * @param network prefix of the recurrent network's parameters, such as `lstm` of `lstm.image_kernel`
  * @returns [B, 4H]
  */
 export function wholeImageGatesOf(
@@ -93,7 +104,13 @@ export function wholeImageGatesOf(
   );
 }
 
-/** An image as a recurrent network sees it: [B, C, S, S] → its pooled pixels, what a convolution makes of them, or an embedding. */
+/**
+ * Features of an image that enter the gates: pooled pixels, then the convolution and the embedding where the model has
+ * them.
+ *
+ * @param image [B, C, S, S]
+ * @returns [B, features]
+ */
 function embed(p: ParameterTensors, config: AirConfig, image: tf.Tensor, network: string): tf.Tensor {
   const pooled = pooledPixels(config, image);
   const convolution = convolutionOf(config.lstmInput);
@@ -102,8 +119,10 @@ function embed(p: ParameterTensors, config: AirConfig, image: tf.Tensor, network
 }
 
 /**
- * @param pixels of the pooled image, [B, C · (S / imagePooling)²]
- * @returns all channels of all places, [B, P² · last of `channels`]
+ * A convolution with ReLUs, then layers of 1 x 1 convolutions.
+ *
+ * @param pixels pooled image, [B, C · (S / imagePooling)²]
+ * @returns all channels of all P x P places of the kernel, [B, P² · (last of `channels`)]
  */
 function convolve(
   p: ParameterTensors,
@@ -121,7 +140,7 @@ function convolve(
   const filters = tf.reshape(parameter(p, `${layer(0)}_kernel`), [kernel, kernel, config.channels, channels[0]!]);
   const image = tf.transpose(planes, [0, 2, 3, 1]) as tf.Tensor4D;
   const sums = tf.conv2d(image, filters as tf.Tensor4D, stride, "valid");
-  // The places of all images are the rows of one matrix from here on.
+  // The remaining convolutions are 1 x 1: products with a matrix that has one row for each place of each image.
   let rows = tf.reshape(sums, [batch * places ** 2, channels[0]!]);
   rows = tf.relu(tf.add(rows, parameter(p, `${layer(0)}_bias`)));
   for (let i = 1; i < channels.length; i++) rows = reluLayer(p, layer(i), rows);
@@ -133,11 +152,12 @@ function reluLayer(p: ParameterTensors, name: string, input: tf.Tensor): tf.Tens
 }
 
 /**
- * The gates of what one step sees: of the whole image, of what the canvas leaves of it, or of both. Where the first layer sees
- * the remainder alone, the canvas is taken off behind it, as it is linear.
+ * The gates from what one step sees: the image, the remainder, or both. If the step sees the remainder alone, the first
+ * layer is applied to image and canvas separately and the results are subtracted, which is the same because the layer
+ * is linear: the image's part is then computed once for all steps.
  *
  * @param imageGates see {@link imageGatesOf}
- * @param canvas what the steps before drew, [B, C, S, S]; undefined if nothing
+ * @param canvas drawing of the previous steps, [B, C, S, S]; undefined at the first step
  * @returns [B, 4H]
  */
 function seenGatesOf(
@@ -162,16 +182,16 @@ function seenGatesOf(
 }
 
 /**
- * What is left to explain, [B, C, S, S]: an observation like the image, so what earlier steps draw is not trained by how it
- * looks to later ones.
+ * The remainder: the image minus the canvas, [B, C, S, S]. It counts as an observation, like the image: no gradient
+ * flows through it to the steps that drew the canvas.
  */
 function remainderOf(image: tf.Tensor, canvas: tf.Tensor | undefined): tf.Tensor {
   return canvas === undefined ? image : stopGradient(() => tf.sub(image, canvas));
 }
 
 /**
- * The means of squares of `imagePooling` pixels, times their side: so independent pixels keep their variance, and the first
- * layer the size of its slopes.
+ * Average pooling over squares of `imagePooling` x `imagePooling` pixels, times `imagePooling`. The factor keeps the
+ * variance of independent pixels, and so the scale of the first layer's gradients.
  *
  * @param image [B, C, S, S]
  * @returns [B, C · (S / imagePooling)²]
@@ -185,11 +205,12 @@ function pooledPixels({ imagePooling: side }: AirConfig, image: tf.Tensor): tf.T
 }
 
 /**
- * One step of the recurrent network.
+ * One step of an LSTM whose inputs are the seen gates and the previous step's latents.
  *
  * @param seenGates [B, 4H], see {@link seenGatesOf}
- * @param previous undefined at the first step, which starts from zeros and presence 1
- * @param network of whose parameters `network`.latent_kernel is one
+ * @param previous state and latents of the previous step; undefined at the first step: zeros, with presence 1
+ * @param network prefix of the recurrent network's parameters, such as `lstm` of `lstm.latent_kernel`
+ * @returns hidden and cell state, [B, H] each
  */
 export function lstmStep(
   p: ParameterTensors,
@@ -199,7 +220,7 @@ export function lstmStep(
 ): { hidden: tf.Tensor; cell: tf.Tensor } {
   const latentKernel = parameter(p, `${network}.latent_kernel`);
   if (previous === undefined) {
-    // The only input that is not zero is presence, the same in every image: no product with the whole batch is needed.
+    // Of the latents only presence is not zero, and it is the same for every image: one row serves the whole batch.
     const latents = tf.tensor2d(
       [...new Array<number>(latentKernel.shape[0]! - 1).fill(0), 1],
       [1, latentKernel.shape[0]!],
@@ -220,12 +241,12 @@ export function lstmStep(
 }
 
 /**
- * One inference step: recur → predict presence and where → attend → encode what.
+ * One inference step: LSTM → presence and z_where → glimpse → z_what.
  *
  * @param image [B, C, S, S]
  * @param imageGates see {@link imageGatesOf}
- * @param previous undefined at the first step
- * @param canvas of the objects so far, [B, C, S, S]; undefined at the first step
+ * @param previous state and latents of the previous step; undefined at the first step
+ * @param canvas objects drawn so far, [B, C, S, S]; undefined at the first step
  */
 export function inferStep(
   p: ParameterTensors,
@@ -234,7 +255,7 @@ export function inferStep(
   imageGates: tf.Tensor,
   previous: StepState | undefined,
   canvas: tf.Tensor | undefined,
-  noise: StepNoise,
+  noise: StepNoiseTensors,
 ): StepInference {
   const { hidden, cell } = lstmStep(p, seenGatesOf(p, config, image, imageGates, canvas), previous);
   const { presenceLogit, zWhere } = predict(p, config, hidden, noise.epsWhere);
@@ -244,7 +265,12 @@ export function inferStep(
   return { hidden, cell, presenceLogit, zWhere, zWhat, glimpse };
 }
 
-/** Presence and where of the next object, from the recurrent state [B, H]. */
+/**
+ * Presence and window of the next object, from the hidden state.
+ *
+ * @param hidden [B, H]
+ * @param eps standard normal noise, [B, 3]
+ */
 function predict(
   p: ParameterTensors,
   config: AirConfig,
@@ -265,14 +291,19 @@ function predict(
     zWhere: {
       mean,
       std,
-      sample: zWhereOf(config, draw(mean, std, eps)),
+      sample: zWhereFromLatent(config, draw(mean, std, eps)),
       kl: klFromStandardNormal(standardMean, standardStd),
     },
   };
 }
 
-/** `zWhereFromLatent` of @air-onnx/core, [B, 3] → [B, 3]. */
-export function zWhereOf({ where, imageSize }: AirConfig, latent: tf.Tensor): tf.Tensor {
+/**
+ * The windows that latents stand for: `zWhereFromLatent` of @air-onnx/core for a batch of tensors.
+ *
+ * @param latent [B, 3]
+ * @returns z_where, [B, 3]
+ */
+export function zWhereFromLatent({ where, imageSize }: AirConfig, latent: tf.Tensor): tf.Tensor {
   if (where.type !== "bounded") return latent;
   const [size, centre] = tf.split(tf.tanh(tf.mul(latent, UNIFORM_FROM_NORMAL)), [1, 2], 1);
   const [least, most] = where.side;
@@ -280,7 +311,12 @@ export function zWhereOf({ where, imageSize }: AirConfig, latent: tf.Tensor): tf
   return tf.concat([s, tf.mul(s, centre!)], 1);
 }
 
-/** What a glimpse [B, C, O, O] shows. */
+/**
+ * Appearance z_what of the object in a glimpse.
+ *
+ * @param glimpse [B, C, O, O]
+ * @param eps standard normal noise, [B, Z]
+ */
 function encode(p: ParameterTensors, config: AirConfig, glimpse: tf.Tensor, eps: tf.Tensor): Posterior {
   const pixels = config.channels * config.objectSize ** 2;
   const [mean, rawStd] = tf.split(mlp(p, "encoder", tf.reshape(glimpse, [glimpse.shape[0]!, pixels])), 2, 1);
@@ -289,10 +325,10 @@ function encode(p: ParameterTensors, config: AirConfig, glimpse: tf.Tensor, eps:
 }
 
 /**
- * What the object `zWhat` looks like.
+ * The decoder: patches of objects from their z_what.
  *
  * @param zWhat [B, Z]
- * @returns patch [B, C, O, O] in (0, 1)
+ * @returns [B, C, O, O], intensities in (0, 1)
  */
 export function decode(p: ParameterTensors, config: AirConfig, zWhat: tf.Tensor): tf.Tensor {
   const hidden = reluLayer(p, "decoder.hidden", zWhat);
@@ -301,35 +337,36 @@ export function decode(p: ParameterTensors, config: AirConfig, zWhat: tf.Tensor)
   return tf.reshape(pixels, [zWhat.shape[0]!, config.channels, config.objectSize, config.objectSize]);
 }
 
-/** T steps over an image, each conditional on all objects before it being present. */
-export interface Trajectory {
+/** T steps of inference over a batch of images, each step conditional on all objects before it being present. */
+export interface TrajectoryTensors {
+  /** Inference of each of the T steps. */
   readonly steps: readonly StepInference[];
-  /** What each step drew: T tensors [B, C, O, O]. */
+  /** Patch of each step's object: T tensors [B, C, O, O]. */
   readonly patches: readonly tf.Tensor[];
   /** Canvas after each step: T tensors [B, C, S, S]. The canvas before the first step is black. */
   readonly canvases: readonly tf.Tensor[];
-  /** log p(image | canvas after n steps), n = 0..T, [T + 1, B]. */
+  /** log p(image | canvas after n steps), n = 0..T, [T + 1, B], nats. */
   readonly logLikelihood: tf.Tensor;
-  /** [T, B] */
+  /** Log-odds of presence of each step, [T, B]. */
   readonly presenceLogit: tf.Tensor;
-  /** KL of each step's posterior from its prior, [T, B]. */
+  /** KL of each step's q(z_where) from its prior, [T, B], nats. */
   readonly klWhere: tf.Tensor;
-  /** [T, B] */
+  /** KL of each step's q(z_what) from its prior, [T, B], nats. */
   readonly klWhat: tf.Tensor;
 }
 
 /**
- * Runs all T steps with presence fed as 1.
+ * Runs all T steps, each given presence 1 from the step before it.
  *
  * @param image [B, C, S, S]
- * @param noise standard normal, [T, B, 3] and [T, B, Z]
+ * @param noise standard normal: `epsWhere` [T, B, 3] and `epsWhat` [T, B, Z]
  */
 export function inferTrajectory(
   p: ParameterTensors,
   config: AirConfig,
   image: tf.Tensor,
   noise: { readonly epsWhere: tf.Tensor; readonly epsWhat: tf.Tensor },
-): Trajectory {
+): TrajectoryTensors {
   const batch = image.shape[0]!;
   const imageGates = imageGatesOf(p, config, image);
   const epsWhere = tf.unstack(noise.epsWhere, 0);
@@ -343,7 +380,7 @@ export function inferTrajectory(
     const layer = write(patches[t]!, steps[t]!.zWhere.sample, config.imageSize);
     canvases.push(t === 0 ? layer : drawOn(config, canvases[t - 1]!, layer));
   };
-  // Where no step waits for what another draws, one product for all is faster than one for each.
+  // If no step sees the canvas, one call of the decoder for the objects of all steps is faster than one call for each.
   const drawsAtOnce = config.maxSteps > 1 && config.lstmInput.type === "image" && config.glimpseInput === "image";
   let previous: StepState | undefined;
   for (let t = 0; t < config.maxSteps; t++) {
@@ -373,12 +410,18 @@ export function inferTrajectory(
   };
 }
 
-/** A draw from N(mean, std²) by the reparameterisation trick. */
+/** A draw from N(mean, std²) by the reparameterisation trick, [B, D]. */
 function draw(mean: tf.Tensor, std: tf.Tensor, eps: tf.Tensor): tf.Tensor {
   return tf.add(mean, tf.mul(std, eps));
 }
 
-/** The perceptron with one hidden layer of ReLUs whose parameters are `name`.hidden_kernel and so on. */
+/**
+ * A perceptron with one hidden layer of ReLUs.
+ *
+ * @param name prefix of its parameters, such as `predictor` of `predictor.hidden_kernel`
+ * @param input [B, inputs]
+ * @returns [B, outputs]
+ */
 export function mlp(p: ParameterTensors, name: string, input: tf.Tensor): tf.Tensor {
   const hidden = reluLayer(p, `${name}.hidden`, input);
   return dense(hidden, parameter(p, `${name}.output_kernel`), parameter(p, `${name}.output_bias`));

@@ -1,26 +1,27 @@
 /**
- * Attention: reading a window of the image (`attend`) and writing a patch into it (`write`).
+ * Attention: `attend` reads a window of the image, `write` draws a patch into a window.
  *
- * z_where = (s, x, y) only scales and shifts, so bilinear sampling is separable: one matrix of hat weights for the rows
- * and one for the columns, `A_y · X · A_xᵀ`. This equals a spatial transformer (Jaderberg et al., 2015) with zero
- * padding whose coordinates run over [-1, 1] between the outer edges of the image, and needs nothing but batched
- * matrix products.
+ * The window z_where = (s, x, y) scales and shifts but does not rotate, so bilinear sampling is separable: one matrix
+ * of interpolation weights for the rows and one for the columns, `A_y · X · A_xᵀ`. This equals a spatial transformer
+ * (Jaderberg et al., 2015) with zero padding whose coordinates run over [-1, 1] between the outer edges of the image,
+ * and needs only batched matrix products.
  */
 import * as tf from "@tensorflow/tfjs";
 
 /**
- * Reads the window `zWhere` of the image: glimpse pixel u is the image at (u - (x, y)) / s.
+ * Reads the window `zWhere` of the image: the glimpse at u is the image at (u - (x, y)) / s, coordinates in [-1, 1].
  *
  * @param image [B, C, S, S]
  * @param zWhere [B, 3]
- * @returns glimpse [B, C, O, O], O = `objectSize`
+ * @returns glimpse, [B, C, O, O], O = `objectSize`
  */
 export function attend(image: tf.Tensor, zWhere: tf.Tensor, objectSize: number): tf.Tensor {
   return resample(image, inverse(zWhere), objectSize);
 }
 
 /**
- * Writes a patch into the window `zWhere` of an otherwise empty image: image pixel u is the patch at s·u + (x, y).
+ * Draws a patch into the window `zWhere` of an empty image: the image at u is the patch at s·u + (x, y), coordinates in
+ * [-1, 1].
  *
  * @param patch [B, C, O, O]
  * @param zWhere [B, 3]
@@ -30,7 +31,7 @@ export function write(patch: tf.Tensor, zWhere: tf.Tensor, imageSize: number): t
   return resample(patch, zWhere, imageSize);
 }
 
-/** The map back: u ↦ s·u + (x, y) is undone by (1/s, -x/s, -y/s). */
+/** The inverse of the map u ↦ s·u + (x, y), as a window: (1/s, -x/s, -y/s), [B, 3]. */
 function inverse(zWhere: tf.Tensor): tf.Tensor {
   const [s, shift] = tf.split(zWhere, [1, 2], 1);
   const scale = tf.div(1, s!);
@@ -38,7 +39,7 @@ function inverse(zWhere: tf.Tensor): tf.Tensor {
 }
 
 /**
- * Output pixel u is the source at s·u + (x, y), for (s, x, y) = `window`.
+ * Samples the source bilinearly: the output at u is the source at s·u + (x, y), for (s, x, y) = `window`.
  *
  * @param source [B, C, K, K]
  * @param window [B, 3]
@@ -50,8 +51,8 @@ function resample(source: tf.Tensor, window: tf.Tensor, size: number): tf.Tensor
   const [x, y] = tf.split(positions, 2, 1);
   const columns = hatWeights(x!, sourceSize);
   const rows = hatWeights(y!, sourceSize);
-  // The channels share their weights: for the columns they stack as rows of one product, for the rows they are further
-  // images of the batch.
+  // All channels of an image have the same weights. For the product along the columns, channels stack as rows of one
+  // matrix; for the product along the rows, each channel counts as an image of its own.
   const squeezed = tf.matMul(tf.reshape(source, [batch, channels * sourceSize, sourceSize]), columns, false, true);
   const perChannel = tf.reshape(squeezed, [batch * channels, sourceSize, size]);
   const resampled = tf.matMul(repeatForChannels(rows, channels), perChannel);
@@ -59,8 +60,10 @@ function resample(source: tf.Tensor, window: tf.Tensor, size: number): tf.Tensor
 }
 
 /**
- * Where each output pixel lies in the source is linear in (s, x, y). In pixels, from the centre of the source, along x
- * and then along y: [3, 2 · size].
+ * The matrix that maps windows (s, x, y), [B, 3], to the positions in the source of the output's columns, then of its
+ * rows, [B, 2 · size], in pixels from the centre of the source.
+ *
+ * @returns [3, 2 · size]
  */
 function positionBasis(size: number, sourceSize: number): tf.Tensor2D {
   const pixelsPerUnit = sourceSize / 2;
@@ -75,9 +78,11 @@ function positionBasis(size: number, sourceSize: number): tf.Tensor2D {
 }
 
 /**
- * Weights of linear interpolation: `[b, i, j] = max(0, 1 - |positions[b, i] - j|)`; rows outside the source are zero.
+ * Weights of linear interpolation: `[b, i, j] = max(0, 1 - |positions[b, i] - j|)`. Positions outside the source get
+ * zeros.
  *
  * @param positions [B, R], in pixels of the source, whose pixel centres are 0 … size - 1
+ * @param size pixels of the source along this axis
  * @returns [B, R, size]
  */
 export function hatWeights(positions: tf.Tensor, size: number): tf.Tensor {
@@ -87,8 +92,9 @@ export function hatWeights(positions: tf.Tensor, size: number): tf.Tensor {
     (save as tf.GradSaveFunc)([distance, weights]);
     return {
       value: weights,
-      // The slope is -sign(distance) under the hat and 0 elsewhere. Clipping a huge multiple gives it in three passes
-      // over the largest tensors of the model; the chain rule of Relu, Sub and Abs takes nine.
+      // The derivative is -sign(distance) where the weight is positive and 0 elsewhere. Clipping a huge multiple of
+      // distance · weight gives it in three passes over the largest tensors of the model; differentiating Relu, Sub and
+      // Abs one by one takes nine.
       gradFunc: (dy: tf.Tensor, [d, w]: tf.Tensor[]) => {
         const slope = tf.clipByValue(tf.mul(tf.mul(d!, w!), -HUGE), -1, 1);
         return tf.sum(tf.mul(dy, slope), 2);
@@ -97,10 +103,10 @@ export function hatWeights(positions: tf.Tensor, size: number): tf.Tensor {
   })(positions);
 }
 
-/** Makes ±1 of every distance that float32 tells from zero, without overflow. */
+/** A factor that takes every product distance · weight that matters beyond ±1, without overflow. */
 const HUGE = 1e30;
 
-/** [B, R, K] → [B·C, R, K]. */
+/** Repeats each image's weights for its channels: [B, R, K] → [B·C, R, K]. */
 function repeatForChannels(weights: tf.Tensor, channels: number): tf.Tensor {
   if (channels === 1) return weights;
   const [batch, rows, columns] = weights.shape as [number, number, number];

@@ -1,12 +1,13 @@
 /**
- * Densities and divergences of the model's distributions, in nats, in forms that stay finite in float32. Where the
- * chain rule of the single operations would take many more passes, a function brings its gradient with it.
+ * Log-densities and KL divergences of the model's distributions, in nats, in forms that stay finite in float32. Some
+ * functions define their own gradient, where differentiating their operations one by one would take many more passes
+ * over memory.
  */
 import * as tf from "@tensorflow/tfjs";
 
 /**
- * KL(N(mean, std²) ‖ N(0, 1)), summed over the last axis: [B, D] → [B]. A normal prior N(m, s²) takes standardised
- * arguments, (mean - m)/s and std/s: the divergence does not change under shifts and scalings.
+ * KL(N(mean, std²) ‖ N(0, 1)), summed over the last axis: [B, D] → [B], nats. For a prior N(m, s²), pass (mean - m)/s
+ * and std/s: the KL divergence does not change under shifts and scalings.
  */
 export const klFromStandardNormal: (mean: tf.Tensor, std: tf.Tensor) => tf.Tensor = tf.customGrad(
   (...[mean, std, save]) => {
@@ -28,8 +29,8 @@ export const klFromStandardNormal: (mean: tf.Tensor, std: tf.Tensor) => tf.Tenso
  * log N(x; mean, std²), summed over the last three axes.
  *
  * @param residual mean - x or x - mean, [..., C, S, S]
- * @param std one number for all pixels
- * @returns [...]
+ * @param std standard deviation of every pixel
+ * @returns [...], nats
  */
 export function gaussianLogDensity(residual: tf.Tensor, std: number): tf.Tensor {
   const pixels = residual.shape.slice(-3).reduce((product, side) => product * side, 1);
@@ -38,18 +39,18 @@ export function gaussianLogDensity(residual: tf.Tensor, std: number): tf.Tensor 
 }
 
 /**
- * The least that a pixel's probability, of black or of white, can be: the step of float32 below 1, so that the logarithms
- * of p and 1 - p are both finite.
+ * Smallest probability of a black or a white pixel: the spacing of float32 numbers next to 1, so that log p and log(1 -
+ * p) are both finite.
  */
 export const SMALLEST_PROBABILITY = 2 ** -23;
 
 /**
- * Σ x log p + (1 - x) log(1 - p) over the last three axes: log-probability of x in {0, 1}, and minus the cross-entropy of
- * x between.
+ * Σ x log p + (1 - x) log(1 - p) over the last three axes. For pixels x in {0, 1} this is their log-probability; for
+ * grey pixels it is minus their cross-entropy.
  *
- * @param x in [0, 1], [..., C, S, S]; a constant, it gets no gradient
- * @param probability from SMALLEST_PROBABILITY to 1 - SMALLEST_PROBABILITY, [..., C, S, S]
- * @returns [...]
+ * @param x intensities in [0, 1], [..., C, S, S]; no gradient flows to them
+ * @param probability p of a white pixel, from SMALLEST_PROBABILITY to 1 - SMALLEST_PROBABILITY, [..., C, S, S]
+ * @returns [...], nats
  */
 export function bernoulliLogDensity(x: tf.Tensor, probability: tf.Tensor): tf.Tensor {
   const density = tf.customGrad((input, save) => {
@@ -65,7 +66,7 @@ export function bernoulliLogDensity(x: tf.Tensor, probability: tf.Tensor): tf.Te
   return density(probability);
 }
 
-/** Sum of squares over the last three axes. */
+/** Sum of squares over the last three axes: [..., C, S, S] → [...]. */
 const sumOfSquares: (x: tf.Tensor) => tf.Tensor = tf.customGrad((x, save) => {
   const input = x as tf.Tensor;
   (save as tf.GradSaveFunc)([input]);
@@ -77,7 +78,8 @@ const sumOfSquares: (x: tf.Tensor) => tf.Tensor = tf.customGrad((x, save) => {
 });
 
 /**
- * log σ(x), exact at both ends: min(x, 0) + log σ(|x|). The logarithm of the other outcome, log(1 - σ(x)), is log σ(x) - x.
+ * log σ(x), element by element, computed as min(x, 0) + log σ(|x|), which is accurate for large x of either sign. The
+ * log-probability of the opposite outcome is log(1 - σ(x)) = log σ(x) - x.
  */
 export const logSigmoid: (logits: tf.Tensor) => tf.Tensor = tf.customGrad((x, save) => {
   const logits = x as tf.Tensor;
@@ -89,12 +91,13 @@ export const logSigmoid: (logits: tf.Tensor) => tf.Tensor = tf.customGrad((x, sa
 });
 
 /**
- * A standard deviation can shrink to this, so that the logarithm of its square stays finite in float32. It is far too small
- * to be seen in any other: a window's std larger by 1e-6 already moves slopes at the rim of a patch by 1e-4.
+ * Lower bound of standard deviations, which keeps the logarithm of their squares finite in float32. It is far too small
+ * to change any other standard deviation. A larger bound would: 1e-6 added to the standard deviation of a window
+ * changes gradients at the edge of a patch by 1e-4.
  */
 const SMALLEST_STD = 1e-18;
 
-/** The positive number log(1 + eˣ) as a standard deviation. */
+/** Standard deviations from a network's outputs x: log(1 + eˣ), which is positive. */
 export function stdFromRaw(raw: tf.Tensor): tf.Tensor {
   return tf.add(tf.softplus(raw), SMALLEST_STD);
 }

@@ -1,5 +1,6 @@
 /**
- * The model as the three functions that are exported, by the names and shapes of `graphSignatures` in @air-onnx/core.
+ * The three functions of the model that are exported as ONNX graphs. `graphSignatures` in @air-onnx/core has the names
+ * and shapes of their inputs and outputs.
  */
 import type { AirConfig, GraphName } from "@air-onnx/core";
 import type { NamedTensors } from "@air-onnx/tracer";
@@ -9,10 +10,17 @@ import { write } from "./attention.js";
 import { drawOn, logLikelihood } from "./likelihood.js";
 import type { ParameterTensors } from "./parameters.js";
 
-/** Every tensor has a leading batch dimension that `graphSignatures` leaves out; one number per image is [B]. */
+/**
+ * A graph as a function of its inputs by name that returns its outputs by name. Every tensor has a leading batch
+ * dimension, which the shapes of `graphSignatures` leave out.
+ */
 export type GraphFunction = (inputs: NamedTensors) => NamedTensors;
 
-/** The exported graphs as functions of named tensors to named tensors. */
+/**
+ * The exported graphs of a model with the parameters `p`, by graph name.
+ *
+ * @throws {Error} when called without one of its inputs
+ */
 export function graphFunctions(p: ParameterTensors, config: AirConfig): Record<GraphName, GraphFunction> {
   return {
     encoder(inputs) {

@@ -1,15 +1,16 @@
 /**
- * From objects to the image: how the layer of one more object joins the canvas, and how probable the image is given it.
+ * The likelihood: how the objects' layers add up to a canvas, and the probability of the image given the canvas.
  */
 import type { AirConfig } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { bernoulliLogDensity, gaussianLogDensity, SMALLEST_PROBABILITY } from "./distributions.js";
 
 /**
- * The canvas with one more object on it. Under a Bernoulli likelihood it stays in [0, 1].
+ * The canvas with one more object drawn on it, [B, C, S, S]: their sum. Under a Bernoulli likelihood, a sum clamped to
+ * [0, 1] or a union, a + b - ab.
  *
  * @param canvas [B, C, S, S]
- * @param layer what the object alone looks like, [B, C, S, S]
+ * @param layer the object alone on black, [B, C, S, S]
  */
 export function drawOn({ likelihood }: AirConfig, canvas: tf.Tensor, layer: tf.Tensor): tf.Tensor {
   const sum = tf.add(canvas, layer);
@@ -21,7 +22,7 @@ export function drawOn({ likelihood }: AirConfig, canvas: tf.Tensor, layer: tf.T
  * log p(image | canvas), nats.
  *
  * @param image [B, C, S, S]
- * @param canvas [B, C, S, S], or undefined for the empty canvas
+ * @param canvas [B, C, S, S]; undefined stands for the black canvas
  * @returns [B]
  */
 export function logLikelihood({ likelihood }: AirConfig, image: tf.Tensor, canvas: tf.Tensor | undefined): tf.Tensor {

@@ -1,25 +1,33 @@
 /**
- * The learned weights of AIR: their names, shapes and first values. The order of {@link parameterShapes} is the order of
- * the parameters everywhere: in checkpoints, in gradients and in the optimiser.
+ * The learned parameters of AIR: their names, shapes and initial values. Checkpoints, gradients and the optimizer have
+ * them in the order of {@link parameterShapes}.
  */
 import { type AirConfig, type Convolution, convolutionOf, RandomStream } from "@air-onnx/core";
 import type * as tf from "@tensorflow/tfjs";
 import type { NamedTensorData, TensorData } from "../training-state.js";
 
-/** Every parameter as a tensor of TensorFlow.js, by its name in {@link parameterShapes}. */
+/**
+ * Every parameter as a tensor of TensorFlow.js, by its name in {@link parameterShapes}. Functions of the model call it
+ * `p`.
+ */
 export type ParameterTensors = Readonly<Record<string, tf.Tensor>>;
 
-/** First part of the name of the random streams that draw the first values; the second is the parameter's index. */
+/**
+ * First part of the key of the random streams that draw the initial values; the second part is the parameter's index.
+ */
 export const INITIAL_PARAMETERS_STREAM = 0x696e6974;
 
 /**
- * The shape of every parameter. Kernels are [in, out]. Letters as in `graphSignatures`.
+ * The shape of every parameter of the model, by name. Kernels are [inputs, outputs].
  *
- * The recurrent network's gates lie side by side in the order input, forget, cell, output; `lstm.latent_kernel` takes
- * the previous step's (z_where, z_what, z_pres), `lstm.image_kernel` the image or its embedding, `lstm.convolution0_kernel`
- * what its kernel covers (rows, columns, channels),
- * and `lstm.remainder_kernel` the remainder or its embedding. The predictor's outputs are the presence logit, the means of z_where
- * and its raw standard deviations; the encoder's the means of z_what and its raw standard deviations.
+ * - The outputs of the `lstm` kernels are the gates input, forget, cell, output, H of each, in this order.
+ * - `lstm.latent_kernel`: its inputs are the previous step's z_where, z_what and z_pres.
+ * - `lstm.image_kernel`: its inputs are the features of the image (or of the remainder, if steps see that alone).
+ * - `lstm.remainder_kernel`: its inputs are the features of the remainder, if steps see both.
+ * - `lstm.convolution0_kernel`: its inputs are the pixels under the kernel, in the order rows, columns, channels.
+ * - `predictor`: its outputs are the presence logit, the means of z_where, and the raw standard deviations of z_where.
+ * - `encoder`: its outputs are the means of z_what and the raw standard deviations of z_what.
+ * - `decoder`: its outputs are the logits of a patch's pixels.
  */
 export function parameterShapes(config: AirConfig): Record<string, number[]> {
   const patch = config.channels * config.objectSize ** 2;
@@ -35,7 +43,7 @@ export function parameterShapes(config: AirConfig): Record<string, number[]> {
   };
 }
 
-/** A recurrent network over (image, z_where, z_what, z_pres). */
+/** The parameters of an LSTM whose inputs are the image and the previous step's latents. */
 function lstmShapes(name: string, config: AirConfig): Record<string, number[]> {
   const gates = 4 * config.lstmSize;
   const { embeddingSize } = config;
@@ -54,7 +62,7 @@ function lstmShapes(name: string, config: AirConfig): Record<string, number[]> {
   };
 }
 
-/** The convolution in front of a recurrent network's embedding, if there is one. */
+/** The parameters of the convolution in front of an LSTM's embedding; none if the model has no convolution. */
 function convolutionShapes(name: string, { channels, lstmInput }: AirConfig): Record<string, number[]> {
   const convolution = convolutionOf(lstmInput);
   const widths = convolution ? [convolution.kernel ** 2 * channels, ...convolution.channels] : [];
@@ -66,12 +74,12 @@ function convolutionShapes(name: string, { channels, lstmInput }: AirConfig): Re
   );
 }
 
-/** Numbers in which a recurrent network sees an image. */
+/** Number of features of an image that enter the gates. */
 function embeddingWidth(config: AirConfig): number {
   return config.embeddingSize > 0 ? config.embeddingSize : seenWidth(config);
 }
 
-/** Numbers that are embedded: the outputs of the convolution, or the pooled pixels. */
+/** Number of inputs of the embedding: outputs of the convolution, or pooled pixels. */
 function seenWidth(config: AirConfig): number {
   const { channels, imageSize, imagePooling, lstmInput } = config;
   const convolution = convolutionOf(lstmInput);
@@ -79,12 +87,12 @@ function seenWidth(config: AirConfig): number {
   return channels * (imageSize / imagePooling) ** 2;
 }
 
-/** Places of the convolution's kernel along one side of the image. */
+/** Number of places of the convolution's kernel along one side of the pooled image. */
 export function convolutionPlaces({ imageSize, imagePooling }: AirConfig, { kernel, stride }: Convolution): number {
   return Math.floor((imageSize / imagePooling - kernel) / stride) + 1;
 }
 
-/** A perceptron with one hidden layer. */
+/** The parameters of a perceptron with one hidden layer. */
 function mlpShapes(name: string, inputs: number, hidden: number, outputs: number): Record<string, number[]> {
   return {
     [`${name}.hidden_kernel`]: [inputs, hidden],
@@ -95,8 +103,8 @@ function mlpShapes(name: string, inputs: number, hidden: number, outputs: number
 }
 
 /**
- * The shapes of what an estimator learns beside the model: a recurrent network `name`.lstm that sees what the model's
- * sees, with as many units, and a perceptron `name`.regressor like the predictor, from its state to one number.
+ * The parameters of a baseline network: an LSTM `name`.lstm of the same inputs and size as the model's, and a
+ * perceptron `name`.regressor with as many hidden units as the predictor, from the LSTM's hidden state to one number.
  */
 export function baselineShapes(config: AirConfig, name: string): Record<string, number[]> {
   return {
@@ -106,11 +114,18 @@ export function baselineShapes(config: AirConfig, name: string): Record<string, 
 }
 
 /**
- * First values, the same for the same seed on every machine, uniform: within ±√(6/inputs) for kernels in front of ReLUs, which
- * carries the inputs' variance through any number of them (He et al., 2015), with biases of 0; within ±1/√inputs for the other layers,
- * biases included, and within ±1/√H for recurrent networks. Changing one layer's size leaves the other layers' draws alone.
+ * Initial values of the parameters, drawn uniformly from an interval around 0:
  *
- * @param extra shapes of parameters beside the model's, such as an estimator's own; the model's draws do not change
+ * - layers with ReLUs: kernels within ±√(6/inputs), which preserves the variance of the inputs through any number of
+ *   layers (He et al., 2015); biases are 0;
+ * - recurrent networks: kernels and biases within ±1/√H, H = `lstmSize`;
+ * - other layers: kernels and biases within ±1/√inputs.
+ *
+ * A seed gives the same values on every machine. Each parameter has its own random stream, so changing the size of one
+ * layer does not change the draws of the others.
+ *
+ * @param extra shapes of further parameters, such as those of an estimator's baseline; they do not change the model's
+ *   draws
  * @throws {RangeError} if the seed is not a non-negative safe integer
  */
 export function initialParameters(
@@ -134,7 +149,7 @@ function initialBound(name: string, inputs: number): number {
   return name.endsWith("_bias") ? 0 : Math.sqrt(6 / inputs);
 }
 
-/** Names of the parameters of layers of ReLUs. */
+/** Matches the names of parameters of layers with ReLUs. */
 const RELU_LAYER = /\.(convolution\d+|embedding|hidden)_/;
 
 function fanIn(name: string, shapes: Record<string, number[]>, config: AirConfig): number {
@@ -142,7 +157,11 @@ function fanIn(name: string, shapes: Record<string, number[]>, config: AirConfig
   return shapes[name.replace(/_bias$/, "_kernel")]![0]!;
 }
 
-/** The parameter `name`, for use inside the model. */
+/**
+ * The parameter `name`.
+ *
+ * @throws {Error} if there is none; the message lists the names that there are
+ */
 export function parameter(parameters: ParameterTensors, name: string): tf.Tensor {
   const tensor = parameters[name];
   if (tensor === undefined) {

@@ -1,56 +1,70 @@
 /**
- * An estimator turns images and noise into a number to minimise whose gradient trains the model.
+ * The interface of estimators: a loss of a batch of images and noise, whose gradient trains the model.
  */
 import type { AirConfig } from "@air-onnx/core";
 import type * as tf from "@tensorflow/tfjs";
 import { type ParameterTensors, parameterShapes } from "../model/parameters.js";
 
-/** Noise tensors by name; what their elements are drawn from, `Estimator.noise` says. */
+/** Noise tensors of one batch by name. {@link Estimator.noise} gives their shapes and distributions. */
 export type Noise = Readonly<Record<string, tf.Tensor>>;
 
-/** A noise tensor: every element is an independent draw from N(0, 1), or uniform over [0, 1). */
+/** Specification of a noise tensor, whose elements are drawn independently. */
 export interface NoiseSpec {
+  /** `normal` is N(0, 1), `uniform` is uniform over [0, 1). */
   readonly distribution: "normal" | "uniform";
+  /** Shape of the tensor, including the batch. */
   readonly shape: number[];
 }
 
-/** What is not learned but may change from one update to the next. */
+/** Values that are not learned but may change from one update to the next. */
 export interface Schedules {
   /** log p(n) of n = 0..T objects, [T + 1], finite. */
   readonly logCountPrior: tf.Tensor;
 }
 
+/** Loss of one batch, and numbers for the log. */
 export interface Loss {
-  /** To minimise; a scalar. */
+  /** The number to minimise. */
   readonly loss: tf.Scalar;
   /** Mean evidence lower bound per image, nats. */
   readonly elbo: tf.Scalar;
-  /** Further means over the batch, for the log. */
+  /** Further means over the batch by name, for the log; KLs and log-likelihoods in nats. */
   readonly metrics: Readonly<Record<string, tf.Scalar>>;
 }
 
+/** An estimator of the bound and its gradient. */
 export interface Estimator {
+  /** Name in a configuration. */
   readonly name: string;
   /**
-   * The shapes of what it learns beside the model: these parameters are in checkpoints, and in nothing that is evaluated
-   * or exported. Their gradients are clipped apart from the model's, and they have a learning rate of their own.
+   * Shapes of the parameters that the estimator learns beside the model's, such as a baseline's, by name. Checkpoints
+   * have them, evaluations and exports do not. Their gradients are clipped apart from the model's, and they have a
+   * learning rate of their own.
    */
   parameters(config: AirConfig): Record<string, number[]>;
-  /** The noise tensors that one batch needs. */
+  /** Noise tensors that a batch of `batch` images needs, by name. */
   noise(config: AirConfig, batch: number): Record<string, NoiseSpec>;
   /**
-   * @param p the model's parameters and its own
+   * Loss of one batch.
+   *
+   * @param p the model's parameters and the estimator's own, by name
    * @param image [B, C, S, S]
+   * @param noise see {@link Estimator.noise}
+   * @throws {Error} if a parameter or a noise tensor is missing
    */
   loss(p: ParameterTensors, config: AirConfig, image: tf.Tensor, noise: Noise, schedules: Schedules): Loss;
 }
 
-/** The shape of every parameter that training changes: the model's, then the estimator's own. */
+/** Shape of every parameter that training changes, by name: the model's, then the estimator's own. */
 export function trainedParameterShapes(estimator: Estimator, config: AirConfig): Record<string, number[]> {
   return { ...parameterShapes(config), ...estimator.parameters(config) };
 }
 
-/** The noise tensor `name`. */
+/**
+ * The noise tensor `name`.
+ *
+ * @throws {Error} if there is none; the message lists the names that there are
+ */
 export function noiseTensor(noise: Noise, name: string): tf.Tensor {
   const tensor = noise[name];
   if (tensor === undefined)

@@ -1,20 +1,23 @@
 /**
- * The marginal estimator: the sum over the number of objects n is taken exactly, and only where and what are sampled.
+ * The marginal estimator: it sums over the number of objects n exactly, and samples z_where and z_what alone.
  *
- * Presence is 1…1 0…0, so n says it all, and every step is conditional on those before it being present. One trajectory
- * with presence 1 throughout holds every n as a prefix:
+ * Presence is a run of ones followed by zeros, so n determines it, and every step is conditional on all steps before it
+ * being present. The first n steps of one trajectory with presence 1 throughout are therefore a draw given n objects,
+ * for every n:
  *
  *   ELBO = Σ_n q(n|x) [ log p(x|c_n) - Σ_{t≤n} (KL_where,t + KL_what,t) + log p(n) - log q(n|x) ]
  *
- * No score-function gradient is needed, and no baseline to tame it.
+ * where c_n is the canvas after n steps. Unlike the paper's estimator (`nvil`), it needs neither a score-function
+ * gradient nor a baseline to reduce its variance.
  */
 import type { AirConfig } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
-import { inferTrajectory, type Trajectory } from "../model/air.js";
+import { inferTrajectory, type TrajectoryTensors } from "../model/air.js";
 import { logSigmoid } from "../model/distributions.js";
 import type { ParameterTensors } from "../model/parameters.js";
 import { type Estimator, type Loss, type Noise, noiseTensor } from "./estimator.js";
 
+/** The estimator that sums over the number of objects exactly. Its loss is minus the ELBO. */
 export const marginal: Estimator = {
   name: "marginal",
 
@@ -45,30 +48,32 @@ export const marginal: Estimator = {
   },
 };
 
-/** What the model makes of each image of a batch. */
+/** The bound and its parts along one trajectory, for each image of a batch. */
 export interface SceneEvaluation {
-  /** [B], nats */
+  /** Evidence lower bound, [B], nats. */
   readonly elbo: tf.Tensor;
-  /** log q(n|x), n = 0..T, [B, T + 1] */
+  /** log q(n|x), n = 0..T, [B, T + 1]. */
   readonly logCount: tf.Tensor;
-  /** log p(x | canvas of the first n objects), [B, T + 1] */
+  /** log p(x | canvas of the first n objects), n = 0..T, [B, T + 1], nats. */
   readonly logLikelihood: tf.Tensor;
-  /** KL of each step's posterior from its prior, given that its object is present, [B, T] */
+  /** KL of each step's q(z_where) from its prior, given that the step's object is present, [B, T], nats. */
   readonly klWhere: tf.Tensor;
-  /** [B, T] */
+  /** KL of each step's q(z_what) from its prior, given that the step's object is present, [B, T], nats. */
   readonly klWhat: tf.Tensor;
-  /** The sampled windows, [B, T, 3] */
+  /** Sampled windows, [B, T, 3]. */
   readonly zWhere: tf.Tensor;
-  /** The canvas after each step, [B, T, C, S, S] */
+  /** Canvas after each step, [B, T, C, S, S]. */
   readonly canvases: tf.Tensor;
 }
 
 /**
- * The bound and its parts image by image. Works under a symbolic batch.
+ * Evaluates the marginal bound and its parts image by image. It can be traced with a symbolic batch.
  *
+ * @param p the model's parameters, by name
  * @param image [B, C, S, S]
  * @param noise as in `marginal.noise`; zeros evaluate at the posterior means
- * @param logCountPrior log p(n), [T + 1]
+ * @param logCountPrior log p(n), n = 0..T, [T + 1]
+ * @throws {Error} if a parameter or a noise tensor is missing
  */
 export function evaluateScenes(
   p: ParameterTensors,
@@ -93,7 +98,7 @@ export function evaluateScenes(
   };
 }
 
-function trajectoryOf(p: ParameterTensors, config: AirConfig, image: tf.Tensor, noise: Noise): Trajectory {
+function trajectoryOf(p: ParameterTensors, config: AirConfig, image: tf.Tensor, noise: Noise): TrajectoryTensors {
   return inferTrajectory(p, config, image, {
     epsWhere: noiseTensor(noise, "epsWhere"),
     epsWhat: noiseTensor(noise, "epsWhat"),
@@ -104,17 +109,21 @@ function trajectoryOf(p: ParameterTensors, config: AirConfig, image: tf.Tensor, 
 interface ElboTerms {
   /** [B] */
   readonly elbo: tf.Tensor;
+  /** log q(n|x) */
   readonly logCount: tf.Tensor;
+  /** q(n|x) */
   readonly countProbability: tf.Tensor;
-  /** [T + 1, 1] */
+  /** log p(n), [T + 1, 1] */
   readonly logCountPrior: tf.Tensor;
+  /** log p(x|c_n) */
   readonly logLikelihood: tf.Tensor;
-  /** Summed over the steps t ≤ n, as is klWhat. */
+  /** Sum over the steps t ≤ n. */
   readonly klWhere: tf.Tensor;
+  /** Sum over the steps t ≤ n. */
   readonly klWhat: tf.Tensor;
 }
 
-function elboTerms(trajectory: Trajectory, prior: tf.Tensor): ElboTerms {
+function elboTerms(trajectory: TrajectoryTensors, prior: tf.Tensor): ElboTerms {
   const { presenceLogit, logLikelihood } = trajectory;
   const steps = trajectory.steps.length;
   const present = stepMatrix(steps, (n, t) => t < n);
@@ -136,12 +145,15 @@ function elboTerms(trajectory: Trajectory, prior: tf.Tensor): ElboTerms {
   };
 }
 
-/** A count with less probability is taken to have none: beside the others, which sum to 1, float32 does not see it. */
+/**
+ * Counts of a lower probability are given probability 0. The others sum to 1, so float32 rounding hides the difference.
+ */
 const NEGLIGIBLE_PROBABILITY = 1e-15;
 
 /**
- * exp, and 0 where that is negligible. Every slope along a count is a multiple of its probability, so those along one that is
- * all but impossible would be denormal numbers, with which many processors are far slower: here, eight times a whole step.
+ * Probabilities from their logarithms, with negligible ones set to 0. Gradients through a count are proportional to its
+ * probability; those of a negligible one would be denormal numbers, which slow many processors down: a whole training
+ * step took eight times as long.
  */
 function probabilityOf(logProbability: tf.Tensor): tf.Tensor {
   const matters = tf.step(tf.sub(logProbability, Math.log(NEGLIGIBLE_PROBABILITY)));
@@ -149,9 +161,11 @@ function probabilityOf(logProbability: tf.Tensor): tf.Tensor {
 }
 
 /**
- * log q(n), n = 0..T, of q(n) = Π_{t≤n} p_t · (1 - p_{n+1}), p = σ(logits), p_{T+1} = 0.
+ * The posterior of the number of objects: log q(n) for n = 0..T, where q(n) = Π_{t≤n} p_t · (1 - p_{n+1}), p =
+ * σ(logits) and p_{T+1} = 0.
  *
- * @param presenceLogit [T, B]
+ * @param presenceLogit log-odds of presence of each step, [T, B]
+ * @param steps T
  * @returns [T + 1, B]
  */
 export function logCountPosterior(presenceLogit: tf.Tensor, steps: number): tf.Tensor {
@@ -169,7 +183,12 @@ export function logCountPosterior(presenceLogit: tf.Tensor, steps: number): tf.T
   );
 }
 
-/** [T + 1, T] of ones where `included(n, t)`, t counted from 0, else zeros: sums over steps, for every count, as a product. */
+/**
+ * A matrix that sums over steps for every count n, when multiplied with [T, B]: 1 where `included(n, t)`, else 0.
+ *
+ * @param included receives n = 0..T and t = 0..T - 1
+ * @returns [T + 1, T]
+ */
 function stepMatrix(steps: number, included: (n: number, t: number) => boolean): tf.Tensor2D {
   return tf.tensor2d(
     Array.from({ length: steps + 1 }, (_, n) => Array.from({ length: steps }, (_, t) => Number(included(n, t)))),

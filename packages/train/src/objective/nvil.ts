@@ -1,21 +1,33 @@
 /**
- * The estimator of the paper: the number of objects is sampled, and its gradient is that of the score function
- * (REINFORCE) with a learned baseline, as in Mnih and Gregor, "Neural Variational Inference and Learning in Belief
- * Networks" (ICML 2014), and Eslami et al. (NIPS 2016).
+ * The estimator of the paper: it samples presence, and takes the gradient with respect to its distribution by the score
+ * function (REINFORCE) with a learned baseline, as in Mnih and Gregor, "Neural Variational Inference and Learning in
+ * Belief Networks" (ICML 2014), and Eslami et al. (NIPS 2016).
  *
- * Presence is 1…1 0…0, and after the first 0 nothing counts. So the trajectory with presence fed as 1 holds the sampled
- * one as its first steps, and all that follows them is masked.
+ * Presence is a run of ones followed by zeros, and steps after the first zero do not count. The trajectory with
+ * presence 1 throughout therefore begins with the steps of the sampled one; the steps after them are masked.
  */
 import type { AirConfig } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
-import { inferTrajectory, lstmStep, mlp, type StepState, type Trajectory, wholeImageGatesOf } from "../model/air.js";
+import {
+  inferTrajectory,
+  lstmStep,
+  mlp,
+  type StepState,
+  type TrajectoryTensors,
+  wholeImageGatesOf,
+} from "../model/air.js";
 import { logSigmoid } from "../model/distributions.js";
 import { baselineShapes, type ParameterTensors } from "../model/parameters.js";
 import { stopGradient } from "../model/stop-gradient.js";
 import { type Estimator, type Loss, noiseTensor } from "./estimator.js";
 
+/** Prefix of the baseline's parameters. */
 const BASELINE = "baseline";
 
+/**
+ * The estimator that samples presence, with a learned baseline. Its metrics are those of one draw of presence per
+ * image.
+ */
 export const nvil: Estimator = {
   name: "nvil",
 
@@ -52,28 +64,40 @@ export const nvil: Estimator = {
   },
 };
 
-/** One draw of the scene and its bound. [T, B] unless said otherwise. */
+/**
+ * One draw of all latents, presence included, and the terms of its bound. Tensors are [T, B] and nats unless said
+ * otherwise.
+ */
 export interface SampledTerms {
-  /** 1 where the step's object is drawn as present, else 0. */
+  /** 1 where the step's object was drawn as present, else 0. */
   readonly presence: tf.Tensor;
-  /** The same of the step before: 1 where the step is taken at all. The first always is. */
+  /** 1 where the step is taken: at the first step, and after a step whose object is present; else 0. */
   readonly reached: tf.Tensor;
-  /** log q of the presence that was drawn, given the step before; 0 where the step is not taken. */
+  /** log q of the presence that was drawn, given the presence of the step before; 0 where the step is not taken. */
   readonly logPresence: tf.Tensor;
+  /** KL of the step's q(presence) from its prior; 0 where the step is not taken. */
   readonly klPresence: tf.Tensor;
+  /** KL of the step's q(z_where) from its prior; 0 where the object is absent. */
   readonly klWhere: tf.Tensor;
+  /** KL of the step's q(z_what) from its prior; 0 where the object is absent. */
   readonly klWhat: tf.Tensor;
-  /** log p(x | the canvas of the objects drawn as present), [B] */
+  /** log p(x | canvas of the objects drawn as present), [B]. */
   readonly logLikelihood: tf.Tensor;
-  /** [B], nats */
+  /** Evidence lower bound of the draw, [B]. */
   readonly elbo: tf.Tensor;
 }
 
 /**
- * @param uniform presence is drawn where it is below its probability, [T, B]
- * @param logCountPrior log p(n), [T + 1]
+ * Draws presence and computes the terms of the bound.
+ *
+ * @param uniform uniform noise over [0, 1), [T, B]; an object is present where it is below the probability of presence
+ * @param logCountPrior log p(n), n = 0..T, [T + 1]
  */
-export function sampledTerms(trajectory: Trajectory, uniform: tf.Tensor, logCountPrior: tf.Tensor): SampledTerms {
+export function sampledTerms(
+  trajectory: TrajectoryTensors,
+  uniform: tf.Tensor,
+  logCountPrior: tf.Tensor,
+): SampledTerms {
   const { presenceLogit } = trajectory;
   const [steps, batch] = presenceLogit.shape as [number, number];
   const presence = stopGradient(() => {
@@ -99,7 +123,7 @@ export function sampledTerms(trajectory: Trajectory, uniform: tf.Tensor, logCoun
   );
   const klWhere = tf.mul(presence, trajectory.klWhere);
   const klWhat = tf.mul(presence, trajectory.klWhat);
-  // Row n is 1 where n objects were drawn: where step n + 1 is the first absent one, or no step is.
+  // Row n is 1 for images of which n objects were drawn as present: step n + 1 is the first absent one, or n = T.
   const isCount = tf.concat([absent, tf.slice(presence, [steps - 1, 0], [1, batch])], 0);
   const logLikelihood = tf.sum(tf.mul(isCount, trajectory.logLikelihood), 0);
   return {
@@ -114,18 +138,26 @@ export function sampledTerms(trajectory: Trajectory, uniform: tf.Tensor, logCoun
   };
 }
 
-/** [T, B] unless said otherwise. */
+/** The terms of the score-function gradient. Tensors are [T, B] unless said otherwise. */
 export interface ScoreTerms {
-  /** What the baseline should have said: minus the bound without the KLs of the steps before; 0 where not reached. */
+  /**
+   * The target of the baseline: minus the bound, without the KLs of the steps before, which this step's presence does
+   * not change; 0 where the step is not taken.
+   */
   readonly target: tf.Tensor;
+  /** The baseline's prediction of the target; 0 where the step is not taken. */
   readonly value: tf.Tensor;
-  /** The surrogate whose gradient is that of the draw of presence, [B]. */
+  /** Σ (target - value) · log q(presence) over steps, whose gradient is the score-function gradient, [B]. */
   readonly score: tf.Tensor;
   /** Squared error of the baseline, summed over steps, [B]. */
   readonly baselineLoss: tf.Tensor;
 }
 
-/** @param baseline [T, B], see {@link baselineValues} */
+/**
+ * The terms of the score-function gradient for one draw.
+ *
+ * @param baseline [T, B], see {@link baselineValues}
+ */
 export function scoreTerms(terms: SampledTerms, baseline: tf.Tensor): ScoreTerms {
   const { reached, klPresence, klWhere, klWhat, logLikelihood, logPresence } = terms;
   const target = stopGradient(() => {
@@ -144,8 +176,8 @@ export function scoreTerms(terms: SampledTerms, baseline: tf.Tensor): ScoreTerms
 }
 
 /**
- * What the baseline expects minus the bound to be from each step on. It sees what the recurrent network sees, and its
- * error does not reach the model.
+ * The baseline's predictions of minus the bound from each step on. The baseline network sees the image and the latents
+ * of the steps before, and no gradient of its error flows into the model.
  *
  * @param image [B, C, S, S]
  * @returns [T, B]
@@ -154,7 +186,7 @@ export function baselineValues(
   p: ParameterTensors,
   config: AirConfig,
   image: tf.Tensor,
-  { steps }: Trajectory,
+  { steps }: TrajectoryTensors,
 ): tf.Tensor {
   const network = `${BASELINE}.lstm`;
   const batch = image.shape[0]!;
@@ -177,15 +209,15 @@ export function baselineValues(
 }
 
 /**
- * Prior probabilities of presence and absence, given that all objects before are present, from those of the counts.
+ * Prior log-probabilities of presence and absence at each step, given that all objects before it are present.
  *
- * @param logCount log p(n), [T + 1]
- * @returns logarithms, [T, 1]
+ * @param logCount log p(n), n = 0..T, [T + 1]
+ * @returns [T, 1] each
  */
 function stepPrior(logCount: tf.Tensor): { logPresent: tf.Tensor; logAbsent: tf.Tensor } {
   const steps = logCount.shape[0]! - 1;
   const counts = tf.split(logCount, steps + 1);
-  // log p(count ≥ t), from the last t down: log(eᵃ + eᵇ) = a + softplus(b - a) stays finite however rare the counts are.
+  // log p(n ≥ t), from t = T down. log(eᵃ + eᵇ) = a + softplus(b - a) stays finite for counts of any probability.
   const atLeast: tf.Tensor[] = [counts[steps]!];
   for (let t = steps - 1; t >= 0; t--) {
     atLeast.unshift(tf.add(atLeast[0]!, tf.softplus(tf.sub(counts[t]!, atLeast[0]!))));

@@ -1,14 +1,16 @@
 /**
- * Adam (Kingma and Ba, 2015) as a pure function of records of tensors, and the clipping of its gradients.
+ * Adam (Kingma and Ba, 2015) and gradient clipping as pure functions of tensors by name.
  *
- * The moments are kept as plain decayed sums, m/(1 - β1) and v/(1 - β2) of the paper: their weights then multiply two
- * scalars instead of every element, which saves two passes over all parameters and changes nothing else.
+ * The moments are stored as plain decayed sums: m/(1 - β1) and v/(1 - β2), where m and v are the paper's. The factors 1
+ * - β1 and 1 - β2 then multiply two scalars instead of every element, which saves two passes over all parameters. The
+ * update is the same.
  */
 import type { NamedTensors } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
 
-/** A `TrainingState` as tensors of TensorFlow.js. */
+/** A `TrainingState` as tensors of TensorFlow.js. All three records have the same names and shapes. */
 export interface AdamState {
+  /** Parameters of the model and of the estimator. */
   readonly parameters: NamedTensors;
   /** Decayed sums of gradients, Σ β1^(t-i) g_i. */
   readonly firstMoment: NamedTensors;
@@ -16,16 +18,20 @@ export interface AdamState {
   readonly secondMoment: NamedTensors;
 }
 
+/** Constants of Adam. */
 export interface AdamOptions {
+  /** Decay of the first moment, in [0, 1). */
   readonly beta1: number;
+  /** Decay of the second moment, in [0, 1). */
   readonly beta2: number;
-  /** Added to the root of the bias-corrected second moment, as PyTorch does. */
+  /** Added to the square root of the bias-corrected second moment, as in PyTorch. */
   readonly epsilon: number;
 }
 
+/** The constants of the paper. */
 export const defaultAdam: AdamOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
-/** See `adamScalars`. Tensors, so that one traced graph serves every update. */
+/** The numbers that `adamScalars` computes, as tensors: inputs of the traced graph, which serves every update. */
 export interface AdamScalarTensors {
   /** lr / (1 - β1^t), a scalar. */
   readonly stepSize: tf.Tensor;
@@ -33,11 +39,13 @@ export interface AdamScalarTensors {
   readonly rootCorrection: tf.Tensor;
 }
 
-/** The learning rates of parameters as multiples of the common one, by name; 1 for those that it does not name. */
+/** Factors of the learning rate by parameter name. Parameters without an entry have factor 1. */
 export type LearningRateScales = Readonly<Record<string, number>>;
 
 /**
- * One update: θ - lr · m̂ / (√v̂ + ε). All records have the keys of `parameters`; the results do too.
+ * One update of Adam: θ - lr · m̂ / (√v̂ + ε). The returned records have the names of `parameters`.
+ *
+ * @throws {Error} if a parameter has no gradient or no moment
  */
 export function adamUpdate(
   { parameters, firstMoment, secondMoment, gradients }: AdamState & { readonly gradients: NamedTensors },
@@ -45,7 +53,7 @@ export function adamUpdate(
   { beta1, beta2, epsilon }: AdamOptions = defaultAdam,
   scales: LearningRateScales = {},
 ): AdamState {
-  // m̂ / (√v̂ + ε) with the constant factors of both moments gathered in two scalars.
+  // m̂ / (√v̂ + ε), with the constant factors of both moments combined into two scalars.
   const rootScale = tf.mul(rootCorrection, Math.sqrt(1 - beta2));
   const scaledStep = tf.div(tf.mul(stepSize, 1 - beta1), rootScale);
   const scaledEpsilon = tf.div(epsilon, rootScale);
@@ -65,7 +73,9 @@ export function adamUpdate(
 }
 
 /**
- * Scales all gradients by one factor so that their joint Euclidean norm is at most `maxNorm`. `norm` is the norm before.
+ * Scales all gradients by one factor so that their joint Euclidean norm is at most `maxNorm`.
+ *
+ * @returns the scaled gradients, and the joint norm before scaling
  */
 export function clipByGlobalNorm(
   gradients: NamedTensors,

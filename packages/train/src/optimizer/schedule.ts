@@ -1,21 +1,24 @@
 /**
- * Learning rates, Adam's bias corrections and annealed priors as functions of the number of the update. Plain numbers: they enter a
- * traced graph as inputs.
+ * Schedules: learning rates, Adam's bias corrections and annealed priors as functions of the update t = 1, 2, …. They
+ * return plain numbers, which are inputs of the traced graph.
  */
 import { type AdamOptions, defaultAdam } from "./adam.js";
 
+/** A learning-rate schedule: linear warm-up, then half a cosine. */
 export interface WarmupCosine {
-  /** Highest learning rate, reached when the warm-up ends. */
+  /** Highest learning rate, reached at the end of the warm-up. */
   readonly peak: number;
-  /** Learning rate of the last update and of any after it. */
+  /** Learning rate at update `totalSteps` and after it. */
   readonly floor: number;
+  /** Updates of the warm-up. */
   readonly warmupSteps: number;
+  /** Updates until the learning rate is `floor`, the warm-up included. */
   readonly totalSteps: number;
 }
 
 /**
- * Learning rate of update t = 1, 2, …: rises linearly to `peak` at t = `warmupSteps`, then falls along half a cosine to
- * `floor` at t = `totalSteps`.
+ * Learning rate of update t = 1, 2, …. It rises linearly to `peak` at t = `warmupSteps`, then falls along half a cosine
+ * to `floor` at t = `totalSteps`.
  */
 export function warmupCosine(t: number, { peak, floor, warmupSteps, totalSteps }: WarmupCosine): number {
   if (t < warmupSteps) return (peak * t) / warmupSteps;
@@ -24,7 +27,10 @@ export function warmupCosine(t: number, { peak, floor, warmupSteps, totalSteps }
   return floor + (peak - floor) * 0.5 * (1 + Math.cos(Math.PI * progress));
 }
 
-/** The two numbers of Adam that change from update to update, t = 1, 2, …. */
+/**
+ * The two numbers of Adam that change with the update t = 1, 2, …: the learning rate with the first moment's bias
+ * correction, lr / (1 - β1^t), and the root of the second moment's bias correction, 1 / √(1 - β2^t).
+ */
 export function adamScalars(
   t: number,
   learningRate: number,
@@ -33,15 +39,20 @@ export function adamScalars(
   return { stepSize: learningRate / (1 - beta1 ** t), rootCorrection: 1 / Math.sqrt(1 - beta2 ** t) };
 }
 
-/** A probability that moves from one value to another during the first updates. */
+/** A schedule of a probability from one value to another. */
 export interface ProbabilitySchedule {
+  /** Probability before the first update. */
   readonly from: number;
-  /** Reached at update `steps`, and kept. */
+  /** Probability at update `steps` and after it. */
   readonly to: number;
+  /** Updates until the probability is `to`. */
   readonly steps: number;
 }
 
-/** The probability at update t = 1, 2, …: its log-odds, the nats that one more object costs, move along a line. */
+/**
+ * Probability at update t = 1, 2, …. Its log-odds change linearly in t, so that each update changes the prior by the
+ * same number of nats.
+ */
 export function annealedProbability(t: number, { from, to, steps }: ProbabilitySchedule): number {
   if (t >= steps) return to;
   const logOdds = (p: number): number => Math.log(p) - Math.log1p(-p);

@@ -1,4 +1,6 @@
-/** How fast an exported model infers scenes by device and batch size, and which of its nodes a device leaves to the CPU. */
+/**
+ * The speed of an exported model's inference by device and batch size, and the nodes that a device leaves to the CPU.
+ */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type AirConfig, graphNames, graphSignatures, RandomStream } from "@air-onnx/core";
@@ -10,37 +12,49 @@ import { type MatmulPeak, onnxruntimePeak } from "./matmul-peak.js";
 import { matrixWork } from "./matrix-work.js";
 import { type Rates, ratesOf } from "./rates.js";
 
-/** Of the scenes of one batch, from images in memory to objects. */
+/** The speed of inference for one batch, from images in memory to scenes. */
 export interface InferenceSpeed extends Rates {
+  /** Device of onnxruntime that ran the graphs. */
   readonly device: Device;
+  /** Images of one call. */
   readonly batchSize: number;
 }
 
-/** Nodes of a graph that a device leaves to the CPU, by operator. */
+/** The nodes of a graph that a device leaves to the CPU. */
 export interface CpuNodes {
+  /** Device of onnxruntime that the graph was opened for. */
   readonly device: Device;
+  /** Name of the graph: `encoder`, `step` or `decoder`. */
   readonly graph: string;
+  /** Number of all nodes of the graph. */
   readonly total: number;
+  /** Number of nodes on the CPU, by operator. */
   readonly cpu: Readonly<Record<string, number>>;
 }
 
+/** Options of {@link measureInference}. */
 export interface InferenceSpeedOptions {
+  /** Devices to measure. */
   readonly devices: readonly Device[];
+  /** Batch sizes to measure on each device. */
   readonly batchSizes: readonly number[];
-  /** Timed calls of each; one more warms up. */
+  /** Timed calls for each device and batch size, after one that warms up. */
   readonly repeats: number;
-  /** Of one operator on the CPU; 0 lets onnxruntime choose. */
+  /** Threads of one operator on the CPU; 0 lets onnxruntime choose. */
   readonly threads: number;
+  /** Stops before the next call. */
   readonly signal?: AbortSignal | undefined;
-  /** Is told what is measured next. */
+  /** Called with what is measured next, in words. */
   readonly onProgress?: (what: string) => void;
 }
 
 /**
- * Measures `infer` with all of the model's steps: none is left out because its images have no more objects.
+ * Measures the time of `infer` with all steps of the model: early stopping is off.
  *
- * @param location the folder of an exported model
- * @throws {DeviceUnavailableError} if one of the devices cannot run here
+ * @param location folder of an exported model
+ * @returns the speeds, and the nodes that each device other than the CPU leaves to it
+ * @throws {DeviceUnavailableError} if one of the devices cannot run on this machine
+ * @throws {ModelFileError} if the model cannot be loaded
  */
 export async function measureInference(
   location: string,
@@ -86,7 +100,7 @@ export async function measureInference(
   return { speeds, placements };
 }
 
-/** Floating-point operations of the matrix products of one image's scene. */
+/** Floating-point operations of the matrix products and convolutions for the inference of one image. */
 function workPerImage(config: AirConfig): number {
   const signatures = graphSignatures(config);
   const workOf = (graph: "encoder" | "step"): number => {

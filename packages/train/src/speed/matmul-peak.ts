@@ -1,6 +1,6 @@
 /**
- * The rate of a large matrix product on a backend: the ceiling that a training step or an inference is measured against, taken
- * in the same process through the same library.
+ * The matmul peak: the rate of large matrix products on a backend, measured in the same process and through the same
+ * library as the training step or inference that is compared with it.
  */
 import type { Device } from "@air-onnx/runtime-node";
 import { InferenceSession, Tensor } from "@air-onnx/runtime-node/onnxruntime";
@@ -9,22 +9,25 @@ import * as tf from "@tensorflow/tfjs";
 import { trainingSessionOptions } from "../engine/session-options.js";
 import { type EagerBackend, useEagerBackend } from "../engine/tfjs-backends.js";
 
+/** The highest rate of matrix products that was measured on a backend. */
 export interface MatmulPeak {
-  /** Of the fastest run. */
+  /** Rate of the fastest run, 10⁹ floating-point operations a second. */
   readonly gigaflopsPerSecond: number;
-  /** Side of its matrices. */
+  /** Side of the square matrices of the fastest run. */
   readonly size: number;
 }
 
-/** Sides that are tried, smallest first, until one takes long enough. */
+/** Sides of the square matrices that are tried, smallest first, until a run takes {@link LONG_ENOUGH}. */
 const SIZES = [128, 256, 512, 1024, 2048, 4096] as const;
-/** Products in one run, each of the last one's result, so that what goes to a device and back is little beside them. */
+/**
+ * Number of products in one run, each of the previous result, so that the time of copies to and from a device is small.
+ */
 const CHAIN = 8;
-/** Milliseconds of a run that are long enough: the next size would take eight times as long. */
+/** Milliseconds of a run after which no larger size is tried: it would take eight times as long. */
 const LONG_ENOUGH = 100;
 const REPEATS = 3;
 
-/** The product for one side, ready to run. */
+/** The chain of products for one side, ready to run. */
 interface Product {
   /** Resolves when the result is in memory. */
   run(): Promise<unknown>;
@@ -58,7 +61,7 @@ export async function eagerPeak(backend: EagerBackend): Promise<MatmulPeak> {
   });
 }
 
-/** A row of products that end in one number. */
+/** The sum of the elements of a · b · b · …, one number that is quick to copy from a device. */
 function chain({ a, b }: NamedTensors): { sum: tf.Tensor } {
   let product = a!;
   for (let i = 0; i < CHAIN; i++) product = tf.matMul(product, b!);
@@ -68,11 +71,11 @@ function chain({ a, b }: NamedTensors): { sum: tf.Tensor } {
 async function peakOf(prepare: (data: Float32Array, size: number) => Promise<Product>): Promise<MatmulPeak> {
   let peak: MatmulPeak = { gigaflopsPerSecond: 0, size: 0 };
   for (const size of SIZES) {
-    // Powers of 1/size neither overflow nor become denormal within the chain.
+    // With elements 1/size every product is the same matrix: nothing overflows or becomes denormal.
     const product = await prepare(new Float32Array(size * size).fill(1 / size), size);
     let least = Number.POSITIVE_INFINITY;
     try {
-      // The first warms up.
+      // The first run warms up.
       for (let repeat = 0; repeat <= REPEATS; repeat++) {
         const began = performance.now();
         await product.run();

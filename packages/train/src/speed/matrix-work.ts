@@ -1,7 +1,11 @@
-/** How much multiplying a traced graph is: the part of its work that a device's peak can be compared with. */
+/**
+ * The work of a traced graph's matrix products and convolutions, which a rate can be compared with a matmul peak by.
+ */
 import type { Node, TracedGraph } from "@air-onnx/tracer";
 
-/** Floating-point operations of all matrix products and convolutions of one run: two for each multiply-and-add. */
+/**
+ * Floating-point operations of all matrix products and convolutions in one run of a graph: two for each multiply-add.
+ */
 export function matrixWork({ graph }: TracedGraph): number {
   return graph.nodes.reduce((sum, node) => sum + 2 * multiplyAdds(node), 0);
 }
@@ -15,10 +19,10 @@ function multiplyAdds({ op, inputs, outputs, attributes }: Node): number {
       return made * first!.shape[attributes.transA?.value === 1 ? 0 : 1]!;
     case "MatMul":
       return made * first!.shape.at(-1)!;
-    // Weights are [output channels, input channels of a group, …].
+    // The weights are [output channels, input channels of a group, …].
     case "Conv":
       return made * (elements(weights!.shape) / weights!.shape[0]!);
-    // Here they are [input channels, output channels of a group, …].
+    // The weights are [input channels, output channels of a group, …].
     case "ConvTranspose":
       return elements(first!.shape) * (elements(weights!.shape) / weights!.shape[0]!);
     default:

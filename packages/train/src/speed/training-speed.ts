@@ -1,8 +1,7 @@
 /**
- * How fast training steps are by backend and batch size. The backends take turns in one process, so that what else the
- * machine does meets all alike.
+ * The speed of training steps by backend and batch size. The backends take turns in one process, so that other load on
+ * the machine affects all of them alike.
  */
-
 import type { ImageSource } from "@air-onnx/scenes";
 import { Batches } from "../batches.js";
 import { parseTrainConfig, type TrainConfigInput } from "../config.js";
@@ -16,29 +15,40 @@ import { eagerPeak, type MatmulPeak, onnxruntimePeak } from "./matmul-peak.js";
 import { matrixWork } from "./matrix-work.js";
 import { type Rates, ratesOf } from "./rates.js";
 
-/** Of one training step. */
+/** The speed of one training step. */
 export interface TrainingSpeed extends Rates {
+  /** The backend that ran the steps. */
   readonly backend: Backend;
+  /** Name of its engine. */
   readonly engine: string;
+  /** Images of one step. */
   readonly batchSize: number;
 }
 
+/** Options of {@link measureTraining}. */
 export interface TrainingSpeedOptions {
+  /** Backends to measure. */
   readonly backends: readonly Backend[];
+  /** Batch sizes to measure on each backend. */
   readonly batchSizes: readonly number[];
-  /** Timed runs of each; one more warms up. */
+  /** Timed runs for each backend and batch size, after one that warms up. */
   readonly repeats: number;
-  /** In one run of the traced engines; the eager ones run one at a time. */
+  /** Steps in one run of a traced engine. Eager engines run one step at a time. */
   readonly stepsPerRun: number;
+  /** Threads of one operator on the CPU; 0 lets onnxruntime choose. */
   readonly threads: number;
+  /** Stops before the next run. */
   readonly signal?: AbortSignal;
-  /** Is told what is measured next. */
+  /** Called with what is measured next, in words. */
   readonly onProgress?: (what: string) => void;
 }
 
 /**
- * @param input the model and its data set; batch size and backend are the options'
- * @throws {BackendUnavailableError} if one of the backends cannot run here
+ * Measures the time of training steps.
+ *
+ * @param input the run; its batch size, backend and threads are not used, see the options
+ * @param scenes the training images
+ * @throws {BackendUnavailableError} if one of the backends cannot run on this machine
  */
 export async function measureTraining(
   input: TrainConfigInput,
