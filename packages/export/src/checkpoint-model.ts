@@ -1,4 +1,4 @@
-/** A run's newest checkpoint as a model that infers and imagines, by the graphs that its export would have. */
+/** A run's newest checkpoint as a model in onnxruntime, with the graphs that its export would have. */
 import {
   decodeScenes,
   estimateEvidence,
@@ -13,11 +13,11 @@ import { openGraphs, releaseGraphs } from "@air-onnx/runtime-node/open-graphs";
 import type { TrainedRun } from "@air-onnx/train";
 import { encodeGraphs } from "./graphs.js";
 
-/** A checkpoint that infers, imagines and can be measured. */
+/** A checkpoint that can infer scenes, sample from the prior and be measured. Dispose of it to free its sessions. */
 export interface CheckpointModel extends SceneModel, Pick<MeasurableModel, "evidence">, AsyncDisposable {}
 
 /**
- * Opens the graphs that an export of `run` would have.
+ * Traces the graphs that an export of the run would have, and opens them in onnxruntime.
  *
  * @throws {ModelFileError} if onnxruntime cannot load one of them
  */

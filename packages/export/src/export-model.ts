@@ -1,5 +1,5 @@
 /**
- * Writes a model folder: the three graphs, the manifest with their sizes and hashes, and the model card.
+ * The writing of a model folder: the three graphs, the manifest with their sizes and hashes, and the model card.
  */
 import { createHash } from "node:crypto";
 import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
@@ -22,38 +22,45 @@ import { type CardDetails, modelCard } from "./model-card.js";
 
 /** A trained model and what is known about it. */
 export interface TrainedModel {
-  /** What users will call it, such as `multi-mnist`. */
+  /** Name for users, such as `multi-mnist`. */
   readonly name: string;
+  /** Architecture and prior. */
   readonly config: AirConfig;
+  /** Parameters of the model, with the names and shapes of `parameterShapes` in @air-onnx/train. */
   readonly parameters: NamedTensorData;
+  /** Data set, seed, steps and revision of the training, for the manifest. */
   readonly training: Omit<Manifest["training"], "exportedAt">;
-  /** Numbers measured on held-out images; see {@link Manifest}. */
+  /** Measures on held-out images, by the keys of the manifest's `metrics`. */
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+/** Options of {@link exportModel}. */
 export interface ExportOptions {
-  /** Replace a model that is there already. Default false. */
+  /** Whether to replace an existing model folder; false by default. */
   readonly overwrite?: boolean;
-  /** What the graphs store weights as, `float32` by default; see {@link roundWeights}. */
+  /** Type of the stored weights, `float32` by default; see {@link roundWeights}. */
   readonly weights?: WeightType;
-  /** For the model card. */
+  /** Further facts for the model card. */
   readonly card?: CardDetails;
   /**
-   * Called with the complete folder before it gets its name, such as with {@link checkParity}. If it throws, nothing was
-   * exported, and a model that was to be replaced is still there. What it returns is added to the model card.
+   * Verifies the complete export in a temporary folder before the folder is renamed, for example by `checkParity`. If
+   * it throws, nothing is exported and an existing model stays as it was. The facts that it returns are added to the
+   * model card.
    */
   readonly verify?: (directory: string) => Promise<CardDetails>;
 }
 
-/** Images are 8-bit integers when they are read, and [0, 1] when they reach a graph. */
+/** Divisor from the 8-bit intensities of image files to the intensities in [0, 1] that the graphs take. */
 const PIXEL_SCALE = 255;
 
 /**
- * Exports to the folder `directory`. It appears under that name only when it is complete.
+ * Exports a model to the folder `directory`. The folder is written under a temporary name and renamed when it is
+ * complete.
  *
  * @returns the manifest that was written
  * @throws {FileError} if the folder exists and `overwrite` is false, or cannot be written
- * @throws what `verify` throws
+ * @throws {RangeError} if a parameter is too large for `weights`
+ * @throws the errors of `verify`
  */
 export async function exportModel(
   directory: string,
@@ -81,7 +88,7 @@ export async function exportModel(
   );
   const partial = temporaryPath(directory);
   const replaced = temporaryPath(directory);
-  // Only what fails on the disk is told as such: a failed verification has words of its own.
+  // Only errors of the file system become a FileError: errors of `verify` pass as they are.
   const writing = async (write: () => Promise<unknown>): Promise<void> => {
     try {
       await write();
@@ -103,7 +110,7 @@ export async function exportModel(
       await rename(partial, directory);
     });
   } catch (cause) {
-    // The cause matters more than a cleaning-up that fails for the same reason.
+    // The cause is reported also if the cleaning up fails, which is often for the same reason.
     await rm(partial, { recursive: true, force: true }).catch(() => {});
     if (replaces && !(await exists(directory))) await rename(replaced, directory);
     throw cause;
@@ -112,7 +119,11 @@ export async function exportModel(
   return manifest;
 }
 
-/** @throws {OutputFolderError} if the folder `directory` exists and may not be replaced */
+/**
+ * Refuses to replace an existing folder.
+ *
+ * @throws {OutputFolderError} if the folder `directory` exists and `overwrite` is false
+ */
 export async function refuseToReplace(directory: string, overwrite: boolean): Promise<void> {
   if (overwrite || !(await exists(directory))) return;
   throw new OutputFolderError(
@@ -126,9 +137,10 @@ export async function refuseToReplace(directory: string, overwrite: boolean): Pr
 }
 
 /**
- * What an export with these weights computes with: what is measured of it, and compared with it, should use them.
+ * The parameters as an export with `weights` stores them. Measure and compare an export with these.
  *
- * @throws {RangeError} if a parameter is beyond what `weights` can hold
+ * @returns for `float32` the parameters themselves, for `float16` new ones rounded to the nearest float16
+ * @throws {RangeError} if a parameter is too large for `weights`
  */
 export function roundWeights(parameters: NamedTensorData, weights: WeightType): NamedTensorData {
   if (weights === "float32") return parameters;

@@ -1,4 +1,7 @@
-/** Exports a run's newest checkpoint and proves it: measured as users will run it, and compared with what was trained. */
+/**
+ * The export of a run's newest checkpoint: measured in onnxruntime on held-out images, and compared with the trained
+ * model.
+ */
 import { dirname, join, resolve } from "node:path";
 import { count, type Measurement, manifestMetrics, measureModel } from "@air-onnx/measure";
 import { type DataAccess, heldOutChoices, loadSplits, type SceneSet } from "@air-onnx/scenes";
@@ -18,69 +21,84 @@ import { exportModel, refuseToReplace, roundWeights } from "./export-model.js";
 import type { CardDetails } from "./model-card.js";
 import { checkParity, type ParityReport } from "./parity.js";
 
+/** Defaults of {@link ExportRunOptions}. */
 export const exportDefaults = { images: 1000, tolerance: 1e-4, backend: "wasm", weights: "float32" } as const;
 
+/** Options of {@link exportRun}. */
 export interface ExportRunOptions {
-  /** The model folder; default `models/NAME`. */
+  /** Path of the model folder; `models/NAME` by default. */
   readonly out?: string | undefined;
-  /** What users call the model; default the data set's name. */
+  /** Name of the model for users; the data set's name by default. */
   readonly name?: string | undefined;
-  /** Replace a model folder that exists. Default false. */
+  /** Whether to replace an existing model folder; false by default. */
   readonly overwrite?: boolean | undefined;
+  /** Type of the stored weights. */
   readonly weights?: WeightType | undefined;
-  /** Held-out images to compare on. */
+  /** Number of held-out images for the parity check. */
   readonly images?: number | undefined;
-  /** Allowed difference, relative for values above 1. */
+  /** Tolerance of the parity check; see `ParityOptions`. */
   readonly tolerance?: number | undefined;
-  /** TensorFlow.js backend to compare with. */
+  /** TensorFlow.js backend that onnxruntime is compared with. */
   readonly backend?: EagerBackend | undefined;
+  /** Where the held-out images are read from. */
   readonly places?: DataAccess;
-  /** The command that trains such a run again, for the model card. */
+  /** Returns the command that trains a run with this configuration, for the model card. */
   readonly commandFor?: (config: TrainConfig) => string;
-  /** Such as "2 cores of an AMD EPYC", for the model card. */
+  /** Hardware that the run was trained on, such as "2 cores of an AMD EPYC", for the model card. */
   readonly hardware?: string;
-  /** The revision of the program that exports, if it is known. */
+  /** Revision of the exporting program; null, the default, if it is unknown. */
   readonly commit?: string | null;
+  /** Called with sentences for the user, such as about a checkpoint that cannot be used. */
   readonly onNotice?: OnNotice;
+  /** Stops the export; nothing is written then. */
   readonly signal?: AbortSignal;
-  /** Trajectories measured so far, of all. */
+  /** Called with the number of measured trajectories, and how many there are in total. */
   readonly onMeasured?: (done: number, total: number) => void;
-  /** Images compared so far, of all. */
+  /** Called with the number of compared images, and how many there are in total. */
   readonly onCompared?: (done: number, total: number) => void;
-  /** Is told how far the graphs are from what was trained, also if that is too far. */
+  /** Called with the result of the parity check, passed or not. */
   readonly onParity?: (report: ParityReport) => void;
 }
 
+/** Result of {@link exportRun}. */
 export interface ExportedRun {
+  /** Path of the model folder. */
   readonly directory: string;
+  /** The held-out images that the model was measured on. */
   readonly heldOut: SceneSet;
+  /** All measures of the model on the held-out images. */
   readonly measurement: Measurement;
+  /** Result of the parity check. */
   readonly parity: ParityReport;
 }
 
 /**
- * Exports the newest checkpoint of the run in `path`.
+ * Exports the newest checkpoint of the run in `path`: measures it on the held-out images, checks the parity of the
+ * exported graphs with the trained model, and writes the model folder.
  *
- * @throws {ParityError} if the graphs differ from what was trained by more than the tolerance; nothing is exported then
+ * @throws {ParityError} if the graphs differ from the trained model by more than the tolerance; nothing is exported
+ *   then
  * @throws {NoCheckpointError} if the run has no checkpoint yet
- * @throws {FileError} if the model folder exists and is not to be replaced, or cannot be written
- * @throws {DataError} if the held-out images cannot be had
+ * @throws {CheckpointError} if none of its checkpoints can be used
+ * @throws {FileError} if there is no run in `path`, or the model folder exists and `overwrite` is false, or cannot be
+ *   written
+ * @throws {DataError} if the held-out images cannot be read or downloaded
  */
 export async function exportRun(path: string, options: ExportRunOptions = {}): Promise<ExportedRun> {
   const { weights = exportDefaults.weights, onNotice = () => {}, signal, places } = options;
   const { images = exportDefaults.images, tolerance = exportDefaults.tolerance } = options;
   const backend = options.backend ?? exportDefaults.backend;
   const trained = await openTrainedRun(path, onNotice);
-  // The weights as they will be stored: what is measured and compared is what users get.
+  // The model is measured and compared with the weights as they will be stored.
   const run = { ...trained, parameters: roundWeights(trained.parameters, weights) };
   const { config } = run.folder;
   const name = options.name ?? config.dataset;
   const directory = options.out ?? join("models", name);
-  // Before the work, as nothing would come of it.
+  // Checked first, before minutes of measuring.
   await refuseToReplace(directory, options.overwrite === true);
   const choices = heldOutChoices(config);
   const { test: heldOut } = await loadSplits(config.dataset, ["test"], { ...choices, ...places, signal });
-  // Where a user's own images are is of no use to others.
+  // The path of a user's own images is of no use to others, and stays out of the manifest.
   const { path: _, ...heldOutOf } = choices;
   const measure = async (): Promise<Measurement> => {
     await using model = await openCheckpoint(run);
@@ -131,13 +149,13 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
   return { directory, heldOut, measurement, parity: parity! };
 }
 
-/** How the seeds went, if the run is one of a sweep's. */
+/** The table of all seeds, if the run belongs to a sweep. */
 function everySeed(path: string): Pick<CardDetails, "everySeed"> {
   const parent = dirname(resolve(path));
   return isSweep(parent) ? { everySeed: openSweep(parent).table() } : {};
 }
 
-/** The outcome of a comparison in one sentence. */
+/** The result of a parity check in one sentence, for the model card. */
 export function paritySentence({ images, backend, tolerance, countDisagreements }: ParityReport): string {
   return (
     `Parity on ${count(images)} held-out images: every output of onnxruntime is within ${tolerance} of TensorFlow.js ` +

@@ -1,22 +1,24 @@
 /**
- * The README of an exported model: what it is, how well it does, how it was made, how to use it.
+ * The model card, README.md of an exported model: what it is, its measures, its training, and how to use it.
  */
 import type { Manifest } from "@air-onnx/core";
 import { count, markdownTable, measures, plain, written } from "@air-onnx/measure";
 
+/** Facts for the model card that the manifest does not have. */
 export interface CardDetails {
-  /** The command that trained it. */
+  /** Command that trained the model. */
   readonly command?: string;
-  /** Such as "2 cores of an AMD EPYC". */
+  /** Hardware that the model was trained on, such as "2 cores of an AMD EPYC". */
   readonly hardware?: string;
+  /** Minutes spent in training steps. */
   readonly trainingMinutes?: number;
-  /** The parity check's outcome, one sentence. */
+  /** Result of the parity check, one sentence. */
   readonly parity?: string;
-  /** How it went with every seed of the sweep that this model is of, Markdown. */
+  /** Table of all seeds of the sweep that the model belongs to, Markdown. */
   readonly everySeed?: string;
 }
 
-/** Markdown. */
+/** The model card of an exported model, Markdown. */
 export function modelCard(manifest: Manifest, details: CardDetails): string {
   const { name, model, training, metrics, files } = manifest;
   const megabytes = Object.values(files).reduce((sum, file) => sum + file.size, 0) / 1e6;
@@ -63,7 +65,7 @@ await model.dispose();
 `;
 }
 
-/** The measures of the table in its order, then numbers under names of the caller's own. */
+/** Rows of the measures in the order of the table of measures, then rows of other numbers under their own names. */
 function resultRows(metrics: Manifest["metrics"]): string[][] {
   const own = new Map(Object.entries(metrics));
   const known = measures.flatMap((measure) => {

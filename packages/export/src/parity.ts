@@ -1,6 +1,6 @@
 /**
- * Proves that an exported model computes what the trained one does: tfjs against onnxruntime on real images, graph by
- * graph from the same inputs, and through the whole attention loop.
+ * The parity check: compares an exported model in onnxruntime with the trained model in tfjs on held-out images, graph
+ * by graph from the same inputs, and over the whole attention loop.
  */
 import {
   type AirConfig,
@@ -25,51 +25,66 @@ import {
 } from "@air-onnx/train";
 import * as tf from "@tensorflow/tfjs";
 
+/** Options of {@link checkParity}. */
 export interface ParityOptions {
-  /** Held-out images to compare on. Default 1,000. */
+  /** Number of held-out images to compare; 1,000 by default. */
   readonly images?: number;
   /**
-   * Allowed difference, absolute up to a magnitude of 1 and relative beyond. Default 1e-4. A log-likelihood counts with
-   * the magnitude of what it sums: its pixels' terms and their normaliser cancel, and float32 rounds each of them. For
-   * the whole loop it is ten times as much.
+   * Largest allowed difference, 1e-4 by default: absolute for values up to a magnitude of 1, relative for larger ones.
+   * Log-likelihoods and bounds are relative to the magnitude of the terms that they sum, because the pixels' terms and
+   * the normaliser cancel and float32 rounds each of them. Over the whole loop, ten times as much is allowed.
    */
   readonly tolerance?: number;
-  /** The tfjs backend that onnxruntime is compared with. Default `wasm`. */
+  /** The tfjs backend that onnxruntime is compared with; `wasm` by default. */
   readonly backend?: EagerBackend;
+  /** Called with the number of compared images, and how many there are in total. */
   readonly onProgress?: (done: number, total: number) => void;
+  /** Stops between batches. */
   readonly signal?: AbortSignal;
 }
 
 /** The largest differences of one output over all images. */
 export interface ParityRow {
-  /** `encoder`, `step`, `decoder`, or `loop` for the runtime's answers. */
+  /** `encoder`, `step` or `decoder`; `loop` for the scenes that the runtime returns. */
   readonly graph: string;
+  /** Name of the graph's output, or of the scene's field. */
   readonly output: string;
+  /** Largest |onnxruntime - tfjs|. */
   readonly maxAbsolute: number;
-  /** Of values that are not near zero: |a - b| / max(|b|, 1e-3). */
+  /** Largest |onnxruntime - tfjs| / max(|tfjs|, 1e-3). */
   readonly maxRelative: number;
+  /** Whether all differences are within the tolerance. */
   readonly within: boolean;
 }
 
+/** Result of a parity check. */
 export interface ParityReport {
+  /** Number of images that were compared. */
   readonly images: number;
+  /** The tfjs backend that onnxruntime was compared with. */
   readonly backend: EagerBackend;
+  /** Largest difference that was allowed; see {@link ParityOptions}. */
   readonly tolerance: number;
+  /** One row for each output. */
   readonly rows: readonly ParityRow[];
-  /** Images for which the two disagree on the most probable count. */
+  /** Number of images for which the two disagree on the most probable count. */
   readonly countDisagreements: number;
+  /** Whether all rows are within the tolerance and all counts agree. */
   readonly passed: boolean;
 }
 
 const BATCH_SIZE = 50;
 const NOISE_STREAM = 0x70617269;
-/** Below this magnitude a relative difference says nothing. */
+/** Smallest magnitude that relative differences divide by, so that values near zero do not make them huge. */
 const SMALLEST_MAGNITUDE = 1e-3;
 
 /**
- * Compares the model in `directory` with the parameters that it was exported from.
+ * Compares the exported model in `directory` with the trained model of `config` and `parameters`.
  *
- * @param scenes at least one image of the model's size
+ * @param parameters the parameters as they are stored; see `roundWeights`
+ * @param scenes held-out images of the model's size, at least one
+ * @throws {ModelFileError} if the exported model cannot be loaded
+ * @throws {BackendUnavailableError} if the tfjs backend cannot run on this machine
  */
 export async function checkParity(
   directory: string,
@@ -116,7 +131,7 @@ export async function checkParity(
 
 type Values = Record<string, Float32Array>;
 
-/** Each graph twice: as onnxruntime session and as tfjs function. */
+/** The graphs of a model, each as a session of onnxruntime and as a function of tfjs. */
 class GraphPair implements AsyncDisposable {
   readonly tensors: Record<string, tf.Tensor>;
   readonly #config: AirConfig;
@@ -146,7 +161,7 @@ class GraphPair implements AsyncDisposable {
     return new GraphPair(manifest.model, tensors, sessions);
   }
 
-  /** The outputs of graph `name` by tfjs and by onnxruntime, from the same inputs. */
+  /** Runs the graph `name` in tfjs and in onnxruntime from the same inputs, and returns the outputs of both. */
   async run(name: GraphName, size: number, inputs: Values): Promise<{ tfjs: Values; onnx: Values }> {
     const signature = graphSignatures(this.#config)[name];
     const shapes = signature.inputs as Readonly<Record<string, readonly number[]>>;
@@ -193,7 +208,7 @@ async function compareGraphs(
   const encoder = await graphs.run("encoder", size, { image });
   differences.add("encoder", encoder);
 
-  // Each step of both starts from tfjs's state, so that what is measured is one graph, not a trajectory.
+  // Both start each step from tfjs's state, so that differences of one step do not add to those of the next.
   let state: Values = {
     hidden: new Float32Array(size * config.lstmSize),
     cell: new Float32Array(size * config.lstmSize),
@@ -222,7 +237,11 @@ async function compareGraphs(
   }
 }
 
-/** The runtime's answers against the objective's own trajectory, at the posterior means. Returns count disagreements. */
+/**
+ * Compares the scenes of the runtime with the trajectory that the training objective evaluates, at the posterior means.
+ *
+ * @returns the number of images whose counts disagree
+ */
 async function compareLoop(
   model: AirModel,
   graphs: GraphPair,
@@ -274,7 +293,7 @@ async function compareLoop(
   return disagreements;
 }
 
-/** The magnitude of the terms that cancel in an output, by its name: the normaliser of the pixels' Gaussian density. */
+/** Magnitude of the terms that cancel in an output, by its name: the log-normaliser of the Gaussian likelihood. */
 function summedMagnitudes({ channels, imageSize, likelihood }: AirConfig): Record<string, number> {
   if (likelihood.type !== "gaussian") return {};
   const normaliser = Math.abs(channels * imageSize ** 2 * Math.log(likelihood.std * Math.sqrt(2 * Math.PI)));
@@ -282,8 +301,8 @@ function summedMagnitudes({ channels, imageSize, likelihood }: AirConfig): Recor
 }
 
 /**
- * A step's rounding is the next step's input, through the window that it moves and the remainder that it leaves: over a
- * whole loop differences may be so many times those of one graph.
+ * Factor of the tolerance over the whole loop. The rounding of a step changes the input of the next, through the window
+ * and the remainder, so differences grow from step to step.
  */
 const LOOP_ALLOWANCE = 10;
 
@@ -321,7 +340,7 @@ class Differences {
       const absolute = Math.abs(actual[i]! - expected[i]!);
       row.absolute = Math.max(row.absolute, absolute);
       row.relative = Math.max(row.relative, absolute / Math.max(magnitude, SMALLEST_MAGNITUDE));
-      // Written so that NaN is a failure.
+      // NaN compares as false, so it is a failure.
       if (!(absolute <= this.#tolerance * Math.max(least, magnitude))) row.within = false;
     }
   }
