@@ -1,6 +1,6 @@
 /**
- * The traced training step against eager tfjs at points of a real run, at full size: loss and every gradient from the
- * same state and noise. Exits with 1 beyond the tolerances.
+ * Compares the traced training step with eager tfjs at points of a real run of full size: the loss and every gradient, from
+ * the same state and noise. The exit code is 1 if a difference is beyond its tolerance.
  *
  *   node packages/train/bench/gradient-check.mjs [--dataset multi-strokes] [--points 20] [--every 100] [--backend cpu]
  */

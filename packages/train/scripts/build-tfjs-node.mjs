@@ -1,13 +1,13 @@
 /**
- * Builds the native addon of tfjs-node, or tfjs-node-gpu, against the TensorFlow of a Python installation, where its own
- * download is out of reach, or is of another CUDA than the machine's. Linux.
+ * Builds the native addon of tfjs-node, or of tfjs-node-gpu, against the TensorFlow of a Python installation. This is for
+ * machines that cannot download TensorFlow's library, or whose CUDA has another version than the download's. Linux only.
  *
  *   npm install --ignore-scripts @tensorflow/tfjs-node@4.22.0
  *   python3 -m pip install --no-deps --target tensorflow-files tensorflow-cpu
  *   node packages/train/scripts/build-tfjs-node.mjs --tensorflow tensorflow-files/tensorflow
  *
- * Without --tensorflow, the one that `python3` imports. The folder must stay where it is: the addon loads its libraries from
- * there. It needs what node-gyp needs: Python, make and a C++ compiler, and Node's headers.
+ * Without --tensorflow it uses the TensorFlow that `python3` imports. The folder must not be moved afterwards: the addon loads
+ * its libraries from there. The script needs what node-gyp needs: Python, make, a C++ compiler and Node's headers.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync } from "node:fs";
@@ -34,7 +34,7 @@ try {
   rmSync(deps, { recursive: true, force: true });
   mkdirSync(join(deps, "lib"), { recursive: true });
   symlinkSync(join(tensorflow, "include"), join(deps, "include"));
-  // For the linker alone, under the names that it is asked for.
+  // The linker looks for the libraries under these names.
   symlinkSync(libraries.cc, join(deps, "lib", "libtensorflow.so"));
   symlinkSync(libraries.framework, join(deps, "lib", "libtensorflow_framework.so"));
   // At run time the libraries are loaded from TensorFlow's own folder.
@@ -54,7 +54,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Found from where the command is typed, as a project installs it. */
+/** Finds the package from the current folder, as installed by the user's project. */
 function packageFolder(name) {
   try {
     const manifest = createRequire(join(process.cwd(), "package.json")).resolve(`${name}/package.json`);

@@ -1,5 +1,4 @@
-/** The comparison of backends: that it passes those that agree, and finds those that do not. */
-
+/** The comparison of backends: it passes backends that agree with the reference and finds those that differ. */
 import type { SceneSet } from "@air-onnx/scenes";
 import { generateMultiStrokes } from "@air-onnx/scenes";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -10,7 +9,7 @@ import { answerTrial, answerTrialApart, type TrialAnswer, type TrialRequest } fr
 
 const config = parseTrainConfig({
   dataset: "multi-strokes",
-  // Without convolutions, over which tfjs cpu takes seconds.
+  // The reference architecture has no convolution, which would take tfjs cpu seconds.
   architecture: "reference",
   model: { lstmSize: 8, zWhatSize: 6, predictorSize: 16, encoderSize: 16, decoderSize: 16, maxSteps: 2 },
   batchSize: 4,
@@ -22,7 +21,7 @@ beforeAll(async () => {
   scenes = await generateMultiStrokes({ seed: 0, size: 64 });
 });
 
-/** Trials in this process, of which those of wasm come out changed. */
+/** Runs trials in this process and changes the answers of the backend wasm. */
 function changing(change: (answer: TrialAnswer) => TrialAnswer) {
   return async (request: TrialRequest): Promise<TrialAnswer> => {
     const answer = await answerTrial(request);
@@ -31,7 +30,7 @@ function changing(change: (answer: TrialAnswer) => TrialAnswer) {
 }
 
 describe("a comparison of backends", () => {
-  it("passes those that compute the same up to rounding", async () => {
+  it("passes backends that compute the same up to rounding", async () => {
     const seen: string[] = [];
     const { compared, unavailable } = await checkBackends(config, scenes, {
       backends: ["onnxruntime", "wasm", "cpu"],
@@ -46,14 +45,14 @@ describe("a comparison of backends", () => {
     ]);
     expect(compared[0]).toMatchObject({ loss: 0, gradients: 0, update: 0, lastLoss: 0 });
     for (const { gradients, millisecondsPerStep } of compared.slice(1)) {
-      // Other kernels, other rounding: exactly equal would be the reference compared with itself.
+      // Other kernels round differently: a difference of 0 would mean that the reference was compared with itself.
       expect(gradients).toBeGreaterThan(0);
       expect(millisecondsPerStep).toBeGreaterThan(0);
     }
     expect(unavailable).toEqual([]);
   });
 
-  it("finds a gradient that is off, and names the parameter", async () => {
+  it("finds a wrong gradient and names its parameter", async () => {
     const wrong = changing((answer) => {
       if ("trial" in answer) answer.trial!.state.firstMoment["decoder.output_bias"]!.data[3]! += 10;
       return answer;
@@ -62,7 +61,7 @@ describe("a comparison of backends", () => {
     expect(compared[1]).toMatchObject({ backend: "wasm", agrees: false, worstGradient: "decoder.output_bias" });
   });
 
-  it("finds a loss that is off, and one that is not a number", async () => {
+  it("finds a loss that is wrong or NaN", async () => {
     for (const change of [(loss: number) => loss * 1.001, () => Number.NaN]) {
       const wrong = changing((answer) => {
         if ("trial" in answer) answer.trial!.metrics[0]!.loss![0] = change(answer.trial!.metrics[0]!.loss![0]!);
@@ -73,7 +72,7 @@ describe("a comparison of backends", () => {
     }
   });
 
-  it("lists what cannot run with its reason, and goes on", async () => {
+  it("lists a backend that cannot run with the reason, and compares the others", async () => {
     const missing = changing(() => ({ reason: "it is not there" }));
     const { compared, unavailable } = await checkBackends(config, scenes, {
       backends: ["wasm", "cpu"],
@@ -85,14 +84,14 @@ describe("a comparison of backends", () => {
 });
 
 describe("a trial in a process of its own", () => {
-  it("says what became of a process that crashed", async () => {
+  it("reports how a crashed process ended", async () => {
     const env = { ...process.env, NODE_OPTIONS: "--import=data:text/javascript,process.abort()" };
     const answer = await answerTrialApart({ backend: "cpu" }, env);
     expect(answer).toEqual({ reason: expect.stringContaining("ended with SIGABRT") });
   });
 });
 
-it("tells how to get what a backend is missing", async () => {
+it("says how to install what a backend is missing", async () => {
   const statuses = await listBackends(["onnxruntime", "wasm", "tensorflow", "webgpu"]);
   expect(statuses.slice(0, 2)).toEqual([
     { backend: "onnxruntime", available: true },

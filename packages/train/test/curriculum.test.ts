@@ -3,7 +3,7 @@ import { parseTrainConfig } from "../src/config.js";
 import { stageAt } from "../src/curriculum.js";
 
 describe("stageAt", () => {
-  it("lets one more object be found at the end of each stage, and then all", () => {
+  it("adds one inference step at the end of each stage, up to all of them", () => {
     const config = parseTrainConfig({ dataset: "multi-strokes", steps: 1000, curriculum: [0.1, 0.2] });
     const stages = [0, 99, 100, 299, 300, 999, 1000].map((step) => {
       const stage = stageAt(config, step);
@@ -22,12 +22,12 @@ describe("stageAt", () => {
     expect(stageAt(config, 0).config).toEqual({ ...config, model: { ...rest, maxSteps: 1 } });
   });
 
-  it("ends after a whole run of the graph, and leaves out a stage too short for one", () => {
+  it("ends stages at a multiple of stepsPerRun, and skips a stage that is shorter", () => {
     const config = parseTrainConfig({ dataset: "multi-strokes", steps: 200, curriculum: [0.04, 0.14] });
     expect(stageAt(config, 0)).toMatchObject({ config: { model: { maxSteps: 2 } }, end: 40 });
   });
 
-  it("is the whole run where there is no curriculum", () => {
+  it("is the whole run without a curriculum", () => {
     const config = parseTrainConfig({ dataset: "multi-strokes" });
     expect(stageAt(config, 0)).toEqual({ config, end: config.steps });
   });

@@ -1,5 +1,6 @@
 /**
- * The traced engine against eager tfjs, from shared states of a real run, and against itself in chunks of another size.
+ * The traced engine, compared with eager tfjs from the same states of a real run, and with itself in runs of other
+ * lengths.
  */
 import { logCountPrior } from "@air-onnx/core";
 import type { SceneSet } from "@air-onnx/scenes";
@@ -15,7 +16,7 @@ import { checkpointShapes, initialState } from "../src/initial-state.js";
 import { parameterShapes } from "../src/model/parameters.js";
 import { stateParts, type TrainingState } from "../src/training-state.js";
 
-// tfjs takes long over a convolution as large as the default's.
+// The default model's convolution would take tfjs too long.
 const model = {
   lstmInput: { type: "image", convolution: { kernel: 5, stride: 5, channels: [3, 2] } },
   embeddingSize: 16,
@@ -56,9 +57,9 @@ beforeAll(async () => {
 
 describe("the traced training step", () => {
   it.each([
-    // The slope of a convolution's bias is a sum over all places, of either sign, and so is its rounding.
+    // The gradient of a convolution's bias sums positive and negative terms over all places, so rounding weighs more.
     ["marginal, Gaussian", {}, 5e-4],
-    // The baseline's are sums of errors of either sign in bounds of thousands of nats.
+    // The baseline's gradients sum positive and negative errors of bounds of thousands of nats.
     ["nvil, Gaussian", { estimator: "nvil", architecture: "reference", model: plain }, 1e-3],
     ["marginal, Bernoulli", { model: { ...plain, likelihood: { type: "bernoulli" } } }, 1e-4],
   ])(
@@ -152,7 +153,7 @@ describe("the traced training step", () => {
     }
   });
 
-  it("frees the state of the run before, but not what it started from", async () => {
+  it("frees the state of the previous run, but not the state that it was created with", async () => {
     const config = configOf();
     const batches = new Batches(config, scenes);
     const start = initialState(config);
@@ -187,7 +188,7 @@ describe("batches", () => {
     expect(later.stepSize).toEqual(straight.stepSize.slice(-5));
   });
 
-  it("write over inputs that are given back, and over no others", () => {
+  it("overwrite inputs that are given back, and no others", () => {
     const batches = new Batches(configOf(), scenes);
     const first = batches.next(0, 2);
     const kept = structuredClone(first);
@@ -196,7 +197,7 @@ describe("batches", () => {
     const second = batches.next(2, 2, first);
     expect(second.images).toBe(first.images);
     expect(second).toEqual(new Batches(configOf(), scenes).next(2, 2));
-    // Another number of steps needs another length.
+    // Another number of steps needs arrays of another length.
     expect(batches.next(4, 1, second)).toEqual(new Batches(configOf(), scenes).next(4, 1));
   });
 
@@ -207,12 +208,12 @@ describe("batches", () => {
     expect(Math.max(...uPresence)).toBeLessThan(1);
     expect(uPresence.reduce((sum, u) => sum + u, 0) / uPresence.length).toBeCloseTo(0.5, 1);
     expect(Math.max(...epsWhat)).toBeGreaterThan(2);
-    // The other noise is that of the estimator that has no uniform part.
+    // The normal noise is the same as that of the estimator without uniform noise.
     expect(epsWhat).toEqual(new Batches(configOf(), scenes).next(0, 50).noise.epsWhat);
   });
 
   it("anneal the presence prior, and then keep it", () => {
-    // Of a data set without a schedule of its own.
+    // The data set npz has no schedule of its own.
     const config = configOf({ dataset: "npz", path: "x.npz", presencePriorSchedule: { from: 0.5, share: 0.1 } });
     const { logCountPrior: priors } = new Batches(config, scenes).next(0, 20);
     const counts = config.model.maxSteps + 1;
@@ -228,7 +229,7 @@ describe("batches", () => {
     expect(fixed.slice(0, counts)).toEqual(Float32Array.from(logCountPrior(0.01, config.model.maxSteps)));
   });
 
-  it("show every image once per epoch", () => {
+  it("have every image once per epoch", () => {
     const config = configOf();
     const sums = (inputs: StepInputs, count: number): number[] =>
       Array.from({ length: count }, (_, i) =>
@@ -243,7 +244,7 @@ describe("batches", () => {
   });
 });
 
-// A tiny model has every part of a large one.
+// The tiny model must have every part of the default one.
 it("covers the default architecture's parameters", () => {
   const { model: large } = parseTrainConfig({ dataset: "multi-mnist" });
   expect(Object.keys(parameterShapes(large))).toEqual(Object.keys(parameterShapes(configOf().model)));

@@ -14,23 +14,23 @@ describe("the work of a traced graph", () => {
       trace((tensors) => ({ out: compute(tensors.x!, tensors.y!) }), { inputs: { x: { shape: x }, y: { shape: y } } }),
     );
 
-  it("is two operations for each multiplication of matrices", () => {
+  it("is two operations for each multiply-add of a matrix product", () => {
     expect(workOf((x, y) => tf.matMul(x, y), [3, 4], [4, 5])).toBe(2 * 3 * 4 * 5);
     expect(workOf((x, y) => tf.matMul(x, y, true, true), [4, 3], [5, 4])).toBe(2 * 3 * 4 * 5);
     expect(workOf((x, y) => tf.matMul(x, y), [7, 3, 4], [7, 4, 5])).toBe(7 * 2 * 3 * 4 * 5);
   });
 
-  it("is two operations for each weight that a convolution puts on an output", () => {
+  it("is two operations for each multiply-add of a convolution", () => {
     const convolve = (x: tf.Tensor, y: tf.Tensor) => tf.conv2d(x as tf.Tensor4D, y as tf.Tensor4D, 2, "same");
     expect(workOf(convolve, [2, 8, 8, 3], [3, 3, 3, 5])).toBe(2 * (2 * 4 * 4 * 5) * (3 * 3 * 3));
   });
 
-  it("leaves out what is done element by element", () => {
+  it("does not count operations on single elements", () => {
     expect(workOf((x, y) => tf.relu(tf.add(x, y)), [3, 4], [3, 4])).toBe(0);
   });
 });
 
-it("makes rates of the median time", () => {
+it("computes rates from the median time", () => {
   const rates = ratesOf([30, 10, 20], 64, 4e9, { gigaflopsPerSecond: 400, size: 512 });
   expect(rates).toEqual({
     milliseconds: { median: 20, least: 10, most: 30 },

@@ -33,7 +33,7 @@ function scalarsAt(t: number, rate: number) {
   };
 }
 
-it("training fits a batch, and neither loses nor leaks a tensor on the way", () => {
+it("training fits a batch, and neither disposes of a tensor too early nor leaks one", () => {
   const step = trainStep(marginal, config, { maxGradientNorm: 10 });
   const image = uniform([batch, 1, 9, 9], 2);
   const losses: number[] = [];
@@ -69,7 +69,7 @@ it("every parameter has a gradient, in the order of parameterShapes", () => {
   expect(metrics.loss!.dataSync()[0]).toBe(-metrics.elbo!.dataSync()[0]!);
 });
 
-it("the gradients are those of the loss that trainStep takes", () => {
+it("trainStep uses the gradients of lossAndGradients", () => {
   const image = uniform([batch, 1, 9, 9], 2);
   const state = firstState();
   const [scalars, eps] = [scalarsAt(1, 1e-3), noise(3)];
@@ -81,7 +81,7 @@ it("the gradients are those of the loss that trainStep takes", () => {
   }
 });
 
-it("a model with a single step trains, with a recurrent kernel that never moves", () => {
+it("a model with a single step trains, and the gradient of its recurrent kernel is zero", () => {
   const single = tinyConfig({ maxSteps: 1 });
   const scalars = { ...scalarsAt(1, 1e-3), logCountPrior: tf.tensor1d(logCountPrior(0.1, 1)) };
   const image = uniform([batch, 1, 9, 9], 2);

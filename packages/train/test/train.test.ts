@@ -1,4 +1,4 @@
-/** The training loop on a small model: what it writes, stopping and going on, and a loss that is no number. */
+/** The training loop on a small model: the files it writes, stopping and resuming, and divergence. */
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -96,7 +96,7 @@ describe("a run", () => {
     ["nvil", []],
     ["marginal", [0.25, 0.375]],
   ] as const)(
-    "that was stopped and resumed is bit for bit the one that was not, %s, curriculum %j",
+    "that was stopped and resumed is bit for bit the same as one that was not, %s, curriculum %j",
     async (estimator, curriculum) => {
       const name = `${estimator}-${curriculum.join("-")}`;
       const straight = await run(`straight-${name}`, { estimator, curriculum });
@@ -122,7 +122,7 @@ describe("a run", () => {
     },
   );
 
-  it("with a curriculum begins with one object, so that nothing recurs", async () => {
+  it("with a curriculum begins with one inference step, which leaves the recurrent kernel unchanged", async () => {
     const kernels = await Promise.all(
       [[], [0.5]].map(async (curriculum) => {
         const stop = new AbortController();
@@ -140,13 +140,13 @@ describe("a run", () => {
     expect(kernels[1]).toEqual(first);
   });
 
-  it("is another one with another seed", async () => {
+  it("has other parameters with another seed", async () => {
     const [one, other] = [await run("seed-0", { steps: 10 }), await run("seed-1", { steps: 10, seed: 1 })];
     const bias = "decoder.output_bias";
     expect((await newest(one.folder))!.parameters[bias]).not.toEqual((await newest(other.folder))!.parameters[bias]);
   });
 
-  it("on a stream, stopped and resumed, is bit for bit the one that was not", async () => {
+  it("on a stream that was stopped and resumed is bit for bit the same as one that was not", async () => {
     const { trainSize, ...others } = base as { trainSize: number } & TrainConfigInput;
     const config = parseTrainConfig({ ...others, stream: true, steps: 20, evaluateEvery: 20 });
     const streamed = async (name: string, options: TrainOptions = {}) => {
@@ -169,13 +169,13 @@ describe("a run", () => {
     for (const part of ["parameters", "firstMoment", "secondMoment"] as const) expect(other![part]).toEqual(one![part]);
   });
 
-  it("that is complete already evaluates and ends", async () => {
+  it("that is complete is evaluated and ends when it is resumed", async () => {
     await run("again");
     const { result } = await run("again", {}, { resume: true });
     expect(result).toMatchObject({ step: 40, finished: true, evaluation: { images: 32 }, trainingSeconds: 0 });
   });
 
-  it("goes on from the checkpoint before a corrupt one, and says so", async () => {
+  it("resumes from the checkpoint before a corrupt one, and says so", async () => {
     const { folder: made } = await run("corrupt", {});
     const file = join(made.checkpoints, "step-00000040.safetensors");
     const bytes = await readFile(file);
@@ -189,7 +189,7 @@ describe("a run", () => {
 });
 
 describe("a loss that is not a number", () => {
-  it("stops the run at its step and keeps the checkpoint before it", async () => {
+  it("stops the run with the step in the error", async () => {
     const changes = { optimizer: { warmupSteps: 0, learningRate: 1e30, finalLearningRate: 1e30 }, checkpointEvery: 5 };
     const error = await run("diverged", changes).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(DivergedError);

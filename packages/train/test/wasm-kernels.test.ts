@@ -23,7 +23,7 @@ it.each([
     const gradients = async (backend: "wasm" | "cpu"): Promise<Float32Array[]> => {
       await useEagerBackend(backend);
       const before = tf.memory().numTensors;
-      // Squared, so that the gradient that comes in is not the same everywhere.
+      // The square makes the incoming gradient differ from element to element.
       const loss = (x: tf.Tensor, w: tf.Tensor) =>
         tf.sum(tf.square(tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, stride, pad)));
       const found = tf.tidy(() =>

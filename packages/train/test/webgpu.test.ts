@@ -1,6 +1,6 @@
 /**
- * Training on WebGPU. Where there is no GPU, the adapter is SwiftShader, the software Vulkan that Debian's chromium comes with:
- * it takes a second for a step, so there is one check of each backend, of a model that looks once.
+ * Training on WebGPU. Without a GPU, the adapter is SwiftShader, the software Vulkan of Debian's chromium. It takes a
+ * second for a step, so there is one check of each backend, of a model with one inference step.
  */
 import { existsSync } from "node:fs";
 import { generateMultiStrokes } from "@air-onnx/scenes";
@@ -13,12 +13,12 @@ import { answerTrialApart, type TrialRequest } from "../src/engine/trial.js";
 const CHROMIUM = "/usr/lib/chromium";
 const SWIFTSHADER = `${CHROMIUM}/vk_swiftshader_icd.json`;
 
-/** The environment of a process that finds an adapter, if there is one. */
+/** The environment of the processes that run the trials: it lets them find SwiftShader where it is installed. */
 const env = existsSync(SWIFTSHADER)
   ? {
       ...process.env,
       VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES ?? SWIFTSHADER,
-      // Beside it is a libvulkan.so.1, which not every machine has.
+      // The same folder has the libvulkan.so.1 that it needs.
       LD_LIBRARY_PATH: [process.env.LD_LIBRARY_PATH, CHROMIUM].filter(Boolean).join(":"),
     }
   : process.env;
@@ -27,7 +27,7 @@ for (const [backend, engine] of [
   ["onnxruntime-webgpu", "onnxruntime (webgpu)"],
   ["webgpu", "tfjs webgpu"],
 ] as const) {
-  it(`on ${backend} has the loss and gradients of the CPU, and goes on from its own state`, {
+  it(`on ${backend} has the loss and gradients of the CPU, and continues from its own state`, {
     timeout: 240_000,
   }, async (test) => {
     const status = await answerTrialApart({ backend }, env);

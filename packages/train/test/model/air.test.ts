@@ -40,7 +40,7 @@ describe.each<AirConfigInput>([
   const batch = 2;
   const image = [batch, channels, config.imageSize, config.imageSize];
 
-  it("every graph takes and gives exactly what its signature says", () => {
+  it("every graph has exactly the inputs and outputs of its signature", () => {
     const graphs = graphFunctions(tinyParameters(config, 1), config);
     const signatures = graphSignatures(config);
     for (const name of graphNames) {
@@ -135,8 +135,8 @@ it("the first step equals a step from zeros with presence 1", () => {
   expectClose(first.cell, fromZeros.cell, 1e-6, "cell");
 });
 
-it("a convolution sees every place of its kernel alike, and nothing that the kernel does not reach", () => {
-  // Places 0, 3 and 6 of both sides; the embedding passes their channels on.
+it("a convolution has the same weights at every place of its kernel, and ignores pixels outside all places", () => {
+  // The kernel starts at pixels 0, 3 and 6 along both sides. The embedding passes the channels on.
   const config = tinyConfig({
     lstmInput: { type: "image", convolution: { kernel: 2, stride: 3, channels: [3, 2] } },
   });
@@ -158,23 +158,23 @@ it("a convolution sees every place of its kernel alike, and nothing that the ker
   expect(first.slice(0, 2)).not.toEqual(nothing);
   expect(second.slice(10, 12)).toEqual(first.slice(0, 2));
   expect(second.slice(0, 2)).toEqual(nothing);
-  // The last row and column of the image are out of reach.
+  // The kernel does not reach the last row and column of the image.
   expect(places(8 - 1, 8 - 1).slice(0, 16)).toEqual(new Array(8).fill(nothing).flat());
 });
 
-it("the recurrent network sees the means of squares of pixels, of each channel by itself", () => {
+it("the recurrent network sees the scaled means of squares of pixels, for each channel separately", () => {
   const config = tinyConfig({ channels: 2, imagePooling: 3 });
   const kernel = tf.tidy(() => tf.eye(2 * 3 * 3, 4 * config.lstmSize));
   const p = { ...tinyParameters(config, 1), "lstm.image_kernel": kernel, "lstm.bias": tf.zeros([4 * config.lstmSize]) };
   const image = uniform([1, 2, 9, 9], 2);
   const gates = imageGatesOf(p, config, image);
-  // Times 3, so that its spread is a pixel's.
+  // The factor 3 gives the mean of 9 independent pixels the standard deviation of one.
   const square = 3 * tf.mean(tf.slice(image, [0, 1, 3, 6], [1, 1, 3, 3])).dataSync()[0]!;
-  // Channel 1, second row and third column of squares.
+  // The square is in channel 1, in the second row and third column of squares.
   expect(gates.dataSync()[9 + 3 + 2]).toBeCloseTo(square, 6);
 });
 
-it("the recurrent network sees what the canvas leaves of the image: nothing, of what is all drawn", () => {
+it("the recurrent network sees the remainder: nothing, where the canvas equals the image", () => {
   for (const sizes of [{}, { imagePooling: 3, embeddingSize: 5 }]) {
     const config = tinyConfig({ ...sizes, lstmInput: { type: "remainder" } });
     const p = tinyParameters(config, 5);
@@ -190,7 +190,7 @@ it("the recurrent network sees what the canvas leaves of the image: nothing, of 
   }
 });
 
-it("earlier steps are not trained by how the remainder that they leave looks to later ones", () => {
+it("no gradient flows through the remainder to earlier steps", () => {
   const config = tinyConfig({ lstmInput: { type: "image-and-remainder" }, glimpseInput: "remainder", maxSteps: 2 });
   const p = tinyParameters(config, 5);
   const image = uniform([2, 1, 9, 9], 6);
@@ -204,7 +204,7 @@ it("earlier steps are not trained by how the remainder that they leave looks to 
   expect(Math.max(...slope.dataSync().map(Math.abs))).toBe(0);
 });
 
-it("an untrained model looks near the prior's window and draws nearly black patches", () => {
+it("an untrained model has windows near the prior's mean and draws nearly black patches", () => {
   const config = tinyConfig();
   const p = tinyParameters(config, 4);
   const noise = { epsWhere: tf.zeros([3, 4, 3]), epsWhat: tf.zeros([3, 4, config.zWhatSize]) };
@@ -213,7 +213,7 @@ it("an untrained model looks near the prior's window and draws nearly black patc
   expect(tf.mean(patches[0]!).dataSync()[0]).toBeLessThan(0.2);
 });
 
-it("an untrained model with bounded windows looks at the middle, through a window of middle size", () => {
+it("an untrained model with bounded windows has windows of medium size near the centre", () => {
   const config = tinyConfig(boundedWindows);
   const noise = { epsWhere: tf.zeros([3, 4, 3]), epsWhat: tf.zeros([3, 4, config.zWhatSize]) };
   const { steps } = inferTrajectory(tinyParameters(config, 4), config, uniform([4, 1, 9, 9], 1), noise);
@@ -225,7 +225,7 @@ it("an untrained model with bounded windows looks at the middle, through a windo
   }
 });
 
-it("the window of a latent is the one that everyone else makes of it", () => {
+it("zWhereFromLatent gives the windows of its namesake in core", () => {
   for (const config of [tinyConfig(), tinyConfig(boundedWindows)]) {
     const latents = normal([5, 3], 1);
     const expected = (latents.arraySync() as [number, number, number][]).map((each) => [...zWhereOfCore(config, each)]);

@@ -18,7 +18,7 @@ const windows = [
   [3, 9, 0],
 ];
 
-/** Bilinear sampling pixel by pixel, zero outside: the definition that the matrix products must equal. */
+/** Bilinear sampling pixel by pixel, with zeros outside the source, as the matrix products must compute it. */
 function sampleDirectly(
   source: tf.Tensor,
   size: number,
@@ -63,7 +63,7 @@ describe.each([1, 3])("with %i channels", (channels) => {
   });
 
   it("the gradients of both agree with finite differences", () => {
-    // Away from the kinks, where a sampled position falls on a pixel centre.
+    // The gradient jumps where a sampled position falls on a pixel centre: these windows stay away from that.
     const zWhere = tf.tensor2d([
       [2.13, 0.31, -0.17],
       [1.71, -0.23, 0.57],

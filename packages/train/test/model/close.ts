@@ -9,7 +9,7 @@ export function expectClose(actual: tf.Tensor, expected: tf.Tensor, tolerance: n
   const scale = e.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   a.forEach((value, i) => {
     const error = Math.abs(value - e[i]!);
-    // Written so that NaN fails.
+    // NaN compares as false, so it fails.
     if (!(error <= tolerance * scale)) {
       expect.fail(`${what}[${i}]: expected ${e[i]}, got ${value}; allowed is ${tolerance * scale}`);
     }

@@ -14,7 +14,7 @@ import { normal, uniform } from "./tiny.js";
 tf.enableProdMode();
 beforeAll(() => tf.setBackend("cpu"));
 
-it("logSigmoid is exact from one end to the other, and so is its gradient", () => {
+it("logSigmoid and its gradient are accurate for large logits of either sign", () => {
   const logits = [-1000, -90, -20, -1, 0, 1, 20, 90, 1000];
   const values = logSigmoid(tf.tensor1d(logits)).dataSync();
   const slopes = tf.grad(logSigmoid)(tf.tensor1d(logits)).dataSync();
@@ -25,7 +25,7 @@ it("logSigmoid is exact from one end to the other, and so is its gradient", () =
   });
 });
 
-it("the divergence of normals is zero at the prior and equals the textbook formula elsewhere", () => {
+it("the KL divergence of normals is zero at the prior and equals the textbook formula elsewhere", () => {
   const mean = [0, 0.5, -2];
   const std = [1, 0.3, 1.7];
   const kl = klFromStandardNormal(tf.tensor2d([mean, [0, 0, 0]]), tf.tensor2d([std, [1, 1, 1]])).dataSync();
@@ -49,7 +49,7 @@ it("the Gaussian log-density sums over channels and pixels, normaliser included"
   expectGradients((r) => tf.sum(tf.mul(gaussianLogDensity(r, 0.9), [1, -2])), { residual });
 });
 
-it("the Bernoulli log-probability is that of the pixels, and minus the cross-entropy between black and white", () => {
+it("the Bernoulli log-density is the log-probability of black and white pixels, and minus the cross-entropy of grey ones", () => {
   const x = [0, 1, 0.25, 1];
   const p = [0.1, 0.9, 0.6, 1e-3];
   const density = bernoulliLogDensity(tf.tensor4d(x, [1, 1, 2, 2]), tf.tensor4d(p, [1, 1, 2, 2]));

@@ -2,14 +2,15 @@ import * as tf from "@tensorflow/tfjs";
 import { expect } from "vitest";
 
 /**
- * Asserts that the gradient of `f` in each input is its slope: along the gradient, and along the parts of it in even and
- * in odd elements, the central difference must be the length of that part. One direction through all elements stands
- * out of float32's rounding where a single element would not. One of several moves must agree: long ones may cross a
- * kink of the function, short ones drown in rounding.
+ * Asserts that the gradient of `f` with respect to each input equals central differences. They are taken along the
+ * gradient, along its even elements and along its odd elements: the directional derivative must equal the norm of that
+ * part. Along such directions the differences exceed float32's rounding, which differences of single elements do not.
+ * One of several step lengths must agree: long steps may cross a kink of the function, and short ones are lost in
+ * rounding.
  *
  * @param f a scalar function of the inputs
- * @param moves lengths of the move in either direction
- * @param tolerance relative to the length of the whole gradient
+ * @param moves lengths of the step to each side
+ * @param tolerance relative to the norm of the whole gradient
  */
 export function expectGradients(
   f: (...inputs: tf.Tensor[]) => tf.Scalar,

@@ -21,7 +21,7 @@ describe("where two objects overlap", () => {
     expect(values(drawOn(tinyConfig(), below, above))).toEqual(values(tf.add(below, above)));
   });
 
-  it("a union stays below 1 and still has a slope wherever the object below is not solid", () => {
+  it("a union stays below 1 and has a gradient wherever the object below is not white", () => {
     const config = bernoulli();
     [0.4, 0.51, 0.98, 1].forEach((expected, i) => {
       expect(values(drawOn(config, below, above))[i]).toBeCloseTo(expected, 6);
@@ -31,7 +31,7 @@ describe("where two objects overlap", () => {
     });
   });
 
-  it("a clamped sum ends at 1, and has no slope beyond", () => {
+  it("a clamped sum is at most 1, and has no gradient beyond", () => {
     const config = bernoulli({ canvas: "clamp" });
     [0.4, 0.6, 1, 1].forEach((expected, i) => {
       expect(values(drawOn(config, below, above))[i]).toBeCloseTo(expected, 6);
@@ -48,7 +48,7 @@ describe("where two objects overlap", () => {
 });
 
 describe("the Bernoulli likelihood", () => {
-  it("asks at most log(1 / pixelNoise) nats for a pixel", () => {
+  it("costs at most log(1 / pixelNoise) nats for a pixel", () => {
     const config = bernoulli({ pixelNoise: 0.02 });
     const at = (x: number, canvas: number): number => values(logLikelihood(config, pixels(x), pixels(canvas)))[0]!;
     expect(at(1, 0)).toBeCloseTo(Math.log(0.02), 4);
@@ -69,7 +69,7 @@ describe("the Bernoulli likelihood", () => {
     },
   );
 
-  it("of the empty canvas is that of a black one", () => {
+  it("of the empty canvas equals that of a black canvas", () => {
     for (const config of [tinyConfig(), bernoulli(), bernoulli({ pixelNoise: 0 })]) {
       const image = uniform([2, 1, 9, 9], 1);
       const black = logLikelihood(config, image, tf.zerosLike(image));

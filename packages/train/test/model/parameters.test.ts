@@ -9,7 +9,7 @@ it("the default model has 3.28 million parameters", () => {
   expect(sizes.reduce((a, b) => a + b, 0)).toBe(3_276_155);
 });
 
-it("first values depend on the seed alone and fill their interval evenly", () => {
+it("initial values depend on the seed alone and are uniform over their interval", () => {
   const config = tinyConfig({
     lstmInput: { type: "image", convolution: { kernel: 3, stride: 3, channels: [8, 5] } },
     embeddingSize: 12,
@@ -38,21 +38,21 @@ it("first values depend on the seed alone and fill their interval evenly", () =>
   }
 });
 
-it("layers of ReLUs start without biases", () => {
+it("layers with ReLUs start with biases of zero", () => {
   const values = initialParameters(tinyConfig({ embeddingSize: 12 }), 1);
   for (const name of ["lstm.embedding_bias", "predictor.hidden_bias", "encoder.hidden_bias", "decoder.hidden_bias"]) {
     expect(new Set(values[name]!.data)).toEqual(new Set([0]));
   }
 });
 
-it("a layer's first values do not depend on the sizes of the others", () => {
+it("a layer's initial values do not depend on the sizes of the others", () => {
   const small = initialParameters(tinyConfig({ encoderSize: 8 }), 1);
   const large = initialParameters(tinyConfig({ encoderSize: 80 }), 1);
   expect(large["decoder.output_kernel"]).toEqual(small["decoder.output_kernel"]);
   expect(large["encoder.hidden_bias"]!.data.length).toBe(80);
 });
 
-it("an estimator's own parameters leave the model's first values alone", () => {
+it("an estimator's own parameters do not change the model's initial values", () => {
   const config = tinyConfig();
   const own = nvil.parameters(config);
   const all = initialParameters(config, 3, own);

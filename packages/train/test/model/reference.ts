@@ -1,5 +1,5 @@
 /**
- * The recorded tensors of the reference implementation, under this project's names and layouts.
+ * Tensors recorded from the reference implementation in PyTorch, converted to this project's names and layouts.
  */
 import { readFileSync } from "node:fs";
 import { type AirConfig, parseAirConfig } from "@air-onnx/core";
@@ -67,7 +67,10 @@ export function tensor({ shape, data }: Recorded): tf.Tensor {
   return tf.tensor(data, shape, "float32");
 }
 
-/** The recorded parameters of the model and of the baseline. The two biases of a recurrent network add up to the one here. */
+/**
+ * The recorded parameters of the model and of the baseline. PyTorch's LSTM has two biases; their sum is the one bias of
+ * this project's LSTM.
+ */
 export function referenceParameters(
   parameters: Readonly<Record<string, Recorded>>,
   config: AirConfig,
@@ -75,7 +78,7 @@ export function referenceParameters(
   return translated(parameters, config, (a, b) => tf.add(a, b));
 }
 
-/** The recorded gradients. Those of the two biases of a recurrent network are the same, and that of their sum too. */
+/** The recorded gradients. The two biases of PyTorch's LSTM have the same gradient, which is also that of their sum. */
 export function referenceGradients(
   gradients: Readonly<Record<string, Recorded>>,
   config: AirConfig,
@@ -83,7 +86,7 @@ export function referenceGradients(
   return translated(gradients, config, (a) => a);
 }
 
-/** PyTorch keeps weights as [out, in], the recurrent network's inputs in one matrix, and its bias in two. */
+/** Converts tensors from PyTorch: weights are [out, in], an LSTM has one matrix for all inputs, and two biases. */
 function translated(
   values: Readonly<Record<string, Recorded>>,
   config: AirConfig,

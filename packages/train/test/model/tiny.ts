@@ -1,5 +1,5 @@
 /**
- * Models small enough to differentiate by hand, with weights and noise from a seed.
+ * Models small enough for finite differences, with parameters and noise from a seed.
  */
 import { type AirConfig, type AirConfigInput, parseAirConfig, RandomStream } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
@@ -19,7 +19,7 @@ export function tinyConfig(overrides: AirConfigInput = {}): AirConfig {
   });
 }
 
-/** Windows of 3 to 8 of the 9 pixels. */
+/** Settings for bounded windows, whose sides are 3 to 8 of the image's 9 pixels. */
 export const boundedWindows: AirConfigInput = {
   where: { type: "bounded", side: [3, 8] },
   prior: { whereMean: [0, 0, 0], whereStd: [1, 1, 1] },

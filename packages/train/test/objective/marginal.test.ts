@@ -19,7 +19,7 @@ const noise = (): Record<string, tf.Tensor> =>
     Object.entries(marginal.noise(config, batch)).map(([name, { shape }], i) => [name, normal(shape, i)]),
   );
 
-/** ELBO of one image by summing over n, in float64. */
+/** The ELBO of one image, summed over n in float64. */
 function bruteForce(presence: number[], likelihood: number[], klWhere: number[], klWhat: number[], logPrior: number[]) {
   return countProbabilities(presence).reduce((elbo, q, n) => {
     if (q === 0) return elbo;
@@ -52,7 +52,7 @@ describe("the marginal bound", () => {
     expect(loss.dataSync()[0]).toBeCloseTo(-mean, 3);
   });
 
-  it("has no denormal slopes along counts that are all but impossible", () => {
+  it("has no denormal gradients along counts of negligible probability", () => {
     // The predictor's first output is the presence logit: q(1) is about 1e-35 in every image.
     const p = tinyParameters(config, 5);
     const bias = p["predictor.output_bias"]!;
@@ -80,7 +80,7 @@ describe("the marginal bound", () => {
     expect(part("count")).toBeLessThan(config.maxSteps);
   });
 
-  // Without normaliser, and a dim, smooth image: both keep the loss small and its slopes long.
+  // No normaliser, and a dim, smooth image: both make the loss small and its gradients large in comparison.
   const unnormalised = { type: "gaussian", std: 1 / Math.sqrt(2 * Math.PI) } as const;
   it.each<AirConfigInput>([
     { likelihood: unnormalised },
@@ -93,11 +93,11 @@ describe("the marginal bound", () => {
     { likelihood: { type: "bernoulli", pixelNoise: 0.05 } },
     { likelihood: { type: "bernoulli", pixelNoise: 0.05, canvas: "clamp" } },
     { likelihood: unnormalised, ...boundedWindows },
-  ])("has the gradient that finite differences give, in every parameter, %j", (overrides) => {
+  ])("has the gradient of finite differences in every parameter, %j", (overrides) => {
     const small = tinyConfig(overrides);
     const names = Object.keys(parameterShapes(small));
-    // Recurrent weights as of a trained network: the first ones leave next to nothing of the image's slopes. ReLUs with biases
-    // and gentle slopes: their kinks lie apart.
+    // Recurrent kernels are as large as those of a trained network: with initial ones the gradient in the image would
+    // be tiny. Layers with ReLUs have biases and small kernels, which keep their kinks apart.
     const p = Object.fromEntries(
       Object.entries(tinyParameters(small, 22)).map(([name, value], i) => {
         if (/(hidden|embedding)_bias$/.test(name)) return [name, tf.mul(normal(value.shape, 100 + i), 0.2)];
@@ -133,7 +133,7 @@ describe("the marginal bound", () => {
     }
   });
 
-  it("reports scenes batch first", () => {
+  it("evaluates scenes with the batch as first dimension", () => {
     const scenes = evaluateScenes(tinyParameters(config, 5), config, image(), noise(), prior());
     const shapes = Object.fromEntries(Object.entries(scenes).map(([name, tensor]) => [name, tensor.shape]));
     expect(shapes).toEqual({
@@ -148,7 +148,7 @@ describe("the marginal bound", () => {
   });
 });
 
-it("log q(n) is the logarithm of the probabilities of the counts", () => {
+it("logCountPosterior is the logarithm of the counts' probabilities", () => {
   const logits = [
     [2, -1, 0.5],
     [-3, 4, 0],

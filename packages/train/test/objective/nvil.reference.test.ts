@@ -1,6 +1,6 @@
 /**
- * The paper's estimator against the numbers recorded from the reference implementation: what is drawn, every term of the
- * losses, every gradient, and ten updates. Tolerances are relative to the largest value of each tensor.
+ * The paper's estimator, compared with numbers recorded from the reference implementation: the sampled presence, every
+ * term of the losses, every gradient, and ten updates. Tolerances are relative to the largest value of each tensor.
  */
 
 import { logCountPrior } from "@air-onnx/core";
@@ -99,8 +99,8 @@ describe("ten updates", () => {
   const shapes = trainedParameterShapes(nvil, config);
 
   /**
-   * The reference keeps two biases in a recurrent network, where one is here. They have the same gradient, so Adam moves
-   * both alike, and their sum twice as far as one: hence the factor of 2, which no run outside of this test has.
+   * PyTorch's LSTM has two biases where this project's has one. They have the same gradient, so Adam changes both by
+   * the same amount, and their sum by twice as much: hence the factor of 2, which only this test needs.
    */
   const learningRateScales = Object.fromEntries(
     Object.keys(shapes).map((name) => {
@@ -113,7 +113,7 @@ describe("ten updates", () => {
     estimator: nvil,
     batchSize: batch!,
     adam: defaultAdam,
-    // The reference does not clip.
+    // The reference implementation does not clip gradients.
     clipNorm: 1e9,
     learningRateScales,
   };
@@ -161,7 +161,8 @@ describe("ten updates", () => {
       const last = tf.tensor(parameters[name]!.data, expected.shape);
       expectClose(last, expected, TOLERANCE, name);
       const before = tf.tensor(first[name]!.data, expected.shape);
-      // Adam moves a parameter by a hundredth or less here: the movement is the sharper comparison.
+      // Adam changes a parameter by 0.01 or less here, so comparing the change is stricter than comparing the
+      // parameter.
       expectClose(tf.sub(last, before), tf.sub(expected, before), 1e-2, `movement of ${name}`);
     }
   });

@@ -21,7 +21,7 @@ function parametersOf(of: typeof config, seed: number): Record<string, tf.Tensor
   return Object.fromEntries(values.map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])]));
 }
 
-/** Noise of a batch whose images are all drawn with `counts` objects. */
+/** Noise that makes the estimator draw `counts` objects, one number for each image of the batch. */
 function noiseOf(counts: number[], of = config): Record<string, tf.Tensor> {
   const batch = counts.length;
   const rows = Array.from({ length: of.maxSteps }, (_, t) => counts.map((count) => (t < count ? 0 : 1)));
@@ -32,7 +32,7 @@ function noiseOf(counts: number[], of = config): Record<string, tf.Tensor> {
   };
 }
 
-// An uneven prior: of counts that no single probability per step gives.
+// A prior of counts that is not geometric: its steps have different probabilities of presence.
 const logPrior = (): tf.Tensor => tf.log(tf.tensor1d([0.5, 0.1, 0.3, 0.1]));
 
 describe("the sampled bound", () => {
@@ -73,7 +73,7 @@ describe("the sampled bound", () => {
     expect((part("modelLoss") + part("baselineLoss")) / loss.dataSync()[0]!).toBeCloseTo(1, 5);
   });
 
-  it("stays finite under a prior that all but forbids objects", () => {
+  it("stays finite under a prior that makes objects extremely unlikely", () => {
     const p = parametersOf(config, 3);
     const prior = tf.tensor1d(logCountPrior(1e-30, maxSteps).map((log) => Math.max(log, -200)));
     const { metrics, gradients } = lossAndGradients(nvil, config)(p, uniform([4, 1, 9, 9], 4), noiseOf([0, 1, 2, 3]), {
@@ -107,7 +107,7 @@ describe("the sampled bound", () => {
   });
 });
 
-it("the baseline learns at its own rate from gradients that are clipped apart", () => {
+it("the baseline has its own learning rate, and its gradients are clipped apart from the model's", () => {
   const p = parametersOf(config, 3);
   const zeros = (): Record<string, tf.Tensor> =>
     Object.fromEntries(Object.entries(p).map(([name, value]) => [name, tf.zerosLike(value)]));
@@ -126,7 +126,7 @@ it("the baseline learns at its own rate from gradients that are clipped apart", 
   // The first moment starts from zero, so after one update it is the clipped gradient.
   expect(norm(names.map((name) => next.firstMoment[name]!))).toBeCloseTo(1, 3);
   expect(norm(Object.keys(parameterShapes(config)).map((name) => next.firstMoment[name]!))).toBeCloseTo(1, 3);
-  // Adam's first update of every element with a gradient is one step size long.
+  // Adam's first update changes every element that has a gradient by the learning rate.
   const moved = (name: string): number => tf.max(tf.abs(tf.sub(next.parameters[name]!, p[name]!))).dataSync()[0]!;
   expect(moved("baseline.regressor.output_bias")).toBeCloseTo(1e-2, 4);
   expect(moved("decoder.output_bias")).toBeCloseTo(1e-3, 5);

@@ -20,7 +20,7 @@ describe("adamUpdate", () => {
     const m = theta.map(() => 0);
     const v = theta.map(() => 0);
     for (let t = 1; t <= 12; t++) {
-      // Gradients down to where ε matters.
+      // Some gradients are so small that ε matters.
       const gradient = tf.mul(normal(shape, 100 + t), [1, 1e-3, 1e-7, 30]);
       const { stepSize, rootCorrection } = adamScalars(t, rate);
       const scalars = { stepSize: tf.scalar(stepSize), rootCorrection: tf.scalar(rootCorrection) };
@@ -38,7 +38,7 @@ describe("adamUpdate", () => {
     }
   });
 
-  it("scales the learning rate of the parameters that are named, and of no other", () => {
+  it("scales the learning rate of the named parameters alone", () => {
     const tensors = (): Record<string, tf.Tensor> => ({ a: normal([4], 1), b: normal([4], 2) });
     const zeros = { a: tf.zeros([4]), b: tf.zeros([4]) };
     const given = {
@@ -58,7 +58,7 @@ describe("adamUpdate", () => {
     });
   });
 
-  it("leaves a parameter without gradient where it is", () => {
+  it("does not change a parameter whose gradient is zero", () => {
     const zeros = { w: tf.zeros([2]) };
     const scalars = { stepSize: tf.scalar(1), rootCorrection: tf.scalar(31) };
     const next = adamUpdate(
@@ -101,7 +101,7 @@ describe("clipByGlobalNorm", () => {
 describe("warmupCosine", () => {
   const schedule = { peak: 1e-3, floor: 1e-4, warmupSteps: 200, totalSteps: 1000 };
 
-  it("rises in a line, falls along a cosine, and stays at the floor", () => {
+  it("rises linearly, falls along a cosine, and stays at the floor", () => {
     const at = (t: number): number => warmupCosine(t, schedule);
     expect(at(1)).toBeCloseTo(5e-6, 12);
     expect(at(100)).toBeCloseTo(5e-4, 12);
@@ -117,7 +117,7 @@ describe("warmupCosine", () => {
 });
 
 describe("annealedProbability", () => {
-  it("moves its log-odds in a line, and keeps the last value", () => {
+  it("changes the log-odds linearly, and keeps the last value", () => {
     const at = (t: number): number => annealedProbability(t, { from: 0.9, to: 0.01, steps: 100 });
     const logOdds = (p: number): number => Math.log(p / (1 - p));
     expect(at(1)).toBeCloseTo(0.9, 1);
