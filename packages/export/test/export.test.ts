@@ -1,4 +1,4 @@
-/** A small untrained model through the exporter: the folder, the graphs, and the numbers that come out of them. */
+/** The export of a small untrained model: the folder, the graphs, and the numbers that the graphs compute. */
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ const model: TrainedModel = {
   metrics: { countAccuracyMap: 0.5, elbo: -12.5 },
 };
 
-/** Parameters of a model that, untrained as it is, finds the most objects in every image. */
+/** Parameters of an untrained model that finds as many objects as it has steps in every image. */
 const eagerParameters: NamedTensorData = {
   ...parameters,
   "predictor.output_bias": {
@@ -59,7 +59,7 @@ describe("an exported folder", () => {
     expect(loaded.manifest).toEqual(manifest);
   });
 
-  it("is not replaced unless asked for, and then without remains", async () => {
+  it("is replaced with `overwrite` alone, and leaves no temporary folder", async () => {
     const directory = join(folder, "replaced");
     await exportModel(directory, model);
     const again = exportModel(directory, model);
@@ -70,7 +70,7 @@ describe("an exported folder", () => {
     expect((await readdir(folder)).filter((name) => name.includes("tmp"))).toEqual([]);
   });
 
-  it("gets its name after it was verified, and a model that was there stays when that fails", async () => {
+  it("is renamed after its verification, and an existing model stays if that fails", async () => {
     const directory = join(folder, "verified");
     const seen: string[] = [];
     const verify = async (partial: string) => {
@@ -95,7 +95,7 @@ describe("an exported folder", () => {
     await expect(exportModel(join(file, "model"), model)).rejects.toThrow(/Cannot export to .*file/);
   });
 
-  it("does not appear when an export fails half-way", async () => {
+  it("does not exist after a failed export", async () => {
     const directory = join(folder, "broken");
     await expect(exportModel(directory, { ...model, metrics: { elbo: Number.NaN } })).rejects.toThrow(/metrics/);
     await expect(stat(directory)).rejects.toThrow();
@@ -124,17 +124,18 @@ describe("the graphs", () => {
     }
   });
 
-  it("keep the parameters' names and store each once", () => {
+  it("have the parameters' names and store each parameter once", () => {
     const models = encodeGraphs(config, parameters);
     const names = graphNames.flatMap((name) => decodeModel(models[name]).graph.initializer.map((each) => each.name));
     for (const name of Object.keys(parameters)) {
       const uses = names.filter((each) => each === name).length;
-      // The decoder's weights are in the step, which draws, and in the decoder; the LSTM's bias is in the encoder alone.
+      // The graph `step` draws its object, so the decoder's parameters are in `step` and in `decoder`. Others are in
+      // one graph.
       expect(uses, name).toBe(name.startsWith("decoder.") ? 2 : 1);
     }
   });
 
-  it("leave out what an estimator learned beside the model", () => {
+  it("leave out the estimator's own parameters", () => {
     const own = estimators.nvil.parameters(config);
     const all = initialParameters(config, 0, own);
     expect(Object.keys(all).length).toBeGreaterThan(Object.keys(parameters).length);
@@ -142,7 +143,7 @@ describe("the graphs", () => {
     for (const name of graphNames) expect(Buffer.compare(withOwn[name], without[name]), name).toBe(0);
   });
 
-  it("give the same numbers for an image whatever batch it is in", async () => {
+  it("compute the same numbers for an image in batches of any size", async () => {
     const session = await ort.InferenceSession.create(encodeGraphs(config, parameters).encoder);
     const pixels = 2500;
     const images = Float32Array.from({ length: 7 * pixels }, (_, i) => scenes.images[i]! / 255);
@@ -163,7 +164,7 @@ describe("the graphs", () => {
     await session.release();
   });
 
-  it("contain no operator that draws random numbers", () => {
+  it("have no operator that draws random numbers", () => {
     for (const name of graphNames) {
       const operators = traceGraph(name, config, parameters).graph.nodes.map((node) => node.op);
       expect(operators.filter((op) => /random|multinomial|bernoulli/i.test(op))).toEqual([]);
@@ -172,7 +173,7 @@ describe("the graphs", () => {
 });
 
 describe("the parity check", () => {
-  it("passes for the parameters that were exported, on every output and through the loop", async () => {
+  it("passes for the exported parameters, in every output and over the whole loop", async () => {
     const directory = join(folder, "parity");
     await exportModel(directory, model);
     const report = await checkParity(directory, config, parameters, scenes, { backend: "cpu" });
@@ -196,7 +197,7 @@ describe("the parity check", () => {
     expect(report.passed).toBe(true);
   });
 
-  it("fails for other parameters, and names what differs", async () => {
+  it("fails for other parameters, and names the outputs that differ", async () => {
     const directory = join(folder, "other");
     const bias = parameters["predictor.output_bias"]!;
     const moved = { ...bias, data: bias.data.map((value) => value + 0.01) };
@@ -208,17 +209,17 @@ describe("the parity check", () => {
     );
   });
 
-  it("leaves the backend of TensorFlow.js as it was, also when there is no model to load", async () => {
+  it("restores the backend of TensorFlow.js, also if there is no model to load", async () => {
     const directory = join(folder, "absent");
     await expect(checkParity(directory, config, parameters, scenes, { backend: "wasm" })).rejects.toThrow(/is missing/);
     expect(tf.getBackend()).toBe("cpu");
   });
 
-  it("leaves neither session nor tensor behind when a graph cannot be opened", async () => {
+  it("releases all sessions and tensors if a graph cannot be opened", async () => {
     const directory = join(folder, "unopened");
     await exportModel(directory, model);
     const tensors = tf.memory().numTensors;
-    // The first three are those that users open, the fourth is the first that is compared graph by graph.
+    // The first three sessions are those of AirModel, the fourth is the first of the comparison graph by graph.
     const sessions = sessionsUntilFailure(4);
     await expect(checkParity(directory, config, parameters, scenes, { backend: "cpu" })).rejects.toThrow(/no more/);
     expect(sessions.map(({ release }) => vi.mocked(release).mock.calls.length)).toEqual([1, 1, 1, 1]);
@@ -226,7 +227,7 @@ describe("the parity check", () => {
   });
 });
 
-/** The sessions that are opened from here on, of which no more than `count` can be; `release` counts its calls. */
+/** Sessions that are opened from now on, with spies on `release`. Opening more than `count` of them fails. */
 function sessionsUntilFailure(count: number): ort.InferenceSession[] {
   const opened: ort.InferenceSession[] = [];
   const create = ort.InferenceSession.create.bind(ort.InferenceSession) as (
@@ -247,13 +248,13 @@ it.each<NonNullable<AirConfigInput["likelihood"]>>([
   { type: "gaussian" },
   { type: "bernoulli" },
   { type: "bernoulli", canvas: "clamp" },
-])("redraws what it inferred, %j", async (likelihood) => {
+])("redraws inferred scenes, %j", async (likelihood) => {
   const directory = join(folder, `redraw-${Object.values(likelihood).join("-")}`);
   const drawing = parseAirConfig({ ...config, likelihood, decoderBias: 1 });
   await exportModel(directory, { ...model, config: drawing, parameters: eagerParameters });
   await using loaded = await AirModel.fromPretrained(directory);
   const images = Float32Array.from(scenes.images, (value) => value / 255);
-  // Untrained, it explains nothing.
+  // The untrained model's objects do not improve the bound: pruning would remove them all.
   const inferred = await loaded.infer(images, { prune: false });
   expect(inferred.every((scene) => scene.count > 0)).toBe(true);
   if (likelihood.type === "bernoulli") {

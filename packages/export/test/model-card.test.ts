@@ -14,7 +14,7 @@ const manifestOf = (name: string): Manifest => {
   return parseManifest(readFileSync(path, "utf8"), path);
 };
 
-/** The rows of the results, by the text of their first cell. */
+/** Second cells of the card's table of results, by the text of the first. */
 function results(manifest: Manifest): Record<string, string> {
   const table = modelCard(manifest, {}).split("## Results")[1]!.split("## Training")[0]!;
   const rows = table.split("\n").filter((line) => line.startsWith("|"));
@@ -29,7 +29,7 @@ function results(manifest: Manifest): Record<string, string> {
 }
 
 describe("a model's card", () => {
-  it.each(names)("has every number that %s was shipped with, by the name of its measure", (name) => {
+  it.each(names)("has every number in the manifest of %s, under the label of its measure", (name) => {
     const manifest = manifestOf(name);
     const shown = results(manifest);
     expect(Object.keys(shown)).toHaveLength(Object.keys(manifest.metrics).length);
@@ -43,14 +43,14 @@ describe("a model's card", () => {
     });
   });
 
-  it("has every measure that a model can be shipped with", () => {
+  it("has every measure that a manifest can have", () => {
     const shipped = measures.filter(({ manifestKey }) => manifestKey !== undefined);
     const metrics = Object.fromEntries(shipped.map(({ manifestKey }) => [manifestKey!, 0.5]));
     const shown = results({ ...manifestOf(names[0]!), metrics });
     expect(Object.keys(shown)).toEqual(shipped.map(({ label }) => label));
   });
 
-  it("shows numbers that are not in the table of measures under the names that they came with", () => {
+  it("shows numbers that are not in the table of measures under their own names", () => {
     const shown = results({ ...manifestOf(names[0]!), metrics: { ownRate: 1234.5678, elbo: -1 } });
     expect(Object.entries(shown)).toEqual([
       ["ELBO", "-1.00 nats"],
