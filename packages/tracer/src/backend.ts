@@ -10,6 +10,7 @@ import { sameShape } from "./graph/ir.js";
 import { cast, constantOperand, type Operand, reshape } from "./graph/operand.js";
 import { conversionOperators, KernelInputs, type Lowering } from "./lowerings/lowering.js";
 
+/** Name under which the tracing backend is registered with tfjs. */
 export const TRACING_BACKEND = "onnx-tracer";
 
 /** A traced function read the value of a tensor, which has none until the graph is run, or drew random numbers. */

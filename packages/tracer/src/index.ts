@@ -3,8 +3,25 @@ export { roundToFloat16 } from "./encode/float16.js";
 export type { WeightType } from "./encode/graph-encoder.js";
 export { encodeLoop, initialState, type LoopSpec, STEPS, stacked } from "./encode/loop.js";
 export { type EncodeOptions, encodeGraph } from "./encode/model.js";
-export { float, type Graph, int, ints, type Node, text, type Value } from "./graph/ir.js";
+export type { GraphBuilder } from "./graph/builder.js";
+export {
+  type Attribute,
+  type ConstantData,
+  type ConstantValue,
+  float,
+  type Graph,
+  type InputValue,
+  int,
+  ints,
+  type Node,
+  type ResultValue,
+  type Shape,
+  type TypedValue,
+  text,
+  type Value,
+} from "./graph/ir.js";
 export { cast, dense, elementwise, type Operand, operand, reshape } from "./graph/operand.js";
+export type { BatchDependence, BatchFunction, BatchNumber } from "./graph/symbolic-batch.js";
 export { BATCH, type InputSpec, TraceInputError, type Weight } from "./inputs.js";
 export { traceLayersModel } from "./layers-model.js";
 export { type KernelCall, KernelInputs, type Lowering, lowering } from "./lowerings/lowering.js";
@@ -15,7 +32,17 @@ export {
   operatorAddress,
   operatorVersions,
 } from "./onnx/operators.js";
-export { decodeModel, type ModelProto } from "./onnx/schema.js";
+export {
+  type AttributeProto,
+  decodeModel,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type OnnxDType,
+  type TensorProto,
+  tensorDataType,
+  type ValueInfoProto,
+} from "./onnx/schema.js";
 export { printGraph } from "./print-graph.js";
 export { TracedStateError } from "./state-guard.js";
 export {

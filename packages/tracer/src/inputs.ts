@@ -16,7 +16,9 @@ export interface InputSpec {
 
 /** A constant of a traced function that keeps its name in the model. */
 export interface Weight {
+  /** Sizes of its dimensions. */
   readonly shape: readonly number[];
+  /** Values in row-major order. They set the type: float32, int32, or bool for a Uint8Array. */
   readonly data: Float32Array | Int32Array | Uint8Array;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Runs a tfjs function on the tracing backend and returns the graph it amounts to.
+ * Runs a tfjs function on the tracing backend and returns a graph that computes the same.
  *
  * A function with a symbolic batch is traced at three sizes. Every shape, and every number that tfjs derived from a shape,
  * must be one function of the batch (a·B + b, or a/B) in all three; the graph then computes it from the size of its input.
@@ -31,8 +31,11 @@ export interface TraceOptions {
 
 /** A traced function: pass it to `encodeGraph` for an ONNX model, or to `encodeLoop` for many steps in one call. */
 export interface TracedGraph {
+  /** Graph of the first trace, with a fixed batch size. */
   readonly graph: Graph;
+  /** Inputs that the function was traced with, by name. */
   readonly inputs: Readonly<Record<string, InputSpec>>;
+  /** Dependence of the graph on the batch size. */
   readonly batch: BatchDependence;
 }
 

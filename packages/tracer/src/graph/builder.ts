@@ -17,6 +17,7 @@ import type {
 } from "./ir.js";
 import { attributesKey, sameData, sizeOf } from "./ir.js";
 
+/** Collects the nodes and constants of a graph while a function is traced. */
 export class GraphBuilder {
   /** The tfjs kernel whose lowering runs, or ran last; recorded with each node. */
   currentKernel = "";
@@ -39,6 +40,7 @@ export class GraphBuilder {
     }
   }
 
+  /** Adds an input of the graph. */
   input(name: string, dtype: OnnxDType, shape: Shape): InputValue {
     const value: InputValue = { kind: "input", id: this.#nextId++, name, dtype, shape };
     this.#inputs.push(value);
@@ -61,6 +63,7 @@ export class GraphBuilder {
     return value;
   }
 
+  /** A constant of shape `[]`. */
   scalar(value: number, dtype: "float32" | "int32" = "float32"): ConstantValue {
     return this.constant(dtype, [], dtype === "float32" ? Float32Array.of(value) : Int32Array.of(value));
   }
@@ -73,7 +76,7 @@ export class GraphBuilder {
   /**
    * Adds a node with one output.
    *
-   * @throws {OperatorError} if `op` is no ONNX operator, or not one that the running lowering declares
+   * @throws {OperatorError} if `op` is not an ONNX operator, or not one that the running lowering declares
    */
   node(
     op: Operator,

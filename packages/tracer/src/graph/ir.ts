@@ -4,38 +4,51 @@
 import type { Operator } from "../onnx/operators.js";
 import type { OnnxDType } from "../onnx/schema.js";
 
+/** Shape of a value: one size per dimension. */
 export type Shape = readonly number[];
+/** Values of a constant in row-major order; plain integers for int64. */
 export type ConstantData = Float32Array | Int32Array | Uint8Array | readonly number[];
 
-interface TypedValue {
+/** The properties that all values of a graph have. */
+export interface TypedValue {
   /** Position in order of creation; equal traces number their values alike. */
   readonly id: number;
+  /** Element type. */
   readonly dtype: OnnxDType;
+  /** Shape at the batch size of the first trace. */
   readonly shape: Shape;
 }
 
 /** An input of the graph. */
 export interface InputValue extends TypedValue {
+  /** Marks an input. */
   readonly kind: "input";
+  /** Name of the input. */
   readonly name: string;
 }
 
-/** A value known while tracing. An int64 constant holds a shape or an index list; its data is plain integers. */
+/** A value known while tracing. An int64 constant holds a shape or an index list. */
 export interface ConstantValue extends TypedValue {
+  /** Marks a constant. */
   readonly kind: "constant";
+  /** Values in row-major order. */
   readonly data: ConstantData;
+  /** Name of a weight; undefined for all other constants. */
   readonly name: string | undefined;
 }
 
 /** A result of a node. */
 export interface ResultValue extends TypedValue {
+  /** Marks a result. */
   readonly kind: "result";
+  /** Node that computes the value. */
   readonly node: Node;
 }
 
-/** What nodes read and write. */
+/** A value that nodes read or write. */
 export type Value = InputValue | ConstantValue | ResultValue;
 
+/** Value of an attribute of an ONNX operator, with its type. */
 export type Attribute =
   | { readonly type: "float"; readonly value: number }
   | { readonly type: "int"; readonly value: number }
@@ -47,18 +60,23 @@ export type Attribute =
 export interface Node {
   /** ONNX operator of the default domain. */
   readonly op: Operator;
-  /** Undefined where an optional input is left out. */
+  /** Inputs in the operator's order; undefined for an optional input that is absent. */
   readonly inputs: readonly (Value | undefined)[];
+  /** Attributes by name. */
   readonly attributes: Readonly<Record<string, Attribute>>;
+  /** Results in the operator's order. */
   readonly outputs: readonly ResultValue[];
-  /** The tfjs kernel that was being lowered. */
+  /** Name of the tfjs kernel whose lowering wrote the node. */
   readonly kernel: string;
 }
 
-/** Nodes in the order in which they can run, and what goes in and comes out. */
+/** A traced graph: its inputs, nodes and outputs. */
 export interface Graph {
+  /** Inputs in order of creation. */
   readonly inputs: readonly InputValue[];
+  /** Nodes in an order in which they can run. */
   readonly nodes: readonly Node[];
+  /** Outputs by name. */
   readonly outputs: Readonly<Record<string, Value>>;
 }
 

@@ -12,10 +12,13 @@ import type { GraphBuilder } from "./builder.js";
 import type { Attribute, ConstantData, Shape, Value } from "./ir.js";
 import { broadcastShapes, int, sameShape, sizeOf } from "./ir.js";
 
+/** A tfjs tensor during a trace. */
 export interface Operand {
+  /** Value in the graph; its shape may be smaller than the tensor's. */
   readonly value: Value;
-  /** The tensor's shape in tfjs, to which the value's shape broadcasts. */
+  /** Shape of the tensor in tfjs, to which the value's shape broadcasts. */
   readonly shape: Shape;
+  /** Type of the tensor in tfjs. */
   readonly dtype: DataType;
 }
 

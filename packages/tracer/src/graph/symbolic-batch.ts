@@ -13,9 +13,11 @@ export type BatchNumber = number | BatchFunction;
 
 /** The parts of a graph that depend on the batch size; all others are as in the first trace. */
 export interface BatchDependence {
+  /** Values of the constants that depend on the batch size. */
   readonly constants: ReadonlyMap<ConstantValue, readonly BatchNumber[]>;
-  /** The shapes of nodes' results. A dimension is undefined where it is no simple function of the batch. */
+  /** Shapes of nodes' results. A dimension is undefined if it is not such a function of the batch size. */
   readonly shapes: ReadonlyMap<Value, readonly (BatchNumber | undefined)[]>;
+  /** Shapes of the graph's outputs, by name. */
   readonly outputShapes: Readonly<Record<string, readonly BatchNumber[]>>;
 }
 

@@ -37,10 +37,13 @@ export class KernelInputs {
   }
 }
 
-/** One call of a kernel: its tensors, its attributes as tfjs gives them, and the graph to write to. */
+/** One call of a tfjs kernel, to be written in ONNX operators. */
 export interface KernelCall<Attributes> {
+  /** Tensors that the kernel gets. */
   readonly inputs: KernelInputs;
+  /** Attributes as tfjs gives them. */
   readonly attributes: Attributes;
+  /** Graph to write the nodes to. */
   readonly graph: GraphBuilder;
 }
 
@@ -49,10 +52,11 @@ export interface Lowering {
   /** The tfjs kernel's registered name. */
   readonly kernel: string;
   /**
-   * The ONNX operators that it may write. Any lowering may also write those that convert an operand:
-   * {@link conversionOperators}.
+   * ONNX operators that the lowering may write. Every lowering may also write the operators that convert an operand:
+   * `Cast`, `Expand` and `Reshape`.
    */
   readonly operators: readonly Operator[];
+  /** Writes the nodes of one call and returns the kernel's result or results. */
   lower(call: KernelCall<unknown>): Operand | readonly Operand[];
 }
 

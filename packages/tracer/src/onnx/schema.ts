@@ -73,54 +73,92 @@ message ModelProto {
 }
 `;
 
-/** TensorProto.DataType, of the types a traced graph can hold. */
+/** Element types that a traced graph can hold, by their numbers in TensorProto.DataType. */
 export const tensorDataType = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
+/** Name of an element type that a traced graph can hold. */
 export type OnnxDType = keyof typeof tensorDataType;
 
-/** AttributeProto.AttributeType. */
+/** Types of attributes, by their numbers in AttributeProto.AttributeType. */
 export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7 } as const;
 
+/** A constant of a graph. */
 export interface TensorProto {
+  /** Shape. */
   dims: number[];
+  /** Element type, a number of TensorProto.DataType. */
   dataType: number;
+  /** Name of the value. */
   name: string;
+  /** Values in row-major order, little-endian. */
   rawData: Uint8Array;
 }
+/** Name, type and shape of a graph's input or output. */
 export interface ValueInfoProto {
+  /** Name of the value. */
   name: string;
+  /** Element type and shape; a `dimParam` is a symbolic dimension. */
   type: { tensorType: { elemType: number; shape: { dim: ({ dimValue: number } | { dimParam: string })[] } } };
 }
+/** An attribute of a node; `type` says which of the other members holds the value. */
 export interface AttributeProto {
+  /** Name of the attribute. */
   name: string;
+  /** Type of the value, a number of AttributeProto.AttributeType. */
   type: number;
+  /** Value of a float. */
   f?: number;
+  /** Value of an integer. */
   i?: number;
+  /** Value of a string, in UTF-8. */
   s?: Uint8Array;
+  /** Value of a graph. */
   g?: GraphProto;
+  /** Value of a list of floats. */
   floats?: number[];
+  /** Value of a list of integers. */
   ints?: number[];
 }
+/** An application of an operator. */
 export interface NodeProto {
+  /** Names of the inputs; empty for an optional input that is absent. */
   input: string[];
+  /** Names of the outputs. */
   output: string[];
+  /** Name of the node. */
   name: string;
+  /** Name of the operator. */
   opType: string;
+  /** Attributes of the operator. */
   attribute: AttributeProto[];
 }
+/** A graph of a model, or the body of a control-flow operator. */
 export interface GraphProto {
+  /** Name of the graph. */
   name: string;
+  /** Nodes in an order in which they can run. */
   node: NodeProto[];
+  /** Constants. */
   initializer: TensorProto[];
+  /** Inputs. */
   input: ValueInfoProto[];
+  /** Outputs. */
   output: ValueInfoProto[];
 }
+/** An ONNX model as plain data; members that a file lacks are empty or absent. */
 export interface ModelProto {
+  /** Version of the ONNX IR. */
   irVersion: number;
+  /** Name of the program that wrote the model. */
   producerName: string;
+  /** Version of that program. */
   producerVersion: string;
+  /** Description of the model. */
   docString: string;
+  /** The model's graph. */
   graph: GraphProto;
+  /** Operator sets that the model uses, with their versions. */
   opsetImport: { domain: string; version: number }[];
+  /** Further properties of the model. */
   metadataProps: { key: string; value: string }[];
 }
 
