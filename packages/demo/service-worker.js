@@ -1,9 +1,9 @@
 /**
- * Keeps the page working without a network. Every file of the build has a version, the hash of its contents, and is kept
- * under it: what did not change between two builds is not fetched again, and what no build names any more is deleted.
+ * Keeps the page working without a network. Every file of the build is kept under its version, a hash of its contents. A
+ * file that did not change between two builds is not fetched again, and one that the build no longer names is deleted.
  *
- * The page's own files are kept at once, the runtime's binaries when they are first used or the page asks for it. Models
- * are the runtime's own to keep: it asks for their manifests anew while there is a network.
+ * The page's own files are kept at once, the runtime's binaries when they are first used or when the page asks for it. Models
+ * are kept by the runtime, which requests their manifests again whenever there is a network.
  */
 const { versions, shell, runtimes } = self.BUILD;
 const CACHE = "air-onnx-demo";
@@ -15,7 +15,7 @@ self.addEventListener("install", (event) => {
   event.waitUntil(
     (async () => {
       const cache = await caches.open(CACHE);
-      // Past the browser's own cache, which may still hold the file of the build before.
+      // Bypasses the browser's HTTP cache, which may still hold the file of the build before.
       await Promise.all(shell.map((path) => keep(cache, path, "no-cache")));
     })(),
   );
@@ -28,13 +28,13 @@ self.addEventListener("activate", (event) => {
       const kept = new Set(Object.keys(versions).map(keyOf));
       const requests = await cache.keys();
       await Promise.all(requests.filter(({ url }) => !kept.has(url)).map((request) => cache.delete(request)));
-      // The first visit is served from here too, so that what it loads is there without a network.
+      // Serves the first visit too, so that its files are kept.
       await self.clients.claim();
     })(),
   );
 });
 
-/** `{ keep: device }`, with a port for the answer: nothing, or what went wrong. */
+/** Handles `{ keep: device }`; the answer on the message's port is null, or the reason of a failure. */
 self.addEventListener("message", (event) => {
   const [port] = event.ports;
   const path = runtimes[event.data?.keep];
@@ -42,7 +42,7 @@ self.addEventListener("message", (event) => {
   event.waitUntil(
     caches
       .open(CACHE)
-      // Its name has its contents' hash: whatever cache has it has the right one.
+      // The file's name holds a hash of its contents, so any cached copy is the right one.
       .then((cache) => keep(cache, path, "default"))
       .then(
         () => port.postMessage(null),
@@ -70,7 +70,7 @@ async function serve(request, path) {
   const kept = await cache.match(keyOf(path));
   if (kept) return kept;
   const response = await fetch(request);
-  // Keeping it is a convenience: a full disk must not keep the page from working.
+  // A failure to keep the file, such as a full disk, must not stop the page.
   if (response.status === 200) cache.put(keyOf(path), response.clone()).catch(() => {});
   return response;
 }

@@ -1,4 +1,4 @@
-/** Builds the page for any static host and sub-path: relative addresses, nothing inlined that a strict CSP would refuse. */
+/** Builds the page for any static host and sub-path: relative URLs, and nothing inlined that a strict CSP would refuse. */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { builtSite } from "./build/built-site.js";

@@ -1,4 +1,4 @@
-/** The built page, served on this machine and opened in the Chromium that is installed: for what is run by hand. */
+/** Serves the built page on this machine and opens it in the installed Chromium, for scripts that are run by hand. */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -19,7 +19,7 @@ export async function inChromium(work) {
   const server = await preview({ root: demo, logLevel: "error", preview: { host: "127.0.0.1", port: 0 } });
   const browser = await chromium.launch({
     executablePath,
-    // WebGPU in software where there is no GPU; root, who runs in many containers, has no sandbox.
+    // Allows WebGPU in software where there is no GPU. No sandbox, because Chromium refuses one to root in containers.
     args: ["--no-sandbox", "--enable-unsafe-webgpu", "--no-first-run", "--disable-background-networking"],
     timeout: 0,
   });

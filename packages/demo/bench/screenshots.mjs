@@ -1,15 +1,15 @@
 /**
- * Takes the pictures of the page that the README shows, into docs/images, in the middle of the second step of the story:
+ * Takes the README's screenshots of the page, into docs/images, in the middle of the second step of the story. Run
  * `node packages/demo/bench/screenshots.mjs` after a build.
  */
 import { join } from "node:path";
 import { demo, inChromium } from "./in-chromium.mjs";
 
 const images = join(demo, "../../docs/images");
-/** Step 2, infer. */
+/** Position of the slider at step 2, infer. */
 const POSITION = "4";
 const PATIENCE = 600_000;
-/** Until what an image has brought about is shown, its pace included, ms. */
+/** Time until all results of an image are shown, the pace included, ms. */
 const SETTLED = 1200;
 
 const pictures = [
@@ -29,11 +29,11 @@ await inChromium(async ({ browser, origin }) => {
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
     await page.goto(origin, { timeout: PATIENCE });
-    // Measured, dreamt and walked: nothing is still on its way.
+    // Waits until the pace, the imagined scenes and the walk through z_what are shown.
     await page.waitForFunction(() => /ms per image/.test(document.getElementById("status-text").textContent));
     await page.locator("#dreams canvas").last().waitFor();
     await page.locator("#walk input").last().waitFor();
-    // The pace is that of a model at work, not of its first image: another example, and back.
+    // Chooses another example and returns, so that the pace is not that of the first, slower inference.
     for (const example of [2, 1, 2, 1, 0]) {
       await page.locator("#examples button").nth(example).click();
       await page.waitForTimeout(SETTLED);

@@ -1,7 +1,7 @@
 /**
- * What a visitor of the built page waits for: sizes, the cold start to the first inference, ms an image on WebAssembly (one
- * thread) and on WebGPU (in software where there is no GPU), and the frames per second while drawing. The table goes to
- * stdout; with --json the numbers go to a file.
+ * Measures what a visitor of the built page waits for: sizes, the cold start to the first inference, ms per image on
+ * WebAssembly (one thread) and on WebGPU (in software where there is no GPU), and the frames per second while drawing. The
+ * table goes to stdout; with --json the numbers go to a file.
  *
  *   npm run -w packages/demo build && node packages/demo/bench/web.mjs [--model multi-mnist] [--seconds 5] [--json web.json]
  */
@@ -55,7 +55,7 @@ const measured = await inChromium(async ({ browser, origin }) => {
   const rows = [];
   for (const { name } of models) {
     console.error(`measuring ${name}`);
-    // A context of its own has no cache: a first visit.
+    // A new browser context has an empty cache, as at a first visit.
     const context = await browser.newContext({ viewport: { width: 1120, height: 1000 } });
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
@@ -77,7 +77,7 @@ const measured = await inChromium(async ({ browser, origin }) => {
   return { browser: browser.version(), rows };
 });
 
-/** Draws circles for a while; the median of what the page says of its pace. */
+/** Draws circles for a while and returns the median of the pace that the page shows. */
 async function live(page) {
   await page.locator('input[name="tool"][value="pen"]').check({ force: true });
   const { x, y, width } = await page.locator("#surface").boundingBox();
@@ -96,10 +96,10 @@ async function live(page) {
   return { framesPerSecond: frames.toSorted((a, b) => a - b)[Math.floor(frames.length / 2)] ?? 0 };
 }
 
-/** The page's own comparison of devices. */
+/** Runs the page's own comparison of devices. */
 async function compare(page) {
   await page.click("#compare");
-  // The page itself gives up on what is too slow.
+  // No timeout here: the page itself shortens a measurement that is too slow.
   await page.waitForFunction(
     () => /measured just now/.test(document.getElementById("compare-status").textContent),
     undefined,

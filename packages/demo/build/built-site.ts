@@ -1,4 +1,4 @@
-/** What is done with the built page as a whole: the service worker is given the list of its files, then all sizes are printed. */
+/** Finishes the built page: writes the service worker with the list of the page's files, then prints all sizes. */
 import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
@@ -8,11 +8,11 @@ import { type BuiltFile, printSizes } from "./size-report.js";
 
 const SERVICE_WORKER = "service-worker.js";
 const SOURCE = fileURLToPath(new URL(`../${SERVICE_WORKER}`, import.meta.url));
-/** What is fetched when it is needed, and kept from then on: large, and of which not everybody needs all. */
+/** Large files that not every visitor needs: they are fetched when needed, and kept from then on. */
 const WHEN_NEEDED = /\.wasm$/;
-/** onnxruntime's editions. */
+/** WebAssembly files of onnxruntime's editions, by device. */
 const RUNTIMES = { wasm: /ort-wasm-simd-threaded-[^./]*\.wasm$/, webgpu: /\.asyncify-[^./]*\.wasm$/ };
-/** The runtime keeps models itself, by the hashes in their manifests. */
+/** Files that the service worker does not keep: the runtime keeps models itself, by the hashes in their manifests. */
 const NOT_OURS = /^models\//;
 
 export function builtSite(): Plugin {
@@ -23,7 +23,7 @@ export function builtSite(): Plugin {
     configResolved(config) {
       outDir = resolve(config.root, config.build.outDir);
     },
-    // After every other plugin's files are there.
+    // Runs after all other plugins have written their files.
     closeBundle: {
       order: "post",
       sequential: true,
@@ -37,7 +37,7 @@ export function builtSite(): Plugin {
   };
 }
 
-/** All but the service worker of the build before, in a fixed order. */
+/** Reads all built files in a fixed order, without the service worker of an earlier build. */
 async function readFiles(folder: string): Promise<BuiltFile[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = await Promise.all(
@@ -51,7 +51,7 @@ async function readFiles(folder: string): Promise<BuiltFile[]> {
   return files.filter(({ path }) => path !== SERVICE_WORKER).toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** The service worker's source with the files that it serves, each with the version that its contents are. */
+/** The service worker's source with the list of the files that it serves; a hash of the contents is each file's version. */
 async function serviceWorker(files: readonly BuiltFile[]): Promise<string> {
   const own = files.filter(({ path }) => !NOT_OURS.test(path));
   const versions = Object.fromEntries(

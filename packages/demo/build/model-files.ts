@@ -1,4 +1,4 @@
-/** Puts the repository's models beside the page: their folders, their example images, and `models.json` that lists them. */
+/** Puts the models beside the page: their folders, their example images, and `models.json`, which lists them. */
 import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, normalize, resolve } from "node:path";
 import { MANIFEST_FILE, type Manifest, parseManifest } from "@air-onnx/core";
@@ -9,13 +9,13 @@ import { sampleImages } from "./sample-images.js";
 
 interface ServedModel {
   readonly entry: ModelEntry;
-  /** Path beside the page → where the file is. */
+  /** Source files by their paths beside the page. */
   readonly files: ReadonlyMap<string, string>;
-  /** Path beside the page → contents. */
+  /** Contents of generated files by their paths beside the page. */
   readonly texts: ReadonlyMap<string, string>;
 }
 
-/** @param folder holds a folder for each model */
+/** @param folder folder with one folder per model */
 export function modelFiles(folder: string): Plugin {
   let outDir = "";
   return {
@@ -57,7 +57,7 @@ function listModels(models: readonly ServedModel[]): string {
   return JSON.stringify(models.map(({ entry }) => entry));
 }
 
-/** The models in `folder`, the one that counts best first: it is the one the page opens with. */
+/** The models in `folder`, the most accurate one first: the page opens with it. */
 async function findModels(folder: string): Promise<ServedModel[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);

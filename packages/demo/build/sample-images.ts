@@ -1,4 +1,4 @@
-/** Example images and stamps for a model, from the project's own generators: the same at every build, without a download. */
+/** Generates example images and stamps for a model: the same at every build, without a download. */
 import { intersectionOverUnion, type Manifest } from "@air-onnx/core";
 import {
   drawnSet,
@@ -19,14 +19,14 @@ const STAMPS = 12;
 const DIGIT_SIDE = 28;
 const DIGITS = 60;
 
-/** Undefined for a data set that has no generator, such as a user's own images. */
+/** Generates a model's samples; undefined for a data set without a generator, such as a user's own images. */
 export async function sampleImages({ model, training }: Manifest): Promise<SampleSet | undefined> {
   const generator = await generatorOf(training.dataset);
   if (!generator || generator.imageSize !== model.imageSize || generator.channels !== model.channels) return undefined;
   const { imageSize, channels } = generator;
   const scenes = await generateScenes(generator, IMAGES);
   const length = channels * imageSize ** 2;
-  // A page does not open with two objects that a person could not tell apart.
+  // Images with overlapping objects come last, so that the page does not open with one.
   const indices = Array.from({ length: IMAGES }, (_, i) => i);
   const order = [false, true].flatMap((wanted) => indices.filter((i) => overlaps(scenes, i) === wanted));
   return {
@@ -43,13 +43,13 @@ function overlaps(scenes: SceneSet, index: number): boolean {
   return boxes.some((box, i) => boxes.slice(i + 1).some((other) => intersectionOverUnion(box, other) > 0));
 }
 
-/** Pen strokes stand in for the MNIST digits, which are not the project's to ship. */
+/** The generator of a data set. Pen strokes replace the MNIST digits, which the project does not ship. */
 async function generatorOf(dataset: string): Promise<SceneGenerator | undefined> {
   const set = drawnSet(dataset === "multi-mnist" ? "multi-strokes" : dataset);
   return set?.generator(SEED, formOf(set, {}), { digits: async () => strokeDigits() }, "train");
 }
 
-/** `[M, 28, 28]`, as a set of digits has them. */
+/** Pen strokes in the form of MNIST digits, `[M, 28, 28]`. */
 function strokeDigits(): Uint8Array {
   const generator = multiStrokes(SEED);
   const digits = new Uint8Array(DIGITS * DIGIT_SIDE ** 2);
@@ -69,7 +69,7 @@ function stamp(generator: SceneGenerator, index: number): Raster {
   return interleave(pixels, side, generator.channels);
 }
 
-/** `[C, side, side]` → `[side, side, C]`, copied. */
+/** Converts planes `[C, side, side]` to a picture with interleaved channels. */
 function interleave(planes: Uint8Array, side: number, channels: number): Raster {
   const plane = side * side;
   const data = Uint8ClampedArray.from(

@@ -1,4 +1,4 @@
-/** Prints what a visitor downloads: every file of the build by kind, raw and compressed. */
+/** Prints the sizes of all built files by kind, raw and compressed. */
 import { gzipSync } from "node:zlib";
 import { bytesInWords } from "../src/words.js";
 
@@ -13,7 +13,7 @@ const kinds: readonly (readonly [name: string, pattern: RegExp])[] = [
 ];
 
 export interface BuiltFile {
-  /** Relative to the page, with forward slashes. */
+  /** Path relative to the page, with forward slashes. */
   readonly path: string;
   readonly bytes: Buffer;
 }

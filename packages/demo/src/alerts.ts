@@ -1,4 +1,4 @@
-/** What went wrong, in words, where a person reads it. */
+/** Shows errors to the user in the page's alert. */
 import { byId } from "./elements.js";
 
 export function showAlert(problem: unknown): void {
@@ -11,7 +11,7 @@ export function clearAlert(): void {
   byId("alert", HTMLElement).hidden = true;
 }
 
-/** Catches what nobody else did, so that a failure never leaves the page silent. */
+/** Shows uncaught errors and rejections, so that no failure is silent. */
 export function showUncaught(): void {
   addEventListener("error", ({ message }) => showAlert(`Something went wrong: ${message}`));
   addEventListener("unhandledrejection", ({ reason }) => {

@@ -1,4 +1,4 @@
-/** Bytes as text that may stand in a URL (RFC 4648, section 5, without padding). */
+/** Converts bytes to text that is allowed in a URL, and back (RFC 4648, section 5, without padding). */
 
 export function toBase64Url(bytes: Uint8Array): string {
   let binary = "";
@@ -6,7 +6,7 @@ export function toBase64Url(bytes: Uint8Array): string {
   return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** @throws {RangeError} for characters that do not belong there */
+/** @throws {RangeError} for text that is not base64url */
 export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
   if (!/^[\w-]*$/.test(text) || text.length % 4 === 1) throw new RangeError("This is not base64url");
   const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));

@@ -1,30 +1,31 @@
 /** The pen: a soft round tip that leaves strokes like those of handwritten digits, full inside and fading over a pixel. */
 import type { Colour, Raster } from "./raster.js";
 
-/** In pixels of the picture; (0, 0) is its upper left corner, pixel centres are at halves. */
+/** A point of the picture, in pixels. (0, 0) is the upper left corner; pixel centres are at halves. */
 export interface Point {
   readonly x: number;
   readonly y: number;
 }
 
+/** The tip of a pen or an eraser. */
 export interface Brush {
-  /** Of the tip, pixels. */
+  /** Radius of the tip, pixels. */
   readonly radius: number;
   /** "erase" takes away what it covers. */
   readonly ink: Colour | "erase";
 }
 
-/** Share of the side of a typical object that a pen's stroke is wide: about that of the MNIST digits. */
+/** Width of a stroke as a share of the side of a typical object: about that of the MNIST digits. */
 const STROKE_SHARE = 0.15;
 
-/** The tip that suits objects of the given side, pixels. */
+/** Radius of the tip for objects of the given side, pixels. */
 export function brushRadius(objectSide: number): number {
   return Math.max(0.9, (objectSide * STROKE_SHARE) / 2);
 }
 
 /**
- * Inks the picture along the segment from `from` to `to`, which may be one point and may leave the picture. Ink does not
- * add up: a pixel gets the strongest that any part of a stroke gave it.
+ * Inks the picture along the segment from `from` to `to`, which may be a single point and may leave the picture. Ink does
+ * not add up: each pixel keeps the strongest ink of any part of a stroke.
  */
 export function inkSegment(raster: Raster, from: Point, to: Point, { radius, ink }: Brush): void {
   const { data, width, height, channels } = raster;

@@ -1,10 +1,10 @@
 /**
- * The objects' colours, in the order in which they are found: from Okabe and Ito's palette, which colour-blind people can
- * tell apart, those that are bright enough on black. The style sheet gives the values for `data-colour`.
+ * Number of the objects' colours. They are the colours of Okabe and Ito's palette, which colour-blind people can tell apart,
+ * that are bright enough on black. The style sheet gives their values by `data-colour`.
  */
 export const OBJECT_COLOURS = 6;
 
-/** Marks an element as the object's; what is inside takes its colour from there. */
+/** Marks an element as belonging to object `index`; its contents take the object's colour. */
 export function paintAsObject(element: Element, index: number): void {
   element.setAttribute("data-colour", String(index % OBJECT_COLOURS));
 }

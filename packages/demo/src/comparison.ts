@@ -1,4 +1,4 @@
-/** The same images on WebAssembly and on WebGPU: how long they take, and whether they agree. */
+/** Compares WebAssembly and WebGPU on the same images: the time per image, and whether the counts agree. */
 import type { Scene } from "@air-onnx/core";
 import { AirModel, type Device, listDevices } from "@air-onnx/runtime-web";
 import { byId, make } from "./elements.js";
@@ -11,18 +11,18 @@ const devices: readonly (readonly [device: Device, name: string])[] = [
 ];
 const WARM_UP = 4;
 const BATCH_ROUNDS = 3;
-/** A device so slow that it takes longer for a part of the measurement is measured on fewer images, or fewer times, ms. */
+/** Most time for each part of the measurement, ms; a slower device is measured on fewer images or in fewer rounds. */
 const PATIENCE = 8000;
 
 interface Measurement {
-  /** One image a call, median, ms. */
+  /** Median time of a call with one image, ms. */
   readonly single: number;
-  /** All at once, ms an image, the best of a few. */
+  /** Time per image of a call with all images, best of several rounds, ms. */
   readonly batched: number;
   readonly counts: readonly number[];
 }
 
-/** Fills the page's table; a device that is not there says so in its row. */
+/** Measures all devices and fills the page's table. The row of an unavailable device gives the reason. */
 export async function compareDevices(modelUrl: URL, images: readonly Raster[]): Promise<void> {
   const status = byId("compare-status", HTMLElement);
   const body = byId("compare-rows", HTMLElement);
@@ -53,7 +53,7 @@ export async function compareDevices(modelUrl: URL, images: readonly Raster[]): 
 async function measure(modelUrl: URL, device: Device, images: readonly Raster[]): Promise<Measurement> {
   const model = await AirModel.fromPretrained(modelUrl, { device });
   try {
-    // Of both sizes: a GPU's programs are made for each.
+    // Warms up both batch sizes: a GPU compiles programs for each.
     for (const image of images.slice(0, WARM_UP)) await model.infer(image);
     await model.infer(images);
     const durations: number[] = [];

@@ -1,4 +1,4 @@
-/** The image that a person makes: by pointer, by keyboard, from stamps, from a file or the clipboard. */
+/** The image that a user makes: by pointer, by keyboard, from stamps, from a file or the clipboard. */
 import type { SceneObject } from "@air-onnx/core";
 import { type Brush, brushRadius, inkSegment, type Point } from "./brush.js";
 import { byId, make, makeSvg, resizeChildren, setAttributes } from "./elements.js";
@@ -52,11 +52,11 @@ export class DrawingSurface {
   #stamps: readonly Raster[] = [];
   #stamp = 0;
   #pen = 0;
-  /** Where the keyboard's pen is, and whether it is down. */
+  /** Position of the keyboard's pen, whether it is down, and whether it is shown. */
   #key = { x: 0, y: 0, down: false, shown: false };
   #last: Point | undefined;
 
-  /** @param onChange after every change of the picture by hand */
+  /** @param onChange called after every change of the picture by the user */
   constructor(onChange: () => void) {
     this.#onChange = onChange;
     // Keys go to the drawing, not to the screen reader's own commands.
@@ -87,7 +87,7 @@ export class DrawingSurface {
     return this.#raster;
   }
 
-  /** Takes pictures of another form; `raster` is the first of them. */
+  /** Switches to pictures of another form and shows `raster`. */
   open(form: DrawingForm, raster: Raster): void {
     this.#form = form;
     this.#past = [];
@@ -100,7 +100,7 @@ export class DrawingSurface {
     this.showObjects([]);
   }
 
-  /** The guide's size, known for sure once the model is there. */
+  /** Sets the size of the guide, which is exact once the model is loaded. */
   setObjectSide(objectSide: number): void {
     this.#form = { ...this.#form, objectSide };
     this.#showGuides();
@@ -111,12 +111,12 @@ export class DrawingSurface {
     this.#stamp = 0;
     const tool = (value: string) => document.querySelector<HTMLInputElement>(`input[name="tool"][value="${value}"]`)!;
     tool("stamp").disabled = stamps.length === 0;
-    // Digits are drawn; sprites are hard to draw, and easily dropped.
+    // Digits are easy to draw by pen; sprites are not, so stamps are the default for them.
     tool(this.#form.channels === 3 && stamps.length > 0 ? "stamp" : "pen").checked = true;
     this.#showChoices();
   }
 
-  /** Puts another picture in place of this one, which undo brings back. */
+  /** Replaces the picture; undo brings the old one back. */
   replace(raster: Raster): void {
     this.#remember();
     this.#raster = raster;
@@ -160,7 +160,7 @@ export class DrawingSurface {
     });
     surface.addEventListener("pointermove", (event) => {
       if (!this.#last) return;
-      // Between two frames a pen moves through several points.
+      // Between two frames a pointer can pass several points.
       const passed = event.getCoalescedEvents?.() ?? [];
       for (const each of passed.length > 0 ? passed : [event]) {
         const point = this.#pointOf(each);
@@ -257,7 +257,7 @@ export class DrawingSurface {
     this.#undoButton.disabled = this.#past.length === 0;
   }
 
-  /** On an empty picture, how large an object had better be; for the keyboard, where the pen is. */
+  /** Shows the expected size of an object on an empty picture, and the position of the keyboard's pen. */
   #showGuides(): void {
     const { imageSize, objectSide } = this.#form;
     const low = (imageSize - objectSide) / 2;
@@ -286,7 +286,7 @@ export class DrawingSurface {
       const [name, colour] = pens[i]!;
       const button = make("button", { type: "button", title: name });
       button.setAttribute("aria-label", name);
-      // As an attribute of SVG: a strict content security policy allows no style attributes.
+      // An SVG attribute, because a strict content security policy allows no style attributes.
       const disc = makeSvg("rect", { width: 1, height: 1, fill: `rgb(${colour.join(" ")})` });
       button.append(makeSvg("svg", { viewBox: "0 0 1 1", "aria-hidden": "true" }, disc));
       button.addEventListener("click", () => {

@@ -1,6 +1,6 @@
-/** Finding and making the page's elements: what `index.html` must have is asked for by id and kind. */
+/** Finds and makes the page's elements. Elements that `index.html` must have are looked up by id and class. */
 
-/** @throws {Error} if the page has no such element: it and the code are of different versions */
+/** @throws {Error} if the page has no such element, because page and code are of different versions */
 export function byId<Kind extends Element>(id: string, kind: new () => Kind): Kind {
   const element = document.getElementById(id);
   if (element instanceof kind) return element;
@@ -39,7 +39,7 @@ export function setAttributes(element: Element, attributes: Readonly<Record<stri
 }
 
 /**
- * Gives `parent` so many children, made and taken away at its end: those that stay keep their focus.
+ * Adds or removes children at the end of `parent` until there are `count`. The children that stay keep their focus.
  */
 export function resizeChildren(parent: Element, count: number, create: (index: number) => Element): readonly Element[] {
   while (parent.children.length > count) parent.lastElementChild!.remove();

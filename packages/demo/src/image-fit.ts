@@ -1,4 +1,4 @@
-/** Any picture → the form that a model takes: black around it, bright on dark, averaged down to the model's pixels. */
+/** Converts any picture to the form that a model takes: bright on black, centred, averaged down to the model's pixels. */
 import type { AirConfig } from "@air-onnx/core";
 import { blankRaster, type Raster } from "./raster.js";
 
@@ -9,12 +9,12 @@ export interface RgbaPicture {
   readonly height: number;
 }
 
-/** Rec. 601, as the runtime's own conversion to grey. */
+/** Rec. 601 luma, as in the runtime's own conversion to grey. */
 const LUMA = [0.299, 0.587, 0.114] as const;
 
 /**
- * Scales the picture to fit, whole and centred, with every pixel the mean of those that it covers. A picture whose
- * border is bright (dark ink on paper) is inverted, because models take bright objects on black.
+ * Scales the picture to fit, complete and centred. Every pixel is the mean of the picture's pixels that it covers. A picture
+ * with a bright border (dark ink on paper) is inverted, because models take bright objects on black.
  */
 export function fitImage(picture: RgbaPicture, form: Pick<AirConfig, "imageSize" | "channels">): Raster {
   const upright = { ...picture, data: flatten(picture.data) };
@@ -28,7 +28,7 @@ export function fitImage(picture: RgbaPicture, form: Pick<AirConfig, "imageSize"
     for (let column = 0; column < form.imageSize; column++) {
       const covered = addArea(upright, (column - left) / scale, (row - top) / scale, 1 / scale, sum);
       if (covered === 0) continue;
-      // The part of a pixel that lies beside the picture is background.
+      // The part of a pixel outside of the picture is background.
       const whole = 1 / (scale * scale);
       const background = bright ? 255 * (whole - covered) : 0;
       const mean = Array.from(sum, (value) => (value + background) / whole);
@@ -88,7 +88,7 @@ function borderBrightness({ data, width, height }: RgbPicture): number {
   return sum / pixels;
 }
 
-/** Integrates the square at (x, y) with the given side into `sum` and returns the area of it that the picture has. */
+/** Integrates the square at (x, y) with the given side into `sum`. Returns the area of the square inside the picture. */
 function addArea(picture: RgbPicture, x: number, y: number, side: number, sum: Float64Array): number {
   sum.fill(0);
   let covered = 0;

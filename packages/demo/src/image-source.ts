@@ -6,10 +6,10 @@ export class PictureFileError extends Error {
   override name = "PictureFileError";
 }
 
-/** Larger pictures are shrunk while they are read: the model sees far fewer pixels. */
+/** Longest side of a picture, pixels. Larger pictures are shrunk while they are read: the model takes far fewer pixels. */
 const LONGEST_SIDE = 1024;
 
-/** @throws {PictureFileError} in words for the person who chose it */
+/** @throws {PictureFileError} with a message for the user */
 export async function readPicture(file: Blob & { readonly name?: string }): Promise<RgbaPicture> {
   const name = file.name ? `“${file.name}”` : "What was pasted";
   let bitmap: ImageBitmap;
@@ -33,7 +33,7 @@ export async function readPicture(file: Blob & { readonly name?: string }): Prom
   return context.getImageData(0, 0, width, height);
 }
 
-/** Hands over every file that is opened, pasted or dropped. */
+/** Calls `onFile` with every file that the user opens, pastes or drops. */
 export function listenForPictures(
   button: HTMLButtonElement,
   input: HTMLInputElement,
@@ -43,7 +43,7 @@ export function listenForPictures(
   input.addEventListener("change", () => {
     const file = input.files?.[0];
     if (file) onFile(file);
-    // So that the same file can be chosen again.
+    // Otherwise choosing the same file again would not be a change.
     input.value = "";
   });
   document.addEventListener("paste", (event) => {

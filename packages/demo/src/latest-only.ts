@@ -1,6 +1,6 @@
 /**
- * Work that is only worth doing for the newest input: while one is being worked on, the newest of those that arrive waits
- * and the others are dropped, so that nothing queues up behind a slow device.
+ * Runs work that is only worth doing for the newest input. While it is running, the newest new input waits and older ones
+ * are dropped, so that nothing queues up behind a slow device.
  */
 export class LatestOnly<Input> {
   readonly #work: (input: Input) => Promise<void>;
@@ -18,12 +18,12 @@ export class LatestOnly<Input> {
     this.#running ??= this.#drain();
   }
 
-  /** Drops the input that waits, if any. */
+  /** Drops the waiting input, if any. */
   cancel(): void {
     this.#waiting = undefined;
   }
 
-  /** Settles when nothing is worked on and nothing waits. */
+  /** Resolves when no work is running and no input waits. */
   async idle(): Promise<void> {
     await this.#running;
   }

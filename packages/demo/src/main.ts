@@ -29,7 +29,7 @@ import { SceneEditor } from "./scene-editor.js";
 import { fetchModelList, fetchSamples, siteUrl } from "./site.js";
 import { StoryView } from "./story-view.js";
 import { showThumbnails } from "./thumbnails.js";
-import { type Inference, type TracedStep, traceStep } from "./trace.js";
+import { type Inference, type RecordedStep, recordStep } from "./trace.js";
 import { WhatWalk } from "./what-walk.js";
 import { bytesInWords, countObjects, shareInWords } from "./words.js";
 
@@ -37,12 +37,12 @@ type DeviceChoice = Device | "auto";
 
 const WARM_UP = 4;
 const THUMBNAILS = 6;
-/** Of several objects, so that the page opens with something to see. */
+/** Number of objects in the example with which the page opens. */
 const FIRST_EXAMPLE_COUNT = 2;
-/** How long the hand must rest before the link and the walk through z_what are renewed, ms. */
+/** Time without a change after which the link and the walk through z_what are updated, ms. */
 const REST = 350;
 
-/** A model, and what belongs to it. */
+/** An open model and its entry in the list of models. */
 interface Opened {
   readonly entry: ModelEntry;
   readonly model: AirModel;
@@ -78,10 +78,10 @@ class Page {
   #entry: ModelEntry | undefined;
   #samples: SampleSet | undefined;
   #opened: Opened | undefined;
-  /** Ends the loading that a newer choice has overtaken. */
+  /** Aborts the running load when the user chooses again. */
   #loadingNow: AbortController | undefined;
   #inference: Inference | undefined;
-  /** The scene is a person's own, no longer what was inferred. */
+  /** Whether the user has edited the scene, so that it is no longer the inferred one. */
   #edited = false;
   #exampleRound = 0;
   #dreamSeed = 1;
@@ -126,7 +126,7 @@ class Page {
     byId("copy-link", HTMLButtonElement).addEventListener("click", () => this.#run(this.#copyLink()));
     this.#compare.addEventListener("click", () => this.#run(this.#compareDevices()));
     this.#keep.addEventListener("click", () => this.#run(this.#keepModels()));
-    // Who installs the page means to have all of it.
+    // An installed page should work offline with all models.
     addEventListener("appinstalled", () => this.#run(this.#keepModels()));
     listenForPictures(byId("upload", HTMLButtonElement), byId("file", HTMLInputElement), (file) =>
       this.#run(this.#openPicture(file)),
@@ -134,7 +134,7 @@ class Page {
     setInterval(() => this.#showPace(), 500);
   }
 
-  /** Work that a click began; its failure is the page's to show. */
+  /** Runs work that a user started, and shows its failure. */
   #run(work: Promise<void>): void {
     work.catch(showAlert);
   }
@@ -148,7 +148,7 @@ class Page {
     await this.#openModel(linked ?? this.#models[0]!, linked ? link : {});
   }
 
-  /** Takes the model's kind of images at once, and its weights when they are there. */
+  /** Switches to the model's form of images at once, and to the model when it is loaded. */
   async #openModel(entry: ModelEntry, link: Permalink): Promise<void> {
     clearAlert();
     this.#entry = entry;
@@ -200,7 +200,7 @@ class Page {
           this.#progress.value = loadedBytes / totalBytes;
           this.#statusText.textContent = `${bytesInWords(loadedBytes)} of ${bytesInWords(totalBytes)}`;
           if (loadedBytes < totalBytes) return;
-          // Compiling takes a while, of which nothing is known.
+          // Compiling takes a while and reports no progress.
           this.#progress.removeAttribute("value");
           this.#statusText.textContent = "Starting…";
         },
@@ -232,7 +232,7 @@ class Page {
     this.#run(this.#warmUp().then(() => this.#showDreams()));
   }
 
-  /** Infers what is drawn, and once more without the cost of the first time, so that the pace shown is the true one. */
+  /** Infers the drawing several times; the first, slower inference does not count for the pace that is shown. */
   async #warmUp(): Promise<void> {
     for (let round = 0; round < WARM_UP; round++) {
       this.#inferring.submit(copyRaster(this.#surface.raster));
@@ -265,16 +265,16 @@ class Page {
     const opened = this.#opened;
     if (!opened || opened.entry !== this.#entry) return;
     const { model } = opened;
-    const steps: TracedStep[] = [];
+    const steps: RecordedStep[] = [];
     const start = performance.now();
     const [scene] = await model.infer(raster, {
-      // The story and the chart tell what the steps said, all of them.
+      // The story and the chart show all steps' objects.
       prune: false,
       onStep: (report) => {
-        steps.push(traceStep(report));
+        steps.push(recordStep(report));
       },
     });
-    // A newer model has taken over, and the drawing may have another form by now.
+    // Another model may have been chosen meanwhile, whose drawing has another form.
     if (!scene || this.#opened !== opened || this.#entry !== opened.entry) return;
     this.#pace.add(start, performance.now());
     this.#inference = { image: canvasFromRaster(raster), scene, steps };
@@ -334,7 +334,7 @@ class Page {
     const seed = Math.floor(Math.random() * 2 ** 32);
     const wanted = this.#dreamCount.valueAsNumber;
     const count = Number.isNaN(wanted) ? undefined : Math.min(Math.max(Math.round(wanted), 0), 9);
-    // Training is under a prior that hardly expects objects; the fitted one expects those that there were.
+    // The prior of training expects hardly any objects; the fitted one expects as many as the data has.
     const presencePrior = opened.model.manifest.metrics.presencePriorFitted;
     const [scene] = await opened.model.sample(1, { seed, count, presencePrior });
     if (!scene || this.#opened !== opened) return;
@@ -353,7 +353,7 @@ class Page {
   }
 
   #showExamples(): void {
-    // An empty image is nothing to try.
+    // An empty image is not a useful example.
     const images = this.#samples?.images.filter(({ count }) => count > 0) ?? [];
     const shown = Array.from(
       { length: Math.min(THUMBNAILS, images.length) },
@@ -399,7 +399,7 @@ class Page {
     }
   }
 
-  /** So that what was opened opens again without a network; if it cannot be, the page is no worse now. */
+  /** Keeps the runtime, so that the opened model opens again without a network. A failure is only logged. */
   #keepRuntime(): void {
     const device = this.#opened?.model.device;
     if (device) keepRuntime(device).catch((error: unknown) => console.info("Not kept for offline use:", error));
@@ -435,7 +435,7 @@ class Page {
     if (this.#statusText.textContent !== text) this.#statusText.textContent = text;
   }
 
-  /** What need not keep up with the hand: the address bar, and the walk through z_what. */
+  /** Updates the link and the walk through z_what once the user pauses; they need not follow every change. */
   #afterRest(): void {
     clearTimeout(this.#rest);
     this.#rest = setTimeout(() => {
@@ -467,7 +467,7 @@ class Page {
   }
 }
 
-/** What a model takes and how well it counts. */
+/** Describes the images that a model takes, and how well it counts. */
 function aboutModel({ imageSize, channels, maxSteps, countAccuracy }: ModelEntry): string {
   const images = `${imageSize}×${imageSize} pixels${channels === 3 ? " in colour" : ""}, up to ${countObjects(maxSteps)}`;
   return countAccuracy === undefined
@@ -475,7 +475,7 @@ function aboutModel({ imageSize, channels, maxSteps, countAccuracy }: ModelEntry
     : `${images}; ${shareInWords(countAccuracy)} of unseen images counted right.`;
 }
 
-/** The side of the windows that the model expects, pixels. */
+/** Side of the window at the mean of the model's prior, pixels. */
 function objectSide(config: AirConfig): number {
   const [s] = priorWindow(config);
   return config.imageSize / Math.max(s, 1);
@@ -485,7 +485,7 @@ function deviceName(device: Device): string {
   return device === "webgpu" ? "WebGPU" : "WebAssembly";
 }
 
-/** What a link says, or nothing and a word about it. */
+/** Reads a part of a link; shows an alert and returns undefined if it is damaged. */
 function readOrSay<Content>(read: () => Content): Content | undefined {
   try {
     return read();

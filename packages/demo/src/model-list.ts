@@ -1,15 +1,15 @@
-/** `models.json`: the models that this copy of the page was built with. */
+/** An entry of `models.json`, which lists the models that this copy of the page was built with. */
 export interface ModelEntry {
   readonly name: string;
-  /** Relative to the page, with a slash at its end. */
+  /** URL of the model's folder, relative to the page, with a final slash. */
   readonly url: string;
   readonly imageSize: number;
   readonly channels: number;
   readonly maxSteps: number;
-  /** Bytes of its graphs. */
+  /** Bytes of all graphs. */
   readonly bytes: number;
-  /** Share of held-out images whose number of objects is right, if it was measured. */
+  /** Share of held-out images with the right count, if it was measured. */
   readonly countAccuracy?: number;
-  /** Of its sample set, relative to the page, if the build knows such images. */
+  /** URL of the sample set, relative to the page; absent if the model's data set cannot be generated. */
   readonly samples?: string;
 }

@@ -1,4 +1,4 @@
-/** A list of objects as rows: number in the object's colour, what it looks like, where it is. */
+/** Shows objects as rows: number in the object's colour, patch, and position. */
 import type { ZWhere } from "@air-onnx/core";
 import { paintAsObject } from "./colours.js";
 import { make, resizeChildren, within } from "./elements.js";
@@ -7,7 +7,7 @@ import { placeInWords, shareInWords, sideInWords } from "./words.js";
 
 export interface ListedObject {
   readonly zWhere: ZWhere;
-  /** `[C, O, O]`; none while it is being drawn. */
+  /** `[C, O, O]`; undefined until the decoder has drawn it. */
   readonly patch: ArrayLike<number> | undefined;
   readonly presence: number;
 }
@@ -15,7 +15,7 @@ export interface ListedObject {
 interface ListOptions {
   readonly imageSize: number;
   readonly channels: number;
-  /** With it rows are buttons. */
+  /** Called with the row that the user chooses; makes the rows buttons. */
   readonly onSelect?: (index: number) => void;
   readonly selected?: number;
 }

@@ -1,15 +1,15 @@
 /**
- * The page without a network: its service worker is asked to take over before anything large is fetched, so that it keeps
- * it, and all models can be fetched ahead.
+ * Keeps the page usable without a network. The service worker takes over before anything large is fetched, so that it can
+ * keep those files; all models can be downloaded ahead.
  */
 import { type Device, downloadModel } from "@air-onnx/runtime-web";
 
-/** Loading must not wait for long where it is slow or refused. */
+/** Longest wait for the service worker before loading goes on without it, ms. */
 const PATIENCE = 1500;
 
-/** Resolves when the service worker answers the page's requests, or it is clear that it will not soon. */
+/** Starts the service worker. Resolves when it answers the page's requests, or after a short wait. */
 export async function startOffline(): Promise<void> {
-  // Without a secure context there is none; while developing, it would serve files of the day before.
+  // Service workers need a secure context; during development one would serve outdated files.
   if (!import.meta.env.PROD || !("serviceWorker" in navigator)) return;
   const { serviceWorker } = navigator;
   const controlled = new Promise<void>((resolve) => {
@@ -21,7 +21,7 @@ export async function startOffline(): Promise<void> {
     await serviceWorker.register(new URL("service-worker.js", document.baseURI));
     await Promise.race([controlled, tooLong]);
   } catch (error) {
-    // The page works as well without it, only not offline.
+    // Without it the page works too, but not offline.
     console.info("This page will not be kept for offline use:", error);
   }
 }
@@ -35,9 +35,9 @@ export function onceControlled(callback: () => void): void {
 }
 
 /**
- * Keeps the runtime of a device. Its own request for it may have been earlier than the service worker.
+ * Asks the service worker to keep the runtime of a device, which may have been fetched before the worker took over.
  *
- * @throws {Error} in words, also when no service worker answers for this page
+ * @throws {Error} with a message for the user, also if the page has no service worker
  */
 export async function keepRuntime(device: Device): Promise<void> {
   const controller = navigator.serviceWorker?.controller;
@@ -53,10 +53,10 @@ export async function keepRuntime(device: Device): Promise<void> {
 }
 
 /**
- * Downloads the models that are not in the browser yet, and asks it not to throw them away.
+ * Downloads the models that are not in the browser yet, and asks the browser to keep them permanently.
  *
- * @param onProgress hears how many bytes of all of them are there
- * @throws {Error} in words
+ * @param onProgress called with the bytes of all models that have been loaded so far
+ * @throws {Error} with a message for the user
  */
 export async function keepModels(urls: readonly URL[], onProgress: (bytes: number) => void): Promise<void> {
   await navigator.storage?.persist?.();

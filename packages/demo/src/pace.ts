@@ -1,10 +1,10 @@
-/** How fast inference goes: the median of the latest durations, and the frames of the last second. */
+/** Measures the speed of inference: the median of the latest durations, and the frames of the last second. */
 const REMEMBERED = 60;
 
 export interface Pace {
   /** Median of the latest durations, ms. */
   readonly milliseconds: number;
-  /** Frames that ended within the last second; of a drawing that rests, none. */
+  /** Frames that ended within the last second; 0 while nothing is drawn. */
   readonly framesPerSecond: number;
 }
 
@@ -12,7 +12,11 @@ export class PaceMeter {
   readonly #durations: number[] = [];
   readonly #ends: number[] = [];
 
-  /** @param start and `end`: of one frame, ms on any one clock */
+  /**
+   * Adds a frame.
+   *
+   * @param start start of the frame, ms on the same clock as `end`
+   */
   add(start: number, end: number): void {
     this.#durations.push(end - start);
     this.#ends.push(end);

@@ -1,6 +1,6 @@
 /**
- * PackBits (Apple, TIFF 6.0 section 9): runs of equal bytes in two, others as they are. Drawings are mostly black, so it
- * takes them to a few hundred bytes without a library.
+ * PackBits compression (Apple; TIFF 6.0, section 9): a run of equal bytes takes two bytes, other bytes are copied. Drawings
+ * are mostly black, so they shrink to a few hundred bytes without a library.
  */
 const LONGEST = 128;
 
@@ -30,7 +30,7 @@ export function packBits(bytes: Uint8Array | Uint8ClampedArray): Uint8Array {
   return Uint8Array.from(packed);
 }
 
-/** @throws {RangeError} unless there are exactly `length` bytes in it */
+/** @throws {RangeError} unless `packed` unpacks to exactly `length` bytes */
 export function unpackBits(packed: Uint8Array, length: number): Uint8ClampedArray<ArrayBuffer> {
   const bytes = new Uint8ClampedArray(length);
   let to = 0;

@@ -1,15 +1,15 @@
 /**
- * A link that holds what is on the page: the model, the drawing to the bit, and the edited scene's latents as integers.
+ * A link that holds the state of the page: the model, the exact drawing, and the latents of the edited scene as integers.
  *
- * `#model=NAME&image=PIXELS&scene=LATENTS`, both base64url: the pixels as PackBits, the latents as 16-bit integers, little
- * endian, an object after the other, (s, x, y) then z_what.
+ * Its form is `#model=NAME&image=PIXELS&scene=LATENTS`. Pixels (PackBits) and latents are base64url. The latents are 16-bit
+ * little-endian integers, object by object: (s, x, y), then z_what.
  */
 import type { AirConfig, ObjectLatents, SceneLatents } from "@air-onnx/core";
 import { fromBase64Url, toBase64Url } from "./base64url.js";
 import { packBits, unpackBits } from "./packbits.js";
 import { blankRaster, type Raster } from "./raster.js";
 
-/** What the fragment of a URL says; the contents are decoded when the model's form is known. */
+/** Fields of the fragment of a URL; image and scene are decoded when the model's form is known. */
 export interface Permalink {
   readonly model?: string;
   readonly image?: string;
@@ -73,7 +73,7 @@ export function decodeScene(text: string, { zWhatSize }: Pick<AirConfig, "zWhatS
   return { objects };
 }
 
-/** The scene that its own link gives. */
+/** Rounds a scene's latents to those that its link holds. */
 export function snapScene(scene: SceneLatents, config: Pick<AirConfig, "zWhatSize">): SceneLatents {
   return decodeScene(encodeScene(scene), config);
 }

@@ -1,4 +1,4 @@
-/** Pictures and boxes on the screen: a canvas of the model's own pixels, and over it vectors in the same coordinates. */
+/** Shows pictures and boxes: a canvas with the model's own pixels, and vector graphics above it in the same coordinates. */
 import { type Box, boxFromZWhere, type ZWhere } from "@air-onnx/core";
 import { paintAsObject } from "./colours.js";
 import { makeSvg, resizeChildren, setAttributes } from "./elements.js";
@@ -24,13 +24,13 @@ export function clearPicture(canvas: HTMLCanvasElement): void {
 
 export interface ShownBox {
   readonly zWhere: ZWhere;
-  /** Which object's colour and number. */
+  /** Index of the object, which gives colour and number. */
   readonly index: number;
   /** Classes of the style sheet: faint, dashed. */
   readonly look?: "faint" | "dashed" | undefined;
 }
 
-/** Shows each box in its object's colour, with its number, so that colour is not all there is to tell them by. */
+/** Shows each box in its object's colour and with its number, so that nobody depends on colour alone. */
 export function showBoxes(svg: SVGSVGElement, boxes: readonly ShownBox[], imageSize: number): void {
   setAttributes(svg, { viewBox: `0 0 ${imageSize} ${imageSize}` });
   const groups = resizeChildren(svg, boxes.length, () => makeSvg("g", {}, makeSvg("rect"), makeSvg("text")));

@@ -1,9 +1,9 @@
-/** A row of buttons that are alternatives: one stop of the Tab key, in which arrows choose, as in a group of radio buttons. */
+/** A row of buttons that works as a group of radio buttons: one stop of the Tab key, and arrow keys choose. */
 import { setAttributes } from "./elements.js";
 
 const strides: Readonly<Record<string, number>> = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
-/** Lets the arrow keys choose among the row's buttons, from now on. */
+/** Lets the arrow keys choose among the row's buttons. */
 export function listenToArrows(row: HTMLElement): void {
   row.addEventListener("keydown", (event) => {
     const stride = strides[event.key];

@@ -1,6 +1,6 @@
 /**
- * The picture that is drawn on and inferred from: 8-bit pixels in the model's form, channels interleaved. What a
- * `Picture` of the runtime is, but one that a pen may change.
+ * The picture that is drawn on and given to the model: 8-bit pixels in the model's form, channels interleaved. It is a
+ * `Picture` of the runtime whose pixels may be changed.
  */
 import type { AirConfig } from "@air-onnx/core";
 
@@ -26,7 +26,7 @@ export function copyRaster(raster: Raster): Raster {
   return { ...raster, data: raster.data.slice() };
 }
 
-/** Bright for dark and dark for bright. */
+/** Swaps bright and dark. */
 export function invertRaster(raster: Raster): Raster {
   return { ...raster, data: raster.data.map((value) => 255 - value) };
 }

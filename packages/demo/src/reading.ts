@@ -1,4 +1,4 @@
-/** What the model sees in the drawing: how many objects and how sure, its reconstruction, and the objects one by one. */
+/** Shows the inferred scene: the count with its probabilities, the reconstruction, and the list of objects. */
 import { type AirConfig, mapCount } from "@air-onnx/core";
 import { byId, make, resizeChildren, within } from "./elements.js";
 import { showObjects } from "./object-list.js";
@@ -6,7 +6,7 @@ import { paintPlanes, showBoxes } from "./picture-view.js";
 import type { Inference } from "./trace.js";
 import { countObjects, sceneInWords, shareInWords } from "./words.js";
 
-/** A summary is read out once the drawing rests, not at every frame. */
+/** Time without a change after which screen readers announce a summary, ms. */
 const REST = 700;
 
 export class Reading {
@@ -18,7 +18,7 @@ export class Reading {
   readonly #summary = byId("summary", HTMLElement);
   #announcement: ReturnType<typeof setTimeout> | undefined;
 
-  /** Takes the room that the results will need. */
+  /** Reserves the space of the results, so that the page does not move when they arrive. */
   reserve(maxSteps: number): void {
     this.#showBars(new Array<number>(maxSteps + 1).fill(0));
   }

@@ -5,7 +5,7 @@ import type { Raster } from "./raster.js";
 
 export interface SampleSet {
   readonly images: readonly { readonly raster: Raster /** True number of objects. */; readonly count: number }[];
-  /** Single objects, to be dropped into a picture. */
+  /** Pictures of single objects, to be dropped into a picture. */
   readonly stamps: readonly Raster[];
 }
 

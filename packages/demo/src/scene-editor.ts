@@ -1,4 +1,4 @@
-/** The scene as objects under one's hands: selected, dragged, resized, copied, swapped, deleted. */
+/** Editor of a scene: objects can be selected, dragged, resized, copied, swapped and deleted. */
 import { type AirConfig, boxFromZWhere, type DecodedScene, type SceneLatents } from "@air-onnx/core";
 import { paintAsObject } from "./colours.js";
 import { byId, makeSvg, resizeChildren, setAttributes, within } from "./elements.js";
@@ -8,7 +8,7 @@ import { deleteObject, duplicateObject, type Placement, placementOf, placeObject
 import { placeInWords, sideInWords } from "./words.js";
 
 export interface SceneEvents {
-  /** The person changed the scene; it is shown when its drawing arrives at {@link SceneEditor.showDrawing}. */
+  /** Called when the user has changed the scene; its drawing is expected at {@link SceneEditor.showDrawing}. */
   onEdit(scene: SceneLatents): void;
   onSelect(): void;
 }
@@ -21,7 +21,7 @@ interface Drag {
   readonly y: number;
 }
 
-/** Share of the side by which + and - change it. */
+/** Factor by which the keys + and - change the side. */
 const RESIZE_STEP = 1.06;
 
 export class SceneEditor {
@@ -70,7 +70,7 @@ export class SceneEditor {
     return this.#selected;
   }
 
-  /** Shows a scene that comes from elsewhere, with its drawing if there is one already. */
+  /** Shows a scene that was not made in the editor, with its drawing if it has one. */
   show(scene: SceneLatents | DecodedScene, config: AirConfig): void {
     this.#config = config;
     this.#scene = { objects: scene.objects.map(({ zWhere, zWhat }) => ({ zWhere, zWhat })) };
@@ -79,7 +79,7 @@ export class SceneEditor {
     this.#render();
   }
 
-  /** The decoder's answer to the latest edit. */
+  /** Shows the decoder's drawing of the latest edit. */
   showDrawing({ objects, reconstruction }: DecodedScene): void {
     if (!this.#config) return;
     paintPlanes(this.#canvas, reconstruction, this.#config.channels);
@@ -87,7 +87,7 @@ export class SceneEditor {
     this.#render();
   }
 
-  /** Changes the scene as a person would. */
+  /** Changes the scene as an edit of the user. */
   edit(scene: SceneLatents, selected = this.#selected): void {
     this.#scene = scene;
     this.#selected = selected;
@@ -126,7 +126,7 @@ export class SceneEditor {
       placeRect(within(group, ".hit", SVGRectElement), box);
       placeRect(within(group, ".outline", SVGRectElement), box);
       const reach = imageSize * 0.022;
-      // Where the corner lies outside the image, the handle stays inside.
+      // Keeps the handle inside the image where the box's corner is outside.
       const [x, y] = [Math.min(box.xmax, imageSize - reach), Math.min(box.ymax, imageSize - reach)];
       placeRect(within(group, ".handle", SVGRectElement), {
         xmin: x - reach,
@@ -165,7 +165,7 @@ export class SceneEditor {
     const placement =
       kind === "move"
         ? { ...start, x: start.x + dx, y: start.y + dy }
-        : // The centre stays, so that the corner follows the pointer at half the side's pace.
+        : // The centre stays fixed, so the corner moves by half of the side's change.
           { ...start, side: start.side + dx + dy };
     this.edit(placeObject(this.#scene, index, placement, this.#config.imageSize));
   }
@@ -224,7 +224,7 @@ export class SceneEditor {
     if (focused) (this.#svg.children[this.#selected] as SVGGElement | undefined)?.focus();
   }
 
-  /** With the object after it; the last with the first. */
+  /** Swaps the selected object with the next one, the last with the first. */
   #swap(): void {
     const { length } = this.#scene.objects;
     if (length < 2) return;

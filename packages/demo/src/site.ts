@@ -1,4 +1,4 @@
-/** The files beside the page, read with errors that say what is missing. */
+/** Reads the files beside the page, with errors that say what is missing. */
 import type { ModelEntry } from "./model-list.js";
 import { readSampleSet, type SampleSet } from "./sample-set.js";
 
@@ -6,7 +6,7 @@ export function siteUrl(path: string): URL {
   return new URL(path, document.baseURI);
 }
 
-/** @throws {Error} in words, if the list is missing, broken or empty */
+/** @throws {Error} with a message for the user if the list is missing, broken or empty */
 export async function fetchModelList(): Promise<readonly ModelEntry[]> {
   const text = await fetchText("models.json", "The list of models");
   const models = JSON.parse(text) as readonly ModelEntry[];
@@ -14,7 +14,7 @@ export async function fetchModelList(): Promise<readonly ModelEntry[]> {
   return models;
 }
 
-/** @throws {Error} in words */
+/** @throws {Error} with a message for the user */
 export async function fetchSamples(path: string): Promise<SampleSet> {
   return readSampleSet(await fetchText(path, "The example images"));
 }

@@ -1,4 +1,4 @@
-/** The inference step by step: a slider over attend, infer, repeat, and five pictures of what each does. */
+/** Shows the inference step by step: a slider over attend, infer and repeat, and five pictures. */
 import type { AirConfig } from "@air-onnx/core";
 import { paintAsObject } from "./colours.js";
 import { byId, make, resizeChildren, within } from "./elements.js";
@@ -10,7 +10,7 @@ import type { Inference } from "./trace.js";
 const PLAY_PAUSE = 1100;
 
 type Panel = "window" | "glimpse" | "patch" | "canvas" | "residual";
-/** What each phase is about. */
+/** Panels that each phase highlights. */
 const active: Readonly<Record<(typeof phases)[number], readonly Panel[]>> = {
   attend: ["window", "glimpse"],
   infer: ["patch"],
@@ -84,7 +84,7 @@ export class StoryView {
     for (const [name, figure] of Object.entries(this.#panels) as [Panel, HTMLElement][]) {
       paintAsObject(figure, position.step);
       figure.classList.toggle("active", reached(name) && active[position.phase].includes(name));
-      // The canvas and the residual of the steps before are there all along.
+      // Canvas and residual always show the steps before, so they are never dimmed.
       figure.classList.toggle("later", !reached(name) && !active.repeat.includes(name));
     }
 

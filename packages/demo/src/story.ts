@@ -1,6 +1,6 @@
-/** The positions of the story's slider: attend, infer and repeat of every step, and what each says. */
+/** The positions of the story's slider (attend, infer and repeat of every step) and the sentence of each. */
 
-import type { TracedStep } from "./trace.js";
+import type { RecordedStep } from "./trace.js";
 import { placeInWords, shareInWords, sideInWords } from "./words.js";
 
 export const phases = ["attend", "infer", "repeat"] as const;
@@ -21,21 +21,21 @@ export function storyPosition(index: number): StoryPosition {
 }
 
 export interface Telling {
-  /** The step ran; if it did not, there is nothing to show. */
-  readonly step: TracedStep | undefined;
-  /** The step's object is part of the scene. */
+  /** The step; undefined if it was not run. */
+  readonly step: RecordedStep | undefined;
+  /** Whether the step's object is part of the scene. */
   readonly found: boolean;
   readonly sentence: string;
 }
 
-/** @param count of the inferred scene: the steps beyond found nothing */
+/** @param count count of the inferred scene; later steps found nothing */
 export function tell(
   { step: index, phase }: StoryPosition,
   {
     steps,
     count,
     imageSize,
-  }: { readonly steps: readonly TracedStep[]; readonly count: number; readonly imageSize: number },
+  }: { readonly steps: readonly RecordedStep[]; readonly count: number; readonly imageSize: number },
 ): Telling {
   const step = steps[index];
   const name = `Step ${index + 1}, ${phase}.`;

@@ -10,7 +10,9 @@ export interface Thumbnail {
 }
 
 /**
- * @param selected with it the pictures are alternatives, of which this one holds; without, they are buttons
+ * Fills a row with thumbnails.
+ *
+ * @param selected index of the chosen picture of a group of radio buttons; if absent, the pictures are plain buttons
  */
 export function showThumbnails(
   row: HTMLElement,

@@ -1,6 +1,6 @@
-/** From a model's intensities, `[C, side, side]`, to the RGBA pixels of a screen. */
+/** Converts a model's intensities, `[C, side, side]`, to RGBA pixels for the screen. */
 
-/** 1 is white; what is outside [0, 1] is clipped. One channel is shown grey. */
+/** Converts intensities: 1 is white, values outside [0, 1] are clipped, one channel is shown grey. */
 export function intensityToRgba(
   planes: ArrayLike<number>,
   channels: number,
@@ -15,11 +15,11 @@ export function intensityToRgba(
   return rgba;
 }
 
-/** Orange where something is not explained yet, blue where too much was drawn: apart for colour-blind people too. */
+/** Colours of a residual: orange where something is not explained yet, blue where too much was drawn. */
 const UNEXPLAINED = [255, 176, 64] as const;
 const OVERDRAWN = [72, 150, 255] as const;
 
-/** A difference in [-1, 1]; of several channels the one that differs most. */
+/** Converts differences in [-1, 1]; of several channels the one with the largest difference is shown. */
 export function differenceToRgba(
   planes: ArrayLike<number>,
   channels: number,

@@ -1,29 +1,30 @@
-/** The steps of one inference over one image, kept for looking at: the story that the page tells. */
+/** Records the steps of the inference of one image, for the page's story. */
 import type { Scene, StepReport, ZWhere } from "@air-onnx/core";
 
-export interface TracedStep {
-  /** That there is one more object, given those before. */
+/** The values of one step. */
+export interface RecordedStep {
+  /** Probability of this step's object, given that all objects before it are present. */
   readonly presence: number;
   readonly zWhere: ZWhere;
   /** `[C, O, O]` */
   readonly glimpse: Float32Array;
   readonly patch: Float32Array;
-  /** With this step's object and all before, `[C, S, S]`. */
+  /** Canvas with this step's object and all before it, `[C, S, S]`. */
   readonly canvas: Float32Array;
-  /** Of the step's posterior from the prior, nats. */
+  /** KL divergence of the step's posterior from the prior, nats. */
   readonly kl: number;
 }
 
 export interface Inference {
-  /** What was looked at, `[C, S, S]`. */
+  /** The image, `[C, S, S]`. */
   readonly image: Float32Array;
   readonly scene: Scene;
-  /** All steps that were run: the last may be the one that found nothing. */
-  readonly steps: readonly TracedStep[];
+  /** All steps that were run; the last one may have found nothing. */
+  readonly steps: readonly RecordedStep[];
 }
 
-/** The report of a batch of one; its arrays are the loop's and may be reused, so they are copied. */
-export function traceStep({ presence, zWhere, glimpse, patch, canvas, kl }: StepReport): TracedStep {
+/** Copies the report of a batch of one image, because the loop may reuse its arrays. */
+export function recordStep({ presence, zWhere, glimpse, patch, canvas, kl }: StepReport): RecordedStep {
   return {
     presence: presence[0]!,
     zWhere: [zWhere[0]!, zWhere[1]!, zWhere[2]!],

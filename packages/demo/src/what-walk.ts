@@ -1,6 +1,6 @@
 /**
- * Walking through z_what: the dimensions of an object's code that change it most, each with what the decoder draws along
- * it, and the way to another object's code.
+ * A walk through z_what: sliders for the dimensions of an object's code that change it most, each with the decoder's drawings
+ * along it, and a slider towards another object's code.
  */
 import type { AirConfig, DecodedScene, ObjectLatents, SceneLatents } from "@air-onnx/core";
 import { priorWindow, RandomStream } from "@air-onnx/core";
@@ -11,12 +11,12 @@ import { intensityToRgba } from "./tone.js";
 
 export type Decode = (scenes: readonly SceneLatents[]) => Promise<readonly DecodedScene[]>;
 
-/** Prior standard deviations to each side. */
+/** Range of the sliders, in standard deviations of the prior to each side. */
 const REACH = 3;
 const DIMENSIONS = 5;
-/** Drawings along a dimension. */
+/** Number of drawings along a dimension. */
 const STOPS = 9;
-/** How far the decoder is asked what a dimension does. */
+/** Change of a dimension, to each side, by which its effect is measured. */
 const PROBE = 1.5;
 
 interface Opened {
@@ -41,7 +41,7 @@ export class WhatWalk {
   #zWhat: ArrayLike<number> = [];
   #rows: readonly Row[] = [];
 
-  /** @param onChange with the code that the person made */
+  /** @param onChange called with the code that the user has set */
   constructor(onChange: (zWhat: Float32Array) => void, onError: (error: unknown) => void) {
     this.#onChange = onChange;
     this.#probing = new LatestOnly(async (opened) => {
@@ -51,7 +51,7 @@ export class WhatWalk {
     this.#drawing = new LatestOnly((job) => this.#drawStrips(job.opened, job.zWhat), onError);
   }
 
-  /** Shows how `object` can change; none closes. `others` are those it can come to resemble. */
+  /** Shows the walk of an object, which can also be blended with `others`; undefined closes the walk. */
   open(opened: Opened | undefined): void {
     this.#opened = opened;
     if (!opened) {
@@ -146,7 +146,7 @@ export class WhatWalk {
   }
 }
 
-/** Those along which the drawing changes most, most first. */
+/** The dimensions along which the drawing changes most, strongest first. */
 async function strongestDimensions({ object, config, decode }: Opened): Promise<number[]> {
   const { zWhatSize } = config;
   const codes = Array.from({ length: zWhatSize }, (_, z) => [
@@ -174,7 +174,7 @@ async function decodePatches(
   return (await decode(scenes)).map(({ objects }) => objects[0]!.patch);
 }
 
-/** The patches side by side. */
+/** Paints patches side by side. */
 function paintStrip(
   canvas: HTMLCanvasElement,
   patches: readonly Float32Array[],

@@ -1,4 +1,4 @@
-/** What is on the page, in sentences: for people who read them and people who hear them. */
+/** Describes what is on the page in words, for readers and for screen readers. */
 import { boxFromZWhere, type Scene, type ZWhere } from "@air-onnx/core";
 
 export function countObjects(count: number): string {
@@ -6,7 +6,7 @@ export function countObjects(count: number): string {
   return count === 1 ? "1 object" : `${count} objects`;
 }
 
-/** "upper left", "centre", …: of the thirds of the image. */
+/** Names the third of the image, in each direction, where a window's centre is: "upper left", "centre", …. */
 export function placeInWords(zWhere: ZWhere, imageSize: number): string {
   const { xmin, xmax, ymin, ymax } = boxFromZWhere(zWhere, imageSize);
   const third = (low: number, high: number, names: readonly [string, string, string]) =>
@@ -18,7 +18,7 @@ export function placeInWords(zWhere: ZWhere, imageSize: number): string {
   return words.join(" ");
 }
 
-/** 0.1234 → "12 %", never broken over two lines; nothing that is not certain is called 0 % or 100 %. */
+/** Formats a probability: 0.1234 → "12 %", without a line break. Only certain values become 0 % or 100 %. */
 export function shareInWords(probability: number): string {
   if (probability === 0 || probability === 1) return `${100 * probability}\u00a0%`;
   if (probability < 0.0005) return "<\u00a00.1\u00a0%";
@@ -42,7 +42,7 @@ export function sceneInWords(scene: Pick<Scene, "count" | "objects">, imageSize:
   return `${countObjects(scene.count)}: ${objects.join("; ")}.`;
 }
 
-/** Bytes as people read them, in powers of ten. */
+/** Formats a number of bytes, in powers of ten. */
 export function bytesInWords(bytes: number): string {
   if (bytes < 1e3) return `${bytes} B`;
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;

@@ -1,6 +1,6 @@
 /**
- * The built page in a real Chromium, served from a sub-path as any static host would: drawing, the story, editing, links,
- * offline, a model of another form, and what is said when something is missing.
+ * Tests the built page in a real Chromium, served from a sub-path as by any static host: drawing, the story, editing, links,
+ * offline use, a model of another form, and messages when something is missing.
  */
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -19,13 +19,13 @@ import { StaticServer } from "../../../test/browser/static-server.js";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-/** As a project page's. */
+/** Path of the page on its host, as that of a project page. */
 const PATH = "/some/where/";
 const MINUTES = 60_000;
 /** A page on a busy machine: a second try is reported, and a third is not needed. */
 const PATIENT = { timeout: MINUTES, retry: 1 };
 
-/** Digits as a hand draws them: points in hundredths of the height, x to the right, y down. */
+/** Strokes of handwritten digits: points in hundredths of the height, x to the right, y down. */
 const TWO = [4, 20, 12, 7, 28, 1, 45, 2, 56, 9, 61, 20, 60, 32, 52, 47, 40, 62, 22, 80, 2, 97, 36, 95, 70, 97];
 const FIVE = [
   66, 1, 42, 2, 18, 3, 14, 22, 10, 44, 24, 39, 40, 40, 54, 46, 62, 58, 65, 70, 60, 86, 48, 96, 36, 100, 18, 98, 3, 92,
@@ -37,7 +37,7 @@ chromium.describe("the demo", () => {
   let browser: Browser;
   let context: BrowserContext;
   let page: Page;
-  /** Of the server, also when it is gone. */
+  /** Origin of the server, also after it has been closed. */
   let origin: string;
   let faults: string[];
 
@@ -95,7 +95,7 @@ chromium.describe("the demo", () => {
     const surface = page.locator("#surface");
     await surface.scrollIntoViewIfNeeded();
     const box = (await surface.boundingBox())!;
-    // As tall as the objects that the model knows: a third of the image.
+    // A third of the image is the height of the model's objects.
     const scale = (0.31 * box.width) / 100;
     const at = (i: number) =>
       [box.x + left * box.width + digit[2 * i]! * scale, box.y + top * box.height + digit[2 * i + 1]! * scale] as const;
@@ -157,7 +157,7 @@ chromium.describe("the demo", () => {
 
     const box = (await boxes().first().boundingBox())!;
     const moved = await labels();
-    // To the other side, whichever digit was found first.
+    // Moves the object to the other side, whichever digit was found first.
     const drag = moved[0]!.includes("right") ? -130 : 130;
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
     await page.mouse.down();
@@ -276,20 +276,20 @@ chromium.describe("the demo", () => {
     await page.goto(address());
     await expect.poll(() => count().textContent(), { timeout: 30_000 }).toMatch(/object/);
     await expect.poll(() => page.locator("#walk input").count(), { timeout: 20_000 }).toBe(6);
-    // 0.1 is what the Web Vitals still call good. What is left here are words that change within their line.
+    // The Web Vitals call shifts up to 0.1 good. Here only words move that change within their line.
     const shifts = (await page.evaluate("shifts")) as { value: number; moved: string[] }[];
     expect(shifts.filter(({ value }) => value > 0.005)).toEqual([]);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(size.width);
   });
 });
 
-/** What these tests touch of a page's elements, which are not known to Node. */
+/** The members of DOM elements that these tests use; Node has no types of them. */
 interface PixelSource {
   readonly width: number;
   toDataURL(): string;
 }
 
-/** Gathers what moves without a user's doing in `shifts`, by the Layout Instability API. */
+/** Records layout shifts without user input in `shifts`, by the Layout Instability API. */
 const observeShifts = `
   globalThis.shifts = [];
   new PerformanceObserver((list) => {
@@ -301,7 +301,7 @@ const observeShifts = `
   }).observe({ type: "layout-shift", buffered: true });
 `;
 
-/** Untrained, to see that nothing in the page is made for one model's sizes. */
+/** An untrained model of other sizes, to check that the page depends on no particular size. */
 async function exportTinyRgbModel(directory: string): Promise<void> {
   const config = parseAirConfig({
     imageSize: 64,

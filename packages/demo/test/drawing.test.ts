@@ -31,7 +31,7 @@ describe("the brush", () => {
     expect(Math.max(...once.data)).toBe(200);
   });
 
-  it("marks a single point, and keeps to the picture", () => {
+  it("marks a single point, and stays inside the picture", () => {
     const raster = blankRaster(grey);
     inkSegment(raster, { x: 0, y: 0 }, { x: 0, y: 0 }, { radius: 2, ink: [255] });
     inkSegment(raster, { x: 30, y: -9 }, { x: 40, y: 90 }, { radius: 2, ink: [255] });
@@ -39,7 +39,7 @@ describe("the brush", () => {
     expect(raster.data[19]).toBe(0);
   });
 
-  it("inks in colour and erases all of them", () => {
+  it("inks in colour, and erases all colours", () => {
     const raster = blankRaster({ imageSize: 8, channels: 3 });
     inkSegment(raster, { x: 4, y: 4 }, { x: 4, y: 4 }, { radius: 3, ink: [255, 0, 255] });
     expect(Array.from(raster.data.slice(3 * (4 * 8 + 4), 3 * (4 * 8 + 4) + 3))).toEqual([255, 0, 255]);
@@ -104,7 +104,7 @@ describe("fitting an image", () => {
     );
   });
 
-  it("takes transparent paper for paper", () => {
+  it("treats a transparent background with dark ink as paper", () => {
     const ink = picture(20, 20, (x) => (x === 10 ? [0, 0, 0, 255] : [0, 0, 0, 0]));
     const fitted = fitImage(ink, grey);
     expect(fitted.data[5 * 20 + 10]).toBe(255);

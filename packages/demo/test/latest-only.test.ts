@@ -3,7 +3,7 @@ import { LatestOnly } from "../src/latest-only.js";
 import { median, PaceMeter } from "../src/pace.js";
 
 describe("LatestOnly", () => {
-  /** Work that ends when the test says so. */
+  /** Work that ends when the test ends it. */
   function steered() {
     const done: number[] = [];
     const ends: (() => void)[] = [];
@@ -17,7 +17,7 @@ describe("LatestOnly", () => {
   }
   const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-  it("works on the first and then on the newest, and on none between", async () => {
+  it("works on the first input and then on the newest, and on none in between", async () => {
     const { work, done, end } = steered();
     for (const input of [1, 2, 3, 4]) work.submit(input);
     expect(done).toEqual([1]);
@@ -40,7 +40,7 @@ describe("LatestOnly", () => {
     await work.idle();
   });
 
-  it("drops what waits when cancelled, not what runs", async () => {
+  it("when cancelled drops the waiting input, not the running work", async () => {
     const { work, done, end } = steered();
     work.submit(1);
     work.submit(2);
@@ -50,7 +50,7 @@ describe("LatestOnly", () => {
     expect(done).toEqual([1]);
   });
 
-  it("hands over errors and goes on", async () => {
+  it("reports errors and goes on", async () => {
     const { work, done, errors, end } = steered();
     work.submit(-1);
     work.submit(2);
