@@ -13,7 +13,7 @@ import type { TrainConfig } from "@air-onnx/train";
 import { type Command, Option } from "commander";
 import { datasetChoices, heldOutSplitChoices } from "./choices.js";
 import { UsageError } from "./failures.js";
-import { flagOfChoice, integer, numberAbove } from "./option-values.js";
+import { flagOfChoice, integerFrom, numberAbove } from "./option-values.js";
 import { notice } from "./output.js";
 import { type Progress, showProgress } from "./progress.js";
 
@@ -37,18 +37,18 @@ export const settingKeys = Object.keys(drawnSettings) as DrawnSettingKey[];
 const settingOptions = Object.fromEntries(
   settingKeys.map((key) => [
     key,
-    () => new Option(`${flagOfChoice(key)} <n>`, drawnSettings[key].meaning).argParser(integer(1)),
+    () => new Option(`${flagOfChoice(key)} <n>`, drawnSettings[key].meaning).argParser(integerFrom(1)),
   ]),
 ) as Record<DrawnSettingKey, () => Option>;
 
 /** The options of {@link ImageFlags}, by name. */
 export const imageOptions = {
   stream: () => new Option("--stream", "train on an endless stream of new images instead of a fixed set"),
-  trainSize: () => new Option("--train-size <n>", "number of images to train on").argParser(integer(1)),
-  testSize: () => new Option("--test-size <n>", "number of images held out for evaluation").argParser(integer(1)),
+  trainSize: () => new Option("--train-size <n>", "number of images to train on").argParser(integerFrom(1)),
+  testSize: () => new Option("--test-size <n>", "number of images held out for evaluation").argParser(integerFrom(1)),
   dataSeed: () =>
     new Option("--data-seed <n>", "seed of the drawn images, or of the choice of held-out ones").argParser(
-      integer(0, MAX_DATA_SEED),
+      integerFrom(0, MAX_DATA_SEED),
     ),
   ...settingOptions,
   data: () =>

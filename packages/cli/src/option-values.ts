@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "commander";
 
 /** Makes a parser of whole numbers from `least` to `most`. */
-export function integer(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+export function integerFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
   return (text) => {
     const value = Number(text.replaceAll("_", ""));

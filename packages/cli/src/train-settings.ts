@@ -11,7 +11,7 @@ import { type Command, Option } from "commander";
 import { architectureChoices, backendChoices, datasetChoices, defaultDataset, estimatorChoices } from "./choices.js";
 import { imageOptions, settingKeys } from "./dataset-options.js";
 import { UsageError } from "./failures.js";
-import { integer, numberAbove } from "./option-values.js";
+import { integerFrom, numberAbove } from "./option-values.js";
 
 /** The flags of settings, by the setting's key. */
 const flags: readonly (readonly [key: string, option: () => Option])[] = [
@@ -22,14 +22,16 @@ const flags: readonly (readonly [key: string, option: () => Option])[] = [
   [
     "steps",
     () =>
-      new Option("--steps <n>", "number of training steps, over which the learning rate falls").argParser(integer(1)),
+      new Option("--steps <n>", "number of training steps, over which the learning rate falls").argParser(
+        integerFrom(1),
+      ),
   ],
-  ["batchSize", () => new Option("--batch-size <n>", "number of images in a training step").argParser(integer(1))],
+  ["batchSize", () => new Option("--batch-size <n>", "number of images in a training step").argParser(integerFrom(1))],
   [
     "seed",
     () =>
       new Option("--seed <n>", "seed of the initial parameters, the order of the images, and the noise").argParser(
-        integer(0),
+        integerFrom(0),
       ),
   ],
   [
@@ -40,7 +42,7 @@ const flags: readonly (readonly [key: string, option: () => Option])[] = [
     "optimizer.warmupSteps",
     () =>
       new Option("--warmup-steps <n>", "number of first steps over which the learning rate rises").argParser(
-        integer(0),
+        integerFrom(0),
       ),
   ],
   [
@@ -56,26 +58,28 @@ const flags: readonly (readonly [key: string, option: () => Option])[] = [
   [
     "threads",
     () =>
-      new Option("--threads <n>", "number of threads of the backend; 0 lets the backend choose").argParser(integer(0)),
+      new Option("--threads <n>", "number of threads of the backend; 0 lets the backend choose").argParser(
+        integerFrom(0),
+      ),
   ],
   [
     "stepsPerRun",
     () =>
       new Option("--steps-per-run <n>", "number of training steps in one run of the training graph").argParser(
-        integer(1),
+        integerFrom(1),
       ),
   ],
   [
     "evaluateEvery",
-    () => new Option("--evaluate-every <n>", "number of steps between evaluations").argParser(integer(1)),
+    () => new Option("--evaluate-every <n>", "number of steps between evaluations").argParser(integerFrom(1)),
   ],
   [
     "evaluateImages",
-    () => new Option("--evaluate-images <n>", "number of held-out images in an evaluation").argParser(integer(1)),
+    () => new Option("--evaluate-images <n>", "number of held-out images in an evaluation").argParser(integerFrom(1)),
   ],
   [
     "checkpointEvery",
-    () => new Option("--checkpoint-every <n>", "number of steps between checkpoints").argParser(integer(1)),
+    () => new Option("--checkpoint-every <n>", "number of steps between checkpoints").argParser(integerFrom(1)),
   ],
   ["stream", imageOptions.stream],
   ["trainSize", imageOptions.trainSize],

@@ -48,6 +48,7 @@ export {
   drawnSettings,
   formOf,
   type RegisteredSet,
+  registeredSets,
 } from "./drawn/registry.js";
 export { DataError, type DataErrorDetails, type DataErrorKind } from "./errors.js";
 export * from "./pictures/attend-to.js";

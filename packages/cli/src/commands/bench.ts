@@ -7,7 +7,7 @@ import { Argument, Command, Option } from "commander";
 import { architectureChoices, backendChoices, benchDeviceChoices } from "../choices.js";
 import { UsageError } from "../failures.js";
 import { describeMachine, type Machine, softwareVersions } from "../machine.js";
-import { integer } from "../option-values.js";
+import { integerFrom } from "../option-values.js";
 import { print, printJson } from "../output.js";
 import { type Progress, showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
@@ -65,21 +65,21 @@ export function benchCommand(): Command {
       new Option(
         "--batch <sizes...>",
         "batch sizes to measure (default: 64 for train; 1, 64 and 256 for infer)",
-      ).argParser((text: string, before: readonly number[] | undefined) => [...(before ?? []), integer(1)(text)]),
+      ).argParser((text: string, before: readonly number[] | undefined) => [...(before ?? []), integerFrom(1)(text)]),
     )
     .addOption(
-      new Option("--repeats <n>", "number of timed runs of each").argParser(integer(1)).default(defaults.repeats),
+      new Option("--repeats <n>", "number of timed runs of each").argParser(integerFrom(1)).default(defaults.repeats),
     )
     .addOption(
       new Option("--threads <n>", "number of threads on the CPU; 0 lets onnxruntime choose")
-        .argParser(integer(0))
+        .argParser(integerFrom(0))
         .default(0),
     )
     .addOption(
       new Option(
         "--steps-per-run <n>",
         `number of steps in one run, for train (default: ${defaults.stepsPerRun})`,
-      ).argParser(integer(1)),
+      ).argParser(integerFrom(1)),
     )
     .addOption(
       new Option("--architecture <name>", "sizes of the model's networks, for train").choices(architectureChoices),

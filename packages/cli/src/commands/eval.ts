@@ -9,7 +9,7 @@ import { deviceChoices, type heldOutSplitChoices } from "../choices.js";
 import { addHeldOutOptions, type HeldOutFlags, loadHeldOut } from "../dataset-options.js";
 import { UsageError } from "../failures.js";
 import type { EvaluationImages } from "../measured-images.js";
-import { integer } from "../option-values.js";
+import { integerFrom } from "../option-values.js";
 import { notice, print, printJson } from "../output.js";
 import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
@@ -46,18 +46,18 @@ export function evalCommand(): Command {
     )
     .argument("<path>", "run folder, or folder of an exported model")
     .addOption(
-      new Option("--images <n>", "number of held-out images, the first ones (default: all)").argParser(integer(1)),
+      new Option("--images <n>", "number of held-out images, the first ones (default: all)").argParser(integerFrom(1)),
     )
-    .addOption(new Option("--seed <n>", "seed of the noise").argParser(integer(0)).default(0))
+    .addOption(new Option("--seed <n>", "seed of the noise").argParser(integerFrom(0)).default(0))
     .addOption(
       new Option(
         "--iwae <k>",
         "also measure the importance-weighted bound on log p(x) with k draws for each image; 100 draws take about 25 times as long as the rest",
-      ).argParser(integer(1)),
+      ).argParser(integerFrom(1)),
     )
     .addOption(
       new Option("--iwae-images <n>", "number of images for that bound, the first ones (default: all)").argParser(
-        integer(1),
+        integerFrom(1),
       ),
     )
     .addOption(

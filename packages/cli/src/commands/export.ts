@@ -9,7 +9,7 @@ import type { EagerBackend } from "@air-onnx/train";
 import { Command, Option } from "commander";
 import { eagerBackendChoices, weightChoices } from "../choices.js";
 import { addPlaceOptions, dataAccess } from "../dataset-options.js";
-import { integer, numberAbove } from "../option-values.js";
+import { integerFrom, numberAbove } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
@@ -49,7 +49,7 @@ export function exportCommand(): Command {
     )
     .addOption(
       new Option("--images <n>", "number of held-out images to compare and measure on")
-        .argParser(integer(1))
+        .argParser(integerFrom(1))
         .default(exportFlagDefaults.images),
     )
     .addOption(

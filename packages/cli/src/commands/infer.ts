@@ -6,7 +6,7 @@ import type { AirModel } from "@air-onnx/runtime-node";
 import { Command, Option } from "commander";
 import { deviceChoices, modeChoices } from "../choices.js";
 import { CommandError, UsageError } from "../failures.js";
-import { integer } from "../option-values.js";
+import { integerFrom } from "../option-values.js";
 import { notice, print, printJson } from "../output.js";
 import { listenForStop } from "../stop-signal.js";
 
@@ -41,7 +41,7 @@ export function inferCommand(): Command {
     .option("--no-prune", "keep objects that explain nothing, such as a window between two objects")
     .addOption(new Option("--device <name>", "device that runs the model").choices(deviceChoices).default("cpu"))
     .addOption(new Option("--mode <name>", "use the posterior means, or samples").choices(modeChoices).default("mean"))
-    .addOption(new Option("--seed <n>", "seed of the samples, with --mode sample").argParser(integer(0)))
+    .addOption(new Option("--seed <n>", "seed of the samples, with --mode sample").argParser(integerFrom(0)))
     .addHelpText(
       "after",
       `

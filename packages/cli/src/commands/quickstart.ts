@@ -8,7 +8,7 @@ import type { Setting } from "@air-onnx/train/runs";
 import { Command, Option } from "commander";
 import { addPlaceOptions } from "../dataset-options.js";
 import { CommandError } from "../failures.js";
-import { integer } from "../option-values.js";
+import { integerFrom } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { listenForStop } from "../stop-signal.js";
 import { configFrom } from "../train-settings.js";
@@ -41,10 +41,10 @@ export function quickstartCommand(): Command {
       "Trains on images that need no download, exports the model to ONNX, checks the export, and finds objects in new images.",
     )
     .option("--out <folder>", "folder of the run; an earlier quickstart in it is replaced", "runs/quickstart")
-    .addOption(new Option("--seed <n>", "seed of the training").argParser(integer(0)).default(0))
+    .addOption(new Option("--seed <n>", "seed of the training").argParser(integerFrom(0)).default(0))
     .addOption(
       new Option("--threads <n>", "number of threads of the training; 0 lets the backend choose")
-        .argParser(integer(0))
+        .argParser(integerFrom(0))
         .default(0),
     );
   return addPlaceOptions(command)

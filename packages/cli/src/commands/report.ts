@@ -4,7 +4,7 @@ import type { DataPlaces } from "@air-onnx/scenes";
 import type { TrainConfig } from "@air-onnx/train/runs";
 import { Command, Option } from "commander";
 import { addPlaceOptions, dataAccess } from "../dataset-options.js";
-import { integer } from "../option-values.js";
+import { integerFrom } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
@@ -23,7 +23,7 @@ export function reportCommand(): Command {
     .option("--out <file>", "HTML file to write (default: report.html in the folder)")
     .addOption(
       new Option("--images <n>", "number of held-out images to measure (default: as many as in training)").argParser(
-        integer(1),
+        integerFrom(1),
       ),
     );
   return addPlaceOptions(command)

@@ -2,7 +2,7 @@
 import type { Manifest } from "@air-onnx/core";
 import { Command, Option } from "commander";
 import { CommandError } from "../failures.js";
-import { integer, numberAbove } from "../option-values.js";
+import { integerFrom, numberAbove } from "../option-values.js";
 import { print } from "../output.js";
 import { listenForStop } from "../stop-signal.js";
 
@@ -18,12 +18,12 @@ export function sampleCommand(): Command {
   return new Command("sample")
     .description("Draws scenes from the prior of an exported model, in one picture.")
     .argument("<model folder>", "folder of an exported model")
-    .addOption(new Option("--n <n>", "number of scenes").argParser(integer(1, 10_000)).default(24))
+    .addOption(new Option("--n <n>", "number of scenes").argParser(integerFrom(1, 10_000)).default(24))
     .addOption(
       new Option(
         "--count <n>",
         "number of objects in each scene (default: drawn from the prior, mostly none)",
-      ).argParser(integer(0, 100)),
+      ).argParser(integerFrom(0, 100)),
     )
     .addOption(
       new Option(
@@ -31,7 +31,7 @@ export function sampleCommand(): Command {
         "prior probability of one more object; `fitted` takes the value that fits held-out images best",
       ).argParser((text) => (text === "fitted" ? text : numberAbove(0, 1)(text))),
     )
-    .addOption(new Option("--seed <n>", "seed of the scenes").argParser(integer(0)).default(0))
+    .addOption(new Option("--seed <n>", "seed of the scenes").argParser(integerFrom(0)).default(0))
     .option("--out <file>", "PNG file to write", "samples.png")
     .addHelpText(
       "after",

@@ -9,7 +9,7 @@ import { Command, Option } from "commander";
 import { addPlaceOptions, loadedLine, loadRunData } from "../dataset-options.js";
 import { CommandError, StoppedError, UsageError } from "../failures.js";
 import { describeMachine, softwareVersions } from "../machine.js";
-import { integer, numberAbove } from "../option-values.js";
+import { integerFrom, numberAbove } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
@@ -44,7 +44,7 @@ export function sweepCommand(): Command {
       new Option(
         "--jobs <n>",
         "number of seeds trained at once (default: the number of cores divided by the threads of each seed)",
-      ).argParser(integer(1)),
+      ).argParser(integerFrom(1)),
     )
     .addOption(
       new Option(

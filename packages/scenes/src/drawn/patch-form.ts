@@ -44,12 +44,12 @@ export function checkMaxCount(maxCount: number): void {
 
 /** The definition of the setting `maxCount` with its default. */
 export function maxCountSetting(usual: number): DrawnSetting {
-  return { meaning: "most objects in a drawn image", default: usual, most: MOST_OBJECTS };
+  return { meaning: "largest number of objects in a drawn image", default: usual, most: MOST_OBJECTS };
 }
 
 /** The definition of the setting `patchSize` with its default. */
 export function patchSizeSetting(usual: number): DrawnSetting {
-  return { meaning: "side of a drawn object in 64x64 images, pixels", default: usual };
+  return { meaning: "side of the square patch of each drawn object, pixels", default: usual };
 }
 
 /** The conflict of a form whose patches are larger than the image; empty if they fit. */

@@ -2,8 +2,11 @@
 import type { DrawnForm, DrawnSetting, PublishedSet, SeededSet } from "./drawn-set.js";
 import * as sets from "./drawn-sets.js";
 
+/** The definitions of all drawn sets, by the names of their constants. */
+export const registeredSets = { ...sets };
+
 /** The definition of any one of the drawn sets, with its own name and settings as types. */
-export type RegisteredSet = (typeof sets)[keyof typeof sets];
+export type RegisteredSet = (typeof registeredSets)[keyof typeof registeredSets];
 /** The name of a drawn data set. */
 export type DrawnName = RegisteredSet["name"];
 /** The key of a setting that one of the drawn sets has of its own. */
@@ -16,7 +19,7 @@ export const defaultDataset = "multi-strokes" satisfies DrawnName;
 export type DrawnSet = (SeededSet | PublishedSet) & { readonly name: DrawnName };
 
 /** All drawn sets: the default first, the others by name. */
-export const drawnSets: readonly DrawnSet[] = (Object.values(sets) as DrawnSet[]).toSorted((a, b) =>
+export const drawnSets: readonly DrawnSet[] = (Object.values(registeredSets) as DrawnSet[]).toSorted((a, b) =>
   a.name === defaultDataset || (b.name !== defaultDataset && a.name < b.name) ? -1 : 1,
 );
 

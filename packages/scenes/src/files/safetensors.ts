@@ -23,16 +23,27 @@ const arrayTypes = {
 
 /** The typed array of each dtype, over buffers of type `B`. */
 export type SafetensorsArrays<B extends ArrayBufferLike = ArrayBufferLike> = {
+  /** 64-bit floats. */
   readonly F64: Float64Array<B>;
+  /** 32-bit floats. */
   readonly F32: Float32Array<B>;
+  /** 64-bit integers. */
   readonly I64: BigInt64Array<B>;
+  /** Unsigned 64-bit integers. */
   readonly U64: BigUint64Array<B>;
+  /** 32-bit integers. */
   readonly I32: Int32Array<B>;
+  /** Unsigned 32-bit integers. */
   readonly U32: Uint32Array<B>;
+  /** 16-bit integers. */
   readonly I16: Int16Array<B>;
+  /** Unsigned 16-bit integers. */
   readonly U16: Uint16Array<B>;
+  /** 8-bit integers. */
   readonly I8: Int8Array<B>;
+  /** Unsigned 8-bit integers. */
   readonly U8: Uint8Array<B>;
+  /** Booleans, a byte each, 0 or 1. */
   readonly BOOL: Uint8Array<B>;
 };
 
