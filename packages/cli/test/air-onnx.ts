@@ -1,6 +1,6 @@
 /**
- * Runs command lines in a folder and with a cache of its own: as the built executable, as a user does, or quicker in this
- * process, where a test is about what a command answers alone.
+ * Runs command lines in a folder and with a cache of their own: by the built executable, as a user does, or faster in this
+ * process, for tests of output and exit code alone.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -13,7 +13,7 @@ import { run } from "../src/run.js";
 export const bin = fileURLToPath(new URL("../dist/bin.js", import.meta.url));
 
 export interface Outcome {
-  /** Of the process; null if a signal ended it. */
+  /** Exit code of the process; null if a signal ended it. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -49,7 +49,7 @@ export class Workplace implements Disposable {
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
       if (!kill || isSignalled || !stdout.includes(kill.at)) return;
-      // Once: a second one ends a command at once.
+      // The signal is sent once: a second one ends a command at once.
       isSignalled = true;
       child.kill(kill.signal);
     });
@@ -91,7 +91,7 @@ export class Workplace implements Disposable {
   }
 }
 
-/** Settings of a model that trains in a moment. */
+/** Settings of a model that trains within a second. */
 export const tinyModel: readonly string[] = [
   ...["--batch-size", "4", "--steps-per-run", "10", "--threads", "1"],
   ...["lstmSize", "predictorSize", "encoderSize", "decoderSize", "zWhatSize"].flatMap((size) => [
@@ -100,5 +100,5 @@ export const tinyModel: readonly string[] = [
   ]),
 ];
 
-/** And of data that are drawn in one. */
+/** Settings of data that are drawn within a second. */
 export const tiny: readonly string[] = ["--train-size", "200", "--test-size", "60", ...tinyModel];

@@ -1,4 +1,4 @@
-/** The commands about backends and speed; that the numbers are right is tested where they are made. */
+/** Tests the commands about backends and speed. Their numbers are tested in the packages that compute them. */
 import { existsSync } from "node:fs";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { tiny, Workplace } from "./air-onnx.js";
@@ -7,7 +7,7 @@ const place = new Workplace();
 afterAll(() => place[Symbol.dispose]());
 
 describe("train --check-backends", () => {
-  it("says by how much a backend differs from the reference, and trains nothing", async () => {
+  it("prints how much each backend differs from the reference, and trains nothing", async () => {
     const check = ["train", "--check-backends", "--backend", "wasm", "--json", ...tiny];
     const { code, stdout, stderr } = await place.runHere(check);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -22,7 +22,7 @@ describe("train --check-backends", () => {
   });
 
   it("fails for a named backend that cannot run, with the reason", async () => {
-    // Wherever this runs, TensorFlow has no GPU that may be seen.
+    // The environment hides every GPU from TensorFlow.
     vi.stubEnv("CUDA_VISIBLE_DEVICES", "-1");
     const { code, stdout, stderr } = await place.runHere([
       ...["train", "--check-backends", "--backend", "tensorflow-gpu"],
@@ -69,7 +69,7 @@ describe("bench", () => {
     expect(stderr).toContain("error: The backend onnxruntime-cuda is not available: ");
   });
 
-  it("says what is not an exported model", async () => {
+  it("refuses a folder that is not an exported model", async () => {
     const { code, stderr } = await place.runHere(["bench", "infer", "--model", "nowhere"]);
     expect(code).toBe(1);
     expect(stderr).toContain("config.json is missing");

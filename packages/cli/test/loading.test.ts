@@ -1,4 +1,4 @@
-/** What a command loads: those that trace and train nothing do not wait for TensorFlow.js. */
+/** Tests which packages each command loads: those that neither trace nor train do not load TensorFlow.js. */
 import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -57,6 +57,6 @@ it.each([
   expect(tensorflow(loaded)).toEqual([]);
 });
 
-it("what a command loads is seen: export, which traces graphs, loads TensorFlow.js", async () => {
+it("export, which traces graphs, is seen to load TensorFlow.js", async () => {
   expect(tensorflow((await loadedBy("export", "runs/nowhere")).loaded)).toContain("@tensorflow/tfjs");
 });

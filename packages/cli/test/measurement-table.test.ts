@@ -9,7 +9,7 @@ const cases = [
   { truth: [], found: [box(5, 5)], elbo: 3 },
 ];
 
-it("a measurement is printed with every measure, and what was not measured", async () => {
+it("a measurement is printed with every measure, and with the groups that were not measured", async () => {
   const measurement = await measureModel(fakeModel(cases), scenesOf(cases), { importanceSamples: 10 });
   const lines = measurementLines(measurement).split("\n");
   for (const { measure, text } of measureRows(measurement)) {
@@ -20,7 +20,7 @@ it("a measurement is printed with every measure, and what was not measured", asy
   expect(measurementLines(less)).toMatch(/mean per image +not measured \(--iwae 100\)\nBoxes +not measured/);
 });
 
-it("an evaluation is printed with every headline measure, and which counts are taken for which", async () => {
+it("an evaluation is printed with every headline measure and the confusion matrix", async () => {
   const measurement = await measureModel(fakeModel(cases), scenesOf(cases));
   const [line, head, ...rows] = evaluationLines(measurement).split("\n");
   for (const { short } of headlineMeasures) expect(line).toContain(`${short} `);

@@ -42,7 +42,7 @@ function sizeOfPng(name: string): { width: number; height: number } {
   return { width, height };
 }
 
-/** As {@link succeed}, in this process. */
+/** Runs a command in this process, as {@link succeed} does in another. */
 async function succeedHere(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await place.runHere(args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -85,7 +85,7 @@ describe("export", () => {
     expect(stderr).toContain("Replace it by --overwrite, or choose another folder by --out.");
   });
 
-  it("leaves no model that is beyond the tolerance", async () => {
+  it("exports no model whose differences exceed the tolerance", async () => {
     const args = ["export", "run", "--out", "strict", "--images", "10", "--backend", "cpu", "--tolerance", "1e-12"];
     const { code, stdout, stderr } = await place.runHere(args);
     expect(code).toBe(1);
@@ -96,7 +96,7 @@ describe("export", () => {
 });
 
 describe("eval", () => {
-  it("of a run prints numbers and which counts are taken for which", async () => {
+  it("prints numbers and the confusion matrix of a run", async () => {
     const stdout = await succeedHere("eval", "run", "--picture", "pictures/run.png");
     expect(stdout).toMatch(/count accuracy .* on 60 held-out images/);
     expect(stdout).toMatch(/^true count +images +MAP count accuracy .*found 0 +found 1 +found 2 +found 3$/m);
@@ -105,7 +105,7 @@ describe("eval", () => {
     expect(existsSync(place.at("pictures/run.png"))).toBe(true);
   });
 
-  it("of an exported model has the numbers of its run, of its card, and of the end of its training", async () => {
+  it("gives the same numbers for an exported model as for its run, on its card, and at the end of its training", async () => {
     const iwae = ["--iwae", "3", "--iwae-images", "20"];
     const run = JSON.parse(await succeedHere("eval", "run", "--json", ...iwae));
     const model = JSON.parse(await succeed("eval", "model", "--json", ...iwae));
@@ -123,7 +123,7 @@ describe("eval", () => {
     const log = readFileSync(place.at("run/metrics.jsonl"), "utf8").trim().split("\n");
     const last = log.map((line) => JSON.parse(line)).findLast(({ kind }) => kind === "evaluation");
     expect(last).toMatchObject({ images: 60, countAccuracyMap: run.countAccuracyMap });
-    // Another graph of the same functions.
+    // The evaluation of training runs another graph of the same functions.
     expect(last.elbo).toBeCloseTo(run.elbo, 1);
   });
 
@@ -147,11 +147,11 @@ describe("eval", () => {
     expect(other.boxes).toEqual(record.boxes);
   });
 
-  it("measures the first so many images", async () => {
+  it("measures only the first images if asked", async () => {
     expect(JSON.parse(await succeedHere("eval", "run", "--json", "--images", "7")).images).toBe(7);
   });
 
-  it("refuses what cannot be measured", async () => {
+  it("refuses wrong flags and folders that cannot be measured", async () => {
     const usage = async (...args: string[]): Promise<string> => {
       const { code, stderr } = await place.runHere(["eval", ...args]);
       expect(code).toBe(2);
@@ -175,7 +175,7 @@ describe("eval on other images than the model's own", () => {
     }
   });
 
-  it("says that an older model does not tell its own", async () => {
+  it("says that an older model does not name its own images", async () => {
     cpSync(place.at("model"), place.at("older"), { recursive: true });
     const manifest = JSON.parse(readFileSync(place.at("older/config.json"), "utf8"));
     delete manifest.training.heldOut;
@@ -185,7 +185,7 @@ describe("eval on other images than the model's own", () => {
     expect(stdout).toContain("on 20 held-out images");
   });
 
-  it("takes a file of the user's", async () => {
+  it("takes the user's own file", async () => {
     await succeedHere("data", "multi-strokes", "--train-size", "15", "--test-size", "5", "--npz", "other.npz");
     const other = ["--dataset", "npz", "--data", "other.npz", "--test-fraction", "0.5"];
     for (const path of ["run", "model"]) {
@@ -210,7 +210,7 @@ describe("eval on other images than the model's own", () => {
     expect(await succeedHere(...args)).toContain("not measured (the true ones are not known)");
   });
 
-  it("names a set without fresh images, and one of another size", async () => {
+  it("refuses a data set without fresh images, and one of another size", async () => {
     expect(await fail("eval", "run", "--split", "fresh")).toContain("multi-strokes has no fresh images");
     const sprites = ["--dataset", "multi-dsprites-64", "--test-size", "5"];
     expect(await fail("eval", "run", ...sprites)).toContain("takes images of 50x50 with 1 channel(s)");
@@ -227,12 +227,12 @@ describe("infer", () => {
     }
   });
 
-  it("leaves out what explains nothing unless told not to", async () => {
+  it("leaves out objects that explain nothing, unless told not to", async () => {
     const [all, needed] = [
       JSON.parse(await succeedHere("infer", "model", "images", "--no-prune")),
       JSON.parse(await succeedHere("infer", "model", "images")),
     ];
-    // Of a black image nothing can be explained; what an unfinished model finds in it is not there.
+    // A black image has no objects, so everything that an unfinished model finds in it is pruned.
     expect(needed[0]).toMatchObject({ file: "images/dark.png", count: 0, objects: [] });
     for (const [i, scene] of needed.entries()) {
       expect(scene.objects).toHaveLength(scene.count);
@@ -270,7 +270,7 @@ describe("infer", () => {
     const { devices } = JSON.parse((await place.runHere(["doctor", "--json"])).stdout) as {
       devices: { device: string; available: boolean }[];
     };
-    // Where there is a GPU, the command works instead.
+    // On a machine with a GPU, the command succeeds.
     const cuda = devices.find(({ device }) => device === "cuda")!;
     if (cuda.available) await succeedHere("infer", "model", "images", "--device", "cuda");
     else
@@ -287,7 +287,7 @@ describe("sample", () => {
     expect(width).toBeGreaterThan(height);
   });
 
-  it("draws the same picture for the same seed, another for another", async () => {
+  it("draws the same picture for the same seed, and another one for another seed", async () => {
     const draw = async (seed: string, out: string): Promise<Buffer> => {
       await succeedHere("sample", "model", "--n", "4", "--count", "2", "--seed", seed, "--out", out);
       return readFileSync(place.at(out));
@@ -315,7 +315,7 @@ describe("data and doctor", () => {
     expect(existsSync(place.at("d.png"))).toBe(true);
   });
 
-  it("writes a set that it can read, to the last count", async () => {
+  it("writes a set that it reads back with the same counts", async () => {
     const sizes = ["--train-size", "40", "--test-size", "10", "--max-count", "1"];
     const drawn = await succeedHere("data", "multi-strokes", ...sizes, "--npz", "mine.npz");
     expect(drawn).toContain("NPZ: mine.npz");
@@ -327,7 +327,7 @@ describe("data and doctor", () => {
     expect(withNone(read)).toBeGreaterThan(0);
   });
 
-  it("has no end of images in a stream, and does not write them", async () => {
+  it("calls a stream endless, and refuses to write it", async () => {
     const args = ["data", "multi-dsprites-64", "--stream", "--test-size", "5", "--patch-size", "12"];
     const stdout = await succeedHere(...args);
     expect(stdout).toMatch(/^multi-dsprites-64: endless images to train on, 5 held out/);
@@ -338,7 +338,7 @@ describe("data and doctor", () => {
     expect(existsSync(place.at("endless.npz"))).toBe(false);
   });
 
-  it("tells what works here", async () => {
+  it("lists what works on this machine", async () => {
     // A GPU library may write to standard error while it is tried.
     const { code, stdout } = await place.run(["doctor", "--json"]);
     expect(code).toBe(0);
@@ -348,7 +348,7 @@ describe("data and doctor", () => {
     expect(backends.filter(({ available }) => available).map(({ backend }) => backend)).toEqual(
       expect.arrayContaining(["onnxruntime", "wasm", "cpu"]),
     );
-    // The others depend on the machine: a GPU, and packages that nobody has by accident.
+    // The other devices and backends need a GPU or packages that are seldom installed.
     expect(backends.map(({ backend }) => backend)).toHaveLength(8);
     for (const { available, reason } of backends) expect(available ? reason === undefined : reason !== "").toBe(true);
     expect(diagnosis.versions["air-onnx"]).toMatch(/^\d+\.\d+\.\d+$/);

@@ -64,8 +64,8 @@ describe("report on a run", () => {
   });
 });
 
-describe("report on what is not complete", () => {
-  /** A copy of the run's files that `left` accepts. */
+describe("report on incomplete runs", () => {
+  /** Copies the run's files that `left` accepts. */
   function copyRun(name: string, changes: (config: Record<string, unknown>) => object, left: readonly string[]): void {
     mkdirSync(place.at(name));
     const config = JSON.parse(readFileSync(place.at(run, "config.json"), "utf8"));
@@ -73,7 +73,7 @@ describe("report on what is not complete", () => {
     for (const file of left) symlinkSync(place.at(run, file), place.at(name, file));
   }
 
-  it("says that a run goes on, and what it has not got yet", async () => {
+  it("says that a run is still training, and which parts are missing yet", async () => {
     copyRun("young", () => ({ steps: 80 }), []);
     mkdirSync(place.at("young/checkpoints"));
     writeFileSync(place.at("young/lock"), "");
@@ -106,7 +106,7 @@ describe("report on what is not complete", () => {
     expect(broken.stderr).toContain("The full measurement is left out");
   });
 
-  it("leaves out what needs images that cannot be had, and says so", async () => {
+  it("leaves out the sections on images that cannot be loaded, with a notice", async () => {
     const missing = { dataset: "npz", path: "absent.npz", testFraction: 0.2 };
     const ofStrokes = { stream: undefined, trainSize: undefined, testSize: undefined, maxCount: undefined };
     copyRun("no-data", () => ({ ...ofStrokes, ...missing }), ["metrics.jsonl", "checkpoints"]);
@@ -117,7 +117,7 @@ describe("report on what is not complete", () => {
     expect(titles(html)).toEqual(["Results", "Learning curves", "Imagined scenes", "Configuration"]);
   });
 
-  it("does not make a report of what holds no run", async () => {
+  it("refuses a folder without a run", async () => {
     const fails = async (path: string): Promise<string> => {
       const { code, stdout, stderr } = await place.runHere(["report", path]);
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
@@ -135,7 +135,7 @@ describe("report on what is not complete", () => {
 });
 
 describe("report on a sweep", () => {
-  it("lays the runs' curves over each other and tabulates them", async () => {
+  it("draws the runs' curves over each other and tabulates the runs", async () => {
     const { html, stderr } = await report("sweep");
     expect(stderr).toBe("");
     expect(titles(html)).toEqual(["Results", "Learning curves", "Reconstructions", "Differences", "Configuration"]);

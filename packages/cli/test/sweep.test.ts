@@ -45,7 +45,7 @@ async function interrupt(args: readonly string[], run: string, signal: NodeJS.Si
   return { code, stderr };
 }
 
-/** A table without what differs from run to run: minutes, status, sessions. */
+/** A table without the parts that differ from run to run: minutes, status, sessions. */
 function numbers(sweep: string): string[][] {
   return table(sweep)
     .split("\n")
@@ -76,7 +76,7 @@ describe("sweep", () => {
     expect(table("sweeps/multi-strokes")).toContain("**2 of 2 seeds succeeded**");
   });
 
-  it("is on the card of each model that comes of it", async () => {
+  it("is on the card of each model that is exported from it", async () => {
     const args = ["export", "sweeps/multi-strokes/seed-1", "--out", "model", "--images", "5", "--backend", "cpu"];
     expect(await place.runHere(args)).toMatchObject({ code: 0 });
     const card = readFileSync(place.at("model", "README.md"), "utf8");
@@ -113,7 +113,7 @@ describe("sweep", () => {
     expect(table("wild")).toContain("**0 of 1 seeds succeeded**");
   });
 
-  it("leaves no folder behind when the data cannot be had", async () => {
+  it("leaves no folder behind when the data cannot be loaded", async () => {
     const args = ["sweep", "--dataset", "multi-mnist", "--mnist-dir", "absent", "--out", "no-data"];
     const { code, stderr } = await place.runHere(args);
     expect(code).toBe(1);
@@ -192,7 +192,7 @@ describe("a sweep that is stopped, fails and is killed ends with the table of on
     expect(checkpoints("broken/seed-1")).not.toContain(LAST_CHECKPOINT);
   });
 
-  it("comes to the same numbers", async () => {
+  it("ends with the same numbers", async () => {
     const { code, stdout, stderr } = await place.run(["sweep", "--resume", "broken"]);
     expect(code).toBe(0);
     expect(stderr).toMatch(/^notice: Took over the lock of process \d+ .*\n$/);

@@ -5,7 +5,7 @@ import { type Outcome, tiny, tinyModel, Workplace } from "./air-onnx.js";
 const place = new Workplace();
 afterAll(() => place[Symbol.dispose]());
 
-/** Long enough to be stopped on the way. */
+/** A run that is long enough to be stopped before its end. */
 const long = [...tiny, "--steps", "800", "--checkpoint-every", "100", "--evaluate-every", "800"];
 
 function savedConfig(run: string): unknown {
@@ -57,7 +57,7 @@ describe("train", () => {
     expect(other.stderr).toContain('dataset: "multi-strokes" → "multi-mnist"');
   });
 
-  it("trains on a stream, above a configuration file with a size", async () => {
+  it("trains on a stream, although the configuration file has a trainSize", async () => {
     writeFileSync(place.at("sized.json"), JSON.stringify({ trainSize: 150, testSize: 60 }));
     const flags = ["--stream", "--max-count", "1", "--steps", "20", "--out", "runs/stream"];
     const { code, stdout, stderr } = await place.runHere(["train", "--config", "sized.json", ...tinyModel, ...flags]);
@@ -67,7 +67,7 @@ describe("train", () => {
     expect(savedConfig("runs/stream")).not.toHaveProperty("trainSize");
   });
 
-  it("trains and exports by another estimator, with another likelihood than the file's, on the user's images", async () => {
+  it("trains on the user's images and exports, with another estimator and another likelihood than the file's", async () => {
     const sizes = ["--train-size", "40", "--test-size", "10"];
     await place.runHere(["data", "multi-strokes", ...sizes, "--npz", "mine.npz"]);
     writeFileSync(place.at("gaussian.json"), JSON.stringify({ model: { likelihood: { type: "gaussian", std: 0.2 } } }));
@@ -90,7 +90,7 @@ describe("train", () => {
     expect(card).toContain("--estimator nvil");
   });
 
-  it("leaves no run folder behind when the data cannot be had", async () => {
+  it("leaves no run folder behind when the data cannot be loaded", async () => {
     const args = ["train", "--dataset", "multi-mnist", "--mnist-dir", "absent", "--out", "runs/no-data"];
     const { code, stderr } = await place.runHere(args);
     expect(code).toBe(1);
@@ -98,7 +98,7 @@ describe("train", () => {
     expect(existsSync(place.at("runs/no-data"))).toBe(false);
   });
 
-  it("ends with 1 at the first loss that is no number, and names the step", async () => {
+  it("ends with 1 at the first loss that is not finite, and names the step", async () => {
     const wild = ["--learning-rate", "1e12", "--warmup-steps", "0", "--steps", "20", "--out", "runs/wild"];
     const { code, stderr } = await place.runHere(["train", ...tiny, ...wild]);
     expect(code).toBe(1);

@@ -28,7 +28,7 @@ describe("help", () => {
     for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
   });
 
-  it.each(commands)("of %s has examples", async (command) => {
+  it.each(commands)("has examples for %s", async (command) => {
     const { code, stdout, stderr } = await place.runHere([command, "--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain(`$ air-onnx ${command}`);
@@ -45,7 +45,7 @@ describe("help", () => {
     expect(await place.run(["--version"])).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: "" });
   });
 
-  it("is no failure for a reader that has gone", async () => {
+  it("is no failure if its reader has closed the pipe", async () => {
     const child = place.start("train", "--help");
     child.stdout.destroy();
     let stderr = "";
@@ -119,7 +119,7 @@ describe("wrong usage ends with 2 and says what to write", () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   });
 
-  it("names what is unknown in a configuration file", async () => {
+  it("names an unknown setting in a configuration file", async () => {
     writeFileSync(place.at("typo.json"), JSON.stringify({ stepz: 10 }));
     const { code, stderr } = await place.runHere(["train", "--config", "typo.json"]);
     expect(code).toBe(2);
@@ -149,13 +149,13 @@ describe("failures end with 1 and one message", () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
   });
 
-  it("shows where an error came from with --debug", async () => {
+  it("prints the stack of an error with --debug", async () => {
     const { code, stderr } = await place.runHere(["eval", "nowhere", "--debug"]);
     expect(code).toBe(1);
     expect(stderr).toContain("    at ");
   });
 
-  it("refuses a run folder below a file, and one that holds something", async () => {
+  it("refuses a run folder below a file, and one that is not empty", async () => {
     writeFileSync(place.at("file"), "");
     mkdirSync(place.at("full"));
     writeFileSync(place.at("full", "thesis.txt"), "");
