@@ -1,4 +1,4 @@
-/** The shape of the code: which package may import which, and that nothing imports in circles. */
+/** Tests the shape of the code: which package may import which, and that there are no circular imports. */
 import { readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** What each package may import of the others; a package may import none above it. */
+/** The packages that each package may import. */
 const layers: Record<string, readonly string[]> = {
   core: [],
   tracer: [],
@@ -27,7 +27,7 @@ interface Import {
   readonly specifier: string;
 }
 
-/** Without comments, which may show code. */
+/** Source of a file without comments, which may contain code. */
 function codeOf(path: string): string {
   return readFileSync(path, "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "");
 }
@@ -78,7 +78,7 @@ describe.each(Object.keys(layers))("packages/%s", (name) => {
         .filter((specifier) => !specifier.startsWith(".") && !isBuiltin(specifier))
         .map(packageOf),
     );
-    // Optional peers are loaded by name, when they are asked for.
+    // Optional peer dependencies are loaded by name, only when they are needed.
     const isOptional = (name: string): boolean => manifest.peerDependenciesMeta?.[name]?.optional === true;
     const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }).filter(
       (name) => !isOptional(name),
@@ -111,7 +111,7 @@ it("nothing that runs a model, draws images or measures needs TensorFlow.js", ()
   }
 });
 
-/** The files that a module loads of its own package, itself included, and what each imports from elsewhere. */
+/** The files of its own package that a module loads, itself included, each with its imports from outside. */
 function loadedWith(entry: string): { readonly files: string[]; readonly elsewhere: string[] } {
   const files = new Set<string>();
   const elsewhere = new Set<string>();
@@ -127,7 +127,7 @@ function loadedWith(entry: string): { readonly files: string[]; readonly elsewhe
   return { files: [...files], elsewhere: [...elsewhere] };
 }
 
-/** The specifiers of the static imports that are still there when the types are gone. */
+/** The specifiers of the static imports that remain when types are erased. */
 function valueImports(text: string): string[] {
   const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, "");
   return [...code.matchAll(/^(?:import|export) (?!type\b)([^;]*?)\bfrom "([^"]+)"|^import "([^"]+)"/gm)]
@@ -135,13 +135,13 @@ function valueImports(text: string): string[] {
     .map((match) => (match[2] ?? match[3])!);
 }
 
-it("what draws images runs in a page: it loads nothing of Node's", () => {
+it("the code that draws images runs in a page: it loads no module of Node", () => {
   const { files, elsewhere } = loadedWith(join(root, "packages", "scenes", "src", "drawn.ts"));
   expect(files.length).toBeGreaterThan(15);
   expect(elsewhere.filter((specifier) => packageOf(specifier) !== "@air-onnx/core")).toEqual([]);
 });
 
-it("the names of data sets load nothing heavy: random numbers are all that is not in the package", () => {
+it("the names of data sets load nothing heavy: only random numbers come from another package", () => {
   const { files, elsewhere } = loadedWith(join(root, "packages", "scenes", "src", "names.ts"));
   expect(files.length).toBeGreaterThan(10);
   expect(new Set(elsewhere)).toEqual(new Set(["@air-onnx/core/random"]));
@@ -149,7 +149,7 @@ it("the names of data sets load nothing heavy: random numbers are all that is no
   expect(random).toEqual({ files: [join(root, "packages", "core", "src", "random.ts")], elsewhere: [] });
 });
 
-it("one file reads the environment for where data are", () => {
+it("one file reads the environment variables for the folders of data", () => {
   const variables = /AIR_ONNX_MNIST_DIR|AIR_ONNX_CACHE|XDG_CACHE_HOME|process\.env\[/;
   const readers = ["scenes", "measure", "train", "export", "report", "cli"].flatMap((name) => {
     const source = join(root, "packages", name, "src");

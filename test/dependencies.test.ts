@@ -1,4 +1,4 @@
-/** The list of dependencies in docs/ is of those that there are. */
+/** Tests that the list of dependencies in docs/ is complete and has no others. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,7 +15,7 @@ interface Manifest {
 const readManifest = async (folder: string): Promise<Manifest> =>
   JSON.parse(await readFile(join(root, folder, "package.json"), "utf8")) as Manifest;
 
-it("names every direct dependency, and none that is gone", async () => {
+it("names every direct dependency, and no removed one", async () => {
   const whole = await readManifest(".");
   const manifests = [whole, ...(await Promise.all(whole.workspaces!.map(readManifest)))];
   const used = new Set(

@@ -1,4 +1,4 @@
-/** What the linter finds with the types at hand: a promise that nobody waits for. */
+/** Tests that the type-aware linter finds promises that nobody awaits. */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** What `npm run check` says of these files, each rule by the file that breaks it. */
+/** The rules that `npm run check` reports for these files, by the file that breaks them. */
 async function faultsIn(files: Readonly<Record<string, string>>): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), "air-onnx-lint-"));
   try {

@@ -1,4 +1,4 @@
-/** The models that the repository ships: intact, documented, and good for something. */
+/** Tests the models in the repository: they are intact and documented, and they count. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-/** The packages as users get them: packed, installed into clean folders, type-checked and run from there. */
+/** Tests the packages as users get them: packed, installed into clean folders, type-checked and run from there. */
 import { execFile } from "node:child_process";
 import { access, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -49,12 +49,12 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 function npm(args: string[], cwd: string) {
-  // A shell, because npm is a script on Windows.
+  // Uses a shell, because npm is a script on Windows.
   const shell = process.platform === "win32";
   return run("npm", args, { cwd, shell, env: { ...process.env, npm_config_loglevel: "error" }, maxBuffer: 1 << 26 });
 }
 
-/** Installs our archives, and what they depend on from the registry, into a new project. */
+/** Installs our archives, and their dependencies from the registry, into a new project. */
 async function install(project: string, names: readonly string[]): Promise<string> {
   const directory = await mkdtemp(join(folder, `${project}-`));
   const dependencies = Object.fromEntries(names.map((name) => [`@air-onnx/${name}`, `file:${archives[name]}`]));
@@ -74,7 +74,7 @@ async function exportTinyModel(directory: string): Promise<void> {
   });
 }
 
-/** What the compiler says about a project's `types.ts`. */
+/** Output of the compiler for a project's `types.ts`. */
 async function typeCheck(project: string, options: Record<string, unknown>): Promise<string> {
   const compilerOptions = { strict: true, target: "ES2022", noEmit: true, skipLibCheck: false, types: [], ...options };
   await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["types.ts"] }));
@@ -175,7 +175,7 @@ globalThis.result = { device: model.device, worker: model.worker, q: scene.count
     await writeFile(join(project, "main.js"), useModel("@air-onnx/runtime-web"));
   }, 3 * MINUTES);
 
-  /** What a served page's main.js leaves, with whatever was printed or went wrong. */
+  /** Opens a served page and returns the result of its main.js, with everything that was printed or failed. */
   async function open(server: StaticServer, path: string) {
     const browser = await launchChromium({ webgpu: false });
     try {
@@ -242,7 +242,7 @@ await AirModel.fromPretrained("model", { device: "cuda" });
     });
 
     it("runs in a worker from a plain page, without bundler and import map", { timeout: MINUTES }, async () => {
-      // What a page's author copies: the standalone build and onnxruntime's files for it, into one folder.
+      // Copies the standalone build and onnxruntime's files into one folder, as a page's author does.
       const air = join(project, "air");
       await cp(join(project, "node_modules/@air-onnx/runtime-web/dist/standalone"), air, { recursive: true });
       await cp(
@@ -302,7 +302,7 @@ describe("the command line in a clean project", () => {
       version: string;
     };
     expect((await run(bin, ["--version"], options)).stdout.trim()).toBe(version);
-    // Where there is no Vulkan, the WebGPU provider that the doctor probes says so on stderr by itself.
+    // Without Vulkan, the WebGPU provider that the doctor probes prints a line to stderr.
     const { stdout } = await run(bin, ["doctor", "--json"], options);
     expect(stdout).toContain("onnxruntime");
   });

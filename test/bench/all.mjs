@@ -1,5 +1,5 @@
 /**
- * Both halves of the benchmarks, training and then inference, with the options that they share; each has more of its own.
+ * Runs both benchmarks, training and then inference, with the options that they share; each has further ones of its own.
  *
  *   npm run bench -- [--python <python with torch>] [--against <built checkout>] [--rounds 12] [--threads 1] [--write]
  */
@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { here, parseOptions, say } from "./competitors.mjs";
 
 const options = process.argv.slice(2);
-// For its errors: what one of them does not know is refused before the other has run.
+// Parses the options first, so that an unknown one is refused before either benchmark runs.
 parseOptions({});
 for (const half of ["training", "inference"]) {
   say(`\n${half[0].toUpperCase()}${half.slice(1)}`);

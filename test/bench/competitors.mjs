@@ -1,6 +1,6 @@
 /**
- * What the benchmarks share: competitors, each a process of its own that is asked one thing at a time, so that all but one
- * wait at any moment and what else the machine does meets all alike; and how a run is told and written down.
+ * The code that the benchmarks share: competitors, and the report of a run. Each competitor is a process of its own that gets
+ * one request at a time. At any moment all but one wait, so that other load on the machine affects all alike.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -43,36 +43,36 @@ export function wholeNumbers(values, option, least) {
   return numbers;
 }
 
-/** Of an even number of values the greater of the two in the middle: one that was measured. */
+/** Median; of an even number of values the greater of the two in the middle, so that it is a measured value. */
 export const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
-/** The median over the rounds of one competitor's number in another's of the same round. */
+/** Median over the rounds of the ratio of two competitors' numbers in the same round. */
 export const medianRatio = (numbers, others) => median(numbers.map((number, round) => number / others[round]));
 
-/** A new folder that is gone when this process ends, by Ctrl-C too. */
+/** Makes a folder that is removed when this process ends, also by Ctrl-C. */
 export function temporaryFolder() {
   const folder = mkdtempSync(join(tmpdir(), "air-onnx-bench-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
-// Without a listener a signal would end the process past those of its exit.
+// Without this listener a signal would end the process without its exit listeners.
 for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
   process.once(signal, () => process.exit(code));
 
-/** A competitor's process, asked one thing at a time: one line of JSON in, one line of JSON out. */
+/** A competitor's process, which gets one request at a time: one line of JSON in, one line of JSON out. */
 export class Worker {
   #process;
   #lines;
   #began = performance.now();
   #failure;
 
-  /** @param environment variables beside this process's own */
+  /** @param environment environment variables in addition to this process's own */
   constructor(command, args, environment = {}) {
     this.#process = spawn(command, args, {
       stdio: ["pipe", "pipe", "inherit"],
       env: { ...process.env, ...environment },
     });
-    // One that cannot be started, or has died, is found where its answer is awaited.
+    // A process that cannot be started, or has died, is reported where its answer is awaited.
     this.#process.on("error", (cause) => {
       this.#failure = cause;
     });
@@ -81,9 +81,9 @@ export class Worker {
   }
 
   /**
-   * What it says when it is ready, and how long that took from the start of the process.
+   * Waits until the process is ready. Returns its first answer and the time since the process was started.
    *
-   * @throws {Error} with its reason if it says that it is unavailable here, or ends
+   * @throws {Error} with its reason if it reports that it is unavailable here, or ends
    */
   async ready() {
     const answer = await this.#next();
@@ -118,8 +118,8 @@ export class Worker {
  * Starts the candidates one after the other. Those that cannot be started are left out, each with a line that says so.
  *
  * @param candidates each has a `name`, and `start`, which returns a {@link Worker}
- * @returns the others as `competitors`, each with its `worker` and what that said when it was `ready`
- * @throws {Error} if the first cannot be started, which the others are compared with
+ * @returns the started ones as `competitors`, each with its `worker` and its first answer, `ready`
+ * @throws {Error} if the first candidate cannot be started, because the others are compared with it
  */
 export async function startCompetitors(candidates) {
   const competitors = [];
@@ -137,7 +137,7 @@ export async function startCompetitors(candidates) {
   return { competitors, skipped };
 }
 
-/** What a run's numbers depend on. */
+/** The circumstances on which a run's numbers depend. */
 export function circumstances() {
   return {
     date: new Date().toISOString().slice(0, 10),

@@ -35,7 +35,7 @@ const ready = {
 };
 const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 say({ ready, version: `Node ${process.version}` });
-// What is only done once is done: the second small call opens the graph of the whole loop.
+// Warms up: the second call with few images opens the loop graph.
 await run(0, 1);
 
 for await (const line of createInterface({ input: process.stdin })) {

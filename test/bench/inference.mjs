@@ -1,7 +1,7 @@
 /**
- * Inference by batch size, cold start, export and memory, against PyTorch and, if asked, another checkout. Each competitor
- * is a process of its own; all but one wait at any moment, and they take turns within each round, so that what else the
- * machine does meets all alike. Times say little from one run to another; the ratios within a round do.
+ * Measures inference by batch size, cold start, export and memory, against PyTorch and, on request, another checkout. Each
+ * competitor is a process of its own. At any moment all but one wait, and they take turns within each round, so that other
+ * load on the machine affects all alike. Compare the ratios within a round, not the times of different runs.
  *
  *   npm run build && node test/bench/inference.mjs [--python python3] [--against <built checkout>] [--write]
  *
@@ -54,7 +54,7 @@ const images = new Float32Array(IMAGES * 50 * 50);
 fillBatch(scenes, [...scenes.counts.keys()], images);
 writeFileSync(imagesFile, images);
 
-// The reference's sizes with random weights: what it is unsure of it looks at for all steps, as PyTorch does.
+// The reference's sizes with random weights: an untrained model is unsure, so it runs all steps, as PyTorch does.
 const config = parseTrainConfig({ dataset: "multi-strokes", architecture: "reference" }).model;
 const sameSizes = join(scratch, "reference-sizes");
 const exportTimes = [];
@@ -94,7 +94,7 @@ const competitors = started.competitors.map(({ ready, ...competitor }) => ({
 
 for (const batch of batches) {
   for (const { results } of competitors) results[batch] = { wall: [], cpu: [], rss: 0 };
-  // About as long for each batch size, and a call more often where it is short.
+  // About the same total time for each batch size: short calls are repeated more often.
   const calls = Math.max(1, Math.round(64 / batch));
   for (let round = 0; round < rounds; round++) {
     for (const { worker, results } of competitors) {

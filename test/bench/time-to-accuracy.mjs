@@ -1,8 +1,7 @@
 /**
- * How long it takes from typing `air-onnx train --dataset multi-mnist` to reading that 95, 97 and 98 % of the counts are
- * right: the most probable ones, in the lines that evaluations print while it trains. It runs the built command line as a
- * user would, with an empty cache, so that building the images from the digits is part of it, and so is downloading the
- * digits if no folder has them.
+ * Measures the time from the start of `air-onnx train --dataset multi-mnist` until its evaluations print that 95, 97 and 98 %
+ * of the most probable counts are right. It runs the built command line as a user would, with an empty cache. So the time
+ * includes building the images from the digits and, if no folder has the digits, downloading them.
  *
  *   npm run build && node test/bench/time-to-accuracy.mjs [--mnist-dir <folder>] [--write]
  *
@@ -22,9 +21,9 @@ import { parseArgs } from "node:util";
 import { percent } from "../../packages/measure/dist/format.js";
 import { circumstances, circumstancesLine, root, say, temporaryFolder, writeReport } from "./competitors.mjs";
 
-/** Shares of the counts. */
+/** Shares of right counts whose times are measured. */
 const ACCURACIES = [0.95, 0.97, 0.98];
-/** Between looks at the memory of the process, whose own record of its peak ends with it, ms. */
+/** Interval between reads of the process's peak memory, ms; the system's record of it ends with the process. */
 const MEMORY_EVERY = 100;
 
 const { values } = parseArgs({
@@ -41,7 +40,7 @@ const seeds = values.seeds.split(",").map(Number);
 
 const settings = ["--dataset", "multi-mnist", "--steps", values.steps, "--evaluate-every", values["evaluate-every"]];
 
-/** Trains one seed in `folder`, and tells what was shown when. */
+/** Trains one seed in `folder` and returns the printed evaluations with their times. */
 async function trainAndWatch(seed, folder) {
   const places = ["--cache-dir", join(folder, "cache"), "--out", join(folder, "run")];
   if (values["mnist-dir"] !== undefined) places.push("--mnist-dir", values["mnist-dir"]);
@@ -91,7 +90,7 @@ async function trainAndWatch(seed, folder) {
   };
 }
 
-/** The most memory that a process has had in use, from Linux's own record; undefined elsewhere, and when it has ended. */
+/** Peak memory of a process from Linux's own record; undefined on other systems, and when the process has ended. */
 function peakMegabytes(pid) {
   const status = `/proc/${pid}/status`;
   if (!existsSync(status)) return undefined;
@@ -99,7 +98,7 @@ function peakMegabytes(pid) {
     const kibibytes = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(status, "utf8"))?.[1];
     return kibibytes === undefined ? undefined : Math.round((Number(kibibytes) * 1024) / 1e6);
   } catch {
-    // It ended between the two calls.
+    // The process ended between the two calls.
     return undefined;
   }
 }

@@ -48,7 +48,7 @@ const images = new Uint8Array(readFileSync(imagesFile));
 const batches = new Batches(config, { imageSize, channels, images, size: images.length / (channels * imageSize ** 2) });
 const start = stateParts?.includes("firstMoment") ? initialState(config) : await olderInitialState();
 
-/** The first state in a checkout whose `initialState` takes arrays of parameters. */
+/** The initial state in a checkout whose `initialState` takes arrays of parameters. */
 async function olderInitialState() {
   const { estimators } = await load("objective/estimators.js");
   const own = estimators[estimator].parameters(config.model);

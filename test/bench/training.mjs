@@ -1,7 +1,7 @@
 /**
- * The training step by batch size: time, processor time, rate of its matrix products and memory, against PyTorch, tfjs op by
- * op and, if asked, another checkout. Each competitor is a process of its own, and they take turns within each round (see
- * competitors.mjs). Times say little from one run to another; the ratios within a round do.
+ * Measures the training step by batch size: time, processor time, rate of its matrix products and memory, against PyTorch,
+ * tfjs op by op and, on request, another checkout. Each competitor is a process of its own, and they take turns within each
+ * round (see competitors.mjs). Compare the ratios within a round, not the times of different runs.
  *
  *   npm run build && node test/bench/training.mjs [--python python3] [--against <built checkout>] [--write]
  *
@@ -38,12 +38,12 @@ const batches = wholeNumbers(values, "batches", 1);
 const [rounds] = wholeNumbers(values, "rounds", 1);
 const [threads] = wholeNumbers(values, "threads", 0);
 const IMAGES = Math.max(4096, ...batches);
-/** In a turn: as many as training itself runs at once. */
+/** Steps of a turn: as many as training itself runs in one call. */
 const STEPS = 20;
-/** Of those that take ten times as long. */
+/** Steps of a turn of the competitors that are ten times slower. */
 const STEPS_OP_BY_OP = 2;
 
-/** TensorFlow takes its threads from here. */
+/** Environment variables from which TensorFlow takes its number of threads. */
 const tensorflowThreads =
   threads > 0 ? { TF_NUM_INTRAOP_THREADS: values.threads, TF_NUM_INTEROP_THREADS: values.threads } : {};
 
@@ -97,7 +97,7 @@ async function measure(batch, imagesFile) {
     await worker.end();
   }
   const [first] = measured;
-  // One ceiling for all: what the processor can do, as far as any of them has reached it.
+  // The processor's peak, for all competitors: the highest rate that any of them has reached.
   const peak = Math.max(...measured.map((each) => each.peak));
   return {
     batch,

@@ -1,4 +1,4 @@
-/** Bundles a page of a test as a user's project would be: by Vite, with no configuration of its own. */
+/** Bundles a test's page as in a user's project: with Vite, without configuration. */
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
 
@@ -6,7 +6,7 @@ const packages = fileURLToPath(new URL("../../packages/", import.meta.url));
 
 /**
  * @param root folder of the page's index.html
- * @param outDir where the built page goes
+ * @param outDir folder for the built page
  */
 export async function bundlePage(root: string, outDir: string): Promise<void> {
   await build({
@@ -17,7 +17,7 @@ export async function bundlePage(root: string, outDir: string): Promise<void> {
     resolve: { alias: [{ find: /^@air-onnx\/([a-z-]+)$/, replacement: `${packages}$1/src/index.ts` }] },
     plugins: [
       {
-        // In the sources a worker's file is TypeScript, under the name that it will be compiled to.
+        // The sources refer to a worker's module by its compiled name, but the file here is TypeScript.
         name: "workers-from-sources",
         enforce: "pre",
         transform: (code, id) =>

@@ -3,7 +3,7 @@ import { type Browser, chromium } from "playwright-core";
 import { findChromium } from "./find-chromium.mjs";
 
 export interface BrowserOptions {
-  /** Let WebGPU run in software where there is no GPU. */
+  /** Whether WebGPU may run in software where there is no GPU. */
   readonly webgpu: boolean;
 }
 
@@ -11,7 +11,7 @@ export function launchChromium({ webgpu }: BrowserOptions): Promise<Browser> {
   return chromium.launch({
     executablePath: findChromium()!,
     args: [
-      // Chromium's sandbox refuses root, which is who runs in many containers; the pages are our own.
+      // Chromium's sandbox refuses to run as root, as in many containers; all pages here are our own.
       "--no-sandbox",
       "--disable-quic",
       "--no-first-run",

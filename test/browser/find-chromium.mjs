@@ -1,11 +1,11 @@
-// Finds a Chromium for the browser tests; run by itself, says where it is or how to get one.
+// Finds a Chromium for the browser tests. As a script of its own it prints where Chromium is, or how to get one.
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Names it is installed under, on the PATH. */
+/** Names of its executable on the PATH. */
 const commands = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge"];
-/** Where installers put it otherwise. */
+/** Other places where installers put it. */
 const places = {
   darwin: [
     "/Applications/Chromium.app/Contents/MacOS/Chromium",

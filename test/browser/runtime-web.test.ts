@@ -1,6 +1,6 @@
 /**
- * The browser's runtime in a real Chromium: the same scenes as in Node, on every device, in a worker and without, and
- * what it does when files, networks and GPUs are not as they should be.
+ * Tests the browser runtime in a real Chromium: it gives the same scenes as in Node, on every device, with and without a
+ * worker, and reports faults of files, networks and GPUs.
  */
 import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
@@ -26,12 +26,12 @@ const models = fileURLToPath(new URL("../../models/", import.meta.url));
 const SHIPPED = "/models/multi-mnist";
 const SECOND = 1000;
 
-/** Any output against Node's, absolute. */
+/** Largest absolute difference of any output from Node's. */
 const TOLERANCE = 1e-3;
 /**
- * Log-likelihoods and ELBOs, relative: they are sums over all pixels, up to some thousand nats, of which float32 holds
- * seven digits. Summing in another order moves the sixth (one run of a graph: 1e-6), and in the loop every step is fed the rounding
- * of the one before (2e-6).
+ * Largest relative differences of log-likelihoods and ELBOs. They are sums over all pixels, up to some thousand nats, of which
+ * float32 holds seven digits. Summing in another order changes the sixth digit (1e-6 for one run of a graph). In the loop every
+ * step also gets the rounding errors of the step before (2e-6).
  */
 const NATS_TOLERANCE = 1e-5;
 
@@ -232,7 +232,7 @@ chromium.describe("runtime-web", () => {
     const graph = `${SHIPPED}/${shipped.manifest.files[name].path}`;
     const found = await call("graphDifferences", device, graph, `/cases/${name}-${batch}`, tensors);
     for (const [output, worst] of Object.entries(found)) {
-      // Its terms, thousands of nats of either sign, may sum to next to nothing: no error is small relative to that.
+      // The terms, thousands of nats of either sign, may sum to almost 0, relative to which no error is small.
       if (output === "log_likelihood") expect(worst.absolute, output).toBeLessThan(5 * TOLERANCE);
       else expect(worst.absolute, output).toBeLessThan(TOLERANCE);
     }
@@ -285,7 +285,7 @@ chromium.describe("runtime-web", () => {
       ]);
     });
 
-    it("in a worker leaves the page alone: onnxruntime is not even loaded there", async () => {
+    it("in a worker does not even load onnxruntime in the page", async () => {
       const other = await openPage(browser);
       try {
         await callIn(other, "load", SHIPPED, { device: "wasm" });
@@ -298,7 +298,7 @@ chromium.describe("runtime-web", () => {
       }
     });
 
-    it.each([true, false])("stops inferring when told, and can go on, worker: %s", async (worker) => {
+    it.each([true, false])("stops inferring when aborted, and can infer again, worker: %s", async (worker) => {
       await call("load", await serveTiny("/stop"), { device: "wasm", worker });
       for (const how of ["abort", "throw"] as const) {
         expect(await call("inferUntilFirstStep", tinyImages, how)).toEqual(["step 1", "rejected with the reason"]);
@@ -331,7 +331,7 @@ chromium.describe("runtime-web", () => {
   describe("auto", () => {
     beforeEach((test) => chromiumWebgpu.check(test, adapter !== undefined));
 
-    /** Does `work` in a page whose adapter says that it is software, or a real GPU, whichever it is. */
+    /** Does `work` in a page whose adapter claims to be software, or a real GPU, whatever it really is. */
     async function withAdapter(kind: "software" | "real", work: () => Promise<void>): Promise<void> {
       const own = await page.evaluateHandle((value) => {
         const before = Object.getOwnPropertyDescriptor(GPUAdapterInfo.prototype, "isFallbackAdapter")!;
@@ -345,7 +345,7 @@ chromium.describe("runtime-web", () => {
       }
     }
 
-    it("passes a software GPU over and says why; webgpu by name takes it", async () => {
+    it("skips a software GPU and says why; webgpu by name takes it", async () => {
       await withAdapter("software", async () => {
         const status = (await call("listDevices")).find(({ device }) => device === "webgpu");
         expect(status).toMatchObject({ available: true, software: true });
@@ -362,7 +362,7 @@ chromium.describe("runtime-web", () => {
       });
     });
 
-    it("takes a GPU that is none of software", async () => {
+    it("takes a real GPU", async () => {
       await withAdapter("real", async () => {
         const { device, notices } = await call("load", await serveTiny("/real"), { device: "auto", worker: false });
         expect({ device, notices }).toEqual({ device: "webgpu", notices: [] });
@@ -374,11 +374,11 @@ chromium.describe("runtime-web", () => {
   describe("on WebGPU", () => {
     beforeEach((test) => chromiumWebgpu.check(test, adapter !== undefined));
 
-    /** Software is slow: a batch of so many images. */
+    /** Images of a batch, few because software is slow. */
     const BATCH = 4;
     /**
-     * Of the 200 scenes as many are compared as come in so many milliseconds; with AIR_ONNX_ALL_PARITY=1 all are, which
-     * takes a software GPU from a quarter of a minute to several.
+     * Time for which scenes are compared, ms; those of the 200 that are not inferred by then are left out. With
+     * AIR_ONNX_ALL_PARITY=1 all are compared, which takes a software GPU from a quarter of a minute to several minutes.
      */
     const PATIENCE = process.env.AIR_ONNX_ALL_PARITY ? Number.POSITIVE_INFINITY : 15 * SECOND;
 
@@ -409,7 +409,7 @@ chromium.describe("runtime-web", () => {
       const buffers = await call("gpuBuffers");
       expect(buffers).toBeGreaterThan(0);
       for (let i = 0; i < 3; i++) await call("infer", few(BATCH));
-      // onnxruntime's own cache of buffers moves by a few; one tensor left behind at every step would be more.
+      // onnxruntime's own cache of buffers varies by a few; a leak of one tensor per step would be more.
       expect(await call("gpuBuffers")).toBeLessThan(buffers + 6);
       await call("dispose");
     });
@@ -423,7 +423,7 @@ chromium.describe("runtime-web", () => {
       const onCpu: string[] = [];
       let provider: string | undefined;
       for (const line of lines) {
-        // A line for each provider, and below it one for each of its nodes.
+        // The log has a line for each provider, and below it a line for each of its nodes.
         provider = /placed on \[(\w+)\]/.exec(line)?.[1] ?? provider;
         const op = /VerifyEachNodeIsAssignedToAnEp\] {3}(\w+) \(/.exec(line)?.[1];
         if (op && provider === "CPUExecutionProvider") onCpu.push(op);
@@ -469,7 +469,7 @@ chromium.describe("runtime-web", () => {
           message: expect.stringContaining("open it again"),
         });
         await call("dispose");
-        // Another worker is another world; in the page, onnxruntime goes on with what the loss has left of it.
+        // Another worker starts onnxruntime anew; in the page, the same onnxruntime must still work after the loss.
         if (worker) return;
         await call("load", path, { device: "webgpu", worker });
         expectSameScenes(await call("infer", tinyImages), alone);
@@ -483,7 +483,7 @@ chromium.describe("runtime-web", () => {
       const plain = await launchChromium({ webgpu: false });
       try {
         const other = await openPage(plain);
-        // A machine with a GPU has an adapter without the flag.
+        // On a machine with a GPU there is an adapter even without the flag.
         if ((await callIn(other, "webgpuAdapter")) !== undefined) {
           await other.evaluate(() => Object.defineProperty(navigator, "gpu", { value: undefined }));
         }
@@ -517,7 +517,7 @@ chromium.describe("runtime-web", () => {
       const { notices } = await callIn(other, "load", "/model", { device: "wasm", threads: 2, wasmPaths: "/ort/" });
       expect(notices).toEqual([]);
       expect(await callIn(other, "infer", tinyImages)).toHaveLength(3);
-      // The model's worker, and the second thread in a worker of that one.
+      // The model's worker, and the second thread in a worker that it started.
       expect(isolated.requests.filter((path) => path === "/ort/ort-wasm-simd-threaded.mjs").length).toBeGreaterThan(1);
       await callIn(other, "dispose");
     } finally {

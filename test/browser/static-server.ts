@@ -1,4 +1,4 @@
-/** A server of files on 127.0.0.1 that remembers what was asked for, and can be told to answer wrongly. */
+/** A server of files on 127.0.0.1 that records requests, and can be made to answer wrongly. */
 import { readFile } from "node:fs/promises";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -19,7 +19,7 @@ const types: Readonly<Record<string, string>> = {
 export type Answer = (response: ServerResponse) => void;
 
 export class StaticServer {
-  /** Paths that were asked for, in order. */
+  /** Requested paths, in order. */
   readonly requests: string[] = [];
   readonly #server: Server;
   readonly #folders: Readonly<Record<string, string>>;
@@ -35,7 +35,7 @@ export class StaticServer {
   }
 
   /**
-   * @param folders what is served under which path: `{ "/models/": "/home/me/models" }`; the longest path wins
+   * @param folders folder that is served under each path, `{ "/models/": "/home/me/models" }`; the longest path wins
    * @param headers added to every answer
    */
   static async start(
@@ -51,7 +51,7 @@ export class StaticServer {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Answers one path by itself from now on. */
+  /** Sets the answer for one path from now on. */
   answer(path: string, answer: Answer): void {
     this.#answers.set(path, answer);
   }

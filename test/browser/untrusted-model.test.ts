@@ -1,4 +1,4 @@
-/** Models in a real Chromium from servers that mean harm, that stall, or that are being updated. */
+/** Tests models in a real Chromium from servers that are malicious, that stall, or that are being updated. */
 import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
@@ -32,7 +32,7 @@ const files = ["config.json", ...graphNames.map((name) => `onnx/${name}.onnx`)];
 chromium.describe("a model that is not trusted", () => {
   let folder: string;
   let server: StaticServer;
-  /** Another origin, which nothing may be fetched from. */
+  /** Another origin, from which nothing may be fetched. */
   let other: Server;
   let asked = 0;
   let browser: Browser;
@@ -79,7 +79,7 @@ chromium.describe("a model that is not trusted", () => {
   }
 
   type Options = Parameters<typeof InPage.load>[1];
-  /** → the model's notices; its error is thrown here. */
+  /** Opens the model in the page and returns its notices; its error is thrown here. */
   async function load(path: string, options: Partial<Options> = {}): Promise<string[]> {
     const outcome = await page.evaluate(
       async ([path, options]) => {
@@ -132,14 +132,14 @@ chromium.describe("a model that is not trusted", () => {
     expect(asked).toBe(0);
   });
 
-  it("takes no memory that its manifest asks for", async () => {
+  it("allocates no memory for the sizes that its manifest claims", async () => {
     const answer = await manifestWith((each) => ({ ...each, model: { ...each.model, maxSteps: 1e9 } }));
     await serve("/huge", "before", { "config.json": answer });
     await expectFault("/huge", /model\.maxSteps/, "ConfigError");
   });
 
   describe.each(["config.json", "onnx/step.onnx"])("%s", (file) => {
-    it.each([false, true])("without end is refused, packed: %s", async (packed) => {
+    it.each([false, true])("that never ends is refused, packed: %s", async (packed) => {
       let left = false;
       await serve("/endless", "before", {
         [file]: (response) => {
@@ -161,20 +161,20 @@ chromium.describe("a model that is not trusted", () => {
       await expect.poll(() => left).toBe(true);
     });
 
-    it("that stops coming is given up", async () => {
+    it("that stalls fails", async () => {
       await serve("/stalls", "before", { [file]: (response) => response.writeHead(200).write(Buffer.of(0x7b)) });
       await expectFault("/stalls", /stopped coming after 1 .*bytes: no byte came for 0\.3 seconds/, "ModelFileError", {
         stallSeconds: 0.3,
       });
     });
 
-    it.each([204, 205, 206])("that is answered by %i is named", async (status) => {
+    it.each([204, 205, 206])("that is answered with status %i is named", async (status) => {
       await serve("/no-file", "before", { [file]: (response) => response.writeHead(status).end() });
       await expectFault("/no-file", new RegExp(`${file} cannot be fetched: the answer was ${status}`));
     });
   });
 
-  it("of which an update is half uploaded is still there without a network", async () => {
+  it("stays usable without a network after a half uploaded update", async () => {
     const path = await serve("/update", "before");
     await load(path, { cache: true });
     const offline = async (): Promise<string> => {

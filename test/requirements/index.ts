@@ -1,4 +1,4 @@
-/** What some tests require of the machine. AIR_ONNX_REQUIRE may name any of these: a test that misses it then fails. */
+/** Requirements of some tests on the machine. AIR_ONNX_REQUIRE can name any of them: a test without it then fails. */
 import { spawnSync } from "node:child_process";
 import { findChromium, howToGetOne } from "../browser/find-chromium.mjs";
 import { requirements } from "./requirement.js";

@@ -1,4 +1,4 @@
-/** Whole runs of vitest with the reporter, of the files in runs/. */
+/** Tests the reporter in whole runs of vitest on the files in runs/. */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
@@ -10,7 +10,7 @@ const config = fileURLToPath(new URL("runs/vitest.config.ts", import.meta.url));
 interface Outcome {
   readonly code: number;
   readonly output: string;
-  /** What follows vitest's own closing lines. */
+  /** The lines after vitest's own closing lines. */
   readonly closing: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * The last lines of a run: which tests were skipped and what would run them, and the numbers. A test that is skipped
- * without a requirement makes the run fail.
+ * Prints the last lines of a run: the skipped tests with what would run them, and the numbers. A test that is skipped without
+ * a requirement makes the run fail.
  */
 import type { Reporter, TestCase, TestModule, TestRunEndReason, TestSpecification, Vitest } from "vitest/node";
 import type { MissingRequirement } from "./requirement.js";
@@ -31,7 +31,7 @@ export class SkippedTestsReporter implements Reporter {
     if (this.#isFiltered) {
       if (silent.length > 0) lines.push(`${count(silent)} skipped: the filter of this run leaves them out.`);
     } else if (isGood && silent.length > 0) {
-      // In a failed run they may be what a failure left undone.
+      // In a failed run, tests may be skipped because an earlier failure prevented them.
       isGood = false;
       lines.push(
         `${count(silent)} skipped without a requirement, so this run fails. Name one of test/requirements, or run them:`,
@@ -46,7 +46,7 @@ export class SkippedTestsReporter implements Reporter {
   }
 }
 
-/** A line for each requirement that tests miss: how many, what is missing, and what to do. */
+/** Makes a line for each missing requirement: the number of skipped tests, what is missing, and what to do. */
 function requirementLines(missed: readonly MissingRequirement[]): string[] {
   const groups = new Map<string, MissingRequirement[]>();
   for (const each of missed) groups.set(each.name, [...(groups.get(each.name) ?? []), each]);

@@ -1,4 +1,4 @@
-/** How requirements are named and used; what they do to a run is tested with the reporter. */
+/** Tests how requirements are named and used; their effect on a run is tested with the reporter. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";

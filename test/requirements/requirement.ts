@@ -1,17 +1,18 @@
 /**
- * Requirements: what some tests need and not every machine has. A test that misses one is skipped, and the closing lines of
- * the run say how many are and what would run them (see reporter.ts); one that AIR_ONNX_REQUIRE names is an error.
+ * Requirements of tests that not every machine fulfils. A test without its requirement is skipped, and the last lines of the
+ * run say how many are skipped and what would run them (see reporter.ts). If AIR_ONNX_REQUIRE names the requirement, the test
+ * fails instead.
  */
 import { describe, it, type SuiteFactory, type TestContext, type TestFunction, type TestOptions } from "vitest";
 
-/** What a skipped test misses, as its `meta` carries it to the reporter. */
+/** The missing requirement of a skipped test, which its `meta` carries to the reporter. */
 export interface MissingRequirement {
   readonly name: string;
-  /** What is not there, as in "no Chromium was found". */
+  /** The missing thing, as in "no Chromium was found". */
   readonly missing: string;
-  /** What to do to have these tests run: a sentence without its full stop. */
+  /** How to make these tests run: a sentence without its full stop. */
   readonly remedy: string;
-  /** More than `missing` says, from the test itself. */
+  /** Further details from the test itself. */
   readonly reason?: string;
 }
 
@@ -24,13 +25,13 @@ declare module "vitest" {
 export interface RequirementDefinition {
   readonly missing: string;
   readonly remedy: string;
-  /** Whether any machine can have it; then `AIR_ONNX_REQUIRE=all` means it too. */
+  /** Whether every machine can fulfil it; then `AIR_ONNX_REQUIRE=all` includes it. */
   readonly installable: boolean;
-  /** Left out where only the test itself can find out. */
+  /** Looks for the requirement; absent if only the test itself can find out. */
   readonly isMet?: () => boolean;
 }
 
-/** Of tests that are known to run or not before any has run. */
+/** A requirement that is checked before the tests run. */
 export interface Requirement {
   /** vitest's `it`, skipped where the requirement is missing. */
   it(name: string, test: TestFunction): void;
@@ -39,12 +40,12 @@ export interface Requirement {
   describe(name: string, tests: SuiteFactory): void;
 }
 
-/** Of tests that find out by themselves. */
+/** A requirement that the tests check themselves. */
 export interface RunTimeRequirement {
   /**
-   * Skips the test of `context` unless `isMet`; also from a `beforeEach`.
+   * Skips the test of `context` unless `isMet`; can also be called in a `beforeEach`.
    *
-   * @param reason why it is not met, if the test knows
+   * @param reason why the requirement is not met, if the test knows
    * @throws {Error} if it is not met but required
    */
   check(context: TestContext, isMet: boolean, reason?: string): void;
@@ -56,9 +57,9 @@ type Requirements<Table extends Definitions> = {
 };
 
 /**
- * The requirements of a table of definitions.
+ * Makes the requirements of a table of definitions.
  *
- * @param required names with commas between them, or `all`; AIR_ONNX_REQUIRE's value
+ * @param required value of AIR_ONNX_REQUIRE: names with commas between them, or `all`
  * @throws {Error} if `required` has a name that is not in the table
  */
 export function requirements<const Table extends Definitions>(

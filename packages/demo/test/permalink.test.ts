@@ -54,7 +54,7 @@ it("refuses a drawing of another form, and what is no base64url", () => {
 });
 
 describe("a scene", () => {
-  it("survives its link within the steps of its integers", () => {
+  it("is read from its link with the precision of its integers", () => {
     const scene = someScene();
     const read = decodeScene(encodeScene(scene), { zWhatSize });
     read.objects.forEach(({ zWhere, zWhat }, i) => {
@@ -69,7 +69,7 @@ describe("a scene", () => {
     expect(read.objects).toHaveLength(2);
   });
 
-  it("once read does not change again", () => {
+  it("that was read from a link does not change in the next link", () => {
     const snapped = snapScene(someScene(), { zWhatSize });
     expect(snapScene(snapped, { zWhatSize })).toEqual(snapped);
   });

@@ -22,7 +22,7 @@ const scene = {
 };
 
 describe("editing a scene", () => {
-  it("puts an object where it was put, and leaves the others", () => {
+  it("moves an object to its new place, and leaves the others", () => {
     const placed = placeObject(scene, 0, { x: 20, y: 30, side: 10 }, S);
     expect(boxFromZWhere(placed.objects[0]!.zWhere, S)).toEqual({
       xmin: expect.closeTo(15),

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** What the tests of the runtime do in a page. Each function takes and returns what can be passed to and from Node. */
+/** Functions that the runtime's tests call in a page. Arguments and results are data that can be passed to and from Node. */
 import {
   AirModel,
   downloadModel,
@@ -94,7 +94,7 @@ export async function load(url: string, options: Plain<LoadOptions>, abortAfter?
   return { device: model.device, notices, progress };
 }
 
-/** → the model's name */
+/** Returns the model's name. */
 export const download = async (url: string): Promise<string> => (await downloadModel(url)).name;
 
 export const dispose = (): Promise<void> => open().dispose();
@@ -131,7 +131,7 @@ export async function inferUntilFirstStep(images: Float32Array, how: "abort" | "
   return seen;
 }
 
-/** Awaits the disposal of the model at the first step → the call's error, and that of another call. */
+/** Awaits the disposal of the model at the first step. Returns the call's error, and that of another call. */
 export async function disposeInStep(images: Float32Array): Promise<string[]> {
   const call = open().infer(images, { onStep: () => open().dispose() });
   const name = (error: Error): string => error.name;
@@ -143,7 +143,7 @@ export async function disposeInStep(images: Float32Array): Promise<string[]> {
   ];
 }
 
-/** Keeps the caller's own batch usable. */
+/** Infers the same batch twice: the caller's array must stay usable. */
 export async function inferTwice(images: Float32Array): Promise<number[]> {
   const batch = Float32Array.from(images);
   await open().infer(batch);
@@ -159,7 +159,7 @@ export async function redraw(images: Float32Array): Promise<number> {
   );
 }
 
-/** Several calls at a time, as an impatient page makes them. */
+/** Makes several calls at the same time. */
 export async function atOnce(images: Float32Array): Promise<Scene[][]> {
   const [first, second] = await Promise.all([
     open().infer(images),
@@ -188,7 +188,7 @@ export async function wrongCalls(): Promise<string[]> {
   return Promise.all(calls.map((call) => call().then(() => "no error", String)));
 }
 
-/** Opens and closes a model again and again; memory after every ten. */
+/** Opens and closes a model repeatedly; returns the memory after every ten times. */
 export async function reopen(
   url: string,
   options: Plain<LoadOptions>,
@@ -215,13 +215,13 @@ export interface TensorPlace {
   readonly dims: readonly number[];
 }
 
-/** The largest of an output's values: absolute, and relative to each value. */
+/** Largest differences of an output's values: absolute, and relative to each value. */
 export interface Difference {
   readonly absolute: number;
   readonly relative: number;
 }
 
-/** Runs a graph in onnxruntime-web by itself → how far each output is from Node's. */
+/** Runs a graph in onnxruntime-web by itself; returns the largest differences of each output from Node's. */
 export async function graphDifferences(
   device: "wasm" | "webgpu",
   graph: string,

@@ -1,4 +1,4 @@
-/** Gives the tests their functions. */
+/** Makes the functions of main.ts available to the tests. */
 import * as page from "./main.js";
 
 Object.assign(globalThis, { page });

@@ -1,4 +1,4 @@
-/** For the runs that reporter.test.ts makes of the files in this folder. */
+/** Configuration of the runs that reporter.test.ts makes of the files in this folder. */
 import { defineConfig } from "vitest/config";
 import { SkippedTestsReporter } from "../reporter.js";
 
