@@ -26,6 +26,7 @@ export default defineConfig({
         { find: new RegExp(`^@air-onnx/${name}/(.+)$`), replacement: source(`${name}/src/$1.ts`) },
       ]),
       { find: "@air-onnx/test/requirements", replacement: source("../test/requirements/index.ts") },
+      { find: "@air-onnx/test/faults", replacement: source("../test/faults/file-faults.mjs") },
     ],
   },
   test: {
