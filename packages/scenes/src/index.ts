@@ -29,8 +29,10 @@ export {
 export * from "./drawn.js";
 export * from "./errors.js";
 export {
+  findStaleTemporaries,
   reasonInWords,
   removeStaleTemporaries,
+  syncFolder,
   temporaryPath,
   writeFileAtomic,
 } from "./files/atomic-file.js";

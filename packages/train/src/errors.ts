@@ -54,6 +54,27 @@ export class CorruptCheckpointError extends CheckpointError {
   }
 }
 
+/** A checkpoint was trained with another configuration than its run has now. */
+export class OtherConfigurationError extends CheckpointError {
+  override name = "OtherConfigurationError";
+  /** One line for each setting, such as `seed: 1 → 2`: the checkpoint's value, then the run's. */
+  readonly differences: readonly string[];
+
+  /**
+   * @param file the JSON file of the checkpoint
+   * @param configFile the configuration file of the run
+   */
+  constructor(file: string, configFile: string, differences: readonly string[]) {
+    super(
+      `${file} was trained with other settings than ${configFile} has now (checkpoint → run):\n` +
+        `${differences.map((line) => `  ${line}`).join("\n")}\n` +
+        "A run has one configuration: undo what was changed in either file, or start another run.",
+      { file },
+    );
+    this.differences = differences;
+  }
+}
+
 /**
  * Why a backend cannot run:
  *

@@ -33,7 +33,7 @@ export async function startRun(path: string, config: TrainConfig, options: RunOp
     images = await load(config, options);
   } catch (cause) {
     // Nothing was trained: the folder would only be in the way of the next try.
-    await rm(path, { recursive: true, force: true });
+    await rm(path, { recursive: true, force: true }).catch(() => run.lock.release());
     throw cause;
   }
   return trainLocked(run, images, { ...options, resume: false });

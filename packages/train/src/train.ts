@@ -27,6 +27,7 @@ import {
   loadNewestCheckpoint,
   MetricsLog,
   type MetricsRecord,
+  missingReports,
   type OnNotice,
   type RunFolder,
   saveCheckpoint,
@@ -115,6 +116,8 @@ export async function train(
   let picture: string | undefined;
 
   const checkpoint = async (state: TrainingState): Promise<void> => {
+    // Before it: a checkpoint whose reports are lost would leave a gap for ever.
+    await log.sync();
     const file = await saveCheckpoint(folder, { step, ...state });
     await keepNewestCheckpoints(folder, KEPT_CHECKPOINTS);
     lastCheckpoint = step;
@@ -201,7 +204,13 @@ async function startingState(
     await log.truncateAfter(0);
     return { step: 0, state: initialState(config) };
   }
-  await log.truncateAfter(checkpoint.step);
+  const missing = missingReports(await log.truncateAfter(checkpoint.step), checkpoint.step, config);
+  if (missing.length > 0) {
+    onNotice(
+      `${folder.metricsFile} lacks reports that were written before the checkpoint of step ${checkpoint.step} (` +
+        `${missing.join("; ")}). They are lost: learning curves have gaps there, and the training time is not exact.`,
+    );
+  }
   const { step, parameters, firstMoment, secondMoment } = checkpoint;
   return { step, state: { parameters, firstMoment, secondMoment } };
 }

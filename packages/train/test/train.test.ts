@@ -169,6 +169,21 @@ describe("a run", () => {
     for (const part of ["parameters", "firstMoment", "secondMoment"] as const) expect(other![part]).toEqual(one![part]);
   });
 
+  it("says which lines its log has lost", async () => {
+    const stop = new AbortController();
+    const onEvent = (event: TrainEvent): void => {
+      if (event.type === "progress" && event.step === 30) stop.abort();
+    };
+    const { folder: made } = await run("gaps", {}, { signal: stop.signal, onEvent });
+    const lines = (await readFile(made.metricsFile, "utf8")).split("\n");
+    await writeFile(made.metricsFile, lines.filter((line) => !/"step":(15|20),/.test(line)).join("\n"));
+    const said: string[] = [];
+    await run("gaps", {}, { resume: true, onNotice: (line) => said.push(line) });
+    expect(said).toEqual([
+      expect.stringMatching(/metrics\.jsonl lacks reports .*step 30 \(training: steps 15 to 20; evaluation: step 20\)/),
+    ]);
+  });
+
   it("that is complete is evaluated and ends when it is resumed", async () => {
     await run("again");
     const { result } = await run("again", {}, { resume: true });

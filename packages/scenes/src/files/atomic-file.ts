@@ -3,7 +3,7 @@
  * only then renamed, so that no reader and no crash ever meets half a file.
  */
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { FileError } from "../errors.js";
@@ -51,11 +51,19 @@ export async function findStaleTemporaries(folder: string): Promise<{ readonly n
   return stale;
 }
 
-/** Deletes the temporary files that killed processes left in `folder`, and returns their names. */
-export async function removeStaleTemporaries(folder: string): Promise<string[]> {
+/**
+ * Deletes the temporaries that killed processes left in `folder`, and returns their names.
+ *
+ * @param of only those that were to become this file or folder. Without it files alone are deleted: what a folder holds is for
+ * its own writer to judge.
+ */
+export async function removeStaleTemporaries(folder: string, of?: string): Promise<string[]> {
   const removed: string[] = [];
-  for (const { name } of await findStaleTemporaries(folder)) {
-    const gone = await unlink(join(folder, name)).then(
+  for (const temporary of await findStaleTemporaries(folder)) {
+    if (of !== undefined && temporary.of !== of) continue;
+    const { name } = temporary;
+    const path = join(folder, name);
+    const gone = await (of === undefined ? unlink(path) : rm(path, { recursive: true, force: true })).then(
       () => true,
       () => false,
     );
@@ -78,6 +86,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "the file or its folder does not exist",
   ENOSPC: "no space is left on the device",
   EDQUOT: "the disk quota is used up",
+  EIO: "the device reports an error",
   EROFS: "the file system is read-only",
   ENOTDIR: "a part of the path is a file, not a folder",
   EISDIR: "it is a folder, not a file",
@@ -115,8 +124,8 @@ function isRunning(pid: number): boolean {
 }
 
 /** Makes the rename survive a power cut. Some systems cannot open or flush a folder; they are left alone. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r").catch(() => undefined);
   await handle?.sync().catch(() => {});
-  await handle?.close();
+  await handle?.close().catch(() => {});
 }

@@ -18,8 +18,8 @@ import {
   writeFileAtomic,
 } from "@air-onnx/scenes";
 import { z } from "zod";
-import { parseTrainConfig, type TrainConfig } from "../config.js";
-import { CheckpointError, CorruptCheckpointError } from "../errors.js";
+import { describeConfigDifference, parseTrainConfig, type TrainConfig } from "../config.js";
+import { CheckpointError, CorruptCheckpointError, OtherConfigurationError } from "../errors.js";
 import { eachPart, type StatePart, stateParts, type TrainingState } from "../training-state.js";
 import type { OnNotice } from "./lock.js";
 import { type RunFolder, stepName } from "./run-folder.js";
@@ -61,6 +61,8 @@ const headerSchema = z.strictObject({
   sha256: z.string(),
   size: z.int().positive(),
   createdAt: z.string(),
+  /** Of the other fields, as JSON without white space: whoever edits one is found out. */
+  headerSha256: z.string(),
 });
 type Header = z.output<typeof headerSchema>;
 
@@ -84,7 +86,7 @@ export async function saveCheckpoint(folder: RunFolder, state: StateAtStep): Pro
       ),
     ),
   );
-  const header: Header = {
+  const fields: Omit<Header, "headerSha256"> = {
     format: "air-onnx-checkpoint",
     formatVersion: FORMAT_VERSION,
     step: state.step,
@@ -94,6 +96,7 @@ export async function saveCheckpoint(folder: RunFolder, state: StateAtStep): Pro
     size: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
     createdAt: new Date().toISOString(),
   };
+  const header: Header = { ...fields, headerSha256: headerDigest(fields) };
   // An earlier checkpoint of this step must not vouch for the new tensors.
   await remove(headerFile);
   await writeFileAtomic(tensorFile, chunks);
@@ -113,13 +116,10 @@ export async function loadCheckpoint(file: string, shapes: ParameterShapes): Pro
   const stem = file.replace(/\.(json|safetensors)$/, "");
   const headerFile = `${stem}.json`;
   const tensorFile = `${stem}.safetensors`;
-  let text: string;
-  try {
-    text = await readFile(headerFile, "utf8");
-  } catch (cause) {
-    throw new FileError(`Cannot read checkpoint ${headerFile}: ${reasonInWords(cause)}`, headerFile, { cause });
+  const { header, config, isAsWritten } = parseHeader(await readHeader(headerFile), headerFile);
+  if (!isAsWritten) {
+    throw new CorruptCheckpointError(`Checkpoint ${headerFile} is corrupt: it was changed after it was written.`);
   }
-  const { header, config } = parseHeader(text, headerFile);
   const bytes = await readTensorFile(tensorFile, header);
   const state = splitTensors(bytes, tensorFile);
   refuseOtherShapes(state, shapes(config), tensorFile);
@@ -130,6 +130,7 @@ export async function loadCheckpoint(file: string, shapes: ParameterShapes): Pro
  * Reads the newest checkpoint of a run that is whole; `onNotice` is told of each newer one that is not.
  *
  * @returns undefined if the run has no checkpoint yet
+ * @throws {OtherConfigurationError} if any, whole or not, was trained with another configuration than `folder` has.
  * @throws {CorruptCheckpointError} if it has some, but none is whole.
  * @throws {CheckpointError} for another format version, or parameters that are not those of the configuration's model.
  */
@@ -139,6 +140,7 @@ export async function loadNewestCheckpoint(
   onNotice: OnNotice,
 ): Promise<Checkpoint | undefined> {
   const steps = await checkpointSteps(folder);
+  for (const step of steps) await refuseOtherConfiguration(filesOf(folder, step).headerFile, folder);
   const failures: string[] = [];
   for (const step of steps.toReversed()) {
     try {
@@ -217,10 +219,38 @@ function sha256(chunks: readonly Uint8Array[]): string {
   return hash.digest("hex");
 }
 
-function parseHeader(text: string, file: string): { header: Header; config: TrainConfig } {
-  let json: unknown;
+async function readHeader(file: string): Promise<string> {
   try {
-    json = JSON.parse(text);
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw new FileError(`Cannot read checkpoint ${file}: ${reasonInWords(cause)}`, file, { cause });
+  }
+}
+
+/** A header that is damaged is for {@link loadCheckpoint} to complain of. */
+async function refuseOtherConfiguration(file: string, folder: RunFolder): Promise<void> {
+  let config: TrainConfig;
+  try {
+    config = parseHeader(await readHeader(file), file).config;
+  } catch (cause) {
+    if (cause instanceof CorruptCheckpointError) return;
+    throw cause;
+  }
+  const differences = describeConfigDifference(config, folder.config);
+  if (differences.length > 0) throw new OtherConfigurationError(file, folder.configFile, differences);
+}
+
+function headerDigest(fields: Omit<Header, "headerSha256">): string {
+  return createHash("sha256").update(JSON.stringify(fields)).digest("hex");
+}
+
+/** `isAsWritten`: false if it was edited since. */
+function parseHeader(
+  text: string,
+  file: string,
+): { readonly header: Header; readonly config: TrainConfig; readonly isAsWritten: boolean } {
+  try {
+    const json: unknown = JSON.parse(text);
     const { formatVersion } = parseWith(versionSchema, json, `checkpoint ${file}`);
     if (formatVersion !== FORMAT_VERSION) {
       throw new CheckpointError(
@@ -229,7 +259,9 @@ function parseHeader(text: string, file: string): { header: Header; config: Trai
       );
     }
     const header = parseWith(headerSchema, json, `checkpoint ${file}`);
-    return { header, config: parseTrainConfig(header.config) };
+    // In the order of the file, which a parsed header need not have.
+    const { headerSha256, ...fields } = json as Header;
+    return { header, config: parseTrainConfig(header.config), isAsWritten: headerDigest(fields) === headerSha256 };
   } catch (cause) {
     if (cause instanceof CheckpointError) throw cause;
     throw new CorruptCheckpointError(`Checkpoint ${file} is corrupt: ${reasonInWords(cause)}.`, { file, cause });

@@ -3,10 +3,11 @@
  * two repairs that are made by replacing the file: what a kill left half-written, and what lies beyond the checkpoint
  * that a run goes on from.
  */
-import { appendFileSync, statSync, truncateSync } from "node:fs";
+import { appendFileSync, closeSync, fsyncSync, openSync, statSync, truncateSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { parseWith } from "@air-onnx/core";
-import { FileError, reasonInWords, writeFileAtomic } from "@air-onnx/scenes";
+import { FileError, reasonInWords, syncFolder, writeFileAtomic } from "@air-onnx/scenes";
 import { z } from "zod";
 import type { OnNotice } from "./lock.js";
 
@@ -58,22 +59,107 @@ export class MetricsLog {
    */
   append(record: MetricsRecord): void {
     parseWith(recordSchema, record, `metrics of step ${record.step}`);
-    const before = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
+    let before: number | undefined;
     try {
+      before = sizeOf(this.#path);
       appendFileSync(this.#path, `${JSON.stringify(record)}\n`);
     } catch (cause) {
-      // A full disk can take a part of the line.
-      if ((statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) > before) truncateSync(this.#path, before);
-      throw new FileError(`Cannot write ${this.#path}: ${reasonInWords(cause)}`, this.#path, { cause });
+      // A full disk can take a part of the line. If it does not let go of it either, opening the log drops it.
+      if (before !== undefined) dropBeyond(this.#path, before);
+      throw cannotWrite(this.#path, cause);
     }
   }
 
-  /** Drops every record of a later step: of work that is lost, and will be done again. */
-  async truncateAfter(step: number): Promise<void> {
+  /**
+   * Puts all lines on the disk, so that they survive a power cut. A log without lines need not exist.
+   *
+   * @throws {FileError} if that cannot be
+   */
+  async sync(): Promise<void> {
+    try {
+      const file = openSync(this.#path, "r+");
+      try {
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+    } catch (cause) {
+      if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return;
+      throw cannotWrite(this.#path, cause);
+    }
+    await syncFolder(dirname(this.#path));
+  }
+
+  /**
+   * Drops every record of a later step: of work that is lost, and will be done again.
+   *
+   * @returns what is kept
+   */
+  async truncateAfter(step: number): Promise<MetricsRecord[]> {
     const { records } = await read(this.#path, () => {});
     const kept = records.filter((record) => record.step <= step);
     if (kept.length < records.length) await rewrite(this.#path, kept);
+    return kept;
   }
+}
+
+/** How often a run reports; see `TrainConfig`. */
+export interface ReportingSteps {
+  readonly steps: number;
+  readonly stepsPerRun: number;
+  readonly evaluateEvery: number;
+}
+
+/**
+ * The reports that a log of a run up to `step` ought to have and has not, such as `training: steps 20 to 60`; none if it is whole.
+ */
+export function missingReports(
+  records: readonly MetricsRecord[],
+  step: number,
+  { steps, stepsPerRun, evaluateEvery }: ReportingSteps,
+): string[] {
+  const isDue: Record<MetricsKind, (at: number) => boolean> = {
+    train: () => true,
+    evaluation: (at) => at % evaluateEvery === 0 || at === steps,
+  };
+  return kinds.flatMap((kind) => {
+    const there = new Set(records.filter((record) => record.kind === kind).map((record) => record.step));
+    const due: number[] = [];
+    for (let at = stepsPerRun; at <= step; at += stepsPerRun) if (isDue[kind](at)) due.push(at);
+    return ranges(due, (at) => !there.has(at)).map(([first, last]) => {
+      const where = first === last ? `step ${first}` : `steps ${first} to ${last}`;
+      return `${kind === "train" ? "training" : kind}: ${where}`;
+    });
+  });
+}
+
+/** The first and last of each row of neighbours in `all` that `isMissing` is true of. */
+function ranges(all: readonly number[], isMissing: (value: number) => boolean): [first: number, last: number][] {
+  const found: [number, number][] = [];
+  let isOpen = false;
+  for (const value of all) {
+    const missing = isMissing(value);
+    if (missing && isOpen) found.at(-1)![1] = value;
+    else if (missing) found.push([value, value]);
+    isOpen = missing;
+  }
+  return found;
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function dropBeyond(path: string, size: number): void {
+  try {
+    if (sizeOf(path) > size) truncateSync(path, size);
+  } catch {
+    // The failure that brought us here is the one to tell.
+  }
+}
+
+function cannotWrite(path: string, cause: unknown): FileError {
+  return new FileError(`Cannot write ${path}: ${reasonInWords(cause)}`, path, { cause });
 }
 
 async function rewrite(path: string, records: readonly MetricsRecord[]): Promise<void> {

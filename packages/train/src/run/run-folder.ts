@@ -10,11 +10,12 @@
  *
  * Training holds the lock; reading needs none.
  */
-import { readFileSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import { FileError, OutputFolderError, reasonInWords, removeStaleTemporaries, writeFileAtomic } from "@air-onnx/scenes";
+import { FileError, OutputFolderError, reasonInWords, writeFileAtomic } from "@air-onnx/scenes";
 import { parseTrainConfig, type TrainConfig } from "../config.js";
+import { removeLeftTemporaries, whatElseIsIn } from "./half-made.js";
 import { type FileLock, type OnNotice, takeLock } from "./lock.js";
 
 const CONFIG_FILE = "config.json";
@@ -58,38 +59,45 @@ export function stepName(step: number): string {
 }
 
 /**
- * Makes the folder `path`, with the folders above it, for a new run.
+ * Makes the folder `path`, with the folders above it, for a new run. What a making that was killed left there is no obstacle.
  *
- * @throws {FileError} if it holds anything already, is locked, or cannot be written.
+ * @throws {FileError} if it holds anything else, is locked, or cannot be written; what was made is then gone again.
  */
 export async function createRunFolder(path: string, config: TrainConfig, onNotice: OnNotice): Promise<LockedRun> {
   const folder = new RunFolder(path, config);
-  try {
-    await mkdir(path, { recursive: true });
-    await refuseUnlessEmpty(path);
-  } catch (cause) {
-    if (cause instanceof FileError) throw cause;
+  const cannotCreate = (cause: unknown): FileError => {
+    if (cause instanceof FileError) return cause;
     // A file in the folder's place is EEXIST here, which in words would sound like a run.
     const isFile = cause instanceof Error && "code" in cause && cause.code === "EEXIST";
     const reason = isFile ? "it is a file" : reasonInWords(cause);
-    throw new OutputFolderError(`Cannot create run folder ${path}: ${reason}`, path, {
+    return new OutputFolderError(`Cannot create run folder ${path}: ${reason}`, path, {
       kind: isFile ? "occupied" : "access",
       cause,
     });
-  }
-  const lock = takeLock(folder.lockFile, onNotice);
+  };
+  let isNew = false;
+  let lock: FileLock | undefined;
+  const places = [folder.checkpoints, folder.pictures];
   try {
+    isNew = (await mkdir(path, { recursive: true })) !== undefined;
+    await refuseUnlessEmpty(path);
+    lock = takeLock(folder.lockFile, onNotice);
     // Again, now that no other process can be filling it.
     await refuseUnlessEmpty(path);
-    await mkdir(folder.checkpoints);
-    await mkdir(folder.pictures);
+    await removeLeftTemporaries([path], onNotice);
+    for (const place of places) await mkdir(place, { recursive: true });
     // Last: a folder is a run when it has a configuration.
     await writeFileAtomic(folder.configFile, `${JSON.stringify(config, null, 2)}\n`);
+    return { folder, lock };
   } catch (cause) {
-    lock.release();
-    throw cause;
+    if (lock) {
+      // Only what is empty: the reason of the failure matters more than one of the cleaning-up.
+      for (const place of places) await rmdir(place).catch(() => {});
+      lock.release();
+    }
+    if (isNew) await rmdir(path).catch(() => {});
+    throw cannotCreate(cause);
   }
-  return { folder, lock };
 }
 
 /**
@@ -104,9 +112,12 @@ export function openRunFolder(path: string): RunFolder {
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
-    throw new FileError(`${path} is not a run folder: cannot read ${CONFIG_FILE}: ${reasonInWords(cause)}`, path, {
-      cause,
-    });
+    const advice = existsSync(path) ? " A run that was killed while it was made is started again by --out." : "";
+    throw new FileError(
+      `${path} is not a run folder: cannot read ${CONFIG_FILE}: ${reasonInWords(cause)}.${advice}`,
+      path,
+      { cause },
+    );
   }
   let json: unknown;
   try {
@@ -127,30 +138,38 @@ export async function resumeRunFolder(path: string, onNotice: OnNotice): Promise
   const folder = openRunFolder(path);
   const lock = takeLock(folder.lockFile, onNotice);
   try {
-    for (const place of [folder.path, folder.checkpoints, folder.pictures]) {
-      await mkdir(place, { recursive: true });
-      for (const name of await removeStaleTemporaries(place)) {
-        onNotice(`Deleted a half-written file: ${join(place, name)}`);
-      }
-    }
+    const places = [folder.path, folder.checkpoints, folder.pictures];
+    for (const place of places) await mkdir(place, { recursive: true });
+    await removeLeftTemporaries(places, onNotice);
   } catch (cause) {
     lock.release();
-    throw cause;
+    if (cause instanceof FileError) throw cause;
+    throw new FileError(`Cannot open run folder ${path}: ${reasonInWords(cause)}`, path, { cause });
   }
   return { folder, lock };
 }
 
+/** Whether the folder `path`, which exists, is empty, but for what a making of a run that was killed left. */
+export async function isFreeForRun(path: string): Promise<boolean> {
+  return (await whatIsNotFree(path)).length === 0;
+}
+
+async function whatIsNotFree(path: string): Promise<string[]> {
+  const emptyFolders = [join(path, "checkpoints"), join(path, "pictures")];
+  return whatElseIsIn(path, { lock: LOCK_FILE, files: [CONFIG_FILE], emptyFolders });
+}
+
 async function refuseUnlessEmpty(path: string): Promise<void> {
-  const names = (await readdir(path)).filter((name) => name !== LOCK_FILE);
-  if (names.includes(CONFIG_FILE)) {
+  const other = await whatIsNotFree(path);
+  if (other.includes(CONFIG_FILE)) {
     throw new OutputFolderError(`${path} holds a run already: resume it, or choose another folder`, path, {
       kind: "occupied",
       holds: "run",
     });
   }
-  if (names.length > 0) {
+  if (other.length > 0) {
     throw new OutputFolderError(
-      `${path} is not empty and not a run (it holds ${names[0]}): choose another folder`,
+      `${path} is not empty and not a run (it holds ${other[0]}): choose another folder`,
       path,
       { kind: "occupied" },
     );

@@ -65,7 +65,8 @@ function outcomeOf(
   said: readonly string[],
 ): SeedOutcome {
   if (code === 0) return { type: "done" };
-  if (code === STOPPED_EXIT_CODE || killedBy === "SIGINT" || killedBy === "SIGTERM") return { type: "stopped" };
+  const isStopped = killedBy === "SIGHUP" || killedBy === "SIGINT" || killedBy === "SIGTERM";
+  if (code === STOPPED_EXIT_CODE || isStopped) return { type: "stopped" };
   if (failure !== undefined) return { type: "failed", reason: failure };
   if (killedBy === "SIGKILL") {
     return { type: "failed", reason: "killed by SIGKILL, as the system does when memory runs out" };

@@ -9,8 +9,7 @@ import { type SeedJob, type SeedMessage, STOPPED_EXIT_CODE } from "./seed-job.js
 const stopping = new AbortController();
 const stop = (): void => stopping.abort(new Error("The seed was stopped"));
 process.once("disconnect", stop);
-process.once("SIGTERM", stop);
-process.once("SIGINT", stop);
+for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) process.once(signal, stop);
 // Nobody may be there to read what is said while stopping.
 process.stderr.on("error", () => {});
 const tell = (message: SeedMessage): void => {

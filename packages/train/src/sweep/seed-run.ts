@@ -1,8 +1,7 @@
 /** One seed of a sweep as its run folder tells it: whatever the sweep remembers, this is how far the training has come. */
 import { existsSync } from "node:fs";
-import { rmdir } from "node:fs/promises";
 import { parseWith } from "@air-onnx/core";
-import { FileError, removeStaleTemporaries } from "@air-onnx/scenes";
+import { FileError } from "@air-onnx/scenes";
 import { describeConfigDifference } from "../config.js";
 import { checkpointSteps } from "../run/checkpoint.js";
 import { type OnNotice, takeLock } from "../run/lock.js";
@@ -76,14 +75,4 @@ export async function waitUntilSeedRunIsFree(
     }
   }
   return true;
-}
-
-/** Clears what a kill can leave of a run folder that was being made, so that it can be made again, and nothing else. */
-export async function clearHalfMadeRun({ path, configFile, checkpoints, pictures }: RunFolder): Promise<void> {
-  if (existsSync(configFile)) return;
-  await removeStaleTemporaries(path);
-  for (const folder of [checkpoints, pictures]) {
-    // Only if it is there and empty.
-    await rmdir(folder).catch(() => {});
-  }
 }

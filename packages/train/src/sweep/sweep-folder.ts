@@ -10,12 +10,13 @@
  * `sweep.json` and `table.md` are written anew whenever a seed starts or ends.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseWith } from "@air-onnx/core";
-import { FileError, OutputFolderError, reasonInWords, removeStaleTemporaries, writeFileAtomic } from "@air-onnx/scenes";
+import { FileError, OutputFolderError, reasonInWords, writeFileAtomic } from "@air-onnx/scenes";
 import type { z } from "zod";
 import { parseTrainConfig } from "../config.js";
+import { removeLeftTemporaries, whatElseIsIn } from "../run/half-made.js";
 import { type FileLock, type OnNotice, takeLock } from "../run/lock.js";
 import { RunFolder } from "../run/run-folder.js";
 import { type SweepSummary, summarize } from "./summary.js";
@@ -124,9 +125,9 @@ export interface LockedSweep {
 }
 
 /**
- * Makes the folder `path`, with the folders above it, for a new sweep.
+ * Makes the folder `path`, with the folders above it, for a new sweep. What a making that was killed left there is no obstacle.
  *
- * @throws {FileError} if it holds anything already, is locked, or cannot be written
+ * @throws {FileError} if it holds anything else, is locked, or cannot be written; then there is nothing new, or a sweep to go on with
  */
 export async function createSweep(
   path: string,
@@ -134,31 +135,35 @@ export async function createSweep(
   session: SweepSession,
   onNotice: OnNotice,
 ): Promise<LockedSweep> {
-  try {
-    await mkdir(path, { recursive: true });
-    await refuseUnlessEmpty(path);
-  } catch (cause) {
-    if (cause instanceof FileError) throw cause;
+  const cannotCreate = (cause: unknown): FileError => {
+    if (cause instanceof FileError) return cause;
     const isFile = cause instanceof Error && "code" in cause && cause.code === "EEXIST";
     const reason = isFile ? "it is a file" : reasonInWords(cause);
-    throw new OutputFolderError(`Cannot create sweep folder ${path}: ${reason}`, path, {
+    return new OutputFolderError(`Cannot create sweep folder ${path}: ${reason}`, path, {
       kind: isFile ? "occupied" : "access",
       cause,
     });
-  }
-  const lock = takeLock(join(path, LOCK_FILE), onNotice);
+  };
+  let isNew = false;
+  let lock: FileLock | undefined;
   try {
+    isNew = (await mkdir(path, { recursive: true })) !== undefined;
+    await refuseUnlessEmpty(path);
+    lock = takeLock(join(path, LOCK_FILE), onNotice);
     // Again, now that no other process can be filling it.
     await refuseUnlessEmpty(path);
+    await removeLeftTemporaries([path], onNotice);
     const seeds = plan.seeds.map((seed): SeedRecord => ({ seed, status: "waiting", earlierFailures: [] }));
     const sweep = new SweepFolder(path, plan, session.startedAt, seeds, [session]);
-    await sweep.writeSettings();
-    // Last: a folder is a sweep when it has this.
+    // First, as a folder is a sweep when it has this: what is missing then, going on with it writes.
     await sweep.save();
+    await sweep.writeSettings();
     return { sweep, lock };
   } catch (cause) {
-    lock.release();
-    throw cause;
+    lock?.release();
+    // Only if it is empty.
+    if (isNew) await rmdir(path).catch(() => {});
+    throw cannotCreate(cause);
   }
 }
 
@@ -210,9 +215,7 @@ export async function resumeSweep(path: string, onNotice: OnNotice): Promise<Loc
   openSweep(path);
   const lock = takeLock(join(path, LOCK_FILE), onNotice);
   try {
-    for (const name of await removeStaleTemporaries(path)) {
-      onNotice(`Deleted a half-written file: ${join(path, name)}`);
-    }
+    await removeLeftTemporaries([path], onNotice);
     const sweep = openSweep(path);
     await sweep.writeSettings();
     return { sweep, lock };
@@ -223,16 +226,16 @@ export async function resumeSweep(path: string, onNotice: OnNotice): Promise<Loc
 }
 
 async function refuseUnlessEmpty(path: string): Promise<void> {
-  const names = (await readdir(path)).filter((name) => name !== LOCK_FILE);
-  if (names.includes(SWEEP_FILE)) {
+  const other = await whatElseIsIn(path, { lock: LOCK_FILE, files: [SWEEP_FILE], emptyFolders: [] });
+  if (other.includes(SWEEP_FILE)) {
     throw new OutputFolderError(`${path} holds a sweep already: resume it, or choose another folder`, path, {
       kind: "occupied",
       holds: "sweep",
     });
   }
-  if (names.length > 0) {
+  if (other.length > 0) {
     throw new OutputFolderError(
-      `${path} is not empty and not a sweep (it holds ${names[0]}): choose another folder`,
+      `${path} is not empty and not a sweep (it holds ${other[0]}): choose another folder`,
       path,
       { kind: "occupied" },
     );

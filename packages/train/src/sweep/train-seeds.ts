@@ -6,7 +6,7 @@ import type { OnNotice } from "../run/lock.js";
 import type { MetricsRecord } from "../run/metrics-log.js";
 import { watchMetrics } from "./metrics-watch.js";
 import { trainInProcess } from "./seed-process.js";
-import { clearHalfMadeRun, readSeedRun, waitUntilSeedRunIsFree } from "./seed-run.js";
+import { readSeedRun, waitUntilSeedRunIsFree } from "./seed-run.js";
 import type { SweepFolder } from "./sweep-folder.js";
 import type { SeedRecord } from "./sweep-record.js";
 
@@ -63,7 +63,6 @@ async function trainSeed(
   const now = (): string => new Date().toISOString();
   try {
     await waitUntilSeedRunIsFree(run, { onNotice, signal, patience: PATIENCE_MS });
-    await clearHalfMadeRun(run);
     let found = await readSeedRun(run);
     if (found.state === "started") step = found.step;
     if (found.state !== "finished") {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { decodeSafetensors, FileError } from "@air-onnx/scenes";
 import { beforeEach, describe, expect, it } from "vitest";
 import { parseTrainConfig } from "../../src/config.js";
-import { CheckpointError, CorruptCheckpointError } from "../../src/errors.js";
+import { CheckpointError, CorruptCheckpointError, OtherConfigurationError } from "../../src/errors.js";
 import {
   checkpointSteps,
   keepNewestCheckpoints,
@@ -188,6 +188,46 @@ describe("loadNewestCheckpoint", () => {
     rmSync(`${stem(1000)}.json`);
     writeFileSync(join(folder.checkpoints, ".step-00001000.json.host~1~0123456789ab.tmp"), "{");
     expect((await loadNewestCheckpoint(folder, shapes, silent))!.step).toBe(500);
+  });
+
+  it("refuses a run whose configuration was edited, and names what differs and where", async () => {
+    await saveCheckpoint(folder, stateAt(500));
+    const edited = { ...config, seed: 12, backend: "wasm", threads: 2, batchSize: 32 } as const;
+    const loading = loadNewestCheckpoint(new RunFolder(folder.path, edited), shapes, silent);
+    await expect(loading).rejects.toThrow(OtherConfigurationError);
+    await expect(loading).rejects.toMatchObject({
+      differences: expect.arrayContaining([
+        "seed: 11 → 12",
+        'backend: "onnxruntime" → "wasm"',
+        "threads: 0 → 2",
+        "batchSize: 64 → 32",
+      ]),
+    });
+    await expect(loading).rejects.toThrow(
+      /step-00000500\.json was trained with other settings than .*config\.json has now.*undo.*--out/s,
+    );
+  });
+
+  it.each([
+    ["the configuration alone", { config: { ...config, steps: 24_000 } }, OtherConfigurationError, "steps: 24000 → "],
+    ["the step", { step: 400 }, CorruptCheckpointError, "step-00000500.json is corrupt: it was changed after"],
+    ["the seed", { random: { generator: "philox4x32-10", seed: 1 } }, CorruptCheckpointError, "it was changed after"],
+  ])("refuses a header in which %s was edited", async (_, change, type, message) => {
+    await saveCheckpoint(folder, stateAt(500));
+    const header = JSON.parse(readFileSync(`${stem(500)}.json`, "utf8"));
+    writeFileSync(`${stem(500)}.json`, JSON.stringify({ ...header, ...change }));
+    const loading = loadNewestCheckpoint(folder, shapes, silent);
+    await expect(loading).rejects.toThrow(type);
+    await expect(loading).rejects.toThrow(message);
+  });
+
+  it("refuses a header that was edited as the run's configuration was", async () => {
+    await saveCheckpoint(folder, stateAt(500));
+    const edited = { ...config, seed: 12 };
+    const header = JSON.parse(readFileSync(`${stem(500)}.json`, "utf8"));
+    writeFileSync(`${stem(500)}.json`, JSON.stringify({ ...header, config: edited }, null, 2));
+    const loading = loadNewestCheckpoint(new RunFolder(folder.path, edited), shapes, silent);
+    await expect(loading).rejects.toThrow(/No checkpoint .* is whole:.*it was changed after it was written/s);
   });
 
   it.each([

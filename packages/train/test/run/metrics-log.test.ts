@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, write
 import { FileError } from "@air-onnx/scenes";
 import { linux } from "@air-onnx/test/requirements";
 import { describe, expect, it } from "vitest";
-import { MetricsLog, type MetricsRecord, readMetrics } from "../../src/run/metrics-log.js";
+import { MetricsLog, type MetricsRecord, missingReports, readMetrics } from "../../src/run/metrics-log.js";
 import { useTemporaryFolder } from "./temporary-folder.js";
 
 const inFolder = useTemporaryFolder();
@@ -110,5 +110,37 @@ describe("MetricsLog", () => {
     const log = await MetricsLog.open(path, silent);
     symlinkSync("/dev/full", path);
     expect(() => log.append(records[0]!)).toThrow(/Cannot write .*metrics\.jsonl: no space is left on the device/);
+  });
+});
+
+describe("missingReports", () => {
+  const every = { steps: 100, stepsPerRun: 20, evaluateEvery: 40 };
+  const trainedAt = (...steps: number[]): MetricsRecord[] => steps.map((step) => ({ step, kind: "train" }));
+  const evaluatedAt = (...steps: number[]): MetricsRecord[] => steps.map((step) => ({ step, kind: "evaluation" }));
+
+  it("are none of a whole log, however far it is", () => {
+    const all = [...trainedAt(20, 40, 60, 80, 100), ...evaluatedAt(40, 80, 100)];
+    for (let step = 0; step <= 100; step += 20) {
+      expect(
+        missingReports(
+          all.filter((record) => record.step <= step),
+          step,
+          every,
+        ),
+      ).toEqual([]);
+    }
+  });
+
+  it("names lines that are gone, at the beginning, in the middle and at the end", () => {
+    expect(missingReports([...trainedAt(40, 80), ...evaluatedAt(80)], 100, every)).toEqual([
+      ...[
+        "training: step 20",
+        "training: step 60",
+        "training: step 100",
+        "evaluation: step 40",
+        "evaluation: step 100",
+      ],
+    ]);
+    expect(missingReports([], 60, every)).toEqual(["training: steps 20 to 60", "evaluation: step 40"]);
   });
 });

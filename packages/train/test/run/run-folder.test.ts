@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { FileError } from "@air-onnx/scenes";
 import { linux } from "@air-onnx/test/requirements";
@@ -55,6 +55,31 @@ describe("createRunFolder", () => {
     await expect(refused).rejects.toThrow(/is not empty.*letter\.txt.*another folder/);
     await expect(refused).rejects.toMatchObject({ kind: "occupied", holds: "other", path: inFolder() });
     expect(readdirSync(inFolder())).toEqual(["letter.txt"]);
+  });
+
+  it("takes what a making that was killed left, and nothing that is somebody's own", async () => {
+    const leaveHalfMade = (): void => {
+      mkdirSync(inFolder("run", "checkpoints"), { recursive: true });
+      mkdirSync(inFolder("run", "pictures"), { recursive: true });
+      const host = hostname().replace(/[^0-9A-Za-z-]/g, "-");
+      for (const of of ["config.json", "lock"]) {
+        writeFileSync(inFolder("run", `.${of}.${host}~${endedProcess()}~0123456789ab.tmp`), "{");
+      }
+      writeLock(inFolder("run"), { pid: endedProcess(), host: hostname(), processStart: "1" });
+    };
+    leaveHalfMade();
+    expect(() => openRunFolder(inFolder("run"))).toThrow(/cannot read config\.json.*started again by --out/);
+    const notices: string[] = [];
+    const { lock } = await createRunFolder(inFolder("run"), config, (line) => notices.push(line));
+    lock.release();
+    expect(notices.join("\n")).toMatch(/Took over the lock.*Deleted a half-written file/s);
+    expect(readdirSync(inFolder("run")).sort()).toEqual(["checkpoints", "config.json", "pictures"]);
+
+    rmSync(inFolder("run"), { recursive: true });
+    leaveHalfMade();
+    writeFileSync(inFolder("run", "pictures", "thesis.txt"), "");
+    await expect(createRunFolder(inFolder("run"), config, silent)).rejects.toThrow(/it holds pictures/);
+    expect(existsSync(inFolder("run", "pictures", "thesis.txt"))).toBe(true);
   });
 
   it("names the folder that cannot be made", async () => {

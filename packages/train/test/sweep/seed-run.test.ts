@@ -1,11 +1,11 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { parseTrainConfig } from "../../src/config.js";
 import { createRunFolder, MetricsLog, RunFolder, stepName } from "../../src/run/index.js";
 import { takeLock } from "../../src/run/lock.js";
-import { clearHalfMadeRun, readSeedRun, waitUntilSeedRunIsFree } from "../../src/sweep/index.js";
+import { readSeedRun, waitUntilSeedRunIsFree } from "../../src/sweep/index.js";
 import { useTemporaryFolder } from "../run/temporary-folder.js";
 
 const at = useTemporaryFolder();
@@ -48,27 +48,6 @@ describe("a seed's run", () => {
     const { path } = await runWith([400], [400]);
     const expected = new RunFolder(path, { ...config, batchSize: 32 });
     await expect(readSeedRun(expected)).rejects.toThrow(/other settings than its sweep's: batchSize: 32 → 64/);
-  });
-
-  it("can be made again when a kill came before it had a configuration, and what it holds is kept", async () => {
-    const run = new RunFolder(at("seed-3"), config);
-    mkdirSync(run.checkpoints, { recursive: true });
-    mkdirSync(run.pictures);
-    expect(await readSeedRun(run)).toEqual({ state: "absent" });
-    await clearHalfMadeRun(run);
-    const { lock } = await createRunFolder(run.path, config, onNotice);
-    lock.release();
-    rmSync(run.path, { recursive: true });
-
-    const other = new RunFolder(at("seed-4"), config);
-    mkdirSync(other.checkpoints, { recursive: true });
-    writeFileSync(join(other.checkpoints, "thesis.txt"), "");
-    await clearHalfMadeRun(other);
-    expect(existsSync(join(other.checkpoints, "thesis.txt"))).toBe(true);
-
-    const made = await runWith([], []);
-    await clearHalfMadeRun(made);
-    expect(existsSync(made.checkpoints)).toBe(true);
   });
 });
 
