@@ -2,8 +2,8 @@
  * The writing of a model folder: the three graphs, the manifest with their sizes and hashes, and the model card.
  */
 import { createHash } from "node:crypto";
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import {
   type AirConfig,
   type GraphName,
@@ -14,9 +14,18 @@ import {
   manifestSchema,
   parseWith,
 } from "@air-onnx/core";
-import { FileError, OutputFolderError, reasonInWords, temporaryPath } from "@air-onnx/scenes";
+import {
+  FileError,
+  findStaleTemporaries,
+  OutputFolderError,
+  reasonInWords,
+  removeStaleTemporaries,
+  syncFolder,
+  temporaryPath,
+  writeFileAtomic,
+} from "@air-onnx/scenes";
 import { OPSET, roundToFloat16, type WeightType } from "@air-onnx/tracer";
-import type { NamedTensorData } from "@air-onnx/train";
+import type { NamedTensorData, OnNotice } from "@air-onnx/train";
 import { encodeGraphs } from "./graphs.js";
 import { type CardDetails, modelCard } from "./model-card.js";
 
@@ -48,6 +57,8 @@ export interface ExportOptions {
    * model card.
    */
   readonly verify?: (directory: string) => Promise<CardDetails>;
+  /** Is told what an export that was killed had left, and what became of it. */
+  readonly onNotice?: OnNotice;
 }
 
 /** Divisor from the 8-bit intensities of image files to the intensities in [0, 1] that the graphs take. */
@@ -65,8 +76,9 @@ const PIXEL_SCALE = 255;
 export async function exportModel(
   directory: string,
   model: TrainedModel,
-  { overwrite = false, weights = "float32", card = {}, verify }: ExportOptions = {},
+  { overwrite = false, weights = "float32", card = {}, verify, onNotice = () => {} }: ExportOptions = {},
 ): Promise<Manifest> {
+  await clearKilledExports(directory, onNotice);
   await refuseToReplace(directory, overwrite);
   const replaces = await exists(directory);
   const graphs = encodeGraphs(model.config, model.parameters, weights);
@@ -87,39 +99,82 @@ export async function exportModel(
     "manifest",
   );
   const partial = temporaryPath(directory);
-  const replaced = temporaryPath(directory);
+  const replaced = temporaryPath(replacedName(directory));
+  let isMovedAway = false;
   // Only errors of the file system become a FileError: errors of `verify` pass as they are.
   const writing = async (write: () => Promise<unknown>): Promise<void> => {
     try {
       await write();
     } catch (cause) {
-      throw new FileError(`Cannot export to ${directory}: ${reasonInWords(cause)}`, directory, { cause });
+      // The name of a temporary says nothing to who reads it.
+      const reason = cause instanceof FileError && cause.cause !== undefined ? cause.cause : cause;
+      throw new FileError(`Cannot export to ${directory}: ${reasonInWords(reason)}`, directory, { cause });
     }
   };
   try {
     await writing(async () => {
       await mkdir(dirname(directory), { recursive: true });
       await mkdir(join(partial, "onnx"), { recursive: true });
-      for (const name of graphNames) await writeFile(join(partial, manifest.files[name].path), graphs[name]);
-      await writeFile(join(partial, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
+      for (const name of graphNames) await writeFileAtomic(join(partial, manifest.files[name].path), graphs[name]);
+      await writeFileAtomic(join(partial, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
     });
     const verified = await verify?.(partial);
     await writing(async () => {
-      await writeFile(join(partial, "README.md"), modelCard(manifest, { ...card, ...verified }));
-      if (replaces) await rename(directory, replaced);
+      await writeFileAtomic(join(partial, "README.md"), modelCard(manifest, { ...card, ...verified }));
+      if (replaces) {
+        await rename(directory, replaced);
+        isMovedAway = true;
+      }
       await rename(partial, directory);
     });
   } catch (cause) {
     // The cause is reported also if the cleaning up fails, which is often for the same reason.
     await rm(partial, { recursive: true, force: true }).catch(() => {});
-    if (replaces && !(await exists(directory))) await rename(replaced, directory);
+    if (isMovedAway) {
+      await rename(replaced, directory).catch(() =>
+        onNotice(`The model that was at ${directory} is at ${replaced}: the next export there puts it back`),
+      );
+    }
     throw cause;
   }
-  await rm(replaced, { recursive: true, force: true });
+  await syncFolder(dirname(directory));
+  // The new model is in its place, whatever becomes of the old one.
+  await rm(replaced, { recursive: true, force: true }).catch((cause: unknown) =>
+    onNotice(`Cannot delete ${replaced}, the model that was replaced: ${reasonInWords(cause)}`),
+  );
   return manifest;
 }
 
 /**
+ * Clears what exports to `directory` left that were killed. A model that such a one had moved away to replace it gets its name
+ * back if nothing took its place.
+ *
+ * @throws {FileError} if that cannot be
+ */
+export async function clearKilledExports(directory: string, onNotice: OnNotice): Promise<void> {
+  const parent = dirname(directory);
+  const old = basename(replacedName(directory));
+  for (const { name, of } of await findStaleTemporaries(parent)) {
+    if (of !== old || (await exists(directory))) continue;
+    try {
+      await rename(join(parent, name), directory);
+    } catch (cause) {
+      throw new FileError(`Cannot put ${join(parent, name)} back: ${reasonInWords(cause)}`, directory, { cause });
+    }
+    onNotice(`An export was killed while it replaced ${directory}: the model that was there is back`);
+  }
+  for (const of of [basename(directory), old]) {
+    for (const name of await removeStaleTemporaries(parent, of)) {
+      onNotice(`Deleted what an export that was killed had left: ${join(parent, name)}`);
+    }
+  }
+}
+
+/** What a model that is being replaced is called meanwhile, as the target of {@link temporaryPath}. */
+function replacedName(directory: string): string {
+  return join(dirname(directory), `${basename(directory)}~replaced`);
+}
+
  * Refuses to replace an existing folder.
  *
  * @throws {OutputFolderError} if the folder `directory` exists and `overwrite` is false
@@ -158,5 +213,13 @@ function fileEntry(name: GraphName, bytes: Uint8Array): Manifest["files"][GraphN
 }
 
 async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
+  try {
+    await stat(path);
+    return true;
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : "";
+    if (code === "ENOENT" || code === "ENOTDIR") return false;
+    // Anything else is no leave to take its place.
+    throw new FileError(`Cannot look at ${path}: ${reasonInWords(cause)}`, path, { cause });
+  }
 }

@@ -17,7 +17,7 @@ import {
 } from "@air-onnx/train";
 import { openCheckpoint } from "./checkpoint-model.js";
 import { ParityError } from "./errors.js";
-import { exportModel, refuseToReplace, roundWeights } from "./export-model.js";
+import { clearKilledExports, exportModel, refuseToReplace, roundWeights } from "./export-model.js";
 import type { CardDetails } from "./model-card.js";
 import { checkParity, type ParityReport } from "./parity.js";
 
@@ -94,6 +94,7 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
   const { config } = run.folder;
   const name = options.name ?? config.dataset;
   const directory = options.out ?? join("models", name);
+  await clearKilledExports(directory, onNotice);
   // Checked first, before minutes of measuring.
   await refuseToReplace(directory, options.overwrite === true);
   const choices = heldOutChoices(config);
@@ -132,6 +133,7 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
       overwrite: options.overwrite === true,
       weights,
       card,
+      onNotice,
       verify: async (partial) => {
         parity = await checkParity(partial, config.model, run.parameters, heldOut, {
           images,
