@@ -5,6 +5,7 @@
  */
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
+import { resolve } from "node:path";
 import { Readable } from "node:stream";
 
 const synchronous = [
@@ -52,15 +53,13 @@ export function endFaults() {
   return operations;
 }
 
-function isBelowRoot(path) {
-  return typeof path === "string" && path.startsWith(current.plan.root);
-}
-
 /** The path of an operation that counts; undefined if it is none of the program's under test. */
-function pathOf(args) {
+function pathOf(name, args) {
   if (!current) return undefined;
   if (typeof args[0] === "number") return opened.get(args[0]);
-  return args.find(isBelowRoot);
+  // The other arguments of most are data and options.
+  const paths = /^(rename|link)/.test(name) ? args.slice(0, 2) : args.slice(0, 1);
+  return paths.find((path) => typeof path === "string" && resolve(path).startsWith(current.plan.root));
 }
 
 /**
@@ -108,7 +107,7 @@ function install() {
   for (const name of synchronous) {
     const real = fs[name];
     fs[name] = (...args) => {
-      const path = pathOf(args);
+      const path = pathOf(name, args);
       if (path === undefined) return real(...args);
       count(name, path, () => {
         const half = firstHalf(args[1]);
@@ -126,7 +125,7 @@ function install() {
   for (const name of promised) {
     const real = fs.promises[name];
     fs.promises[name] = async (...args) => {
-      const path = pathOf(args);
+      const path = pathOf(name, args);
       if (path === undefined) return real(...args);
       count(name, path, () => {
         const half = firstHalf(args[1]);
@@ -138,7 +137,7 @@ function install() {
     };
   }
   fs.createReadStream = (...args) => {
-    const path = pathOf(args);
+    const path = pathOf("createReadStream", args);
     if (path !== undefined) {
       try {
         count("createReadStream", path, () => {});

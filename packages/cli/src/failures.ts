@@ -2,9 +2,9 @@
 import { AssertionError } from "node:assert";
 
 /** The exit codes of a command that did not succeed. */
-export const exitCode = { failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 } as const;
+export const exitCode = { failure: 1, usage: 2, SIGHUP: 129, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
 /** A signal by which a user stops a command. */
-export type StopSignal = "SIGINT" | "SIGTERM";
+export type StopSignal = "SIGHUP" | "SIGINT" | "SIGTERM";
 
 /** The command line, or the configuration file that it names, asks for something that cannot be. */
 export class UsageError extends Error {

@@ -3,6 +3,7 @@
  * name is on the command line, and the packages that it needs only when it runs.
  */
 import { Command } from "commander";
+import { setWork } from "./output.js";
 import { version } from "./version.js";
 
 interface Entry {
@@ -10,6 +11,8 @@ interface Entry {
   readonly usage: string;
   /** Description in one line, for the help of the program. */
   readonly summary: string;
+  /** Whether what it prints is all its work; false, the default, if that is in files. */
+  readonly isOutput?: (flags: Readonly<Record<string, unknown>>) => boolean;
   /** Loads the command with its flags. */
   load(): Promise<Command>;
 }
@@ -28,6 +31,7 @@ const entries: Readonly<Record<string, Entry>> = {
   train: {
     usage: "[options]",
     summary: "train a model in a run folder",
+    isOutput: ({ checkBackends }) => checkBackends === true,
     load: async () => (await import("./commands/train.js")).trainCommand(),
   },
   sweep: {
@@ -38,6 +42,7 @@ const entries: Readonly<Record<string, Entry>> = {
   eval: {
     usage: "[options] <path>",
     summary: "measure a run or an exported model on held-out images",
+    isOutput: ({ out }) => out === undefined,
     load: async () => (await import("./commands/eval.js")).evalCommand(),
   },
   export: {
@@ -48,6 +53,7 @@ const entries: Readonly<Record<string, Entry>> = {
   infer: {
     usage: "[options] <model folder> <images...>",
     summary: "find the objects in PNG images",
+    isOutput: ({ json }) => json === undefined,
     load: async () => (await import("./commands/infer.js")).inferCommand(),
   },
   sample: {
@@ -63,11 +69,13 @@ const entries: Readonly<Record<string, Entry>> = {
   bench: {
     usage: "[options] <what>",
     summary: "measure how fast this machine trains and infers",
+    isOutput: () => true,
     load: async () => (await import("./commands/bench.js")).benchCommand(),
   },
   doctor: {
     usage: "[options]",
     summary: "list the devices, backends and folders that work on this machine",
+    isOutput: () => true,
     load: async () => (await import("./commands/doctor.js")).doctorCommand(),
   },
 };
@@ -103,5 +111,8 @@ Examples:
   );
   for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError("(try --help)");
   for (const command of commands) program.addCommand(command);
+  program.hook("preAction", (_, command) => {
+    setWork(entries[command.name()]?.isOutput?.(command.opts()) ? "output" : "files");
+  });
   return program;
 }

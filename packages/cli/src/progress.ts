@@ -1,5 +1,6 @@
 /** How far a long job is: a bar on a terminal, elsewhere a line now and then. */
 import type { MultiBar, SingleBar } from "cli-progress";
+import { print } from "./output.js";
 
 export interface Progress extends Disposable {
   /** `done` of `total` (unknown: undefined); `detail` is what stands behind the bar. */
@@ -30,9 +31,6 @@ const silent: Progress = { update() {}, line() {}, [Symbol.dispose]() {} };
 function lines({ label, everyMs = 5000, everyDone = Number.POSITIVE_INFINITY }: ProgressOptions): Progress {
   let lastDone = 0;
   let lastTime = performance.now();
-  const line = (text: string): void => {
-    process.stdout.write(`${text}\n`);
-  };
   return {
     update(done, _total, detail) {
       // A new phase of the job counts from the start.
@@ -40,9 +38,9 @@ function lines({ label, everyMs = 5000, everyDone = Number.POSITIVE_INFINITY }: 
       if (performance.now() - lastTime < everyMs && done - lastDone < everyDone) return;
       lastTime = performance.now();
       lastDone = done;
-      line([label, detail].filter(Boolean).join("  "));
+      print([label, detail].filter(Boolean).join("  "));
     },
-    line,
+    line: print,
     [Symbol.dispose]() {},
   };
 }

@@ -1,13 +1,14 @@
 /** From arguments to an exit code: every way a command can end is decided here. */
 import { CommanderError } from "commander";
 import { exitCode, explain } from "./failures.js";
+import { printError } from "./output.js";
 import { createProgram } from "./program.js";
 
 /**
  * Runs one command line; results go to standard output, failures to standard error.
  *
  * @param args without the executable, such as `["train", "--steps", "100"]`
- * @returns 0 success, 1 failure, 2 wrong usage, 130 or 143 stopped by SIGINT or SIGTERM
+ * @returns 0 success, 1 failure, 2 wrong usage, 129, 130 or 143 stopped by SIGHUP, SIGINT or SIGTERM
  */
 export async function run(args: readonly string[]): Promise<number> {
   const program = await createProgram(args);
@@ -21,7 +22,7 @@ export async function run(args: readonly string[]): Promise<number> {
     // Loaded only now: a command that does not fail need not wait for it.
     const { adviceFor } = await import("./advice.js");
     const failure = explain(cause, adviceFor(cause), debug);
-    if (failure.message) process.stderr.write(`${failure.message}\n`);
+    if (failure.message) printError(failure.message);
     return failure.exitCode;
   }
 }

@@ -1,5 +1,10 @@
-/** Ctrl-C and its like as an AbortSignal: the first asks a command to stop in good order, the second ends the process. */
+/**
+ * Ctrl-C and its like, such as a terminal that is closed, as an AbortSignal: the first asks a command to stop in good order, the
+ * second ends the process.
+ */
 import { StoppedError, type StopSignal } from "./failures.js";
+
+const stopSignals: readonly StopSignal[] = ["SIGHUP", "SIGINT", "SIGTERM"];
 
 export interface Stopping extends Disposable {
   /** Aborts at the first signal, with a {@link StoppedError} as its reason. */
@@ -10,15 +15,13 @@ export interface Stopping extends Disposable {
 export function listenForStop(): Stopping {
   const controller = new AbortController();
   const stopListening = (): void => {
-    process.off("SIGINT", stop);
-    process.off("SIGTERM", stop);
+    for (const name of stopSignals) process.off(name, stop);
   };
   const stop = (name: NodeJS.Signals): void => {
     // Without a listener, the system's own way of ending the process is back.
     stopListening();
     controller.abort(new StoppedError(name as StopSignal));
   };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
+  for (const name of stopSignals) process.on(name, stop);
   return { signal: controller.signal, [Symbol.dispose]: stopListening };
 }

@@ -118,19 +118,31 @@ describe("a run that is stopped and resumed ends with the parameters of one that
     expect(whole.code).toBe(0);
   });
 
-  it("stopped by SIGINT", async () => {
-    const stopped = await place.run(["train", ...long, "--out", "runs/stopped"], {
-      at: "100/800 steps",
-      signal: "SIGINT",
-    });
-    expect(stopped.code).toBe(130);
-    expect(stopped.stderr).toMatch(
-      /^Stopped at step \d+0 with a checkpoint\. Go on by: air-onnx train --resume runs\/stopped$/m,
-    );
-    const resumed = await place.run(["train", "--resume", "runs/stopped"]);
+  it.each([
+    ["SIGINT", 130],
+    ["SIGHUP", 129],
+  ] as const)("stopped by %s", async (signal, code) => {
+    const run = `runs/stopped-${signal}`;
+    const stopped = await place.run(["train", ...long, "--out", run], { at: "100/800 steps", signal });
+    expect(stopped.code).toBe(code);
+    expect(stopped.stderr).toMatch(/^Stopped at step \d+0 with a checkpoint\. Go on by: air-onnx train --resume /m);
+    expect(stopped.stderr).toContain(`--resume ${run}\n`);
+    const resumed = await place.run(["train", "--resume", run]);
     expect({ code: resumed.code, stderr: resumed.stderr }).toEqual({ code: 0, stderr: "" });
     expect(resumed.stdout).toContain("going on from step");
-    expect(finalHash("runs/stopped")).toBe(finalHash("runs/whole"));
+    expect(finalHash(run)).toBe(finalHash("runs/whole"));
+  });
+
+  it("is not resumed with a configuration that was edited", async () => {
+    const file = place.at("runs/stopped-SIGINT/config.json");
+    const saved = readFileSync(file, "utf8");
+    writeFileSync(file, saved.replace('"seed": 0', '"seed": 5'));
+    const { code, stderr } = await place.runHere(["train", "--resume", "runs/stopped-SIGINT"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /step-00000800\.json was trained with other settings than .*config\.json.*\n {2}seed: 0 → 5\n/,
+    );
+    writeFileSync(file, saved);
   });
 
   it("killed", async () => {

@@ -175,6 +175,7 @@ function replacedName(directory: string): string {
   return join(dirname(directory), `${basename(directory)}~replaced`);
 }
 
+/**
  * Refuses to replace an existing folder.
  *
  * @throws {OutputFolderError} if the folder `directory` exists and `overwrite` is false

@@ -1,10 +1,10 @@
 /** `air-onnx quickstart`: the whole pipeline in minutes, on images that need no download. */
 import { existsSync, writeFileSync } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { count, duration } from "@air-onnx/measure/format";
 import type { DataPlaces } from "@air-onnx/scenes";
-import type { Setting } from "@air-onnx/train/runs";
+import type { Setting, TrainConfig } from "@air-onnx/train/runs";
 import { Command, Option } from "commander";
 import { addPlaceOptions } from "../dataset-options.js";
 import { CommandError } from "../failures.js";
@@ -63,8 +63,8 @@ Examples:
 async function quickstart({ out, seed, threads, ...places }: QuickstartFlags, signal: AbortSignal): Promise<void> {
   const { startRun } = await import("@air-onnx/train");
   const stage = stages(3);
-  await removeEarlier(out);
   const config = await configFrom([...preset, { key: "seed", value: seed }, { key: "threads", value: threads }]);
+  await removeEarlier(out, config);
 
   stage(
     `Drawing images of 0 to 2 stroke digits (${config.dataset}), and training without labels: ${config.steps} steps`,
@@ -108,17 +108,33 @@ Next:
   air-onnx train --dataset multi-mnist --steps 5000`);
 }
 
-async function removeEarlier(out: string): Promise<void> {
+async function removeEarlier(out: string, config: TrainConfig): Promise<void> {
   if (!existsSync(out)) return;
-  if (existsSync(join(out, MARKER))) {
-    const { resumeRunFolder } = await import("@air-onnx/train");
+  const { checkpointSteps, describeConfigDifference, isFreeForRun, openRunFolder, resumeRunFolder } = await import(
+    "@air-onnx/train"
+  );
+  const hasMarker = existsSync(join(out, MARKER));
+  const hasRun = existsSync(join(out, "config.json"));
+  if (hasMarker && !hasRun) {
+    // The removing of it was killed.
+    await rm(out, { recursive: true, force: true });
+    return;
+  }
+  // One that was killed before it had its marker has this configuration, but for the seed and the threads, and no checkpoint.
+  const isYoung = async (): Promise<boolean> => {
+    const run = openRunFolder(out);
+    const { seed, threads } = config;
+    if (describeConfigDifference({ ...run.config, seed, threads }, config).length > 0) return false;
+    return existsSync(run.checkpoints) && (await checkpointSteps(run)).length === 0;
+  };
+  if (hasMarker || (hasRun && (await isYoung()))) {
     // The folder of a quickstart that is still training is locked, which fails here.
     const { lock } = await resumeRunFolder(out, notice);
     await rm(out, { recursive: true, force: true });
     lock.release();
     return;
   }
-  if ((await readdir(out)).length === 0) return;
+  if (!hasRun && (await isFreeForRun(out))) return;
   throw new CommandError(`${out} is not a quickstart's folder: move it away, or choose another by --out`);
 }
 
