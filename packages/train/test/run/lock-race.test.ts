@@ -52,6 +52,25 @@ function takeWithOthers([pause, ...others]: readonly number[]): (FileLock | unde
   return taken;
 }
 
+/** Takes the lock; before its operation of each number in `pauses`, another does so, from beginning to end. */
+function takeOvertakenAt(pauses: readonly number[]): (FileLock | undefined)[] {
+  const taken: (FileLock | undefined)[] = [];
+  let isInside = false;
+  beginFaults({
+    root: at(),
+    onOperation: (number) => {
+      if (isInside || !pauses.includes(number)) return;
+      isInside = true;
+      taken.push(tryToTake());
+      isInside = false;
+    },
+  });
+  // The others' operations are counted, too: that only moves the second pause.
+  taken.push(tryToTake());
+  endFaults();
+  return taken;
+}
+
 describe.each([
   ["free", () => {}],
   ["held by a process that has ended", () => leaveStale()],
@@ -64,7 +83,7 @@ describe.each([
   ],
 ])("a lock that is %s", (_, prepare) => {
   /** More operations than one taking of it has. */
-  const most = 30;
+  const most = 24;
 
   it("has one winner, wherever one process is overtaken by a second, and that one by a third", () => {
     let overtaken = 0;
@@ -79,6 +98,18 @@ describe.each([
       }
     }
     expect(overtaken).toBeGreaterThan(8);
+    expect(readdirSync(at())).toEqual([]);
+  });
+
+  it("has one winner, wherever one process is overtaken twice", () => {
+    for (let first = 1; first <= most; first++) {
+      for (let second = first + 1; second <= 2 * most; second++) {
+        prepare();
+        const taken = takeOvertakenAt([first, second]);
+        expect(taken.filter(Boolean), `overtaken before operations ${first} and ${second}`).toHaveLength(1);
+        for (const each of taken) each?.release();
+      }
+    }
     expect(readdirSync(at())).toEqual([]);
   });
 });
