@@ -8,7 +8,7 @@ import { BackendUnavailableError, DivergedError, NoCheckpointError } from "@air-
 import { flagOfChoice } from "./option-values.js";
 import { flagOfSetting } from "./train-settings.js";
 
-/** What to type, a sentence for each line; none for errors that no flag helps against. */
+/** Lines that name the flag or command that helps against an error; none where there is no such flag. */
 export function adviceFor(error: unknown): string[] {
   if (error instanceof DataError) {
     const flag = error.key === undefined ? undefined : flagOfChoice(error.key);

@@ -1,7 +1,7 @@
 /** The errors of this package. Each has fields that a caller can act on, so that nobody needs to read the message. */
 
 /**
- * What is wrong with data:
+ * The kind of fault in data:
  *
  * - `option`: what was asked for cannot be, see `key`;
  * - `missing`: a file, folder, data set or part of one is not there;
@@ -24,7 +24,7 @@ export interface DataErrorDetails extends ErrorOptions {
 /** Data that cannot be had: a file that is missing, damaged or not what it should be. The message says what to do. */
 export class DataError extends Error {
   override name = "DataError";
-  /** What is wrong. */
+  /** Kind of fault. */
   readonly kind: DataErrorKind;
   /** The file or folder. */
   readonly file: string | undefined;
@@ -40,7 +40,7 @@ export class DataError extends Error {
 }
 
 /**
- * What is wrong with a file or folder:
+ * The kind of fault in a file or folder:
  *
  * - `access`: it could not be read, written, listed, made or deleted; see `cause`;
  * - `content`: it was read, and is not what it should be;
@@ -60,7 +60,7 @@ export class FileError extends Error {
   override name = "FileError";
   /** The file or folder. */
   readonly path: string;
-  /** What is wrong. */
+  /** Kind of fault. */
   readonly kind: FileErrorKind;
 
   constructor(message: string, path: string, { kind = "access", ...options }: FileErrorDetails = {}) {
@@ -70,7 +70,7 @@ export class FileError extends Error {
   }
 }
 
-/** What is in a folder already; `other`: something else, or it is not known as the folder cannot be made. */
+/** The content of a folder. `other` is anything else, or unknown because the folder cannot be made. */
 export type FolderContent = "run" | "sweep" | "model" | "other";
 
 /** The fields of an {@link OutputFolderError} beside its path. */
@@ -82,7 +82,7 @@ export interface OutputFolderErrorDetails extends FileErrorDetails {
 /** The folder of a new run, sweep or model cannot be made: something is there already, or the system refused. */
 export class OutputFolderError extends FileError {
   override name = "OutputFolderError";
-  /** What is there. */
+  /** Content of the folder. */
   readonly holds: FolderContent;
 
   constructor(message: string, path: string, { holds = "other", ...details }: OutputFolderErrorDetails = {}) {

@@ -59,7 +59,7 @@ export function readWholeFileSync(path: string, { maxBytes, what = path }: ReadL
   }
 }
 
-/** What `read` makes of `file`; a {@link DataError} that it throws has the file's name. */
+/** Calls `read` to read `file`. A {@link DataError} that it throws without a file gets `file`. */
 export async function readingFile<T>(file: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
