@@ -14,9 +14,10 @@ export function trainingSessionOptions(threads: number, device: Device = "cpu"):
         executionProviders: ["cpu"],
         intraOpNumThreads: threads,
         // Threads must not spin while they wait: measured on two cores, spinning saves nothing on an idle machine (28.2
-        // ms a step either way) and nearly halves the speed beside another job (92 ms a step against 51). Denormal
-        // numbers, such as moments that decay to nothing, are slow on many processors: they are rounded to zero. For
-        // the calling thread, the first session of the process sets this for good.
+        // ms a step either way) and nearly halves the speed beside another job (92 ms a step against 51).
+        //
+        // Denormal numbers, such as moments that decay to nothing, are slow on many processors: they are rounded to
+        // zero. For the calling thread, the first session of the process sets this for good.
         extra: { session: { intra_op: { allow_spinning: "0" }, set_denormal_as_zero: "1" } },
       };
     case "cuda":

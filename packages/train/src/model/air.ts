@@ -105,10 +105,11 @@ export function wholeImageGatesOf(
 }
 
 /**
- * Features of an image that enter the gates: pooled pixels, then the convolution and the embedding where the model has
- * them.
+ * The features of an image that enter the gates: its pooled pixels, after the convolution and the embedding if the model
+ * has them.
  *
  * @param image [B, C, S, S]
+ * @param network prefix of the recurrent network's parameters, such as `lstm` of `lstm.embedding_kernel`
  * @returns [B, features]
  */
 function embed(p: ParameterTensors, config: AirConfig, image: tf.Tensor, network: string): tf.Tensor {
@@ -119,7 +120,7 @@ function embed(p: ParameterTensors, config: AirConfig, image: tf.Tensor, network
 }
 
 /**
- * A convolution with ReLUs, then layers of 1 x 1 convolutions.
+ * A convolution, then 1 x 1 convolutions, each with ReLUs.
  *
  * @param pixels pooled image, [B, C · (S / imagePooling)²]
  * @returns all channels of all P x P places of the kernel, [B, P² · (last of `channels`)]
@@ -154,7 +155,8 @@ function reluLayer(p: ParameterTensors, name: string, input: tf.Tensor): tf.Tens
 /**
  * The gates from what one step sees: the image, the remainder, or both. If the step sees the remainder alone, the first
  * layer is applied to image and canvas separately and the results are subtracted, which is the same because the layer
- * is linear: the image's part is then computed once for all steps.
+ * is linear: the image's part is then computed once for all steps. In this case, unlike with {@link remainderOf},
+ * gradients flow through the canvas to the steps that drew it.
  *
  * @param imageGates see {@link imageGatesOf}
  * @param canvas drawing of the previous steps, [B, C, S, S]; undefined at the first step

@@ -1,6 +1,4 @@
-/**
- * The work of a traced graph's matrix products and convolutions, which a rate can be compared with a matmul peak by.
- */
+/** The work of a traced graph that its rate is computed from: matrix products and convolutions. */
 import type { Node, TracedGraph } from "@air-onnx/tracer";
 
 /**

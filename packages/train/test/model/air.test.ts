@@ -190,7 +190,7 @@ it("the recurrent network sees the remainder: nothing, where the canvas equals t
   }
 });
 
-it("no gradient flows through the remainder to earlier steps", () => {
+it("no gradient flows through the remainder to earlier steps, if steps see both image and remainder", () => {
   const config = tinyConfig({ lstmInput: { type: "image-and-remainder" }, glimpseInput: "remainder", maxSteps: 2 });
   const p = tinyParameters(config, 5);
   const image = uniform([2, 1, 9, 9], 6);
