@@ -39,8 +39,8 @@ export class Workplace implements Disposable {
     });
   }
 
-  /** Runs to the end; once `kill.at` is on standard output, the process gets the signal. */
-  run(args: readonly string[], kill?: { readonly at: string; readonly signal: NodeJS.Signals }): Promise<Outcome> {
+  /** Runs to the end; once standard output matches `kill.at`, the process gets the signal. */
+  run(args: readonly string[], kill?: { readonly at: RegExp; readonly signal: NodeJS.Signals }): Promise<Outcome> {
     const child = this.start(...args);
     child.stdin.end();
     let stdout = "";
@@ -48,7 +48,7 @@ export class Workplace implements Disposable {
     let isSignalled = false;
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
-      if (!kill || isSignalled || !stdout.includes(kill.at)) return;
+      if (!kill || isSignalled || !kill.at.test(stdout)) return;
       // The signal is sent once: a second one ends a command at once.
       isSignalled = true;
       child.kill(kill.signal);

@@ -8,15 +8,15 @@ import { crc32 } from "./crc32.js";
 
 /** Largest side, pixels, above any image of a model. The decoder keeps an object for each row: 2²⁶ rows took gigabytes. */
 export const MAX_PNG_SIDE = 2 ** 13;
-/** Most pixels, 2048 x 2048, far above any image of a model. Decoding them as 16-bit RGBA takes 110 MB beside the file. */
-export const MAX_PNG_PIXELS = 2 ** 22;
+/** Most pixels: the largest sheets that this package draws have 7.6 million. Decoding so many as 16-bit RGBA takes 220 MB. */
+export const MAX_PNG_PIXELS = 2 ** 23;
 /** Most bytes of a file: the most pixels at 8 bytes each, uncompressed, and as much again for other chunks. */
-export const MAX_PNG_BYTES = 2 ** 26;
+export const MAX_PNG_BYTES = 2 ** 27;
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 /** Bytes of a chunk's length, type and CRC. */
 const CHUNK_OVERHEAD = 12;
-/** Most chunks: 64 times as many as 64 MB of pixels take in chunks of 64 KB. Each costs the decoder an object. */
+/** Most chunks: 64 times as many as 64 MB of data take in chunks of 64 KB. Each costs the decoder an object. */
 const MAX_CHUNKS = 2 ** 16;
 /** Most bytes that deflate can make of one: its densest code is a run of 258 bytes in two bits. */
 const MAX_EXPANSION = 1032;

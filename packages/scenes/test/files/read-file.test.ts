@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { linux } from "@air-onnx/test/requirements";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FileError } from "../../src/errors.js";
 import { type ReadLimit, readWholeFile, readWholeFileSync } from "../../src/files/read-file.js";
@@ -42,7 +43,7 @@ describe.each([
     await expect(read(folder, { maxBytes: 9 })).rejects.toThrow("it is a folder, not a file");
   });
 
-  it.skipIf(process.platform === "win32")("refuses a pipe without waiting, and a device", async () => {
+  linux.it("refuses a pipe without waiting, and a device", async () => {
     const pipe = join(folder, "pipe");
     execFileSync("mkfifo", [pipe]);
     for (const path of [pipe, "/dev/zero"]) {

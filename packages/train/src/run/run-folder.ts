@@ -112,7 +112,7 @@ export function openRunFolder(path: string): RunFolder {
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
-    const advice = existsSync(path) ? " A run that was killed while it was made is started again by --out." : "";
+    const advice = existsSync(path) ? " A run that was killed while its folder was made can be made again in the same folder." : "";
     throw new FileError(
       `${path} is not a run folder: cannot read ${CONFIG_FILE}: ${reasonInWords(cause)}.${advice}`,
       path,
