@@ -1,8 +1,9 @@
 /**
- * One training run as a value: data, model, objective, optimiser and schedule, with every default in this file but those
- * of the data sets, which are in their definitions.
+ * The configuration of a training run: data, model, objective, optimizer and schedules. All defaults are in this file, except
+ * those of the data sets, which are in their definitions.
  *
- * A run is a function of this configuration: two runs with equal ones give equal parameters on one machine and thread.
+ * A run is a function of its configuration: two runs with equal configurations end with equal parameters, on one machine with
+ * one thread.
  */
 import {
   type AirConfigInput,
@@ -33,29 +34,29 @@ const optimizerSchema = z.strictObject({
   learningRate: z.number().positive().default(2e-3),
   /** Adam's step size at the last step, reached along half a cosine. */
   finalLearningRate: z.number().nonnegative().default(1e-4),
-  /** As `learningRate`, of the baseline of estimator nvil; it rises and falls in the same proportions. */
+  /** `learningRate` of the baseline of the estimator nvil. It follows the same schedule in proportion. */
   baselineLearningRate: z.number().positive().default(1e-2),
   /** Steps over which the step size rises linearly from 0. */
   warmupSteps: z.int().nonnegative().default(200),
   beta1: decayRate.default(0.9),
   beta2: decayRate.default(0.999),
   epsilon: z.number().positive().default(1e-8),
-  /** Gradients whose global norm is larger are scaled down to it, those of the model and of a baseline apart. */
+  /** Largest global norm of the gradients; larger ones are scaled down to it. The baseline has a norm of its own. */
   clipNorm: z.number().positive().default(10),
 });
 
 const settings = {
-  /** Which sizes the model has where `model` does not say otherwise, see {@link architectures}. */
+  /** Name of the network sizes that `model` does not set itself, see {@link architectures}. */
   architecture: z.enum(["compact", "reference"]).default("compact"),
   model: airConfigSchema.prefault({}),
   /**
-   * How the gradient of the ELBO is had: `marginal` sums over the object count exactly; `nvil`, the paper's, samples it
-   * and learns a baseline.
+   * Estimator of the gradient of the ELBO. `marginal` sums over the count of objects exactly. `nvil`, the paper's estimator,
+   * samples the count and learns a baseline.
    */
   estimator: z.enum(["marginal", "nvil"]).default("marginal"),
   /**
-   * What computes a training step: one traced ONNX graph in onnxruntime, on the CPU, CUDA or WebGPU; or TensorFlow.js op by
-   * op, in TensorFlow (on the CPU or a GPU), on WebGPU, in WebAssembly or in plain JavaScript (`cpu`).
+   * Backend that computes the training steps: one traced ONNX graph in onnxruntime, on the CPU, CUDA or WebGPU; or
+   * TensorFlow.js op by op, in TensorFlow (on the CPU or a GPU), on WebGPU, in WebAssembly or in plain JavaScript (`cpu`).
    */
   backend: z
     .enum([
@@ -69,9 +70,9 @@ const settings = {
       "cpu",
     ])
     .default("onnxruntime"),
-  /** Threads of the backend; 0 leaves the choice to onnxruntime. */
+  /** Threads of the backend; 0 lets onnxruntime choose. */
   threads: z.int().nonnegative().default(0),
-  /** Of the initial parameters, the order of the images and the noise. */
+  /** Seed of the initial parameters, the order of the images and the noise. */
   seed: seed.default(0),
   steps: count.default(12_000),
   batchSize: count.default(64),
@@ -79,28 +80,28 @@ const settings = {
   stepsPerRun: count.default(20),
   optimizer: optimizerSchema.prefault({}),
   /**
-   * The prior probability of one more object in training: its log-odds move in a line over the first `share` of the steps,
-   * from those of `from` to those of `to`, or of model.prior.presence if that is left out. Null for the model's own
-   * throughout. Evaluation always takes the model's own.
+   * Schedule of the prior probability of one more object during training. Its log-odds move linearly over the first `share`
+   * of the steps, from those of `from` to those of `to`; `to` is model.prior.presence if it is left out. Null keeps the
+   * prior at model.prior.presence. Evaluations always use model.prior.presence.
    */
   presencePriorSchedule: z
     .strictObject({ from: probability, to: probability.optional(), share: z.number().gt(0).lte(1) })
     .nullable()
     .default(null),
   /**
-   * Shares of the steps in which the model may find at most 1 object, at most 2, …; in what is left, all of
+   * Shares of the training steps in which the model may find at most 1 object, at most 2, and so on. In the rest it may find
    * `model.maxSteps`. See curriculum.ts.
    */
   curriculum: z.array(z.number().gt(0).lt(1)).default([]),
   /** Steps between evaluations on held-out images. */
   evaluateEvery: count.default(500),
-  /** Held-out images of one evaluation. */
+  /** Number of held-out images in an evaluation. */
   evaluateImages: count.default(2000),
   /** Steps between checkpoints. */
   checkpointEvery: count.default(500),
 };
 
-/** A data set's settings with those of every run. */
+/** The settings of a data set together with those of every run. */
 type ConfigOf<D extends DatasetName> = z.ZodObject<DatasetSettings[D] & typeof settings, z.core.$strict>;
 type AnyConfig = { [D in DatasetName]: ConfigOf<D> }[DatasetName];
 
@@ -108,6 +109,7 @@ const [first, ...others] = datasetNames.map(
   (name) => z.strictObject({ ...datasetSettings[name], ...settings }) as unknown as AnyConfig,
 );
 
+/** The schema of {@link TrainConfig}, which is checked after defaults are filled in. */
 export const trainConfigSchema = z.discriminatedUnion("dataset", [first!, ...others]).superRefine((config, context) => {
   const reject = (path: string, message: string): void => {
     context.addIssue({ code: "custom", path: path.split("."), message });
@@ -149,16 +151,18 @@ export const trainConfigSchema = z.discriminatedUnion("dataset", [first!, ...oth
   for (const [key, message] of datasetConflicts(config, model)) reject(key, message);
 });
 
+/** A complete, valid configuration of a training run. */
 export type TrainConfig = z.output<typeof trainConfigSchema>;
+/** A configuration as a user writes it: what is left out gets its default. */
 export type TrainConfigInput = z.input<typeof trainConfigSchema>;
 
 /**
- * The sizes of the model's networks, by name:
+ * Sizes of the networks of the model, by name:
  *
  * - `compact`, the default, sees the image at a half or a quarter of its resolution, through a convolution about the size
  *   of an object and a small hidden layer.
- * - `reference`: those of the reference implementation, which are the model configuration's own defaults. The recurrent
- *   network sees every pixel.
+ * - `reference` has the sizes of the reference implementation, which are the defaults of the model configuration. The
+ *   recurrent network sees every pixel.
  */
 export const architectures: {
   readonly [A in TrainConfig["architecture"]]: (imageSize: number) => AirConfigInput;
@@ -173,18 +177,18 @@ export const architectures: {
   reference: () => ({}),
 };
 
-/** 50 pixels are seen as 25, 64 as 16. */
+/** Side of the squares whose means the network sees: 50 pixels become 25, 64 become 16. */
 function poolingOf(imageSize: number): number {
   if (imageSize >= 64 && imageSize % 4 === 0) return 4;
   return imageSize % 2 === 0 ? 2 : 1;
 }
 
-/** Kernels of 9 pooled pixels, the size of an object; none where so large a one would not fit. */
+/** A convolution with kernels of 9 pooled pixels, about the size of an object; null where they do not fit. */
 function compactConvolution(side: number): Convolution | null {
   return side < 9 ? null : { kernel: 9, stride: 2, channels: [64, 32] };
 }
 
-/** What `dataset` changes in the schema's defaults. */
+/** The settings of `dataset` that differ from the defaults of the schema. */
 function presetOf(dataset: DatasetName): Partial<z.input<z.ZodObject<typeof settings>>> & { trainSize?: number } {
   const set = drawnSet(dataset);
   if (!set) return {};
@@ -198,13 +202,13 @@ const choices = z.looseObject({
   stream: z.unknown().optional(),
 });
 
-/** The side of the images, if the input has it in its place; whether it is valid is for the schema to say. */
+/** The side of the images, if the input has one. The full schema checks it later. */
 const imageSizeOf = z.looseObject({ model: z.looseObject({ imageSize: z.int() }) });
 
 /**
- * Fills what `input` leaves out, from the preset of its dataset, its architecture and then the defaults, and validates.
- * Where `input` chooses another `type` than these, nothing of theirs is left in its place. Models of the first form are
- * read too, see `upgradeAirConfig` of @air-onnx/core.
+ * Completes and validates a configuration. Settings that `input` leaves out come from the preset of its data set, from its
+ * architecture, and then from the defaults. A union such as `model.likelihood` whose `type` in `input` differs from theirs is
+ * not mixed with theirs. Models of the first form are read too, see `upgradeAirConfig` of @air-onnx/core.
  *
  * @throws {ConfigError} naming every offending key and what was expected of it.
  */
@@ -226,8 +230,7 @@ export function parseTrainConfig(input: TrainConfigInput | unknown): TrainConfig
 }
 
 /**
- * Every setting in which `b` differs from `a`, one line each, such as `optimizer.learningRate: 0.001 → 0.002`; none if
- * they are equal.
+ * Lists the settings in which `b` differs from `a`, one line each, such as `optimizer.learningRate: 0.001 → 0.002`.
  */
 export function describeConfigDifference(a: TrainConfig, b: TrainConfig): string[] {
   const before = new Map(leaves(a));
@@ -237,7 +240,7 @@ export function describeConfigDifference(a: TrainConfig, b: TrainConfig): string
     .map((key) => `${key}: ${before.get(key) ?? "(not set)"} → ${after.get(key) ?? "(not set)"}`);
 }
 
-/** Each setting by its dotted key, as JSON. */
+/** All settings as pairs of dotted key and JSON value. */
 function leaves(value: unknown, path: readonly string[] = []): [key: string, json: string][] {
   if (isRecord(value)) return Object.entries(value).flatMap(([key, inner]) => leaves(inner, [...path, key]));
   return [[path.join("."), JSON.stringify(value)]];

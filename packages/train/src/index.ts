@@ -5,6 +5,7 @@ export {
   parseTrainConfig,
   type TrainConfig,
   type TrainConfigInput,
+  trainConfigSchema,
 } from "./config.js";
 export {
   type BackendCheck,

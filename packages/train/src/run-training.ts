@@ -1,4 +1,4 @@
-/** A whole run by one call: its folder, its images, its training. */
+/** A whole run in one call: its folder, its images, its training. */
 import { rm } from "node:fs/promises";
 import { type DataAccess, loadTrainingData, type TrainingData } from "@air-onnx/scenes";
 import type { TrainConfig } from "./config.js";
@@ -6,25 +6,26 @@ import { requireBackend } from "./engine/backends.js";
 import { createRunFolder, type LockedRun, resumeRunFolder } from "./run/index.js";
 import { type TrainOptions, type TrainResult, train } from "./train.js";
 
+/** Options of {@link startRun} and {@link resumeRun}. */
 export interface RunOptions extends Omit<TrainOptions, "resume"> {
-  /** Where data come from and are kept, and who is told of loading them. */
+  /** Places of the data, and listeners to loading them. */
   readonly places?: DataAccess;
-  /** Is told when the folder is there. */
+  /** Called when the folder has been created. */
   readonly onFolder?: (path: string) => void;
-  /** Is told when the images are there, and how long that took. */
+  /** Called when the images are loaded, with the seconds that this took. */
   readonly onImages?: (images: TrainingData, seconds: number) => void;
 }
 
 /**
- * Trains a new run in the folder `path`. If its images cannot be had, the folder is gone again.
+ * Trains a new run in the folder `path`. If its images cannot be loaded, the folder is deleted again.
  *
  * @throws {FileError} if the folder holds anything already, or cannot be written
  * @throws {BackendUnavailableError} if the configured backend cannot run here
- * @throws {DataError} if the images cannot be had
+ * @throws {DataError} if the images cannot be loaded
  * @throws {DivergedError} at the first loss that is not finite
  */
 export async function startRun(path: string, config: TrainConfig, options: RunOptions = {}): Promise<TrainResult> {
-  // Before there is a folder, which would be in the way of the next try.
+  // Checked before the folder exists: a folder without a run would stop the next try.
   await requireBackend(config.backend);
   const run = await createRunFolder(path, config, options.onNotice ?? (() => {}));
   options.onFolder?.(path);
@@ -32,7 +33,7 @@ export async function startRun(path: string, config: TrainConfig, options: RunOp
   try {
     images = await load(config, options);
   } catch (cause) {
-    // Nothing was trained: the folder would only be in the way of the next try.
+    // Nothing was trained, and the folder would stop the next try.
     await rm(path, { recursive: true, force: true }).catch(() => run.lock.release());
     throw cause;
   }
@@ -40,7 +41,7 @@ export async function startRun(path: string, config: TrainConfig, options: RunOp
 }
 
 /**
- * Goes on with the run in the folder `path` as if it had never stopped.
+ * Resumes the run in the folder `path`. It ends with the parameters of a run that was never stopped.
  *
  * @throws as {@link startRun}; and {CheckpointError} if its checkpoint cannot be used
  */

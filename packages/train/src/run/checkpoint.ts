@@ -27,21 +27,23 @@ import { type RunFolder, stepName } from "./run-folder.js";
 /** Raised when a reader of the old version could misread the new one. */
 const FORMAT_VERSION = 1;
 
-/** What a checkpoint keeps. */
+/** The state that a checkpoint keeps. */
 export interface StateAtStep extends TrainingState {
   /** Training steps done. */
   readonly step: number;
 }
 
+/** A checkpoint that was read. */
 export interface Checkpoint extends StateAtStep {
   /** The JSON file it was read from. */
   readonly file: string;
+  /** Configuration that it was trained with. */
   readonly config: TrainConfig;
-  /** ISO 8601. */
+  /** Time of writing, ISO 8601. */
   readonly createdAt: string;
 }
 
-/** The shape of every parameter that a configuration's model has. */
+/** Returns the shapes of all parameters of the model of a configuration. */
 export type ParameterShapes = (config: TrainConfig) => Readonly<Record<string, readonly number[]>>;
 
 /** Where each part of the state is among the tensors of the file. */
@@ -61,8 +63,8 @@ const headerSchema = z.strictObject({
   sha256: z.string(),
   size: z.int().positive(),
   createdAt: z.string(),
-  /** Of the other fields, as JSON without white space: whoever edits one is found out. */
-  headerSha256: z.string(),
+  /** Hash of the other fields as JSON without white space, which shows edits. Checkpoints of older versions have none. */
+  headerSha256: z.string().optional(),
 });
 type Header = z.output<typeof headerSchema>;
 
@@ -261,7 +263,11 @@ function parseHeader(
     const header = parseWith(headerSchema, json, `checkpoint ${file}`);
     // In the order of the file, which a parsed header need not have.
     const { headerSha256, ...fields } = json as Header;
-    return { header, config: parseTrainConfig(header.config), isAsWritten: headerDigest(fields) === headerSha256 };
+    return {
+      header,
+      config: parseTrainConfig(header.config),
+      isAsWritten: headerSha256 === undefined || headerDigest(fields) === headerSha256,
+    };
   } catch (cause) {
     if (cause instanceof CheckpointError) throw cause;
     throw new CorruptCheckpointError(`Checkpoint ${file} is corrupt: ${reasonInWords(cause)}.`, { file, cause });

@@ -16,6 +16,7 @@ export type OnNotice = (line: string) => void;
 
 /** A held lock. It is freed by `release` or at the end of a `using` block; by an exit alone, only at the next taking. */
 export interface FileLock extends Disposable {
+  /** Frees the lock. */
   release(): void;
 }
 

@@ -11,14 +11,18 @@ import { FileError, reasonInWords, syncFolder, writeFileAtomic } from "@air-onnx
 import { z } from "zod";
 import type { OnNotice } from "./lock.js";
 
-const kinds = ["train", "evaluation"] as const;
+/** Kinds of reports. */
+export const kinds = ["train", "evaluation"] as const;
 const recordSchema = z.object({ step: z.int().nonnegative(), kind: z.enum(kinds) }).catchall(z.number());
 
+/** Kind of a report: of training steps, or of an evaluation. */
 export type MetricsKind = (typeof kinds)[number];
 
 /** A report at one step: any finite numbers by name, beside `step` and `kind`. */
 export interface MetricsRecord {
+  /** Number of training steps done. */
   readonly step: number;
+  /** Kind of the report. */
   readonly kind: MetricsKind;
   readonly [metric: string]: number | MetricsKind;
 }
@@ -33,6 +37,7 @@ export async function readMetrics(path: string, onNotice: OnNotice): Promise<Met
   return (await read(path, onNotice)).records;
 }
 
+/** The log of a run, open for writing. */
 export class MetricsLog {
   readonly #path: string;
 
@@ -105,8 +110,11 @@ export class MetricsLog {
 
 /** How often a run reports; see `TrainConfig`. */
 export interface ReportingSteps {
+  /** Number of training steps of the run. */
   readonly steps: number;
+  /** Training steps between reports of training. */
   readonly stepsPerRun: number;
+  /** Training steps between evaluations. */
   readonly evaluateEvery: number;
 }
 

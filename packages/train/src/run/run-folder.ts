@@ -21,17 +21,25 @@ import { type FileLock, type OnNotice, takeLock } from "./lock.js";
 const CONFIG_FILE = "config.json";
 const LOCK_FILE = "lock";
 
-/** The names of what is in a run folder; not all of it need exist yet. */
+/** A run folder: its configuration and the paths of its files, which need not all exist. */
 export class RunFolder {
+  /** Path of `config.json`. */
   readonly configFile: string;
+  /** Path of `metrics.jsonl`. */
   readonly metricsFile: string;
+  /** Path of the folder of checkpoints. */
   readonly checkpoints: string;
+  /** Path of the folder of pictures. */
   readonly pictures: string;
+  /** Path of the folder of event files. */
   readonly tensorboard: string;
+  /** Path of the lock. */
   readonly lockFile: string;
 
   constructor(
+    /** Path of the folder. */
     readonly path: string,
+    /** Configuration of the run. */
     readonly config: TrainConfig,
   ) {
     this.configFile = join(path, CONFIG_FILE);
@@ -42,18 +50,21 @@ export class RunFolder {
     this.lockFile = join(path, LOCK_FILE);
   }
 
+  /** Path of the picture of the evaluation after `step`. */
   pictureFile(step: number): string {
     return join(this.pictures, `${stepName(step)}.png`);
   }
 }
 
-/** A run folder that this process alone may write to, until the lock is released. */
+/** A run folder that only this process may write to, until the lock is released. */
 export interface LockedRun {
+  /** The folder. */
   readonly folder: RunFolder;
+  /** Its lock. */
   readonly lock: FileLock;
 }
 
-/** `step-00001000`: sorts by name as by number. */
+/** Name of the files of a step, such as `step-00001000`. Names sort like numbers. */
 export function stepName(step: number): string {
   return `step-${String(step).padStart(8, "0")}`;
 }
@@ -101,7 +112,7 @@ export async function createRunFolder(path: string, config: TrainConfig, onNotic
 }
 
 /**
- * Opens a run for reading: evaluation, export. Another process may be training into it.
+ * Opens a run for reading, such as for evaluation or export. Another process may be training in it.
  *
  * @throws {FileError} if `path` holds no run.
  * @throws {ConfigError} if its configuration is not valid.
@@ -112,7 +123,9 @@ export function openRunFolder(path: string): RunFolder {
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
-    const advice = existsSync(path) ? " A run that was killed while its folder was made can be made again in the same folder." : "";
+    const advice = existsSync(path)
+      ? " A run that was killed while its folder was made can be made again in the same folder."
+      : "";
     throw new FileError(
       `${path} is not a run folder: cannot read ${CONFIG_FILE}: ${reasonInWords(cause)}.${advice}`,
       path,
@@ -129,7 +142,7 @@ export function openRunFolder(path: string): RunFolder {
 }
 
 /**
- * Opens a run to go on with it, and deletes what killed processes left half-written.
+ * Opens a run to resume it, and deletes what killed processes left half-written.
  *
  * @throws {FileError} if `path` holds no run, or another process is training into it.
  * @throws {ConfigError} if its configuration is not valid.

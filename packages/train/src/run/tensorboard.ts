@@ -46,10 +46,13 @@ type EventContent =
   | { step: number; sessionLog: { status: "START" } }
   | { step: number; summary: { value: SummaryValue[] } };
 
-/** A picture as a PNG file's bytes, with its size in pixels. */
+/** A picture as PNG. */
 export interface EncodedPicture {
+  /** Bytes of the PNG file. */
   readonly png: Uint8Array;
+  /** Width, pixels. */
   readonly width: number;
+  /** Height, pixels. */
   readonly height: number;
 }
 

@@ -1,7 +1,7 @@
-/** How long a run has trained, over all of its calls, by its log. */
+/** The training time of a run, over all of its calls, from its log. */
 import type { MetricsRecord } from "./metrics-log.js";
 
-/** Time spent in training steps, seconds; undefined if a report does not say how long its steps took. */
+/** Adds up the time in training steps, seconds; undefined if some report lacks the time of its steps. */
 export function trainingSeconds(records: readonly MetricsRecord[]): number | undefined {
   let done = 0;
   let milliseconds = 0;

@@ -1,4 +1,4 @@
-/** One seed of a sweep as its run folder tells it: whatever the sweep remembers, this is how far the training has come. */
+/** The progress of one seed, read from its run folder, which is right even where `sweep.json` is out of date. */
 import { existsSync } from "node:fs";
 import { parseWith } from "@air-onnx/core";
 import { FileError } from "@air-onnx/scenes";
@@ -10,20 +10,22 @@ import { openRunFolder, type RunFolder } from "../run/run-folder.js";
 import { trainingSeconds } from "../run/training-time.js";
 import { evaluationSchema, type FinishedSeed } from "./sweep-record.js";
 
+/** The progress of a seed. */
 export type SeedRun =
-  /** There is nothing to go on with. */
+  /** There is no run yet. */
   | { readonly state: "absent" }
   | { readonly state: "started"; readonly step: number }
   | ({ readonly state: "finished" } & Pick<FinishedSeed, "step" | "evaluation" | "trainingMinutes">);
 
 /**
- * How far `run`, which has the configuration it ought to have, is in truth. It is finished when its last step has both a
- * checkpoint and an evaluation.
+ * Reads the progress of a seed. A seed is finished when its last step has both a checkpoint and an evaluation.
  *
+ * @param run the run folder with the configuration that the sweep demands
  * @throws {FileError} if it cannot be read, or was trained with another configuration
  * @throws {ConfigError} if its configuration or last evaluation is not valid
  */
-export async function readSeedRun({ path, config, configFile }: RunFolder): Promise<SeedRun> {
+export async function readSeedRun(run: RunFolder): Promise<SeedRun> {
+  const { path, config, configFile } = run;
   if (!existsSync(configFile)) return { state: "absent" };
   const folder = openRunFolder(path);
   const differences = describeConfigDifference(config, folder.config);
@@ -37,7 +39,7 @@ export async function readSeedRun({ path, config, configFile }: RunFolder): Prom
   if (!last || !(await checkpointSteps(folder)).includes(config.steps)) {
     return { state: "started", step: records.at(-1)?.step ?? 0 };
   }
-  // Its training seconds are those of the last call alone: too few after a stop.
+  // Its training seconds cover only the last call, so they are too few after a stop.
   const { step, kind: _kind, trainingSeconds: _seconds, ...numbers } = last;
   const evaluation = parseWith(evaluationSchema, numbers, `evaluation in ${folder.metricsFile}`);
   const seconds = trainingSeconds(records);
@@ -48,9 +50,9 @@ export async function readSeedRun({ path, config, configFile }: RunFolder): Prom
 }
 
 /**
- * Waits until no process trains in `run` any more, such as one that a killed sweep left.
+ * Waits until no process trains in `run`. A process can outlive a killed sweep for a moment.
  *
- * @param patience milliseconds after which the waiting is over
+ * @param patience longest wait, milliseconds
  * @returns whether the folder is free
  */
 export async function waitUntilSeedRunIsFree(

@@ -1,7 +1,13 @@
-/** How the processor is shared among the seeds of a sweep. */
+/** Shares the cores of the processor among the seeds of a sweep. */
 import { availableParallelism } from "node:os";
 
-/** How many seeds to train at once, and the threads of each. */
+/**
+ * Computes the number of seeds to train at once, and of the threads of each.
+ *
+ * @param jobs requested number of seeds at once, if any
+ * @param threads requested threads of each seed; 0 lets them be chosen
+ * @param seeds number of seeds to train
+ */
 export function shareCores(
   jobs: number | undefined,
   threads: number,
@@ -12,7 +18,11 @@ export function shareCores(
   return { jobs: atOnce, threads: atOnce > 1 ? 1 : 0 };
 }
 
-/** @param threads of each; 0: as many as there are */
+/**
+ * Computes the number of seeds that the cores of this machine can train at once.
+ *
+ * @param threads threads of each seed; 0 for all cores
+ */
 export function jobsFor(threads: number): number {
   return threads === 0 ? 1 : Math.max(1, Math.floor(availableParallelism() / threads));
 }

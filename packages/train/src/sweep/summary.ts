@@ -1,32 +1,39 @@
-/** A sweep in a few numbers: mean, spread and worst over the seeds, and how many succeeded. */
+/** The summary of a sweep: mean, spread and worst value over the seeds, and how many succeeded. */
 import { headlineMeasures, type Measure, measured } from "@air-onnx/measure/measures";
 import type { FinishedSeed, SeedRecord } from "./sweep-record.js";
 
-/** Over all seeds that have finished, good or bad. */
+/** The distribution of a number over all finished seeds, good or bad. */
 export interface Spread {
+  /** Mean over the seeds. */
   readonly mean: number;
-  /** Of the sample (n - 1); undefined for one seed. */
+  /** Sample standard deviation (n - 1); undefined for one seed. */
   readonly standardDeviation: number | undefined;
+  /** Worst value: the lowest or the highest, depending on the measure. */
   readonly worst: number;
 }
 
+/** The summary of a sweep. Seeds are listed by number. */
 export interface SweepSummary {
+  /** Number of all seeds. */
   readonly seeds: number;
+  /** Seeds that have finished. */
   readonly finished: readonly number[];
+  /** Seeds that have failed. */
   readonly failed: readonly number[];
-  /** Neither finished nor failed yet. */
+  /** Seeds that have neither finished nor failed. */
   readonly open: readonly number[];
-  /** Finished with at least the accuracy that was asked for. */
+  /** Seeds that have finished with at least the requested accuracy. */
   readonly succeeded: readonly number[];
-  /** `succeeded` of all seeds, also of those that failed or are still open. */
+  /** Share of `succeeded` among all seeds, failed and open ones included. */
   readonly successRate: number;
   /**
-   * By the key of the measure, and of `trainingMinutes`; undefined as long as no seed has finished. A measure that is not known
-   * of each finished seed, as one that is newer than the sweep, is left out.
+   * Spread of each measure by its key, and of `trainingMinutes`; undefined until a seed has finished. A measure that some
+   * finished seed lacks, because it is newer than the sweep, is left out.
    */
   readonly spread: Readonly<Record<string, Spread>> | undefined;
 }
 
+/** Summarizes the seeds of a sweep. */
 export function summarize(seeds: readonly SeedRecord[], successAccuracy: number): SweepSummary {
   const finished = seeds.filter((seed): seed is FinishedSeed => seed.status === "finished");
   const failed = seeds.filter(({ status }) => status === "failed");

@@ -26,17 +26,22 @@ import { sweepTable } from "./sweep-table.js";
 const SWEEP_FILE = "sweep.json";
 const LOCK_FILE = "lock";
 
-/** The state of a sweep, and where it is kept. */
+/** A sweep and its folder. */
 export class SweepFolder {
+  /** Path of `table.md`. */
   readonly tableFile: string;
+  /** Path of `sweep.json`. */
   readonly sweepFile: string;
+  /** Path of `settings.json`. */
   readonly settingsFile: string;
   readonly #seeds: Map<number, SeedRecord>;
   readonly #sessions: SweepSession[];
   #writing: Promise<void> = Promise.resolve();
 
   constructor(
+    /** Path of the folder. */
     readonly path: string,
+    /** The plan of the sweep. */
     readonly plan: SweepPlan,
     private readonly createdAt: string,
     seeds: readonly SeedRecord[],
@@ -49,20 +54,22 @@ export class SweepFolder {
     this.#sessions = [...sessions];
   }
 
-  /** In the order that was asked for. */
+  /** The seeds in the order of the plan. */
   get seeds(): readonly SeedRecord[] {
     return [...this.#seeds.values()];
   }
 
+  /** The summary of the seeds as they are now. */
   get summary(): SweepSummary {
     return summarize(this.seeds, this.plan.successAccuracy);
   }
 
+  /** The run folder of a seed. */
   runOf(seed: number): RunFolder {
     return new RunFolder(join(this.path, `seed-${seed}`), { ...this.plan.config, seed });
   }
 
-  /** The seeds and what follows from them, as Markdown. */
+  /** The table of the seeds and their summary, Markdown. */
   table(): string {
     return sweepTable(this.plan, this.seeds, this.#sessions);
   }
@@ -73,19 +80,25 @@ export class SweepFolder {
     return `# ${this.plan.config.dataset}: ${seeds} ${seeds === 1 ? "seed" : "seeds"}\n\n${this.table()}`;
   }
 
+  /** Adds a start of the sweep. */
   addSession(session: SweepSession): void {
     this.#sessions.push(session);
   }
 
+  /**
+   * Replaces the record of a seed.
+   *
+   * @throws {RangeError} if the sweep has no such seed
+   */
   record(seed: SeedRecord): void {
     if (!this.#seeds.has(seed.seed)) throw new RangeError(`Seed ${seed.seed} is none of the sweep's`);
     this.#seeds.set(seed.seed, seed);
   }
 
   /**
-   * Writes the files as things stand. Calls that overlap write one after the other, the last one the newest state.
+   * Writes `sweep.json` and `table.md`. Overlapping calls write one after the other; the last one writes the newest state.
    *
-   * @throws {FileError} if they cannot be written; the old ones are then untouched
+   * @throws {FileError} if they cannot be written; the old files then stay as they were
    */
   save(): Promise<void> {
     const saved = this.#writing.then(() => this.#write());
@@ -111,16 +124,18 @@ export class SweepFolder {
     await writeFileAtomic(this.tableFile, this.page());
   }
 
-  /** The file that each seed is trained from. */
+  /** Writes `settings.json`. */
   async writeSettings(): Promise<void> {
     const { seed: _, ...shared } = this.plan.config;
     await writeFileAtomic(this.settingsFile, `${JSON.stringify(shared, null, 2)}\n`);
   }
 }
 
-/** A sweep that this process alone may write to, until the lock is released. */
+/** A sweep that only this process may write to, until the lock is released. */
 export interface LockedSweep {
+  /** The sweep. */
   readonly sweep: SweepFolder;
+  /** The lock of its folder. */
   readonly lock: FileLock;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a sweep is and has come to, as the JSON of its `sweep.json`: one configuration, many seeds, and what became of each.
- * A seed is never taken out again: one that failed stays, with its reason.
+ * The content of `sweep.json`: one configuration, many seeds, and the outcome of each. Seeds are never removed: a failed
+ * seed stays, with its reason.
  */
 import { z } from "zod";
 import type { TrainConfig } from "../config.js";
@@ -18,34 +18,35 @@ export const evaluationSchema = z.object({ images: z.number(), countAccuracyMap:
 
 const common = {
   seed: seedNumber,
-  /** Why earlier tries failed, oldest first: those that the user had tried again. */
+  /** Reasons of earlier failures, oldest first, for a seed that the user had trained again. */
   earlierFailures: z.array(z.string()),
 };
 
+/** The schema of {@link SeedRecord}. */
 export const seedSchema = z.discriminatedUnion("status", [
   z.strictObject({ ...common, status: z.literal("waiting") }),
-  /** Also that of a seed whose sweep was killed. */
+  /** Also the status of a seed whose sweep was killed. */
   z.strictObject({ ...common, status: z.literal("running"), step }),
-  /** In good order, with a checkpoint. */
+  /** Stopped by the user, with a checkpoint. */
   z.strictObject({ ...common, status: z.literal("stopped"), step }),
   z.strictObject({
     ...common,
     status: z.literal("finished"),
     step,
     evaluation: evaluationSchema,
-    /** Spent in training steps; evaluations and loading are not in it. */
+    /** Time in training steps, without evaluations and loading. */
     trainingMinutes: z.number().nonnegative(),
     endedAt: time,
   }),
   z.strictObject({ ...common, status: z.literal("failed"), step, failure: z.string(), endedAt: time }),
 ]);
 
-/** One start of the command: the sweep's first, or a going on, perhaps elsewhere. */
-const sessionSchema = z.strictObject({
+/** The schema of {@link SweepSession}. */
+export const sessionSchema = z.strictObject({
   startedAt: time,
-  /** Seeds trained at once. */
+  /** Number of seeds trained at once. */
   jobs: z.int().positive(),
-  /** Of air-onnx and what it stands on, by name. */
+  /** Versions of air-onnx and of the software that it uses, by name. */
   versions: z.record(z.string(), z.string()),
   machine: z.strictObject({
     platform: z.string(),
@@ -55,10 +56,11 @@ const sessionSchema = z.strictObject({
   }),
 });
 
+/** The schema of `sweep.json`. */
 export const sweepSchema = z.strictObject({
   format: z.literal(SWEEP_FORMAT.format),
   formatVersion: z.literal(SWEEP_FORMAT.formatVersion),
-  /** Starts the same sweep anew. */
+  /** The command that starts the same sweep again. */
   command: z.string(),
   createdAt: time,
   updatedAt: time,
@@ -68,21 +70,26 @@ export const sweepSchema = z.strictObject({
   successAccuracy: z.number().gt(0).lt(1),
   sessions: z.array(sessionSchema).min(1),
   seeds: z.array(seedSchema).min(1),
-  /** For readers: it follows from the seeds. */
+  /** The summary, for readers of the file; it follows from the seeds. */
   summary: z.unknown(),
 });
 
+/** One seed of a sweep: its number, status and, if it has finished or failed, the outcome. */
 export type SeedRecord = Readonly<z.output<typeof seedSchema>>;
+/** The status of a seed. */
 export type SeedStatus = SeedRecord["status"];
+/** A seed that has finished, with its evaluation. */
 export type FinishedSeed = Extract<SeedRecord, { status: "finished" }>;
+/** One start of a sweep: the first, or a resumption, perhaps on another machine. */
 export type SweepSession = Readonly<z.output<typeof sessionSchema>>;
 
-/** What a sweep is asked to do; it does not change any more once it has begun. */
+/** The plan of a sweep, which does not change once the sweep has begun. */
 export interface SweepPlan {
-  /** Of every seed; its own seed has no meaning. */
+  /** Configuration of every seed; its own `seed` is ignored. */
   readonly config: TrainConfig;
-  /** Starts the same sweep anew. */
+  /** The command that starts the same sweep again. */
   readonly command: string;
+  /** The seeds to train. */
   readonly seeds: readonly number[];
   /** A seed succeeds if it finishes with at least this MAP count accuracy. */
   readonly successAccuracy: number;

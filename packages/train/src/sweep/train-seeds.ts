@@ -1,4 +1,4 @@
-/** Trains the seeds of a sweep that are left, several at once, each in a process of its own. One that fails stops no other. */
+/** Trains the open seeds of a sweep, several at once, each in its own process. A seed that fails does not stop the others. */
 
 import { ConfigError } from "@air-onnx/core";
 import { type DataPlaces, FileError } from "@air-onnx/scenes";
@@ -10,30 +10,36 @@ import { readSeedRun, waitUntilSeedRunIsFree } from "./seed-run.js";
 import type { SweepFolder } from "./sweep-folder.js";
 import type { SeedRecord } from "./sweep-record.js";
 
-/** Is told how the seeds come along. */
+/** Listener to the progress of the seeds. */
 export interface SweepListener {
+  /** Called when a seed begins, or goes on from `step`. */
   started(seed: number, step: number): void;
-  /** The seed has done so many steps. */
+  /** Called when a seed has done `step` training steps. */
   reached(seed: number, step: number): void;
+  /** Called after each evaluation of a seed but the last. */
   evaluated(seed: number, record: MetricsRecord): void;
+  /** Called when a seed has finished, failed or been stopped. */
   ended(seed: SeedRecord): void;
 }
 
+/** Options of {@link trainSeeds}. */
 export interface SweepTrainingOptions {
-  /** Seeds at once. */
+  /** Number of seeds trained at once. */
   readonly jobs: number;
+  /** Folders of MNIST and of the cache. */
   readonly places: DataPlaces;
   /** Stops every seed, with a checkpoint. */
   readonly signal: AbortSignal;
+  /** Listener to the progress. */
   readonly listener: SweepListener;
-  /** Lines the user should see: what was repaired, what was fallen back to. */
+  /** Called with sentences for the user, such as about what was repaired. */
   readonly onNotice: OnNotice;
 }
 
-/** How long a process that a killed sweep left may take to notice and stop. */
+/** Time in which a process that outlived its killed sweep must notice that and stop. */
 const PATIENCE_MS = 60_000;
 
-/** Trains every seed that has neither finished nor failed, and keeps the sweep's record. */
+/** Trains every seed that has neither finished nor failed, and records the outcomes in the sweep folder. */
 export async function trainSeeds(sweep: SweepFolder, options: SweepTrainingOptions): Promise<void> {
   const queue = sweep.seeds.filter(({ status }) => status !== "finished" && status !== "failed");
   const work = async (): Promise<void> => {
@@ -73,7 +79,7 @@ async function trainSeed(
       await using _ = watchMetrics(run.metricsFile, step, {
         onStep: (reached) => listener.reached(seed, reached),
         onEvaluation: (record) => {
-          // The last one is told with the seed's end.
+          // The last evaluation is reported at the end of the seed.
           if (record.step < run.config.steps) listener.evaluated(seed, record);
         },
       });
@@ -91,13 +97,13 @@ async function trainSeed(
     const { state: _, ...result } = found;
     return { ...about, status: "finished", ...result, endedAt: now() };
   } catch (cause) {
-    // Something about this seed's files: the others may have better ones.
+    // Faults of the files of this seed do not concern the others.
     if (!(cause instanceof FileError || cause instanceof ConfigError)) throw cause;
     return { ...about, status: "failed", step, failure: cause.message, endedAt: now() };
   }
 }
 
-/** The next seed's end is another chance to write; at the sweep's end, it must succeed. */
+/** Saves the sweep. A failure here is only a notice: the sweep is saved again at the end of each seed, and at its own end it must succeed. */
 async function saveOrTell(sweep: SweepFolder, onNotice: OnNotice): Promise<void> {
   await sweep.save().catch((cause: unknown) => {
     if (!(cause instanceof FileError)) throw cause;
