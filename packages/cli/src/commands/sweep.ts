@@ -184,7 +184,7 @@ async function prepareData(
     print(loadedLine(dataset, (performance.now() - began) / 1000));
   } catch (cause) {
     // Nothing was trained, and the folder would block the next try.
-    if (isNew) await rm(path, { recursive: true, force: true });
+    if (isNew) await rm(path, { recursive: true, force: true }).catch(() => {});
     throw cause;
   }
 }

@@ -47,8 +47,9 @@ export function takeLock(path: string, onNotice: OnNotice): FileLock {
   const release = (): void => {
     try {
       if (readFileSync(path, "utf8") === own) unlinkSync(path);
-    } catch {
-      // The folder may be gone by now: then the lock is, too.
+    } catch (cause) {
+      // The folder may be gone by now: then the lock is, too. Else this process, which goes on, must not keep itself out.
+      if (codeOf(cause) !== "ENOENT") unfreed.add(own);
     }
   };
   return { release, [Symbol.dispose]: release };
@@ -60,6 +61,9 @@ export function isLockName(name: string, lockName: string): boolean {
 }
 
 const TAKEOVER = ".takeover";
+
+/** What is in locks that this process does not hold any more, and could not delete. */
+const unfreed = new Set<string>();
 
 function take(path: string, own: string, onNotice: OnNotice): void {
   for (let tries = 0; tries < TRIES; tries++) {
@@ -93,7 +97,7 @@ function refuseIfHeld(path: string, found: string): string {
       kind: "locked",
     });
   }
-  if (isRunning(holder)) {
+  if (!unfreed.has(found) && isRunning(holder)) {
     throw new FileError(`${path} is held by ${name}, which is training into this folder. Stop it first.`, path, {
       kind: "locked",
     });
