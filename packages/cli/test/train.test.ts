@@ -134,10 +134,10 @@ describe("a run that is stopped and resumed ends with the parameters of one that
   });
 
   it("is not resumed with a configuration that was edited", async () => {
-    const file = place.at("runs/stopped-SIGINT/config.json");
+    const file = place.at("runs/whole/config.json");
     const saved = readFileSync(file, "utf8");
     writeFileSync(file, saved.replace('"seed": 0', '"seed": 5'));
-    const { code, stderr } = await place.runHere(["train", "--resume", "runs/stopped-SIGINT"]);
+    const { code, stderr } = await place.runHere(["train", "--resume", "runs/whole"]);
     expect(code).toBe(1);
     expect(stderr).toMatch(
       /step-00000\d00\.json was trained with other settings than .*config\.json.*\n {2}seed: 0 → 5\n/,
