@@ -101,9 +101,10 @@ const settings = {
   checkpointEvery: count.default(500),
 };
 
-/** The settings of a data set together with those of every run. */
-type ConfigOf<D extends DatasetName> = z.ZodObject<DatasetSettings[D] & typeof settings, z.core.$strict>;
-type AnyConfig = { [D in DatasetName]: ConfigOf<D> }[DatasetName];
+/** The schema of a data set's settings together with those of every run. */
+export type ConfigOf<D extends DatasetName> = z.ZodObject<DatasetSettings[D] & typeof settings, z.core.$strict>;
+/** The schemas of the configurations of all data sets. */
+export type AnyConfig = { [D in DatasetName]: ConfigOf<D> }[DatasetName];
 
 const [first, ...others] = datasetNames.map(
   (name) => z.strictObject({ ...datasetSettings[name], ...settings }) as unknown as AnyConfig,

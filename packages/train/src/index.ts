@@ -1,6 +1,8 @@
 export { Batches } from "./batches.js";
 export {
+  type AnyConfig,
   architectures,
+  type ConfigOf,
   describeConfigDifference,
   parseTrainConfig,
   type TrainConfig,

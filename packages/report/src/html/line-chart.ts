@@ -20,7 +20,7 @@ export interface Series {
   readonly name: string;
   /** Points by rising x. */
   readonly points: readonly ChartPoint[];
-  /** Index of the colour in {@link seriesColours}, modulo its length. */
+  /** Index of the colour in `seriesColours`, modulo its length. */
   readonly colour: number;
   /** Whether the curve is faint and not in the legend, as the noise behind another curve is. */
   readonly faint?: boolean;
