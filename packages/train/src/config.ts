@@ -102,9 +102,8 @@ const settings = {
 };
 
 /** The schema of a data set's settings together with those of every run. */
-export type ConfigOf<D extends DatasetName> = z.ZodObject<DatasetSettings[D] & typeof settings, z.core.$strict>;
-/** The schemas of the configurations of all data sets. */
-export type AnyConfig = { [D in DatasetName]: ConfigOf<D> }[DatasetName];
+type ConfigOf<D extends DatasetName> = z.ZodObject<DatasetSettings[D] & typeof settings, z.core.$strict>;
+type AnyConfig = { [D in DatasetName]: ConfigOf<D> }[DatasetName];
 
 const [first, ...others] = datasetNames.map(
   (name) => z.strictObject({ ...datasetSettings[name], ...settings }) as unknown as AnyConfig,

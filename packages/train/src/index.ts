@@ -1,13 +1,10 @@
 export { Batches } from "./batches.js";
 export {
-  type AnyConfig,
   architectures,
-  type ConfigOf,
   describeConfigDifference,
   parseTrainConfig,
   type TrainConfig,
   type TrainConfigInput,
-  trainConfigSchema,
 } from "./config.js";
 export {
   type BackendCheck,

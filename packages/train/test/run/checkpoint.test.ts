@@ -204,7 +204,7 @@ describe("loadNewestCheckpoint", () => {
       ]),
     });
     await expect(loading).rejects.toThrow(
-      /step-00000500\.json was trained with other settings than .*config\.json has now.*undo.*--out/s,
+      /step-00000500\.json was trained with other settings than .*config\.json has now.*undo.*start another run/s,
     );
   });
 
