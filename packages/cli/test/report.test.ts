@@ -1,6 +1,15 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { tiny, Workplace } from "./air-onnx.js";
+import { tiny, tinyModel, Workplace } from "./air-onnx.js";
 
 const place = new Workplace();
 afterAll(() => place[Symbol.dispose]());
@@ -107,9 +116,26 @@ describe("report on incomplete runs", () => {
   });
 
   it("leaves out the sections on images that cannot be loaded, with a notice", async () => {
-    const missing = { dataset: "npz", path: "absent.npz", testFraction: 0.2 };
-    const ofStrokes = { stream: undefined, trainSize: undefined, testSize: undefined, maxCount: undefined };
-    copyRun("no-data", () => ({ ...ofStrokes, ...missing }), ["metrics.jsonl", "checkpoints"]);
+    const strokes = ["data", "multi-strokes", "--train-size", "100", "--test-size", "60", "--npz", "own.npz"];
+    const own = [
+      "--dataset",
+      "npz",
+      "--data",
+      "own.npz",
+      "--evaluate-images",
+      "10",
+      "--steps",
+      "20",
+      "--out",
+      "no-data",
+    ];
+    for (const args of [strokes, ["train", ...tinyModel, ...own]]) {
+      expect((await place.runHere(args)).code).toBe(0);
+    }
+    rmSync(place.at("no-data/pictures"), { recursive: true });
+    renameSync(place.at("own.npz"), place.at("moved.npz"));
+    const file = place.at("no-data/config.json");
+    writeFileSync(file, readFileSync(file, "utf8").replace("own.npz", "absent.npz"));
     const { html, stderr } = await report("no-data");
     expect(stderr).toMatch(/held-out images.*left out.*absent\.npz/);
     expect(html).toContain("absent.npz");

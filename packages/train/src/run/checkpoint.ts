@@ -238,7 +238,9 @@ async function refuseOtherConfiguration(file: string, folder: RunFolder): Promis
     if (cause instanceof CorruptCheckpointError) return;
     throw cause;
   }
-  const differences = describeConfigDifference(config, folder.config);
+  // Where the user's own images are is no part of what was trained: they may have been moved.
+  const moved = "path" in config && "path" in folder.config ? { ...config, path: folder.config.path } : config;
+  const differences = describeConfigDifference(moved, folder.config);
   if (differences.length > 0) throw new OtherConfigurationError(file, folder.configFile, differences);
 }
 

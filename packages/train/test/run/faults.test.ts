@@ -183,7 +183,7 @@ async function failEach(
 function expectTyped(error: unknown, { path }: FileOperation): void {
   expect(error).not.toBeInstanceOf(KilledError);
   const { name, message } = error as Error;
-  expect(["FileError", "CheckpointError", "CorruptCheckpointError"]).toContain(name);
+  expect(["FileError", "OutputFolderError", "CheckpointError", "CorruptCheckpointError"]).toContain(name);
   expect(message, path).toContain(at());
   expect(message).toMatch(/\((EIO|ENOSPC)\)/);
 }

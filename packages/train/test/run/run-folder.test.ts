@@ -68,7 +68,7 @@ describe("createRunFolder", () => {
       writeLock(inFolder("run"), { pid: endedProcess(), host: hostname(), processStart: "1" });
     };
     leaveHalfMade();
-    expect(() => openRunFolder(inFolder("run"))).toThrow(/cannot read config\.json.*started again by --out/);
+    expect(() => openRunFolder(inFolder("run"))).toThrow(/cannot read config\.json.*can be made again/);
     const notices: string[] = [];
     const { lock } = await createRunFolder(inFolder("run"), config, (line) => notices.push(line));
     lock.release();
