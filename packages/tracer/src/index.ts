@@ -1,7 +1,7 @@
 export { TRACING_BACKEND, TracedValueError, UnsupportedKernelError } from "./backend.js";
 export { roundToFloat16 } from "./encode/float16.js";
 export type { WeightType } from "./encode/graph-encoder.js";
-export { encodeLoop, initialState, type LoopSpec, STEPS, stacked } from "./encode/loop.js";
+export { encodeLoop, initialInput, type LoopSpec, STEPS, stacked } from "./encode/loop.js";
 export { type EncodeOptions, encodeGraph } from "./encode/model.js";
 export type { GraphBuilder } from "./graph/builder.js";
 export {

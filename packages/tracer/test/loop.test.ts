@@ -6,7 +6,7 @@ import {
   BATCH,
   encodeGraph,
   encodeLoop,
-  initialState,
+  initialInput,
   type LoopSpec,
   type NamedTensors,
   stacked,
@@ -71,7 +71,7 @@ const start = (): Record<string, ort.Tensor> =>
     ]),
   );
 const asInitial = (state: Record<string, ort.Tensor>): Record<string, ort.Tensor> =>
-  Object.fromEntries(Object.entries(state).map(([name, tensor]) => [initialState(name), tensor]));
+  Object.fromEntries(Object.entries(state).map(([name, tensor]) => [initialInput(name), tensor]));
 
 beforeAll(async () => {
   tf.enableProdMode();
@@ -126,7 +126,7 @@ describe("a loop", () => {
     });
     const model = encodeLoop(traced, { state: { condition: "go_on" }, perStep: ["iteration"], collect: ["always"] });
     const results = await runModel(model, {
-      [initialState("condition")]: float([], [10]),
+      [initialInput("condition")]: float([], [10]),
       [stacked("iteration")]: float([3], [1, 2, 3]),
     });
     expect(results.go_on!.data).toEqual(Float32Array.of(16));

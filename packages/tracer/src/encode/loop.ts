@@ -44,7 +44,7 @@ export function encodeLoop(traced: TracedGraph, spec: LoopSpec, options: EncodeO
 
   const stateInputs = Object.keys(spec.state);
   // The loop's inputs have other names than the body's; these must be free.
-  const outerNames = [...stateInputs.map(initialState), ...spec.perStep.map(stacked)];
+  const outerNames = [...stateInputs.map(initialInput), ...spec.perStep.map(stacked)];
   const clash = outerNames.find((name) => name in inputs || name in outputs);
   if (clash !== undefined) throw new Error(`The step calls a tensor ${clash}, a name that the loop needs`);
   const encoder = new GraphEncoder(traced, { reserved: outerNames });
@@ -98,14 +98,14 @@ export function encodeLoop(traced: TracedGraph, spec: LoopSpec, options: EncodeO
       },
       bareNode("Reshape", [stepsVector, emptyShape], [steps]),
       {
-        ...bareNode("Loop", [steps, always, ...stateInputs.map(initialState)], [...stateOutputs, ...spec.collect]),
+        ...bareNode("Loop", [steps, always, ...stateInputs.map(initialInput)], [...stateOutputs, ...spec.collect]),
         attribute: [{ name: "body", type: attributeType.graph, g: body }],
       },
     ],
   };
   for (const info of outer.input) {
     if (spec.perStep.includes(info.name)) info.name = stacked(info.name);
-    else if (stateInputs.includes(info.name)) info.name = initialState(info.name);
+    else if (stateInputs.includes(info.name)) info.name = initialInput(info.name);
   }
   return serialise(outer, options);
 }
@@ -146,6 +146,6 @@ export function stacked(name: string): string {
 }
 
 /** The loop's name of the step's state input `name`. */
-export function initialState(name: string): string {
+export function initialInput(name: string): string {
   return `initial_${name}`;
 }

@@ -4,7 +4,7 @@
  * state on the device from its first step to its last.
  */
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
-import { encodeLoop, initialState, stacked } from "@air-onnx/tracer";
+import { encodeLoop, initialInput, stacked } from "@air-onnx/tracer";
 import { type NamedArrays, stateParts, type TrainingState } from "../training-state.js";
 import type { Engine, StepDefinition, StepInputs } from "./engine.js";
 import { trainingSessionOptions } from "./session-options.js";
@@ -50,7 +50,7 @@ export async function createTracedEngine(
       if (disposed) throw new Error("This engine has been disposed");
       const feeds: Record<string, ort.Tensor> = {};
       for (const { part, name, shape, input } of state) {
-        feeds[initialState(input)] = new ort.Tensor("float32", current[part][name]!.data, shape);
+        feeds[initialInput(input)] = new ort.Tensor("float32", current[part][name]!.data, shape);
       }
       const arrays = stackedInputs(inputs);
       for (const [name, shape] of Object.entries(perStep)) {
