@@ -1,19 +1,14 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { SkippedTestsReporter } from "./test/requirements/reporter.js";
 
-const packages = [
-  "core",
-  "tracer",
-  "runtime-node",
-  "runtime-web",
-  "scenes",
-  "measure",
-  "train",
-  "export",
-  "report",
-  "cli",
-];
+const { workspaces } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8")) as {
+  workspaces: string[];
+};
+const packages = workspaces.flatMap((folder) =>
+  folder.startsWith("packages/") ? [folder.slice("packages/".length)] : [],
+);
 
 const source = (path: string): string => fileURLToPath(new URL("packages/", import.meta.url)) + path;
 

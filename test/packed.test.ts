@@ -1,8 +1,9 @@
 /** Tests the packages as users get them: packed, installed into clean folders, type-checked and run from there. */
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { access, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
@@ -17,18 +18,15 @@ import { chromium } from "./requirements/index.js";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
-const packages = [
-  "core",
-  "tracer",
-  "runtime-node",
-  "runtime-web",
-  "scenes",
-  "measure",
-  "train",
-  "export",
-  "report",
-  "cli",
-];
+const readManifest = (folder: string) =>
+  JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as {
+    readonly private?: boolean;
+    readonly workspaces?: readonly string[];
+  };
+/** The published packages, by the names of their folders. */
+const packages = readManifest(".")
+  .workspaces!.filter((workspace) => !readManifest(workspace).private)
+  .map((workspace) => basename(workspace));
 const MINUTES = 60_000;
 
 let folder: string;

@@ -80,7 +80,12 @@ export const multiDiscsSet = seededSet({
   imageSize: 50,
   anySide: true,
   settings: { maxCount: maxCountSetting(2) },
-  preset: { steps: 3000 },
+  // With the default network, which does not see the remainder of the image, every image gets one count: 32.25 % are right after
+  // 3,000 steps (seed 0).
+  preset: {
+    steps: 2000,
+    model: { lstmInput: { type: "image-and-remainder", convolution: null }, glimpseInput: "remainder" },
+  },
   version: 1,
   conflicts: ({ imageSize }) =>
     imageSize < MAX_SIDE
