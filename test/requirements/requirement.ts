@@ -99,11 +99,13 @@ function known(requirement: MissingRequirement, isMet: () => boolean, isRequired
       const [options, test] = rest.length === 1 ? [{}, rest[0]] : rest;
       if (isMet()) it(name, options, test);
       else if (isRequired) it(name, options, fail);
+      // Skipped with its requirement, which the reporter prints and counts.
       else it.skip(name, { ...options, meta }, test);
     },
     describe(name: string, tests: SuiteFactory): void {
       if (isMet()) describe(name, tests);
       else if (isRequired) describe(name, () => it(`requires ${requirement.name}`, fail));
+      // As above, for all tests of the suite.
       else describe.skip(name, { meta }, tests);
     },
   };

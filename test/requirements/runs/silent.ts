@@ -1,3 +1,4 @@
+/** Tests that are skipped without a requirement: the reporter must fail the run, see reporter.test.ts. */
 import { describe, it } from "vitest";
 
 it("runs", () => {});

@@ -1,7 +1,13 @@
 /** What a kill leaves of a folder that was being made or written into, and how it is told from what is a user's own. */
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { FileError, findStaleTemporaries, reasonInWords, removeStaleTemporaries } from "@air-onnx/scenes";
+import {
+  FileError,
+  findStaleTemporaries,
+  OutputFolderError,
+  reasonInWords,
+  removeStaleTemporaries,
+} from "@air-onnx/scenes";
 import { isLockName, type OnNotice } from "./lock.js";
 
 /** What is in a folder before it has the file that makes it a run or a sweep. */
@@ -39,6 +45,29 @@ export async function whatElseIsIn(path: string, { lock, files, emptyFolders }: 
 /** Also that of a running process, which is trying to take the lock just now. */
 function isLockTemporary(name: string, lock: string): boolean {
   return name.startsWith(`.${lock}.`) && name.endsWith(".tmp");
+}
+
+/**
+ * Refuses a folder for a new run or sweep if anything else is in it.
+ *
+ * @param marker name of the file that makes a folder a run or a sweep
+ * @param found names of what is in the folder, see {@link whatElseIsIn}
+ * @throws {OutputFolderError} if `found` is not empty
+ */
+export function refuseIfOccupied(
+  path: string,
+  holds: "run" | "sweep",
+  { marker, found }: { readonly marker: string; readonly found: readonly string[] },
+): void {
+  const kind = "occupied";
+  if (found.includes(marker)) {
+    const message = `${path} holds a ${holds} already: resume it, or choose another folder`;
+    throw new OutputFolderError(message, path, { kind, holds });
+  }
+  if (found.length > 0) {
+    const message = `${path} is not empty and not a ${holds} (it holds ${found[0]}): choose another folder`;
+    throw new OutputFolderError(message, path, { kind });
+  }
 }
 
 /** Deletes what killed processes left half-written in `folders`, and says so. */

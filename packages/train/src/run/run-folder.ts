@@ -15,7 +15,7 @@ import { mkdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FileError, OutputFolderError, reasonInWords, writeFileAtomic } from "@air-onnx/scenes";
 import { parseTrainConfig, type TrainConfig } from "../config.js";
-import { removeLeftTemporaries, whatElseIsIn } from "./half-made.js";
+import { refuseIfOccupied, removeLeftTemporaries, whatElseIsIn } from "./half-made.js";
 import { type FileLock, type OnNotice, takeLock } from "./lock.js";
 
 const CONFIG_FILE = "config.json";
@@ -173,18 +173,5 @@ async function whatIsNotFree(path: string): Promise<string[]> {
 }
 
 async function refuseUnlessEmpty(path: string): Promise<void> {
-  const other = await whatIsNotFree(path);
-  if (other.includes(CONFIG_FILE)) {
-    throw new OutputFolderError(`${path} holds a run already: resume it, or choose another folder`, path, {
-      kind: "occupied",
-      holds: "run",
-    });
-  }
-  if (other.length > 0) {
-    throw new OutputFolderError(
-      `${path} is not empty and not a run (it holds ${other[0]}): choose another folder`,
-      path,
-      { kind: "occupied" },
-    );
-  }
+  refuseIfOccupied(path, "run", { marker: CONFIG_FILE, found: await whatIsNotFree(path) });
 }

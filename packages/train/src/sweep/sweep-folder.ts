@@ -3,7 +3,6 @@
  *
  *     sweep.json     all of its numbers, and what it was asked for; see sweep-record.ts
  *     table.md       the same for people
- *     settings.json  the training configuration of every seed, without the seed
  *     seed-0         a run folder for each seed, see run-folder.ts
  *     lock           while a process trains
  *
@@ -16,7 +15,7 @@ import { parseWith } from "@air-onnx/core";
 import { FileError, OutputFolderError, reasonInWords, writeFileAtomic } from "@air-onnx/scenes";
 import type { z } from "zod";
 import { parseTrainConfig } from "../config.js";
-import { removeLeftTemporaries, whatElseIsIn } from "../run/half-made.js";
+import { refuseIfOccupied, removeLeftTemporaries, whatElseIsIn } from "../run/half-made.js";
 import { type FileLock, type OnNotice, takeLock } from "../run/lock.js";
 import { RunFolder } from "../run/run-folder.js";
 import { type SweepSummary, summarize } from "./summary.js";
@@ -32,8 +31,6 @@ export class SweepFolder {
   readonly tableFile: string;
   /** Path of `sweep.json`. */
   readonly sweepFile: string;
-  /** Path of `settings.json`. */
-  readonly settingsFile: string;
   readonly #seeds: Map<number, SeedRecord>;
   readonly #sessions: SweepSession[];
   #writing: Promise<void> = Promise.resolve();
@@ -49,7 +46,6 @@ export class SweepFolder {
   ) {
     this.sweepFile = join(path, SWEEP_FILE);
     this.tableFile = join(path, "table.md");
-    this.settingsFile = join(path, "settings.json");
     this.#seeds = new Map(seeds.map((seed) => [seed.seed, seed]));
     this.#sessions = [...sessions];
   }
@@ -123,12 +119,6 @@ export class SweepFolder {
     await writeFileAtomic(this.sweepFile, `${JSON.stringify(json, null, 2)}\n`);
     await writeFileAtomic(this.tableFile, this.page());
   }
-
-  /** Writes `settings.json`. */
-  async writeSettings(): Promise<void> {
-    const { seed: _, ...shared } = this.plan.config;
-    await writeFileAtomic(this.settingsFile, `${JSON.stringify(shared, null, 2)}\n`);
-  }
 }
 
 /** A sweep that only this process may write to, until the lock is released. */
@@ -170,9 +160,7 @@ export async function createSweep(
     await removeLeftTemporaries([path], onNotice);
     const seeds = plan.seeds.map((seed): SeedRecord => ({ seed, status: "waiting", earlierFailures: [] }));
     const sweep = new SweepFolder(path, plan, session.startedAt, seeds, [session]);
-    // First, as a folder is a sweep when it has this: what is missing then, going on with it writes.
     await sweep.save();
-    await sweep.writeSettings();
     return { sweep, lock };
   } catch (cause) {
     lock?.release();
@@ -232,7 +220,6 @@ export async function resumeSweep(path: string, onNotice: OnNotice): Promise<Loc
   try {
     await removeLeftTemporaries([path], onNotice);
     const sweep = openSweep(path);
-    await sweep.writeSettings();
     return { sweep, lock };
   } catch (cause) {
     lock.release();
@@ -241,18 +228,8 @@ export async function resumeSweep(path: string, onNotice: OnNotice): Promise<Loc
 }
 
 async function refuseUnlessEmpty(path: string): Promise<void> {
-  const other = await whatElseIsIn(path, { lock: LOCK_FILE, files: [SWEEP_FILE], emptyFolders: [] });
-  if (other.includes(SWEEP_FILE)) {
-    throw new OutputFolderError(`${path} holds a sweep already: resume it, or choose another folder`, path, {
-      kind: "occupied",
-      holds: "sweep",
-    });
-  }
-  if (other.length > 0) {
-    throw new OutputFolderError(
-      `${path} is not empty and not a sweep (it holds ${other[0]}): choose another folder`,
-      path,
-      { kind: "occupied" },
-    );
-  }
+  refuseIfOccupied(path, "sweep", {
+    marker: SWEEP_FILE,
+    found: await whatElseIsIn(path, { lock: LOCK_FILE, files: [SWEEP_FILE], emptyFolders: [] }),
+  });
 }

@@ -243,7 +243,7 @@ it.each(kinds)("a sweep in whose making %s comes can be made again or gone on wi
       const sweep = openSweep(at("sweep"));
       expect(sweep.plan).toEqual(plan);
       await sweep.save();
-      expect(filesIn(at("sweep"))).toEqual(["settings.json", "sweep.json", "table.md"]);
+      expect(filesIn(at("sweep"))).toEqual(["sweep.json", "table.md"]);
     },
   });
   expect(points).toBeGreaterThan(10);
