@@ -11,7 +11,7 @@ import {
   type AdamScalarTensors,
   type AdamState,
   adamUpdate,
-  clipByGlobalNorm,
+  clipFactor,
   defaultAdam,
   type LearningRateScales,
 } from "./optimizer/adam.js";
@@ -68,6 +68,56 @@ export function lossAndGradients(estimator: Estimator, config: AirConfig): LossA
     });
 }
 
+/**
+ * The parameters whose gradients are clipped at one joint norm: those of the model, and those of the estimator, such as a
+ * baseline's. A baseline's gradients are orders of magnitude larger: clipped together with them, the model's would vanish.
+ */
+export type ClipGroup = "model" | "estimator";
+
+/** The clip groups of a training step that are not empty, with the names of their parameters. */
+export function clipGroups(estimator: Estimator, config: AirConfig): [ClipGroup, readonly string[]][] {
+  const groups: [ClipGroup, readonly string[]][] = [
+    ["model", Object.keys(parameterShapes(config))],
+    ["estimator", Object.keys(estimator.parameters(config))],
+  ];
+  return groups.filter(([, names]) => names.length > 0);
+}
+
+/** Gradients of one batch with the factors that clip them. */
+export interface ClippedGradients extends LossAndGradients {
+  /** For each clip group, the factor by which its gradients have yet to be multiplied. */
+  readonly clipFactors: Readonly<Partial<Record<ClipGroup, tf.Scalar>>>;
+  /** Those of the loss, and `gradientNorm`, of the model's parameters before clipping. */
+  readonly metrics: Metrics;
+}
+
+/**
+ * The first half of a training step: gradients, and the factors that clip them.
+ *
+ * @param maxGradientNorm largest joint norm of the gradients of a clip group
+ */
+export function gradientStep(
+  estimator: Estimator,
+  config: AirConfig,
+  maxGradientNorm: number,
+): (...args: Parameters<LossAndGradientsFunction>) => ClippedGradients {
+  const differentiate = lossAndGradients(estimator, config);
+  const groups = clipGroups(estimator, config);
+  return (...args) =>
+    tf.tidy(() => {
+      const { gradients, metrics } = differentiate(...args);
+      const clips = groups.map(([group, names]) => {
+        const own = Object.fromEntries(names.map((name) => [name, gradients[name]!]));
+        return [group, clipFactor(own, maxGradientNorm)] as const;
+      });
+      return {
+        gradients,
+        clipFactors: Object.fromEntries(clips.map(([group, { factor }]) => [group, factor])),
+        metrics: { ...metrics, gradientNorm: clips[0]![1].norm },
+      };
+    });
+}
+
 /** Options of {@link trainStep}. */
 export interface TrainStepOptions {
   /** Largest joint norm of the gradients, for the model's parameters and for the estimator's own separately. */
@@ -105,24 +155,15 @@ export function trainStep(
   config: AirConfig,
   { maxGradientNorm, adam = defaultAdam, learningRateScales = {} }: TrainStepOptions,
 ): TrainStepFunction {
-  const differentiate = lossAndGradients(estimator, config);
-  const modelNames = Object.keys(parameterShapes(config));
-  const ownNames = Object.keys(estimator.parameters(config));
+  const differentiate = gradientStep(estimator, config, maxGradientNorm);
+  const groups = clipGroups(estimator, config);
   return (state, image, noise, scalars) =>
     tf.tidy(() => {
-      const { gradients, metrics } = differentiate(state.parameters, image, noise, scalars);
-      const clip = (names: readonly string[]) =>
-        clipByGlobalNorm(Object.fromEntries(names.map((name) => [name, gradients[name]!])), maxGradientNorm);
-      const clipped = clip(modelNames);
-      // Gradients of a baseline are orders of magnitude larger than the model's. Clipped together with them, the
-      // model's would vanish.
-      const own = ownNames.length > 0 ? clip(ownNames).gradients : {};
-      const next = adamUpdate(
-        { ...state, gradients: { ...clipped.gradients, ...own } },
-        scalars,
-        adam,
-        learningRateScales,
+      const { gradients, clipFactors, metrics } = differentiate(state.parameters, image, noise, scalars);
+      const clipped = groups.flatMap(([group, names]) =>
+        names.map((name) => [name, tf.mul(gradients[name]!, clipFactors[group]!)] as const),
       );
-      return { ...next, metrics: { ...metrics, gradientNorm: clipped.norm } };
+      const next = adamUpdate({ ...state, gradients: Object.fromEntries(clipped) }, scalars, adam, learningRateScales);
+      return { ...next, metrics };
     });
 }

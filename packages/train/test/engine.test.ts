@@ -12,6 +12,8 @@ import { parseTrainConfig, type TrainConfig } from "../src/config.js";
 import { createEngine, stepDefinition } from "../src/engine/create.js";
 import type { StepInputs } from "../src/engine/engine.js";
 import { createGradientCheck, relativeDistance } from "../src/engine/gradient-check.js";
+import { createInPlaceEngine } from "../src/engine/traced-in-place.js";
+import { createLoopEngine } from "../src/engine/traced-loop.js";
 import { checkpointShapes, initialState } from "../src/initial-state.js";
 import { parameterShapes } from "../src/model/parameters.js";
 import { stateParts, type TrainingState } from "../src/training-state.js";
@@ -109,6 +111,21 @@ describe("the traced training step", () => {
     }
   });
 
+  it.each([
+    ["marginal", {}],
+    [
+      "nvil, with rates and a norm of its own for the baseline",
+      { estimator: "nvil", optimizer: { warmupSteps: 10, clipNorm: 1 } },
+    ],
+  ])("updates in place as the graph of the whole step does, to the last bit: %s", async (_, changes) => {
+    const config = configOf(changes);
+    const inputs = new Batches(config, scenes).next(0, 10);
+    await using inPlace = await createInPlaceEngine(stepDefinition(config), initialState(config), { threads: 1 });
+    await using loop = await createLoopEngine(stepDefinition(config), initialState(config), { threads: 1 });
+    expect(await inPlace.run(inputs)).toEqual(await loop.run(inputs));
+    expect(await inPlace.state()).toEqual(await loop.state());
+  });
+
   it("gives the same bits in one run of K steps as in K runs of one", async () => {
     const config = configOf();
     const batches = new Batches(config, scenes);
@@ -153,13 +170,27 @@ describe("the traced training step", () => {
     }
   });
 
-  it("frees the state of the previous run, but not the state that it was created with", async () => {
+  const sizes = (state: TrainingState) =>
+    stateParts.flatMap((part) => Object.values(state[part]).map(({ data }) => data.length));
+
+  it("updates in place a copy of the state that it was created with", async () => {
+    const config = configOf();
+    const start = initialState(config);
+    await using engine = await createInPlaceEngine(stepDefinition(config), start);
+    const first = await engine.state();
+    const before = copy(first);
+    expect(before).toEqual(start);
+    await engine.run(new Batches(config, scenes).next(0, 1));
+    expect(await engine.state()).toBe(first);
+    expect(first).not.toEqual(before);
+    expect(before).toEqual(start);
+  });
+
+  it("frees the state of the Loop's previous run, but not the state that it was created with", async () => {
     const config = configOf();
     const batches = new Batches(config, scenes);
     const start = initialState(config);
-    await using engine = await createEngine(config, start);
-    const sizes = (state: TrainingState) =>
-      stateParts.flatMap((part) => Object.values(state[part]).map(({ data }) => data.length));
+    await using engine = await createLoopEngine(stepDefinition(config), start);
     await engine.run(batches.next(0, 1));
     const first = await engine.state();
     expect(sizes(first)).toEqual(sizes(start));

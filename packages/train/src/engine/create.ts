@@ -5,7 +5,8 @@ import type { TrainingState } from "../training-state.js";
 import { requireBackend } from "./backends.js";
 import { createEagerEngine } from "./eager.js";
 import type { Engine, StepDefinition } from "./engine.js";
-import { createTracedEngine } from "./traced.js";
+import { createInPlaceEngine } from "./traced-in-place.js";
+import { createLoopEngine } from "./traced-loop.js";
 import { createTracedWebgpuEngine } from "./traced-webgpu.js";
 
 /** The training step that a configuration defines. */
@@ -36,9 +37,9 @@ export async function createEngine(config: TrainConfig, start: TrainingState): P
   await requireBackend(backend);
   switch (backend) {
     case "onnxruntime":
-      return createTracedEngine(definition, start, { threads: config.threads });
+      return createInPlaceEngine(definition, start, { threads: config.threads });
     case "onnxruntime-cuda":
-      return createTracedEngine(definition, start, { device: "cuda" });
+      return createLoopEngine(definition, start, { device: "cuda" });
     case "onnxruntime-webgpu":
       return createTracedWebgpuEngine(definition, start);
     case "tensorflow":

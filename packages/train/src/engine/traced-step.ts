@@ -1,10 +1,11 @@
 /**
- * The training step — forward, backward, Adam — traced into one ONNX graph, and the names of the graph's inputs and
- * outputs: for the input `parameters/lstm.bias` there is the output `next/parameters/lstm.bias`.
+ * The training step traced into an ONNX graph, and the names of the graph's inputs and outputs: either all of it, forward,
+ * backward and Adam, where for the input `parameters/lstm.bias` there is the output `next/parameters/lstm.bias`; or what
+ * is before the update, with the output `gradient/lstm.bias`.
  */
 import { fuse, type NamedTensors, type TracedGraph, trace } from "@air-onnx/tracer";
 import { trainedParameterShapes } from "../objective/estimator.js";
-import { trainStep } from "../train-step.js";
+import { type ClipGroup, clipGroups, gradientStep, trainStep } from "../train-step.js";
 import { eachPart, type NamedArrays, type StatePart, stateParts, type TrainingState } from "../training-state.js";
 import type { StepDefinition, StepInputs } from "./engine.js";
 
@@ -40,9 +41,8 @@ const noiseInput = (name: string): string => `noise/${name}`;
 
 /** Traces one step of `definition`. */
 export function traceTrainStep(definition: StepDefinition): TracedTrainStep {
-  const { config, estimator, batchSize, adam, clipNorm, learningRateScales } = definition;
+  const { config, estimator, adam, clipNorm, learningRateScales } = definition;
   const shapes = trainedParameterShapes(estimator, config);
-  const noiseSpecs = estimator.noise(config, batchSize);
   const step = trainStep(estimator, config, { adam, maxGradientNorm: clipNorm, learningRateScales });
   const state = stateParts.flatMap((part) =>
     Object.entries(shapes).map(([name, shape]) => ({
@@ -53,20 +53,13 @@ export function traceTrainStep(definition: StepDefinition): TracedTrainStep {
       output: `next/${part}/${name}`,
     })),
   );
-  const perStep: Record<string, readonly number[]> = {
-    images: [batchSize, config.channels, config.imageSize, config.imageSize],
-    ...Object.fromEntries(Object.entries(noiseSpecs).map(([name, { shape }]) => [noiseInput(name), shape])),
-    stepSize: [],
-    rootCorrection: [],
-    logCountPrior: [config.maxSteps + 1],
-  };
+  const perStep = { ...batchInputs(definition), stepSize: [], rootCorrection: [], ...scheduleInputs(definition) };
   let metrics: string[] = [];
   const traced = trace(
     (tensors) => {
       const partOf = (part: StatePart): NamedTensors =>
         Object.fromEntries(Object.keys(shapes).map((name) => [name, tensors[`${part}/${name}`]!]));
-      const noise = Object.fromEntries(Object.keys(noiseSpecs).map((name) => [name, tensors[noiseInput(name)]!]));
-      const next = step(eachPart(partOf), tensors.images!, noise, {
+      const next = step(eachPart(partOf), tensors.images!, noiseOf(definition, tensors), {
         stepSize: tensors.stepSize!,
         rootCorrection: tensors.rootCorrection!,
         logCountPrior: tensors.logCountPrior!,
@@ -74,19 +67,104 @@ export function traceTrainStep(definition: StepDefinition): TracedTrainStep {
       metrics = Object.keys(next.metrics);
       return {
         ...Object.fromEntries(state.map(({ part, name, output }) => [output, next[part][name]!])),
-        ...Object.fromEntries(metrics.map((name) => [metricOutput(name), next.metrics[name]!])),
+        ...metricOutputs(next.metrics),
       };
     },
-    {
-      inputs: Object.fromEntries(
-        [...state.map(({ input, shape }) => [input, shape] as const), ...Object.entries(perStep)].map(
-          ([name, shape]) => [name, { shape }],
-        ),
-      ),
-    },
+    { inputs: inputsOf([...state.map(({ input, shape }) => [input, shape] as const), ...Object.entries(perStep)]) },
   );
   return { traced: fuse(traced), state, perStep, metrics };
 }
+
+/** One parameter and its names in a graph of gradients. */
+export interface GradientVariable {
+  /** Name of the parameter. */
+  readonly name: string;
+  /** Shape of the parameter and its gradient. */
+  readonly shape: readonly number[];
+  /** The graph's input: the parameter. */
+  readonly input: string;
+  /** The graph's output: its gradient, not yet clipped. */
+  readonly output: string;
+  /** The group in which its gradient is clipped. */
+  readonly clipGroup: ClipGroup;
+}
+
+/** The graph of a training step up to the gradients, with the names and shapes of its inputs and outputs. */
+export interface TracedGradients {
+  /** The graph, with operations fused. */
+  readonly traced: TracedGraph;
+  /** Every parameter. */
+  readonly parameters: readonly GradientVariable[];
+  /** Shapes of the inputs that are new at each step: images, noise and the scheduled prior. */
+  readonly perStep: Readonly<Record<string, readonly number[]>>;
+  /** Names of the metrics, without the prefix of {@link metricOutput}. */
+  readonly metrics: readonly string[];
+  /** The clip groups, each with an output of {@link clipOutput}. */
+  readonly clipGroups: readonly ClipGroup[];
+}
+
+/** Name of the graph's output for the factor that clips the gradients of a group. */
+export const clipOutput = (group: ClipGroup): string => `clip/${group}`;
+
+/** Traces the gradients of one step of `definition`, without the update. */
+export function traceGradients(definition: StepDefinition): TracedGradients {
+  const { config, estimator, clipNorm } = definition;
+  const groups = clipGroups(estimator, config);
+  const groupOf = new Map(groups.flatMap(([group, names]) => names.map((name) => [name, group] as const)));
+  const parameters = Object.entries(trainedParameterShapes(estimator, config)).map(([name, shape]) => ({
+    name,
+    shape,
+    input: `parameters/${name}`,
+    output: `gradient/${name}`,
+    clipGroup: groupOf.get(name)!,
+  }));
+  const differentiate = gradientStep(estimator, config, clipNorm);
+  const perStep = { ...batchInputs(definition), ...scheduleInputs(definition) };
+  let metrics: string[] = [];
+  const traced = trace(
+    (tensors) => {
+      const values = Object.fromEntries(parameters.map(({ name, input }) => [name, tensors[input]!]));
+      const result = differentiate(values, tensors.images!, noiseOf(definition, tensors), {
+        logCountPrior: tensors.logCountPrior!,
+      });
+      metrics = Object.keys(result.metrics);
+      return {
+        ...Object.fromEntries(parameters.map(({ name, output }) => [output, result.gradients[name]!])),
+        ...Object.fromEntries(groups.map(([group]) => [clipOutput(group), result.clipFactors[group]!])),
+        ...metricOutputs(result.metrics),
+      };
+    },
+    {
+      inputs: inputsOf([...parameters.map(({ input, shape }) => [input, shape] as const), ...Object.entries(perStep)]),
+    },
+  );
+  return { traced: fuse(traced), parameters, perStep, metrics, clipGroups: groups.map(([group]) => group) };
+}
+
+type Shapes = Readonly<Record<string, readonly number[]>>;
+
+/** Shapes of the inputs that are drawn for each step: images and noise. */
+function batchInputs({ config, estimator, batchSize }: StepDefinition): Shapes {
+  const noise = Object.entries(estimator.noise(config, batchSize));
+  return {
+    images: [batchSize, config.channels, config.imageSize, config.imageSize],
+    ...Object.fromEntries(noise.map(([name, { shape }]) => [noiseInput(name), shape])),
+  };
+}
+
+/** Shapes of the inputs that belong to the loss and change by a schedule. */
+const scheduleInputs = ({ config }: StepDefinition): Shapes => ({ logCountPrior: [config.maxSteps + 1] });
+
+function noiseOf({ config, estimator, batchSize }: StepDefinition, tensors: NamedTensors): NamedTensors {
+  const names = Object.keys(estimator.noise(config, batchSize));
+  return Object.fromEntries(names.map((name) => [name, tensors[noiseInput(name)]!]));
+}
+
+const metricOutputs = (metrics: NamedTensors): NamedTensors =>
+  Object.fromEntries(Object.entries(metrics).map(([name, value]) => [metricOutput(name), value]));
+
+const inputsOf = (shapes: readonly (readonly [string, readonly number[]])[]) =>
+  Object.fromEntries(shapes.map(([name, shape]) => [name, { shape }]));
 
 /** The inputs of K steps by the graph's names, [K, …]. */
 export function stackedInputs({ images, noise, stepSize, rootCorrection, logCountPrior }: StepInputs): NamedArrays {

@@ -73,19 +73,31 @@ export function adamUpdate(
 }
 
 /**
- * Scales all gradients by one factor so that their joint Euclidean norm is at most `maxNorm`.
+ * The two scalars that `adamUpdate` computes in its graph, for the loop that updates without one: the same float32
+ * operations in the same order.
  *
- * @returns the scaled gradients, and the joint norm before scaling
+ * @param scalars those of `adamScalars`
+ * @param scale factor of the parameter's learning rate
+ * @returns the factor of m / (√v + epsilon), and epsilon, for moments that are plain decayed sums
  */
-export function clipByGlobalNorm(
-  gradients: NamedTensors,
-  maxNorm: number,
-): { gradients: NamedTensors; norm: tf.Scalar } {
+export function kernelScalars(
+  { stepSize, rootCorrection }: { readonly stepSize: number; readonly rootCorrection: number },
+  { beta1, beta2, epsilon }: AdamOptions,
+  scale?: number,
+): { step: number; epsilon: number } {
+  const round = Math.fround;
+  const rootScale = round(round(rootCorrection) * round(Math.sqrt(1 - beta2)));
+  const step = round(round(round(stepSize) * round(1 - beta1)) / rootScale);
+  return { step: scale === undefined ? step : round(step * round(scale)), epsilon: round(round(epsilon) / rootScale) };
+}
+
+/**
+ * The factor that scales gradients so that their joint Euclidean norm is at most `maxNorm`, and the norm before.
+ */
+export function clipFactor(gradients: NamedTensors, maxNorm: number): { factor: tf.Scalar; norm: tf.Scalar } {
   const squares = Object.values(gradients).map((gradient) => tf.sum(tf.square(gradient)));
   const norm = tf.sqrt(squares.reduce((total, square) => tf.add(total, square))) as tf.Scalar;
-  const factor = tf.div(maxNorm, tf.maximum(norm, maxNorm));
-  const clipped = Object.entries(gradients).map(([name, gradient]) => [name, tf.mul(gradient, factor)] as const);
-  return { gradients: Object.fromEntries(clipped), norm };
+  return { factor: tf.div(maxNorm, tf.maximum(norm, maxNorm)), norm };
 }
 
 function tensorOf(tensors: NamedTensors, name: string, what: string): tf.Tensor {

@@ -8,7 +8,7 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createEagerEngine } from "../../src/engine/eager.js";
 import type { Engine, StepDefinition, StepInputs } from "../../src/engine/engine.js";
-import { createTracedEngine } from "../../src/engine/traced.js";
+import { createInPlaceEngine } from "../../src/engine/traced-in-place.js";
 import { stateBeforeTraining } from "../../src/initial-state.js";
 import { inferTrajectory } from "../../src/model/air.js";
 import { parameterShapes } from "../../src/model/parameters.js";
@@ -144,7 +144,7 @@ describe("ten updates", () => {
 
   it.each<[string, () => Promise<Engine>]>([
     ["eager", () => createEagerEngine(definition, stateBeforeTraining(start()), "cpu")],
-    ["traced", () => createTracedEngine(definition, stateBeforeTraining(start()), { threads: 1 })],
+    ["traced", () => createInPlaceEngine(definition, stateBeforeTraining(start()), { threads: 1 })],
   ])("have the same losses before, and the same parameters after, %s", async (_, create) => {
     await using engine = await create();
     const metrics = await engine.run(inputs());

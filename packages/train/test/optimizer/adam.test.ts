@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type AdamState, adamUpdate, clipByGlobalNorm, defaultAdam } from "../../src/optimizer/adam.js";
+import { type AdamState, adamUpdate, clipFactor, defaultAdam } from "../../src/optimizer/adam.js";
 import { adamScalars, annealedProbability, warmupCosine } from "../../src/optimizer/schedule.js";
 import { normal } from "../model/tiny.js";
 
@@ -77,24 +77,20 @@ describe("adamUpdate", () => {
   });
 });
 
-describe("clipByGlobalNorm", () => {
-  const gradients = (): Record<string, tf.Tensor> => ({ a: tf.tensor1d([3, 0]), b: tf.tensor2d([[0, -4]]) });
-  const values = (tensors: Readonly<Record<string, tf.Tensor>>): number[] =>
-    Object.values(tensors).flatMap((tensor) => Array.from(tensor.dataSync()));
+describe("clipFactor", () => {
+  const number = (scalar: tf.Scalar): number => scalar.dataSync()[0]!;
 
   it("scales all gradients together down to the largest norm", () => {
-    const clipped = clipByGlobalNorm(gradients(), 1);
-    expect(clipped.norm.dataSync()[0]).toBeCloseTo(5, 6);
-    [0.6, 0, 0, -0.8].forEach((expected, i) => {
-      expect(values(clipped.gradients)[i]).toBeCloseTo(expected, 6);
-    });
+    const { factor, norm } = clipFactor({ a: tf.tensor1d([3, 0]), b: tf.tensor2d([[0, -4]]) }, 1);
+    expect(number(norm)).toBeCloseTo(5, 6);
+    expect(number(factor)).toBeCloseTo(0.2, 6);
   });
 
-  it("leaves smaller gradients exactly as they are, and zero at zero", () => {
-    expect(values(clipByGlobalNorm(gradients(), 5).gradients)).toEqual([3, 0, 0, -4]);
-    const zero = clipByGlobalNorm({ a: tf.zeros([2]) }, 10);
-    expect(values(zero.gradients)).toEqual([0, 0]);
-    expect(zero.norm.dataSync()[0]).toBe(0);
+  it("is exactly 1 for smaller gradients, zero among them", () => {
+    expect(number(clipFactor({ a: tf.tensor1d([3, -4]) }, 5).factor)).toBe(1);
+    const zero = clipFactor({ a: tf.zeros([2]) }, 10);
+    expect(number(zero.factor)).toBe(1);
+    expect(number(zero.norm)).toBe(0);
   });
 });
 

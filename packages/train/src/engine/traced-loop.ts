@@ -1,17 +1,18 @@
 /**
- * The default engine: the training step is traced once into the body of an ONNX Loop, so that one call of onnxruntime
- * runs many steps. It installs everywhere and is several times faster than eager tfjs. On CUDA, the Loop keeps the
- * state on the device from its first step to its last.
+ * The engine of CUDA: the training step is traced once into the body of an ONNX Loop, so that one call of onnxruntime runs
+ * many steps and the state stays on the device from the first to the last. It runs on the CPU, too, where tests compare it
+ * with the engine that updates in place.
  */
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { encodeLoop, initialInput, stacked } from "@air-onnx/tracer";
 import { type NamedArrays, stateParts, type TrainingState } from "../training-state.js";
 import type { Engine, StepDefinition, StepInputs } from "./engine.js";
+import { freeArrays } from "./free-arrays.js";
 import { trainingSessionOptions } from "./session-options.js";
 import { metricOutput, stackedInputs, stateOf, traceTrainStep } from "./traced-step.js";
 
-/** Options of {@link createTracedEngine}. */
-export interface TracedEngineOptions {
+/** Options of {@link createLoopEngine}. */
+export interface LoopEngineOptions {
   /**
    * Device of onnxruntime that runs the graph, `cpu` by default. `webgpu` has an engine of its own in traced-webgpu.ts.
    */
@@ -25,10 +26,10 @@ export interface TracedEngineOptions {
  *
  * @param start the state that training starts from; it is not changed
  */
-export async function createTracedEngine(
+export async function createLoopEngine(
   definition: StepDefinition,
   start: TrainingState,
-  { device = "cpu", threads = 0 }: TracedEngineOptions = {},
+  { device = "cpu", threads = 0 }: LoopEngineOptions = {},
 ): Promise<Engine> {
   const { traced, state, perStep, metrics } = traceTrainStep(definition);
   const model = encodeLoop(traced, {
@@ -61,7 +62,7 @@ export async function createTracedEngine(
       const past = current;
       current = stateOf(state, ({ output }) => resultOf(output));
       // The caller owns the state that training started from.
-      if (!isStart) free(past);
+      if (!isStart) freeArrays(stateParts.flatMap((part) => Object.values(past[part]).map(({ data }) => data)));
       isStart = false;
       return Object.fromEntries(metrics.map((name) => [name, resultOf(metricOutput(name))]));
     },
@@ -74,17 +75,4 @@ export async function createTracedEngine(
       await session.release();
     },
   };
-}
-
-/**
- * Frees the memory of `state` at once; its arrays are empty from then on. The garbage collector would first let the
- * states of several runs accumulate.
- */
-function free(state: TrainingState): void {
-  const buffers = stateParts.flatMap((part) => Object.values(state[part]).map(({ data }) => data.buffer));
-  const { port1, port2 } = new MessageChannel();
-  // The buffers are transferred to a port that closes, and are freed with the message that nobody receives.
-  port1.postMessage(undefined, buffers);
-  port1.close();
-  port2.close();
 }
