@@ -126,6 +126,18 @@ test("only the sum of all squares is one operation", async () => {
   expect(await fusedOperators(both)).toEqual(["Mul", "ReduceSum"]);
 });
 
+test("max(0, 1 - |x|) becomes a HardSigmoid, if nothing else reads the difference", async () => {
+  const hat = (x: tf.Tensor): tf.Tensor => tf.relu(tf.sub(1, tf.abs(x)));
+  expect(await fusedOperators(({ w }) => ({ hat: hat(w!) }))).toEqual(["Abs", "HardSigmoid"]);
+  expect(await fusedOperators(({ w }) => ({ hat: tf.relu(tf.sub(2, tf.abs(w!))) }))).toEqual(["Abs", "Sub", "Relu"]);
+  expect(await fusedOperators(({ w }) => ({ ramp: tf.relu(tf.sub(1, w!)) }))).toEqual(["Sub", "Relu"]);
+  const both = ({ w }: NamedTensors): NamedTensors => {
+    const difference = tf.sub(1, tf.abs(w!));
+    return { hat: tf.relu(difference), difference };
+  };
+  expect(await fusedOperators(both)).toEqual(["Abs", "Sub", "Relu"]);
+});
+
 test("inputs and outputs keep their names, an unused input too", () => {
   const { graph } = fuse(traced(({ x1, x2 }) => ({ same: x1!, sum: tf.add(x1!, x2!) })));
   expect(graph.inputs.map(({ name }) => name)).toEqual(Object.keys(shapes));

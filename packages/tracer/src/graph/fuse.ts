@@ -6,7 +6,17 @@
  * What pays depends on the sizes, so they must be known: a graph with a symbolic batch is not rewritten.
  */
 import { GraphBuilder } from "./builder.js";
-import { type Attribute, type Graph, int, type Node, type ResultValue, sameShape, sizeOf, type Value } from "./ir.js";
+import {
+  type Attribute,
+  float,
+  type Graph,
+  int,
+  type Node,
+  type ResultValue,
+  sameShape,
+  sizeOf,
+  type Value,
+} from "./ir.js";
 
 /**
  * The graph's equivalent with:
@@ -14,7 +24,8 @@ import { type Attribute, type Graph, int, type Node, type ResultValue, sameShape
  * - sums of matrix products that are larger than their factors as one product, [A₁ A₂]·[B₁; B₂];
  * - other sums with a product, a bias for one, as the product's third operand (ONNX Gemm: A·B + C);
  * - sums over the same axis as one sum;
- * - the sum of all squares of a tensor as ReduceSumSquare.
+ * - the sum of all squares of a tensor as ReduceSumSquare;
+ * - max(0, 1 - |x|) as HardSigmoid of |x|.
  */
 export function fuseGraph(graph: Graph): Graph {
   return new Fusion(graph).run();
@@ -86,6 +97,7 @@ class Fusion {
       return this.#sumOfProducts(x, y) ?? this.#sumOfSums(x, y) ?? this.#productPlus(x, y, output);
     }
     if (op === "ReduceSum") return this.#sumOfSquares(inputs as readonly Value[], output);
+    if (op === "Relu") return this.#hat(inputs[0]!, output);
     return undefined;
   }
 
@@ -152,6 +164,19 @@ class Fusion {
     const [x, again] = squares.node.inputs as readonly [Value, Value];
     if (x !== again || x.dtype !== "float32") return undefined;
     return this.#builder.node("ReduceSumSquare", [x, axes], output, output.node.attributes);
+  }
+
+  /**
+   * max(0, 1 - |x|) as a HardSigmoid with slope -1: its upper bound, 1, is never exceeded. Only if nothing else reads the
+   * difference.
+   */
+  #hat(difference: Value, output: ResultValue): Value | undefined {
+    if (difference.kind !== "result" || difference.node.op !== "Sub" || !this.#isReadOnce(difference)) return undefined;
+    const [one, magnitude] = difference.node.inputs as readonly [Value, Value];
+    if (one.kind !== "constant" || one.dtype !== "float32" || one.data.length !== 1 || one.data[0] !== 1)
+      return undefined;
+    if (magnitude.kind !== "result" || magnitude.node.op !== "Abs") return undefined;
+    return this.#builder.node("HardSigmoid", [magnitude], output, { alpha: float(-1), beta: float(1) });
   }
 
   /** `a` and `b` joined along `axis`; values that were joined before are joined anew, in one Concat. */

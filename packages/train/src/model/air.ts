@@ -28,8 +28,15 @@ export interface Posterior {
   readonly std: tf.Tensor;
   /** mean + std · noise, [B, D]. For z_where this is passed through {@link zWhereFromLatent}. */
   readonly sample: tf.Tensor;
-  /** KL(q ‖ prior), [B], nats. */
-  readonly kl: tf.Tensor;
+  /** The mean in units of the prior, (mean - its mean) / its standard deviation, [B, D]. */
+  readonly standardMean: tf.Tensor;
+  /** The standard deviations in units of the prior's, [B, D]. */
+  readonly standardStd: tf.Tensor;
+}
+
+/** KL(q ‖ prior), [B], nats. */
+export function klFromPrior({ standardMean, standardStd }: Posterior): tf.Tensor {
+  return klFromStandardNormal(standardMean, standardStd);
 }
 
 /** State and latents that one step passes to the next. */
@@ -294,7 +301,8 @@ function predict(
       mean,
       std,
       sample: zWhereFromLatent(config, draw(mean, std, eps)),
-      kl: klFromStandardNormal(standardMean, standardStd),
+      standardMean,
+      standardStd,
     },
   };
 }
@@ -323,7 +331,7 @@ function encode(p: ParameterTensors, config: AirConfig, glimpse: tf.Tensor, eps:
   const pixels = config.channels * config.objectSize ** 2;
   const [mean, rawStd] = tf.split(mlp(p, "encoder", tf.reshape(glimpse, [glimpse.shape[0]!, pixels])), 2, 1);
   const std = stdFromRaw(rawStd!);
-  return { mean: mean!, std, sample: draw(mean!, std, eps), kl: klFromStandardNormal(mean!, std) };
+  return { mean: mean!, std, sample: draw(mean!, std, eps), standardMean: mean!, standardStd: std };
 }
 
 /**
@@ -371,18 +379,18 @@ export function inferTrajectory(
 ): TrajectoryTensors {
   const batch = image.shape[0]!;
   const imageGates = imageGatesOf(p, config, image);
-  const epsWhere = tf.unstack(noise.epsWhere, 0);
-  const epsWhat = tf.unstack(noise.epsWhat, 0);
+  const epsWhere = noiseOfSteps(noise.epsWhere);
+  const epsWhat = noiseOfSteps(noise.epsWhat);
   const present = tf.ones([batch, 1]);
 
   const steps: StepInference[] = [];
   let patches: tf.Tensor[] = [];
   const canvases: tf.Tensor[] = [];
-  const drawStep = (t: number): void => {
-    const layer = write(patches[t]!, steps[t]!.zWhere.sample, config.imageSize);
-    canvases.push(t === 0 ? layer : drawOn(config, canvases[t - 1]!, layer));
+  const addLayer = (layer: tf.Tensor): void => {
+    const canvas = canvases.at(-1);
+    canvases.push(canvas === undefined ? layer : drawOn(config, canvas, layer));
   };
-  // If no step sees the canvas, one call of the decoder for the objects of all steps is faster than one call for each.
+  // If no step sees the canvas, the objects of all steps are decoded and drawn by one call, which is faster.
   const drawsAtOnce = config.maxSteps > 1 && config.lstmInput.type === "image" && config.glimpseInput === "image";
   let previous: StepState | undefined;
   for (let t = 0; t < config.maxSteps; t++) {
@@ -390,16 +398,18 @@ export function inferTrajectory(
     const step = inferStep(p, config, image, imageGates, previous, canvases[t - 1], stepNoise);
     steps.push(step);
     if (!drawsAtOnce) {
-      patches.push(decode(p, config, step.zWhat.sample));
-      drawStep(t);
+      const patch = decode(p, config, step.zWhat.sample);
+      patches.push(patch);
+      addLayer(write(patch, step.zWhere.sample, config.imageSize));
     }
     const { hidden, cell, zWhere, zWhat } = step;
     previous = { hidden, cell, zWhere: zWhere.sample, zWhat: zWhat.sample, presence: present };
   }
   if (drawsAtOnce) {
-    const whats = steps.map(({ zWhat }) => zWhat.sample);
-    patches = tf.split(decode(p, config, tf.concat(whats)), config.maxSteps);
-    for (const t of steps.keys()) drawStep(t);
+    const all = (latent: "zWhat" | "zWhere"): tf.Tensor => tf.concat(steps.map((step) => step[latent].sample));
+    const decoded = decode(p, config, all("zWhat"));
+    patches = tf.split(decoded, config.maxSteps);
+    for (const layer of tf.split(write(decoded, all("zWhere"), config.imageSize), config.maxSteps)) addLayer(layer);
   }
   return {
     steps,
@@ -407,9 +417,27 @@ export function inferTrajectory(
     canvases,
     logLikelihood: tf.stack([undefined, ...canvases].map((canvas) => logLikelihood(config, image, canvas))),
     presenceLogit: tf.stack(steps.map((step) => step.presenceLogit)),
-    klWhere: tf.stack(steps.map((step) => step.zWhere.kl)),
-    klWhat: tf.stack(steps.map((step) => step.zWhat.kl)),
+    klWhere: klOfSteps(steps.map(({ zWhere }) => zWhere)),
+    klWhat: klOfSteps(steps.map(({ zWhat }) => zWhat)),
   };
+}
+
+/**
+ * The noise of each step: T tensors [B, D].
+ *
+ * @param noise [T, B, D]
+ */
+function noiseOfSteps(noise: tf.Tensor): tf.Tensor[] {
+  const [steps, batch, size] = noise.shape as [number, number, number];
+  return tf.split(tf.reshape(noise, [steps * batch, size]), steps);
+}
+
+/** KL of each step's posterior from its prior, [T, B], nats: of all steps in one call. */
+function klOfSteps(posteriors: readonly Posterior[]): tf.Tensor {
+  const all = (name: "standardMean" | "standardStd"): tf.Tensor =>
+    tf.concat(posteriors.map((posterior) => posterior[name]));
+  const kl = klFromStandardNormal(all("standardMean"), all("standardStd"));
+  return tf.reshape(kl, [posteriors.length, posteriors[0]!.mean.shape[0]!]);
 }
 
 /** A draw from N(mean, std²) by the reparameterisation trick, [B, D]. */

@@ -47,10 +47,8 @@ function inverse(zWhere: tf.Tensor): tf.Tensor {
  */
 function resample(source: tf.Tensor, window: tf.Tensor, size: number): tf.Tensor {
   const [batch, channels, sourceSize] = source.shape as [number, number, number, number];
-  const positions = tf.add(tf.matMul(window, positionBasis(size, sourceSize)), (sourceSize - 1) / 2);
-  const [x, y] = tf.split(positions, 2, 1);
-  const columns = hatWeights(x!, sourceSize);
-  const rows = hatWeights(y!, sourceSize);
+  const columns = interpolationWeights(window, "x", size, sourceSize);
+  const rows = interpolationWeights(window, "y", size, sourceSize);
   // All channels of an image have the same weights. For the product along the columns, channels stack as rows of one
   // matrix; for the product along the rows, each channel counts as an image of its own.
   const squeezed = tf.matMul(tf.reshape(source, [batch, channels * sourceSize, sourceSize]), columns, false, true);
@@ -60,48 +58,45 @@ function resample(source: tf.Tensor, window: tf.Tensor, size: number): tf.Tensor
 }
 
 /**
- * The matrix that maps windows (s, x, y), [B, 3], to the positions in the source of the output's columns, then of its
- * rows, [B, 2 · size], in pixels from the centre of the source.
+ * The weights with which the source's pixels along one axis enter each of the output's.
  *
- * @returns [3, 2 · size]
+ * @param window (s, x, y), [B, 3]
+ * @param size pixels of the output along the axis
+ * @param sourceSize pixels of the source along the axis
+ * @returns [B, size, sourceSize]
  */
-function positionBasis(size: number, sourceSize: number): tf.Tensor2D {
+function interpolationWeights(window: tf.Tensor, axis: "x" | "y", size: number, sourceSize: number): tf.Tensor {
+  // From the centre of the source, output pixel i samples at s · centres[i] + shift · pixelsPerUnit, and source pixel j is
+  // at j - (sourceSize - 1) / 2. All distances between them are one product with the windows: two operations fewer over the
+  // largest tensors of the model than subtracting positions from positions.
   const pixelsPerUnit = sourceSize / 2;
   const centres = Array.from({ length: size }, (_, i) => ((2 * i + 1) / size - 1) * pixelsPerUnit);
-  const one = new Array<number>(size).fill(pixelsPerUnit);
-  const none = new Array<number>(size).fill(0);
-  return tf.tensor2d([
-    [...centres, ...centres],
-    [...one, ...none],
-    [...none, ...one],
-  ]);
+  const [same, none] = [new Array<number>(size).fill(pixelsPerUnit), new Array<number>(size).fill(0)];
+  const slopes = tf.tensor3d([[centres], axis === "x" ? [same] : [none], axis === "y" ? [same] : [none]]);
+  const offsets = Array.from({ length: sourceSize }, (_, j) => (sourceSize - 1) / 2 - j);
+  const distances = tf.add(
+    tf.matMul(
+      window,
+      tf.reshape(tf.tile(tf.reshape(slopes, [3, size, 1]), [1, 1, sourceSize]), [3, size * sourceSize]),
+    ),
+    tf.reshape(tf.tile(tf.tensor2d([offsets]), [size, 1]), [size * sourceSize]),
+  );
+  return tf.reshape(hat(distances), [window.shape[0]!, size, sourceSize]);
 }
 
-/**
- * Weights of linear interpolation: `[b, i, j] = max(0, 1 - |positions[b, i] - j|)`. Positions outside the source get
- * zeros.
- *
- * @param positions [B, R], in pixels of the source, whose pixel centres are 0 … size - 1
- * @param size pixels of the source along this axis
- * @returns [B, R, size]
- */
-export function hatWeights(positions: tf.Tensor, size: number): tf.Tensor {
-  return tf.customGrad((input, save) => {
-    const distance = tf.sub(tf.expandDims(input as tf.Tensor, 2), tf.tensor1d([...new Array(size).keys()]));
-    const weights = tf.relu(tf.sub(1, tf.abs(distance)));
-    (save as tf.GradSaveFunc)([distance, weights]);
-    return {
-      value: weights,
-      // The derivative is -sign(distance) where the weight is positive and 0 elsewhere. Clipping a huge multiple of
-      // distance · weight gives it in three passes over the largest tensors of the model; differentiating Relu, Sub and
-      // Abs one by one takes nine.
-      gradFunc: (dy: tf.Tensor, [d, w]: tf.Tensor[]) => {
-        const slope = tf.clipByValue(tf.mul(tf.mul(d!, w!), -HUGE), -1, 1);
-        return tf.sum(tf.mul(dy, slope), 2);
-      },
-    };
-  })(positions);
-}
+/** The weight of linear interpolation at a distance in pixels, max(0, 1 - |distance|), element by element. */
+export const hat: (distance: tf.Tensor) => tf.Tensor = tf.customGrad((input, save) => {
+  const distance = input as tf.Tensor;
+  const weight = tf.relu(tf.sub(1, tf.abs(distance)));
+  (save as tf.GradSaveFunc)([distance, weight]);
+  return {
+    value: weight,
+    // The derivative is -sign(distance) where the weight is positive and 0 elsewhere. Clipping a huge multiple of
+    // distance · weight gives it in three passes over the largest tensors of the model; differentiating Relu, Sub and Abs
+    // one by one takes nine.
+    gradFunc: (dy: tf.Tensor, [d, w]: tf.Tensor[]) => tf.mul(dy, tf.clipByValue(tf.mul(tf.mul(d!, w!), -HUGE), -1, 1)),
+  };
+});
 
 /** A factor that takes every product distance · weight that matters beyond ±1, without overflow. */
 const HUGE = 1e30;

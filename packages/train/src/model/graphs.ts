@@ -5,7 +5,7 @@
 import type { AirConfig, GraphName } from "@air-onnx/core";
 import type { NamedTensors } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
-import { decode, imageGatesOf, inferStep } from "./air.js";
+import { decode, imageGatesOf, inferStep, klFromPrior } from "./air.js";
 import { write } from "./attention.js";
 import { drawOn, logLikelihood } from "./likelihood.js";
 import type { ParameterTensors } from "./parameters.js";
@@ -53,8 +53,8 @@ export function graphFunctions(p: ParameterTensors, config: AirConfig): Record<G
         z_where_std: step.zWhere.std,
         z_what_mean: step.zWhat.mean,
         z_what_std: step.zWhat.std,
-        kl_where: step.zWhere.kl,
-        kl_what: step.zWhat.kl,
+        kl_where: klFromPrior(step.zWhere),
+        kl_what: klFromPrior(step.zWhat),
         log_likelihood: logLikelihood(config, image, canvas),
         glimpse: step.glimpse,
         patch,

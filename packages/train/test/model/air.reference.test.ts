@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, it } from "vitest";
-import { decode, imageGatesOf, inferStep, type StepState } from "../../src/model/air.js";
+import { decode, imageGatesOf, inferStep, klFromPrior, type StepState } from "../../src/model/air.js";
 import { write } from "../../src/model/attention.js";
 import { logSigmoid } from "../../src/model/distributions.js";
 import { drawOn, logLikelihood } from "../../src/model/likelihood.js";
@@ -49,8 +49,8 @@ describe.each(forwardReferences)("one forward pass of the reference implementati
           tf.mul(tf.sub(1, probability), tf.sub(logAbsent, Math.log(1 - prior))),
         ),
       );
-      const klWhere = tf.mul(presence, step.zWhere.kl);
-      const klWhat = tf.mul(presence, step.zWhat.kl);
+      const klWhere = tf.mul(presence, klFromPrior(step.zWhere));
+      const klWhat = tf.mul(presence, klFromPrior(step.zWhat));
       kl = tf.addN([kl, klPresence, klWhere, klWhat]);
 
       const where = `step ${t + 1}`;

@@ -1,7 +1,7 @@
 import { boxFromZWhere } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { attend, hatWeights, write } from "../../src/model/attention.js";
+import { attend, hat, write } from "../../src/model/attention.js";
 import { expectClose } from "./close.js";
 import { expectGradients } from "./finite-differences.js";
 import { normal } from "./tiny.js";
@@ -93,16 +93,7 @@ it("a patch lands in the pixels of its box", () => {
   });
 });
 
-it("hat weights are one at a pixel, split between two, and zero outside", () => {
-  const weights = hatWeights(tf.tensor2d([[2, 0.25, -0.5, -1, 3.5, 40]]), 4).arraySync();
-  expect(weights).toEqual([
-    [
-      [0, 0, 1, 0],
-      [0.75, 0.25, 0, 0],
-      [0.5, 0, 0, 0],
-      [0, 0, 0, 0],
-      [0, 0, 0, 0.5],
-      [0, 0, 0, 0],
-    ],
-  ]);
+it("the hat is one at a pixel, falls linearly, and is zero from one pixel on", () => {
+  const distances = tf.tensor1d([0, 0.25, -0.25, 0.75, -0.5, 1, -1, 1.5, -40]);
+  expect([...hat(distances).dataSync()]).toEqual([1, 0.75, 0.75, 0.25, 0.5, 0, 0, 0, 0]);
 });
