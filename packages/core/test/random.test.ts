@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { philox4x32, RandomStream } from "../src/random.js";
 
@@ -55,6 +56,31 @@ describe("RandomStream", () => {
     expect(Math.abs(moment(1))).toBeLessThan(0.015);
     expect(Math.abs(moment(2) - 1)).toBeLessThan(0.02);
     expect(Math.abs(moment(4) - 3)).toBeLessThan(0.15);
+  });
+
+  it.each([0, 1, 2, 3, 4, 5])("fills with the same normals as single draws, after %d of them", (before) => {
+    for (const integers of [0, 1, 2, 4]) {
+      for (const length of [0, 1, 2, 3, 4, 7, 8, 33]) {
+        const [filled, single] = [new RandomStream(5, length), new RandomStream(5, length)];
+        for (const stream of [filled, single]) {
+          for (let i = 0; i < integers; i++) stream.uint32();
+          for (let i = 0; i < before; i++) stream.normal();
+        }
+        const expected = Float32Array.from({ length }, () => single.normal());
+        expect(filled.fillNormal(new Float32Array(length))).toEqual(expected);
+        // Both streams are at the same place afterwards, too.
+        expect([filled.normal(), filled.normal(), filled.uint32()]).toEqual([
+          single.normal(),
+          single.normal(),
+          single.uint32(),
+        ]);
+      }
+    }
+  });
+
+  it("draws the normals that it has always drawn", () => {
+    const { buffer } = new RandomStream(2, 1, 7).fillNormal(new Float32Array(10_001));
+    expect(createHash("sha256").update(new Uint8Array(buffer)).digest("hex")).toBe("517b8d5df6252a17dd8dcbfb88c1b99545ea0afb759812c8903bedb7a592bbb4");
   });
 
   it("draws integers evenly below the bound", () => {
