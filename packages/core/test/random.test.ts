@@ -80,7 +80,9 @@ describe("RandomStream", () => {
 
   it("draws the normals that it has always drawn", () => {
     const { buffer } = new RandomStream(2, 1, 7).fillNormal(new Float32Array(10_001));
-    expect(createHash("sha256").update(new Uint8Array(buffer)).digest("hex")).toBe("517b8d5df6252a17dd8dcbfb88c1b99545ea0afb759812c8903bedb7a592bbb4");
+    expect(createHash("sha256").update(new Uint8Array(buffer)).digest("hex")).toBe(
+      "517b8d5df6252a17dd8dcbfb88c1b99545ea0afb759812c8903bedb7a592bbb4",
+    );
   });
 
   it("draws integers evenly below the bound", () => {

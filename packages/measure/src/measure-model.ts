@@ -10,7 +10,7 @@ import {
   type Scene as InferredScene,
   requireInteger,
 } from "@air-onnx/core";
-import { DataError, fillBatch, pixelsPerImage, type SceneSet, trueBoxes } from "@air-onnx/scenes";
+import { DataError, fillBatch, type LabelledImages, pixelsPerImage, trueBoxes } from "@air-onnx/scenes";
 import { type BoxQuality, BoxTally } from "./box-quality.js";
 import { type Evaluation, EvaluationTally, type ImageMeasures, MeanTally } from "./evaluation.js";
 
@@ -112,7 +112,7 @@ export interface MeasureEvidenceOptions extends Pick<MeasureOptions, "images" | 
  */
 export async function measureEvidence(
   model: EvidenceModel,
-  scenes: SceneSet,
+  scenes: LabelledImages,
   { images = scenes.size, seed = 0, batchSize = BATCH_SIZE, signal }: MeasureEvidenceOptions = {},
 ): Promise<Evaluation> {
   refuseOtherImages(model.config, scenes);
@@ -134,7 +134,7 @@ export async function measureEvidence(
  */
 export async function measureModel(
   model: MeasurableModel,
-  scenes: SceneSet,
+  scenes: LabelledImages,
   options: MeasureOptions = {},
 ): Promise<Measurement> {
   const { config } = model;
@@ -212,7 +212,7 @@ export async function measureModel(
 /** Adds up the results of `evidenceOf`, batch by batch. Each batch ends before the image at one of `ends`. */
 async function tallyBatches(
   { prior, maxSteps }: AirConfig,
-  scenes: SceneSet,
+  scenes: LabelledImages,
   ends: readonly number[],
   evidenceOf: (batch: Float32Array<ArrayBuffer>, start: number, end: number) => Promise<readonly ImageMeasures[]>,
 ): Promise<Evaluation> {
@@ -245,7 +245,7 @@ class FoundTally {
    *
    * @param index the index of its image in the set
    */
-  add({ count, objects }: InferredScene, scenes: SceneSet, index: number): void {
+  add({ count, objects }: InferredScene, scenes: LabelledImages, index: number): void {
     this.#images++;
     if (count === scenes.counts[index]) this.#right++;
     const truth = trueBoxes(scenes, index);
@@ -268,7 +268,7 @@ class FoundTally {
 }
 
 /** Copies images `start` to `end` of a set into a batch `[end - start, C, S, S]` in [0, 1]. */
-function batchOf(scenes: SceneSet, start: number, end: number): Float32Array<ArrayBuffer> {
+function batchOf(scenes: LabelledImages, start: number, end: number): Float32Array<ArrayBuffer> {
   const batch = new Float32Array((end - start) * pixelsPerImage(scenes));
   fillBatch(
     scenes,
@@ -278,7 +278,7 @@ function batchOf(scenes: SceneSet, start: number, end: number): Float32Array<Arr
   return batch;
 }
 
-function refuseOtherImages({ imageSize, channels }: AirConfig, scenes: SceneSet): void {
+function refuseOtherImages({ imageSize, channels }: AirConfig, scenes: LabelledImages): void {
   if (scenes.size === 0) throw new DataError("There is no image to measure on", { kind: "missing" });
   if (scenes.imageSize === imageSize && scenes.channels === channels) return;
   throw new DataError(

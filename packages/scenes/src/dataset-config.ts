@@ -8,8 +8,8 @@ import {
   type DataAccess,
   type DatasetChoices,
   DEFAULT_TEST_FRACTION,
-  loadDataset,
   loadOwnImages,
+  loadPacked,
   streamDataset,
 } from "./dataset.js";
 import type { DrawnSetting } from "./drawn/drawn-set.js";
@@ -123,7 +123,7 @@ export function datasetConflicts(config: DatasetConfig, model: AirConfig): [key:
 }
 
 /**
- * The images that a run with this configuration trains and evaluates on.
+ * The images that a run with this configuration trains and evaluates on. Drawn ones are packed, see {@link PackedScenes}.
  *
  * @throws as {@link loadDataset}
  */
@@ -136,7 +136,7 @@ export async function loadTrainingData(
   const { dataset, stream, trainSize, seed } = config;
   return stream
     ? streamDataset(dataset, { ...options, streamSeed: seed })
-    : loadDataset(dataset, { ...options, trainSize });
+    : loadPacked(dataset, { ...options, trainSize });
 }
 
 /** The options by which {@link loadSplits} loads the held-out images of a run with `config`. */

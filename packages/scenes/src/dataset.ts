@@ -5,7 +5,7 @@
  */
 import { type BroughtImages, holdOut, withoutLabels } from "./brought-images.js";
 import type { DrawnForm, DrawnMaterial, PublishedSet, PublishedWhole, SeededSet, Split } from "./drawn/drawn-set.js";
-import { generateScenes, streamScenes } from "./drawn/generate.js";
+import { generatePacked, streamScenes } from "./drawn/generate.js";
 import { type DrawnSet, type DrawnSettingKey, drawnSet, drawnSettings, formOf } from "./drawn/registry.js";
 import { DataError } from "./errors.js";
 import type { BroughtSet } from "./files/brought-sets.js";
@@ -15,7 +15,15 @@ import { loadMnistPart } from "./files/mnist.js";
 import { readingFile } from "./files/read-file.js";
 import { type BroughtName, broughtSet, type DatasetName, datasetNames, MAX_DATA_SEED } from "./registry.js";
 import type { Reporting } from "./reporting.js";
-import { type Dataset, type SceneSet, sliceScenes, type TrainingData } from "./scene-set.js";
+import {
+  type Dataset,
+  type LabelledImages,
+  type PackedScenes,
+  type SceneSet,
+  sliceScenes,
+  type TrainingData,
+  unpackScenes,
+} from "./scene-set.js";
 
 /**
  * The choice of images. A data set refuses options that it does not take. Beside the members below, each drawn set takes
@@ -101,21 +109,31 @@ export async function loadSplits<S extends Split>(
   splits: readonly S[],
   options: DatasetOptions = {},
 ): Promise<Record<S, SceneSet>> {
-  return splitsOf(setNamed(name, options), splits, begin(options));
+  const loaded = await splitsOf(setNamed(name, options), splits, begin(options));
+  return Object.fromEntries(splits.map((split) => [split, unpackScenes(loaded[split])])) as Record<S, SceneSet>;
+}
+
+/**
+ * Loads the images of a drawn data set for training, packed: without their black areas they take a tenth of the memory.
+ *
+ * @throws as {@link loadDataset}
+ */
+export async function loadPacked(name: DatasetName, options: DatasetOptions = {}): Promise<TrainingData> {
+  return { name, ...(await splitsOf(setNamed(name, options), ["train", "test"], begin(options))) };
 }
 
 async function splitsOf<S extends Split>(
   set: DrawnSet | BroughtSet,
   splits: readonly S[],
   job: Job,
-): Promise<Record<S, SceneSet>> {
+): Promise<Record<S, LabelledImages>> {
   const loaded = await load(set, splits, job);
   for (const split of splits) {
     if (!loaded[split]) {
       throw new DataError(`${set.name} has no ${split} images: its test images are fresh already`, { kind: "missing" });
     }
   }
-  return loaded as Record<S, SceneSet>;
+  return loaded as Record<S, LabelledImages>;
 }
 
 /**
@@ -145,7 +163,10 @@ export async function streamDataset(name: DatasetName, options: StreamOptions = 
  *
  * @throws as {@link loadDataset}
  */
-export async function loadOwnImages(name: BroughtName, options: DatasetOptions): Promise<TrainingData> {
+export async function loadOwnImages(
+  name: BroughtName,
+  options: DatasetOptions,
+): Promise<TrainingData & { readonly test: SceneSet }> {
   const set = setNamed(name, options);
   if (!("read" in set)) throw new DataError(`The images of ${name} are no user's own`, { kind: "option" });
   const { train, test } = await readBrought(set, options);
@@ -227,7 +248,7 @@ function load(
   set: DrawnSet | BroughtSet,
   wanted: readonly Split[],
   job: Job,
-): Promise<Partial<Record<Split, SceneSet>>> {
+): Promise<Partial<Record<Split, LabelledImages>>> {
   if ("read" in set) return loadBrought(set, wanted, job);
   return set.published ? loadPublished(set, wanted, job) : loadSeeded(set, wanted, job);
 }
@@ -236,13 +257,13 @@ async function loadSeeded(
   set: SeededSet & DrawnSet,
   wanted: readonly Split[],
   job: Job,
-): Promise<Partial<Record<Split, SceneSet>>> {
+): Promise<Partial<Record<Split, PackedScenes>>> {
   const { name, version, sizes } = set;
   const { seed = 0, trainSize = sizes.train, testSize = sizes.test } = job;
   const [form, usual] = [formOf(set, { ...job }), formOf(set, {})];
   const variant = variantOf(formKeys(set), form, usual);
   const loadSplit = async (split: "train" | "test", generatorSeed: number, size: number) => {
-    const build = async () => generateScenes(await set.generator(generatorSeed, form, job, split), size, job);
+    const build = async () => generatePacked(await set.generator(generatorSeed, form, job, split), size, job);
     if (version === undefined) return build();
     return cached(
       await job.cache(),
@@ -270,11 +291,11 @@ async function loadPublished(
   { sizes, version, published }: PublishedSet,
   wanted: readonly Split[],
   job: Job,
-): Promise<Partial<Record<Split, SceneSet>>> {
+): Promise<Partial<Record<Split, PackedScenes>>> {
   const { trainSize = sizes.train, testSize = sizes.test } = job;
   const cache = await job.cache();
-  const wholes = new Map<PublishedWhole, SceneSet>();
-  const splits: Partial<Record<Split, SceneSet>> = {};
+  const wholes = new Map<PublishedWhole, PackedScenes>();
+  const splits: Partial<Record<Split, PackedScenes>> = {};
   for (const split of wanted) {
     const part = published[split];
     if (!part) continue;

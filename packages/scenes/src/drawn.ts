@@ -14,6 +14,7 @@ export type {
   TrainingPreset,
 } from "./drawn/drawn-set.js";
 export {
+  generatePacked,
   generateScenes,
   type PlacedPatch,
   type SceneGenerator,
@@ -51,6 +52,7 @@ export {
   registeredSets,
 } from "./drawn/registry.js";
 export { DataError, type DataErrorDetails, type DataErrorKind } from "./errors.js";
+export { PackedImages } from "./packed-images.js";
 export * from "./pictures/attend-to.js";
 export * from "./pictures/attention-record.js";
 export * from "./pictures/attention-sheet.js";
@@ -66,9 +68,15 @@ export {
   type ImageSet,
   type ImageSource,
   type ImageStream,
+  type LabelledImages,
+  type PackedScenes,
+  type PackedSet,
+  packScenes,
   pixelsPerImage,
+  type SceneLabels,
   type SceneSet,
   sliceScenes,
   type TrainingData,
   trueBoxes,
+  unpackScenes,
 } from "./scene-set.js";

@@ -10,6 +10,7 @@ export {
   type DatasetOptions,
   loadDataset,
   loadOwnImages,
+  loadPacked,
   loadSplits,
   type StreamOptions,
   streamDataset,

@@ -4,6 +4,7 @@
  */
 import type { Box } from "@air-onnx/core";
 import { DataError } from "./errors.js";
+import { PackedImages } from "./packed-images.js";
 
 /** The form of every image of a set. */
 export interface ImageForm {
@@ -21,8 +22,18 @@ export interface ImageSet extends ImageForm {
   readonly size: number;
 }
 
-/** Images of 0 to `maxObjects` objects, with the truth about them. */
-export interface SceneSet extends ImageSet {
+/** Images without labels, kept without their black areas. */
+export interface PackedSet extends ImageForm {
+  /** The images, and perhaps others before and after them. */
+  readonly packed: PackedImages;
+  /** Index in `packed` of the first image. */
+  readonly first: number;
+  /** Number N of images. */
+  readonly size: number;
+}
+
+/** The truth about the N images of a set. */
+export interface SceneLabels {
   /** Number of objects in each image, `[N]`. */
   readonly counts: Uint8Array;
   /**
@@ -35,6 +46,15 @@ export interface SceneSet extends ImageSet {
   readonly maxObjects: number;
 }
 
+/** Images of 0 to `maxObjects` objects, with the truth about them. */
+export interface SceneSet extends ImageSet, SceneLabels {}
+
+/** A {@link SceneSet} whose images are kept without their black areas. {@link unpackScenes} gives the pixels. */
+export interface PackedScenes extends PackedSet, SceneLabels {}
+
+/** Images with the truth about them, packed or not. */
+export type LabelledImages = SceneSet | PackedScenes;
+
 /** An endless sequence of images 0, 1, 2, …, each drawn when it is asked for. */
 export interface ImageStream extends ImageForm {
   /** Always Infinity. */
@@ -44,7 +64,7 @@ export interface ImageStream extends ImageForm {
 }
 
 /** The images that training draws its batches from. */
-export type ImageSource = ImageSet | ImageStream;
+export type ImageSource = ImageSet | PackedSet | ImageStream;
 
 /** Images to train on, of any source, and labelled ones to evaluate on during training. */
 export interface TrainingData {
@@ -53,12 +73,13 @@ export interface TrainingData {
   /** Images to train on. */
   readonly train: ImageSource;
   /** Held-out images to evaluate on. */
-  readonly test: SceneSet;
+  readonly test: LabelledImages;
 }
 
-/** Training data whose images are all labelled. */
+/** Training data whose images are all labelled, and none of them packed. */
 export interface Dataset extends TrainingData {
   readonly train: SceneSet;
+  readonly test: SceneSet;
 }
 
 /** Length of the longest array in Node 20. */
@@ -72,14 +93,52 @@ const MAX_BOX_BYTES = 2 ** 29;
  * @throws {DataError} if so many images do not fit into one set
  */
 export function emptyScenes(size: number, imageSize: number, channels: number, maxObjects: number): SceneSet {
-  const bytes = size * channels * imageSize * imageSize;
+  const bytes = imageBytes({ imageSize, channels }, size);
+  const labels = emptyLabels(size, maxObjects);
+  return { imageSize, channels, images: new Uint8Array(bytes), ...labels, size };
+}
+
+/**
+ * Makes the labels of `size` images without objects.
+ *
+ * @throws {DataError} if the boxes do not fit into one set
+ */
+export function emptyLabels(size: number, maxObjects: number): SceneLabels {
+  return { counts: new Uint8Array(size), boxes: unknownBoxes(size, maxObjects), maxObjects };
+}
+
+/**
+ * The number of bytes of `size` unpacked images.
+ *
+ * @throws {DataError} if they are more than a set has
+ */
+export function imageBytes(form: ImageForm, size: number): number {
+  const { channels, imageSize } = form;
+  const bytes = size * pixelsPerImage(form);
   if (bytes > MAX_IMAGE_BYTES) {
     throw new DataError(
       `${size} images of ${channels}x${imageSize}x${imageSize} take ${bytes} bytes, a set has at most ${MAX_IMAGE_BYTES}: use fewer`,
     );
   }
-  const boxes = unknownBoxes(size, maxObjects);
-  return { imageSize, channels, images: new Uint8Array(bytes), counts: new Uint8Array(size), boxes, maxObjects, size };
+  return bytes;
+}
+
+/** Packs the images of a set. The labels are not copied. */
+export function packScenes({ images, ...others }: SceneSet): PackedScenes {
+  const pixels = pixelsPerImage(others);
+  const packed = new PackedImages(pixels, others.size);
+  for (let i = 0; i < others.size; i++) packed.add(images.subarray(i * pixels, (i + 1) * pixels));
+  return { ...others, packed, first: 0 };
+}
+
+/** Returns a set with its images unpacked: `set` itself if they are. The labels are not copied. */
+export function unpackScenes(set: LabelledImages): SceneSet {
+  if (!("packed" in set)) return set;
+  const { packed, first, ...others } = set;
+  const pixels = pixelsPerImage(set);
+  const images = new Uint8Array(set.size * pixels);
+  for (let i = 0; i < set.size; i++) packed.unpack(first + i, images.subarray(i * pixels, (i + 1) * pixels));
+  return { ...others, images };
 }
 
 /**
@@ -102,7 +161,7 @@ export function unknownBoxes(size: number, maxObjects: number): Float32Array<Arr
  *
  * @throws {RangeError} unless 0 ≤ start ≤ end ≤ size
  */
-export function sliceScenes(set: SceneSet, start: number, end: number): SceneSet {
+export function sliceScenes<Set extends LabelledImages>(set: Set, start: number, end: number): Set {
   if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || start > end || end > set.size) {
     throw new RangeError(`Cannot take images ${start} to ${end} of a set of ${set.size}`);
   }
@@ -110,7 +169,7 @@ export function sliceScenes(set: SceneSet, start: number, end: number): SceneSet
     array.subarray(start * perImage, end * perImage) as A;
   return {
     ...set,
-    images: part(set.images, pixelsPerImage(set)),
+    ...("packed" in set ? { first: set.first + start } : { images: part(set.images, pixelsPerImage(set)) }),
     counts: part(set.counts, 1),
     boxes: part(set.boxes, set.maxObjects * 4),
     size: end - start,
@@ -136,6 +195,13 @@ export function fillBatch(source: ImageSource, indices: ArrayLike<number>, targe
     for (let i = 0; i < images.length; i++) target[i] = INTENSITY[images[i]!]!;
     return;
   }
+  if ("packed" in source) {
+    for (let b = 0; b < indices.length; b++) {
+      const image = target.subarray(b * pixels, (b + 1) * pixels);
+      source.packed.unpackLevels(source.first + indices[b]!, INTENSITY, image);
+    }
+    return;
+  }
   for (let b = 0; b < indices.length; b++) {
     const from = indices[b]! * pixels;
     const start = b * pixels;
@@ -148,7 +214,7 @@ export function fillBatch(source: ImageSource, indices: ArrayLike<number>, targe
  *
  * @throws {RangeError} if `index` is not in the set
  */
-export function trueBoxes(set: SceneSet, index: number): Box[] {
+export function trueBoxes(set: LabelledImages, index: number): Box[] {
   checkIndex(set, index);
   return Array.from({ length: set.counts[index]! }, (_, object) => {
     const [xmin, ymin, xmax, ymax] = set.boxes.subarray((index * set.maxObjects + object) * 4) as unknown as number[];

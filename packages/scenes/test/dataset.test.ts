@@ -1,14 +1,23 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { loadDataset, loadSplits, streamDataset } from "../src/dataset.js";
+import { loadDataset, loadPacked, loadSplits, streamDataset } from "../src/dataset.js";
 import { DataError } from "../src/errors.js";
 import { defaultCacheDir } from "../src/files/environment.js";
+import { encodeSafetensors } from "../src/files/safetensors.js";
 import { readSceneFile, writeSceneFile } from "../src/files/scene-file.js";
 import { type DatasetName, datasetNames, MAX_DATA_SEED } from "../src/registry.js";
-import { type Dataset, emptyScenes, fillBatch } from "../src/scene-set.js";
+import {
+  type Dataset,
+  emptyScenes,
+  fillBatch,
+  type PackedScenes,
+  packScenes,
+  sliceScenes,
+  unpackScenes,
+} from "../src/scene-set.js";
 
 let folder: string;
 let notices: string[];
@@ -92,7 +101,8 @@ describe("loadDataset", () => {
     ],
     [
       "is of another generator",
-      (path) => writeSceneFile(path, emptyScenes(30, 50, 1, 2), { content: "multi-strokes-seed0-30", version: 0 }),
+      (path) =>
+        writeSceneFile(path, packScenes(emptyScenes(30, 50, 1, 2)), { content: "multi-strokes-seed0-30", version: 0 }),
       /holds "multi-strokes-seed0-30" version 0, not "multi-strokes-seed0-30" version 1/,
     ],
   ])("builds a cached set that %s again, and says why", async (_, damage, reason) => {
@@ -203,6 +213,20 @@ describe("images with other settings than the defaults", () => {
   });
 });
 
+describe("loadPacked", () => {
+  it("gives the images of loadDataset, drawn and from the cache, and of a set that is not kept", async () => {
+    const options = { cacheDir: folder, ...small };
+    for (const name of ["multi-strokes", "multi-strokes", "multi-dsprites-64"] as const) {
+      const { train, test, ...others } = await loadPacked(name, options);
+      const expected = await loadDataset(name, options);
+      expect(others).toEqual({ name });
+      expect(unpackScenes(train as PackedScenes)).toEqual(expected.train);
+      expect(unpackScenes(test)).toEqual(expected.test);
+      for (const set of [train, test]) expect(set).not.toHaveProperty("images");
+    }
+  });
+});
+
 describe("loadSplits", () => {
   it("loads only what is asked for", async () => {
     const splits = await loadSplits("multi-strokes", ["test"], { cacheDir: folder, ...small });
@@ -223,7 +247,7 @@ describe("streamDataset", () => {
     const fixed = await load();
     const { name, train, test } = await streamDataset("multi-strokes", { cacheDir: folder, testSize: 10 });
     expect(name).toBe("multi-strokes");
-    expect(test).toEqual(fixed.test);
+    expect(unpackScenes(test)).toEqual(fixed.test);
     expect(train.size).toBe(Infinity);
     const [one, other] = [new Float32Array(30 * 2500), new Float32Array(30 * 2500)];
     const all = Array.from({ length: 30 }, (_, i) => i);
@@ -293,17 +317,49 @@ describe("a scene file", () => {
     scenes.counts.set([0, 1, 2]);
     scenes.boxes.set([0, 1, 2, 3], 8);
     const path = join(folder, "scenes.safetensors");
-    await writeSceneFile(path, scenes, identity);
-    expect(await readSceneFile(path, identity)).toEqual(scenes);
+    await writeSceneFile(path, packScenes(scenes), identity);
+    // Files of earlier versions are read, too.
+    expect(
+      createHash("sha256")
+        .update(await readFile(path))
+        .digest("hex"),
+    ).toBe("d5492e4ed93fd618377ffd3f3df84bb0c171d3f70da336f6b0eac648ed3bfbc5");
+    expect(unpackScenes(await readSceneFile(path, identity))).toEqual(scenes);
     await expect(readSceneFile(path, { content: "other", version: 1 })).rejects.toThrow(
       `${path} holds "test" version 1, not "other" version 1`,
     );
   });
 
+  it("of more images than are in memory at a time comes back, also a part of a larger set", async () => {
+    const scenes = emptyScenes(50, 200, 1, 1);
+    for (let i = 0; i < scenes.images.length; i += 3) scenes.images[i] = i;
+    const path = join(folder, "large.safetensors");
+    await writeSceneFile(path, sliceScenes(packScenes(scenes), 3, 50), identity);
+    expect((await stat(path)).size).toBeGreaterThan(47 * 40_000);
+    const { images, ...others } = unpackScenes(await readSceneFile(path, identity));
+    const { images: expected, ...labels } = sliceScenes(scenes, 3, 50);
+    expect(Buffer.compare(images, expected)).toBe(0);
+    expect(others).toEqual(labels);
+  });
+
+  it("of images without pixels is refused: nothing would bound their number", async () => {
+    const path = join(folder, "empty.safetensors");
+    const bytes = encodeSafetensors(
+      {
+        images: { dtype: "U8", shape: [2, 1, 0, 0], data: new Uint8Array(0) },
+        counts: { dtype: "U8", shape: [2], data: new Uint8Array(2) },
+        boxes: { dtype: "F32", shape: [2, 0, 4], data: new Float32Array(0) },
+      },
+      { content: "test", version: "1" },
+    );
+    await writeFile(path, bytes);
+    await expect(readSceneFile(path, identity)).rejects.toThrow("does not have the images, counts and boxes");
+  });
+
   it("is named with the reason if it cannot be read or written", async () => {
     const missing = join(folder, "missing", "x");
     await expect(readSceneFile(missing, identity)).rejects.toThrow(`Cannot read ${missing}: the file or its folder`);
-    await expect(writeSceneFile(missing, emptyScenes(1, 1, 1, 1), identity)).rejects.toThrow(
+    await expect(writeSceneFile(missing, packScenes(emptyScenes(1, 1, 1, 1)), identity)).rejects.toThrow(
       `Cannot write ${missing}: `,
     );
     await mkdir(join(folder, "folder"));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { emptyScenes, fillBatch, sliceScenes, trueBoxes } from "../src/scene-set.js";
+import { emptyScenes, fillBatch, packScenes, sliceScenes, trueBoxes, unpackScenes } from "../src/scene-set.js";
 
 /** 5 images of 2 channels, 3x3, whose every byte is different. */
 function scenes() {
@@ -52,6 +52,32 @@ describe("sliceScenes", () => {
     [0, Number.NaN],
   ])("refuses %d to %d", (start, end) => {
     expect(() => sliceScenes(scenes(), start, end)).toThrow(RangeError);
+  });
+});
+
+describe("a packed set", () => {
+  it("has the images and labels of the set, and so have its slices", () => {
+    const set = scenes();
+    const packed = packScenes(set);
+    expect(packed).not.toHaveProperty("images");
+    expect(unpackScenes(packed)).toEqual(set);
+    const slice = sliceScenes(sliceScenes(packed, 1, 5), 1, 3);
+    expect(slice.packed).toBe(packed.packed);
+    expect(unpackScenes(slice)).toEqual(sliceScenes(set, 2, 4));
+    expect(trueBoxes(slice, 0)).toEqual(trueBoxes(set, 2));
+    expect(unpackScenes(set)).toBe(set);
+  });
+
+  it("gives the batches of the set", () => {
+    const [batch, expected] = [new Float32Array(3 * 18).fill(9), new Float32Array(3 * 18)];
+    fillBatch(sliceScenes(packScenes(scenes()), 1, 5), [3, 0, 3], batch);
+    fillBatch(sliceScenes(scenes(), 1, 5), [3, 0, 3], expected);
+    expect(batch).toEqual(expected);
+    // Another image of the same list, but not of the set.
+    const slice = sliceScenes(packScenes(scenes()), 1, 3);
+    for (const index of [-1, 2]) {
+      expect(() => fillBatch(slice, [index], new Float32Array(18))).toThrow(`no image ${index} in a set of 2`);
+    }
   });
 });
 

@@ -5,7 +5,7 @@
 import { type AirConfig, elboParts, logCountPrior, mapCount, trajectoryNoise } from "@air-onnx/core";
 import { type Evaluation, type EvidenceModel, type ImageMeasures, measureEvidence } from "@air-onnx/measure";
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
-import { fillBatch, pixelsPerImage, type SceneSet } from "@air-onnx/scenes";
+import { fillBatch, type LabelledImages, pixelsPerImage } from "@air-onnx/scenes";
 import { BATCH, encodeGraph, trace } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
 import { trainingSessionOptions } from "./engine/session-options.js";
@@ -95,14 +95,19 @@ export class Evaluator implements AsyncDisposable {
    *
    * @throws the errors of `measureEvidence` in @air-onnx/measure
    */
-  evaluate(parameters: NamedTensorData, scenes: SceneSet, options: EvaluateOptions = {}): Promise<Evaluation> {
+  evaluate(parameters: NamedTensorData, scenes: LabelledImages, options: EvaluateOptions = {}): Promise<Evaluation> {
     const evidence: EvidenceModel["evidence"] = (images, { seed = 0, firstImage = 0 }) =>
       this.#evidence(parameters, images, seed, firstImage);
     return measureEvidence({ config: this.#config, evidence }, scenes, { ...options, batchSize: BATCH_SIZE });
   }
 
   /** The model's explanations of images `start` to `start + size`, along the trajectory of seed 0, for pictures. */
-  async explain(parameters: NamedTensorData, scenes: SceneSet, start: number, size: number): Promise<Explanation[]> {
+  async explain(
+    parameters: NamedTensorData,
+    scenes: LabelledImages,
+    start: number,
+    size: number,
+  ): Promise<Explanation[]> {
     const { maxSteps } = this.#config;
     const images = new Float32Array(size * pixelsPerImage(scenes));
     fillBatch(

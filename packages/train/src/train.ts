@@ -6,10 +6,10 @@ import { type Evaluation, loggedNumbers } from "@air-onnx/measure";
 import {
   encodePng,
   fillBatch,
+  type LabelledImages,
   type PixelSheet,
   pixelsPerImage,
   reconstructionSheet,
-  type SceneSet,
   type TrainingData,
   writeFileAtomic,
 } from "@air-onnx/scenes";
@@ -247,7 +247,11 @@ function mean(values: Float32Array): number {
 }
 
 /** A sheet of the first held-out images with the model's reconstructions, boxes and counts. */
-async function drawPicture(evaluator: Evaluator, parameters: NamedTensorData, scenes: SceneSet): Promise<PixelSheet> {
+async function drawPicture(
+  evaluator: Evaluator,
+  parameters: NamedTensorData,
+  scenes: LabelledImages,
+): Promise<PixelSheet> {
   const shown = Math.min(PICTURE.images, scenes.size);
   const explanations = await evaluator.explain(parameters, scenes, 0, shown);
   const sheet = explanations.map(({ count, zWhere, reconstruction }, index) => {

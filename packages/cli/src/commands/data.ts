@@ -1,7 +1,7 @@
 /** `air-onnx data`: builds a data set, or loads it from the cache, and describes it. */
 
 import { count } from "@air-onnx/measure/format";
-import type { DataPlaces, ImageSource, SceneSet, TrainingData } from "@air-onnx/scenes";
+import type { DataPlaces, ImageSource, LabelledImages, TrainingData } from "@air-onnx/scenes";
 import { Argument, Command } from "commander";
 import { datasetChoices } from "../choices.js";
 import {
@@ -81,7 +81,7 @@ function describe({ train, test }: TrainingData): string {
 }
 
 /** Tells whether the counts of all images are known. Streams and some images of users have none. */
-function hasCounts(set: ImageSource): set is SceneSet {
+function hasCounts(set: ImageSource): set is LabelledImages {
   return "counts" in set;
 }
 
@@ -90,18 +90,19 @@ async function writeAll({ name, train, test }: TrainingData, path: string): Prom
     const reason = train.size === Number.POSITIVE_INFINITY ? "a stream has no end" : "the counts of some are not known";
     throw new CommandError(`The images of ${name} cannot be written to ${path}: ${reason}`);
   }
-  const { emptyScenes, writeNpz } = await import("@air-onnx/scenes");
+  const { emptyScenes, unpackScenes, writeNpz } = await import("@air-onnx/scenes");
   const { imageSize, channels, maxObjects } = train;
   // Both splits belong to one set, so their images have the same form.
   const all = emptyScenes(train.size + test.size, imageSize, channels, maxObjects);
+  const [first, last] = [unpackScenes(train), unpackScenes(test)];
   for (const key of ["images", "counts", "boxes"] as const) {
-    all[key].set(train[key]);
-    all[key].set(test[key], train[key].length);
+    all[key].set(first[key]);
+    all[key].set(last[key], first[key].length);
   }
   await writeNpz(path, all);
 }
 
-async function drawTruth(scenes: SceneSet, path: string): Promise<void> {
+async function drawTruth(scenes: LabelledImages, path: string): Promise<void> {
   const { trueBoxes } = await import("@air-onnx/scenes");
   const { contactSheet, firstImages, SHEET, writePicture } = await import("@air-onnx/scenes");
   const exhibits = firstImages(scenes, SHEET.images).map((image, i) => {

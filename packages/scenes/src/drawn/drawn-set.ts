@@ -4,7 +4,7 @@
  */
 import type { AirConfigInput } from "@air-onnx/core";
 import type { Reporting } from "../reporting.js";
-import type { SceneSet } from "../scene-set.js";
+import type { PackedScenes } from "../scene-set.js";
 import type { SceneGenerator } from "./generate.js";
 
 /**
@@ -106,7 +106,7 @@ export interface PublishedWhole {
   /** Name in the cache. */
   readonly content: string;
   /** Draws all the images. */
-  draw(material: DrawnMaterial, reporting: Reporting): Promise<SceneSet>;
+  draw(material: DrawnMaterial, reporting: Reporting): Promise<PackedScenes>;
 }
 
 /** Returns `set`, typed by its name and settings. */

@@ -3,8 +3,19 @@
  * a sum would exceed 255, a set either draws the image's objects anew, the same number of them, or clips the sum.
  */
 import { DataError } from "../errors.js";
+import { PackedImages } from "../packed-images.js";
 import type { Reporting } from "../reporting.js";
-import { emptyScenes, type ImageForm, type ImageStream, pixelsPerImage, type SceneSet } from "../scene-set.js";
+import {
+  emptyLabels,
+  emptyScenes,
+  type ImageForm,
+  type ImageStream,
+  imageBytes,
+  type PackedScenes,
+  pixelsPerImage,
+  type SceneLabels,
+  type SceneSet,
+} from "../scene-set.js";
 
 /** A square patch with an object, and its place wholly inside the image. */
 export interface PlacedPatch {
@@ -54,11 +65,53 @@ const MAX_TRIES = 1_000;
 export async function generateScenes(
   generator: SceneGenerator,
   size: number,
-  { onProgress, signal }: Reporting = {},
+  reporting: Reporting = {},
 ): Promise<SceneSet> {
-  const { dataset, imageSize, channels, maxObjects } = generator;
+  const { imageSize, channels, maxObjects } = generator;
   const scenes = emptyScenes(size, imageSize, channels, maxObjects);
   const pixels = pixelsPerImage(generator);
+  await drawScenes(generator, size, scenes, reporting, (index) =>
+    scenes.images.subarray(index * pixels, (index + 1) * pixels),
+  );
+  return scenes;
+}
+
+/**
+ * Draws the same images as {@link generateScenes} and packs each as soon as it is drawn.
+ *
+ * @throws as {@link generateScenes}
+ */
+export async function generatePacked(
+  generator: SceneGenerator,
+  size: number,
+  reporting: Reporting = {},
+): Promise<PackedScenes> {
+  const { imageSize, channels, maxObjects } = generator;
+  imageBytes(generator, size);
+  const labels = emptyLabels(size, maxObjects);
+  const packed = new PackedImages(pixelsPerImage(generator), size);
+  const image = new Uint8Array(packed.pixels);
+  await drawScenes(
+    generator,
+    size,
+    labels,
+    reporting,
+    () => image,
+    () => packed.add(image),
+  );
+  return { imageSize, channels, packed, first: 0, ...labels, size };
+}
+
+/** Draws images with their labels, in order: each into the array that `place` returns for it, then calls `onDrawn`. */
+async function drawScenes(
+  generator: SceneGenerator,
+  size: number,
+  labels: SceneLabels,
+  { onProgress, signal }: Reporting,
+  place: (index: number) => Uint8Array,
+  onDrawn: () => void = () => {},
+): Promise<void> {
+  const { dataset, maxObjects } = generator;
   const canvas = new SceneCanvas(generator);
   for (let index = 0; index < size; index++) {
     if (index % IMAGES_PER_SLICE === 0) {
@@ -66,13 +119,12 @@ export async function generateScenes(
       onProgress?.({ phase: "generate", dataset, done: index, total: size });
       await new Promise((resolve) => setTimeout(resolve));
     }
-    const image = scenes.images.subarray(index * pixels, (index + 1) * pixels);
-    const boxes = scenes.boxes.subarray(index * maxObjects * 4, (index + 1) * maxObjects * 4);
-    scenes.counts[index] = canvas.draw(index, image, boxes);
+    const boxes = labels.boxes.subarray(index * maxObjects * 4, (index + 1) * maxObjects * 4);
+    labels.counts[index] = canvas.draw(index, place(index), boxes);
+    onDrawn();
   }
   signal?.throwIfAborted();
   onProgress?.({ phase: "generate", dataset, done: size, total: size });
-  return scenes;
 }
 
 /** Returns the generator's images as an endless stream. Its image i is the one that {@link generateScenes} draws. */

@@ -9,11 +9,12 @@ import { basename, dirname, join } from "node:path";
 import { FileError } from "../errors.js";
 
 /**
- * Replaces the file at `path` by `data` (chunks are written one after the other; a string as UTF-8). The folder must exist.
+ * Replaces the file at `path` by `data` (a string as UTF-8). Chunks are written one after the other: the next is asked for
+ * when the one before it is written, and may then be in the same memory. The folder must exist.
  *
  * @throws {FileError} naming `path` and the reason; the old file, if any, is then untouched and the temporary is gone.
  */
-export async function writeFileAtomic(path: string, data: string | Uint8Array | readonly Uint8Array[]): Promise<void> {
+export async function writeFileAtomic(path: string, data: string | Uint8Array | Iterable<Uint8Array>): Promise<void> {
   const temporary = temporaryPath(path);
   const chunks = typeof data === "string" || data instanceof Uint8Array ? [data] : data;
   let file: FileHandle | undefined;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataError, FileError, SafetensorsError } from "../errors.js";
 import type { Reporting } from "../reporting.js";
-import type { SceneSet } from "../scene-set.js";
+import type { PackedScenes } from "../scene-set.js";
 import { reasonInWords, removeStaleTemporaries } from "./atomic-file.js";
 import { readSceneFile, type SceneFileIdentity, writeSceneFile } from "./scene-file.js";
 
@@ -36,9 +36,9 @@ export async function openCache(folder: string, { onNotice }: Reporting): Promis
 export async function cached(
   cache: Cache,
   identity: SceneFileIdentity,
-  build: () => Promise<SceneSet>,
+  build: () => Promise<PackedScenes>,
   { onNotice, signal }: Reporting,
-): Promise<SceneSet> {
+): Promise<PackedScenes> {
   signal?.throwIfAborted();
   const path = join(cache.folder, "datasets", `${identity.content}.safetensors`);
   if (await exists(path)) {

@@ -20,6 +20,43 @@ export interface ReadLimit {
   readonly what?: string;
 }
 
+/** A file that is open to be read in parts. */
+export interface OpenFile {
+  /** Number of its bytes. */
+  readonly size: number;
+  /**
+   * Fills `target` with the bytes from place `at` on.
+   *
+   * @throws {FileError} if they cannot be read, or the file became shorter
+   */
+  read(target: Uint8Array, at: number): Promise<void>;
+}
+
+/**
+ * Opens a file, calls `use` and closes it. What `use` throws is thrown.
+ *
+ * @throws {FileError} if the file cannot be opened, is no regular file, or has more than `maxBytes` bytes
+ */
+export async function readInParts<T>(
+  path: string,
+  { maxBytes, what = path }: ReadLimit,
+  use: (file: OpenFile) => Promise<T>,
+): Promise<T> {
+  const named = (cause: unknown): never => {
+    throw new FileError(`Cannot read ${what}: ${reasonInWords(cause)}`, path, { cause });
+  };
+  const file = await open(path, FLAGS).catch(named);
+  try {
+    const size = await file
+      .stat()
+      .then((stats) => checkedSize(stats, maxBytes))
+      .catch(named);
+    return await use({ size, read: (target, at) => fill(file, target, at).catch(named) });
+  } finally {
+    await file.close();
+  }
+}
+
 /**
  * Reads a file into memory of its own.
  *
@@ -30,10 +67,7 @@ export async function readWholeFile(path: string, { maxBytes, what = path }: Rea
   try {
     file = await open(path, FLAGS);
     const bytes = room(await file.stat(), maxBytes);
-    for (let at = 0; at < bytes.length; ) {
-      const { bytesRead } = await file.read(bytes, at, Math.min(SLICE_BYTES, bytes.length - at), at);
-      at += progress(bytesRead);
-    }
+    await fill(file, bytes, 0);
     return bytes;
   } catch (cause) {
     throw new FileError(`Cannot read ${what}: ${reasonInWords(cause)}`, path, { cause });
@@ -70,11 +104,24 @@ export async function readingFile<T>(file: string, read: () => Promise<T>): Prom
   }
 }
 
+/** Fills `target` with the bytes of `file` from place `from` on. */
+async function fill(file: FileHandle, target: Uint8Array, from: number): Promise<void> {
+  for (let at = 0; at < target.length; ) {
+    const { bytesRead } = await file.read(target, at, Math.min(SLICE_BYTES, target.length - at), from + at);
+    at += progress(bytesRead);
+  }
+}
+
 function room(stats: Stats, maxBytes: number): Buffer<ArrayBuffer> {
+  return Buffer.alloc(checkedSize(stats, maxBytes));
+}
+
+/** The size of a regular file that is not too large. */
+function checkedSize(stats: Stats, maxBytes: number): number {
   if (stats.isDirectory()) throw new Error("it is a folder, not a file (EISDIR)");
   if (!stats.isFile()) throw new Error("it is a device, a pipe or a socket, not a file");
   if (stats.size > maxBytes) throw new Error(`it has ${stats.size} bytes, at most ${maxBytes} are read`);
-  return Buffer.alloc(stats.size);
+  return stats.size;
 }
 
 function progress(bytesRead: number): number {

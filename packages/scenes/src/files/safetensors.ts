@@ -102,30 +102,56 @@ export function safetensorsChunks(
   tensors: Readonly<Record<string, SafetensorsTensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
+  for (const [name, tensor] of Object.entries(tensors)) checkTensor(name, tensor);
+  const { head, order } = safetensorsHead(tensors, metadata);
+  return [
+    head,
+    ...order.map((name) => {
+      const { buffer, byteOffset, byteLength } = tensors[name]!.data;
+      return new Uint8Array(buffer, byteOffset, byteLength);
+    }),
+  ];
+}
+
+/** The type and shape of a tensor. */
+export interface SafetensorsForm {
+  /** Type of its elements. */
+  readonly dtype: SafetensorsDtype;
+  /** Its dimensions. */
+  readonly shape: readonly number[];
+}
+
+/**
+ * Encodes the beginning of a file whose tensors are written without having all of them in memory.
+ *
+ * @returns the bytes before the tensors, and the names of the tensors in the order in which their data follow
+ * @throws {SafetensorsError} if a tensor has the name that the format keeps
+ */
+export function safetensorsHead(
+  tensors: Readonly<Record<string, SafetensorsForm>>,
+  metadata: Readonly<Record<string, string>> = {},
+): { readonly head: Uint8Array; readonly order: readonly string[] } {
   // Wide elements first, then by name, as the format's own writer does: every tensor is aligned to its element.
   const entries = Object.entries(tensors).sort(
     ([nameA, a], [nameB, b]) => elementBytes(b.dtype) - elementBytes(a.dtype) || (nameA < nameB ? -1 : 1),
   );
   const header: [string, unknown][] = [];
   if (Object.keys(metadata).length > 0) header.push([METADATA, metadata]);
-  const chunks: Uint8Array[] = [];
   let offset = 0;
-  for (const [name, tensor] of entries) {
+  for (const [name, { dtype, shape }] of entries) {
     if (name === METADATA) {
       throw new SafetensorsError(`A tensor cannot be called ${METADATA}: the format keeps that name`, { tensor: name });
     }
-    checkTensor(name, tensor);
-    const { dtype, shape, data } = tensor;
-    header.push([name, { dtype, shape, data_offsets: [offset, offset + data.byteLength] }]);
-    chunks.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    offset += data.byteLength;
+    const end = offset + elementCount(shape) * elementBytes(dtype);
+    header.push([name, { dtype, shape, data_offsets: [offset, end] }]);
+    offset = end;
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const paddedLength = Math.ceil(json.length / 8) * 8;
   const head = new Uint8Array(8 + paddedLength).fill(0x20);
   new DataView(head.buffer).setBigUint64(0, BigInt(paddedLength), true);
   head.set(json, 8);
-  return [head, ...chunks];
+  return { head, order: entries.map(([name]) => name) };
 }
 
 /**
@@ -136,21 +162,67 @@ export function safetensorsChunks(
  *   without typed array, offsets out of range, overlapping or with holes, or a shape that does not match the length.
  */
 export function decodeSafetensors(bytes: Uint8Array, source: string): SafetensorsFile {
-  const fail = (reason: string, cause?: unknown): never => {
-    throw new SafetensorsError(`${source} is not a valid safetensors file: ${reason}`, { source, cause });
+  const headLength = safetensorsHeadLength(bytes, bytes.length, source);
+  const { tensors, metadata } = decodeSafetensorsHead(bytes.subarray(0, headLength), bytes.length, source);
+  return {
+    tensors: Object.fromEntries(
+      Object.entries(tensors).map(([name, { dtype, shape, begin, end }]) => {
+        const data = arrayOf(dtype, bytes.subarray(begin, end));
+        return [name, { dtype, shape, data } as SafetensorsTensor<ArrayBuffer>];
+      }),
+    ),
+    metadata,
   };
-  if (bytes.length < 8) fail(`it has ${bytes.length} bytes, fewer than the 8 of the header's length`);
-  const headerLength = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
+}
+
+/** The beginning of a file: all but the tensors' data. */
+export interface SafetensorsHead {
+  /** Tensors by name, in the order of their data. */
+  readonly tensors: Readonly<Record<string, SafetensorsPlace>>;
+  /** Free texts by key; empty if the file has none. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** The type, shape and place of a tensor in a file. */
+export interface SafetensorsPlace extends SafetensorsForm {
+  /** Place in the file of the first byte of its data. */
+  readonly begin: number;
+  /** Place in the file behind its data. */
+  readonly end: number;
+}
+
+/**
+ * The number of bytes before the tensors' data, for a file of which not all is in memory.
+ *
+ * @param first the file's first 8 bytes, or more; all of them if it has fewer
+ * @param size number of bytes of the file
+ * @throws {SafetensorsError} as {@link decodeSafetensors}
+ */
+export function safetensorsHeadLength(first: Uint8Array, size: number, source: string): number {
+  if (size < 8) invalid(source, `it has ${size} bytes, fewer than the 8 of the header's length`);
+  const headerLength = Number(new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true));
   if (headerLength > MAX_HEADER_BYTES) {
-    fail(`its header is said to be ${headerLength} bytes long, at most ${MAX_HEADER_BYTES} are allowed`);
+    invalid(source, `its header is said to be ${headerLength} bytes long, at most ${MAX_HEADER_BYTES} are allowed`);
   }
-  const dataStart = 8 + headerLength;
-  if (dataStart > bytes.length) {
-    fail(`its header should end at byte ${dataStart}, but the file has ${bytes.length}: it is truncated`);
+  const length = 8 + headerLength;
+  if (length > size) {
+    invalid(source, `its header should end at byte ${length}, but the file has ${size}: it is truncated`);
   }
+  return length;
+}
+
+/**
+ * Decodes the beginning of a file.
+ *
+ * @param head as many bytes as {@link safetensorsHeadLength} returns
+ * @param size number of bytes of the file
+ * @throws {SafetensorsError} as {@link decodeSafetensors}
+ */
+export function decodeSafetensorsHead(head: Uint8Array, size: number, source: string): SafetensorsHead {
+  const fail = (reason: string, cause?: unknown): never => invalid(source, reason, cause);
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, dataStart)));
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(head.subarray(8)));
   } catch (cause) {
     fail(`its header is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, cause);
   }
@@ -176,19 +248,22 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensor
     }
     expected = end;
   }
-  const dataLength = bytes.length - dataStart;
+  const dataLength = size - head.length;
   if (expected !== dataLength) {
     fail(`its tensors need ${expected} bytes of data, but ${dataLength} follow the header`);
   }
   return {
     tensors: Object.fromEntries(
       entries.map(({ name, dtype, shape, begin, end }) => {
-        const data = arrayOf(dtype, bytes.subarray(dataStart + begin, dataStart + end));
-        return [name, { dtype, shape, data } as SafetensorsTensor<ArrayBuffer>];
+        return [name, { dtype, shape, begin: head.length + begin, end: head.length + end }];
       }),
     ),
     metadata,
   };
+}
+
+function invalid(source: string, reason: string, cause?: unknown): never {
+  throw new SafetensorsError(`${source} is not a valid safetensors file: ${reason}`, { source, cause });
 }
 
 interface TensorEntry {

@@ -3,13 +3,19 @@ import { createHash } from "node:crypto";
 
 const SLICE_BYTES = 2 ** 30;
 
-/** Hashes the bytes of the arrays one behind the other. Returns 64 hexadecimal digits. */
-export function sha256(...parts: readonly ArrayBufferView[]): string {
-  const hash = createHash("sha256");
-  for (const { buffer, byteOffset, byteLength } of parts) {
+/** The hash of data that come one part after the other. */
+export class Sha256 {
+  readonly #hash = createHash("sha256");
+
+  /** Adds the bytes of `part`. */
+  add({ buffer, byteOffset, byteLength }: ArrayBufferView): void {
     for (let at = 0; at < byteLength; at += SLICE_BYTES) {
-      hash.update(new Uint8Array(buffer, byteOffset + at, Math.min(SLICE_BYTES, byteLength - at)));
+      this.#hash.update(new Uint8Array(buffer, byteOffset + at, Math.min(SLICE_BYTES, byteLength - at)));
     }
   }
-  return hash.digest("hex");
+
+  /** Ends the data. Returns 64 hexadecimal digits. */
+  hex(): string {
+    return this.#hash.digest("hex");
+  }
 }

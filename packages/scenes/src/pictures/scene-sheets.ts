@@ -1,6 +1,6 @@
 /** Sheets of scenes with boxes and counts, as the command line writes them. */
 import type { AirConfig, Box, DecodedScene } from "@air-onnx/core";
-import { fillBatch, pixelsPerImage, type SceneSet } from "../scene-set.js";
+import { fillBatch, type ImageSource, pixelsPerImage, type SceneSet } from "../scene-set.js";
 import { PixelSheet } from "./pixel-sheet.js";
 import { type PicturedScene, reconstructionSheet, stepColours } from "./scene-picture.js";
 
@@ -89,7 +89,7 @@ export function explanationOf(scene: DecodedScene): Pick<PicturedScene, "boxes" 
 }
 
 /** Returns the first `wanted` images of a set, or all if there are fewer, each `[C, S, S]` in [0, 1]. */
-export function firstImages(scenes: SceneSet, wanted: number): Float32Array[] {
+export function firstImages(scenes: ImageSource, wanted: number): Float32Array[] {
   return Array.from({ length: Math.min(wanted, scenes.size) }, (_, i) => {
     const image = new Float32Array(pixelsPerImage(scenes));
     fillBatch(scenes, [i], image);

@@ -1,11 +1,11 @@
 import { Batches, parseTrainConfig } from "@air-onnx/train";
 import { describe, expect, it } from "vitest";
-import { generateScenes, type SceneGenerator, streamScenes } from "../../src/drawn/generate.js";
+import { generatePacked, generateScenes, type SceneGenerator, streamScenes } from "../../src/drawn/generate.js";
 import { multiDsprites64 } from "../../src/drawn/multi-dsprites-64.js";
 import { multiMnistKind } from "../../src/drawn/multi-mnist.js";
 import { multiMnist64 } from "../../src/drawn/multi-mnist-64.js";
 import { multiStrokes } from "../../src/drawn/multi-strokes.js";
-import { fillBatch, pixelsPerImage } from "../../src/scene-set.js";
+import { fillBatch, pixelsPerImage, unpackScenes } from "../../src/scene-set.js";
 
 const digits = Uint8Array.from({ length: 3 * 784 }, (_, i) => (i * 37) % 120);
 
@@ -36,6 +36,10 @@ describe.each<[string, () => SceneGenerator]>([
     fillBatch(fixed, indices, expected);
     fillBatch(stream, indices, found);
     expect(same(found, expected)).toBe(true);
+  });
+
+  it("has the images of the packed set", async () => {
+    expect(unpackScenes(await generatePacked(generator(), 12))).toEqual(await generateScenes(generator(), 12));
   });
 
   it("draws images at indices beyond the size of any set", () => {

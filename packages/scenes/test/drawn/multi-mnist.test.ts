@@ -5,12 +5,13 @@ import {
   checkMultiMnist,
   freshMultiMnist,
   generateMultiMnist,
+  type MultiMnistChecksum,
   originalMultiMnist,
   resizeNearest,
 } from "../../src/drawn/multi-mnist.js";
 import { loadMnistPart } from "../../src/files/mnist.js";
 import type { DataProgress } from "../../src/reporting.js";
-import { emptyScenes, sliceScenes, trueBoxes } from "../../src/scene-set.js";
+import { emptyScenes, packScenes, sliceScenes, trueBoxes } from "../../src/scene-set.js";
 
 const mnistDir = process.env.AIR_ONNX_MNIST_DIR || undefined;
 
@@ -92,6 +93,15 @@ describe("generateMultiMnist", () => {
 
 describe("checkMultiMnist", () => {
   it("fails with the found and the expected checksums", () => {
+    const scenes = emptyScenes(2, 2, 1, 2);
+    scenes.images.set([5, 0, 1, 0, 0, 0, 250, 7]);
+    scenes.counts.set([1, 2]);
+    const right = { pixelSum: 263, countTotals: [0, 1, 1] };
+    const wrong = { pixelSum: 262, countTotals: [0, 1, 1] };
+    for (const set of [scenes, packScenes(scenes)]) {
+      expect(() => checkMultiMnist(set, right as unknown as MultiMnistChecksum)).not.toThrow();
+      expect(() => checkMultiMnist(set, wrong as unknown as MultiMnistChecksum)).toThrow("pixel sum 263, expected 262");
+    }
     expect(() => checkMultiMnist(emptyScenes(3, 2, 1, 2))).toThrow(
       "multi-mnist did not come out as it should: pixel sum 0, expected 883114919; images of 0, 1, 2 digits 3/0/0, expected 19909/20054/20037",
     );
@@ -102,6 +112,7 @@ mnist.it("the published multi-MNIST comes out bit for bit", async () => {
   const mnistDigits = await loadMnistPart("trainImages", { mnistDir, cacheDir: "unused" });
   const scenes = await generateMultiMnist(mnistDigits);
   expect(() => checkMultiMnist(scenes)).not.toThrow();
+  expect(() => checkMultiMnist(packScenes(scenes))).not.toThrow();
   const test = sliceScenes(scenes, scenes.size - originalMultiMnist.testSize, scenes.size);
   expect([0, 1, 2].map((count) => test.counts.filter((found) => found === count).length)).toEqual([3382, 3357, 3261]);
 });

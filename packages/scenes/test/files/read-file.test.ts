@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { linux } from "@air-onnx/test/requirements";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FileError } from "../../src/errors.js";
-import { type ReadLimit, readWholeFile, readWholeFileSync } from "../../src/files/read-file.js";
+import { type ReadLimit, readInParts, readWholeFile, readWholeFileSync } from "../../src/files/read-file.js";
 
 let folder: string;
 beforeEach(async () => {
@@ -16,6 +16,15 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 describe.each([
   ["readWholeFile", readWholeFile],
   ["readWholeFileSync", async (path: string, limit: ReadLimit) => readWholeFileSync(path, limit)],
+  [
+    "readInParts",
+    (path: string, limit: ReadLimit) =>
+      readInParts(path, limit, async ({ size, read }) => {
+        const bytes = Buffer.alloc(size);
+        for (let at = 0; at < size; at += 3) await read(bytes.subarray(at, at + 3), at);
+        return bytes;
+      }),
+  ],
 ] as const)("%s", (_, read) => {
   it("gives a file's bytes, also of an empty file", async () => {
     const path = join(folder, "a");
@@ -49,5 +58,20 @@ describe.each([
     for (const path of [pipe, "/dev/zero"]) {
       await expect(read(path, { maxBytes: 9 })).rejects.toThrow("it is a device, a pipe or a socket, not a file");
     }
+  });
+});
+
+describe("readInParts", () => {
+  it("names the file if it becomes shorter, and throws what its user throws", async () => {
+    const path = join(folder, "shrinking");
+    await writeFile(path, "0123456789");
+    const reading = readInParts(path, { maxBytes: 10 }, async ({ read }) => {
+      await truncate(path, 4);
+      await read(new Uint8Array(3), 2);
+    });
+    await expect(reading).rejects.toThrow(FileError);
+    await expect(reading).rejects.toThrow(`Cannot read ${path}: it became shorter while it was read`);
+    const own = new RangeError("own");
+    await expect(readInParts(path, { maxBytes: 10 }, () => Promise.reject(own))).rejects.toBe(own);
   });
 });

@@ -2,9 +2,12 @@ import { describe, expect, it } from "vitest";
 import { SafetensorsError } from "../../src/errors.js";
 import {
   decodeSafetensors,
+  decodeSafetensorsHead,
   encodeSafetensors,
   type SafetensorsTensor,
   safetensorsChunks,
+  safetensorsHead,
+  safetensorsHeadLength,
 } from "../../src/files/safetensors.js";
 
 const SOURCE = "weights.safetensors";
@@ -99,6 +102,28 @@ describe("the bytes", () => {
     expect(() => encodeSafetensors({ __metadata__: { dtype: "U8", shape: [0], data: new Uint8Array(0) } })).toThrow(
       /__metadata__/,
     );
+  });
+});
+
+describe("the head", () => {
+  it("is the beginning of the file, and says where the tensors are", () => {
+    const tensors: Record<string, SafetensorsTensor> = {
+      a: { dtype: "U8", shape: [3], data: Uint8Array.of(1, 2, 3) },
+      b: { dtype: "F32", shape: [1, 2], data: Float32Array.of(4, 5) },
+    };
+    const bytes = encodeSafetensors(tensors, { k: "v" });
+    const { head, order } = safetensorsHead(tensors, { k: "v" });
+    expect(order).toEqual(["b", "a"]);
+    expect(bytes.subarray(0, head.length)).toEqual(head);
+    expect(safetensorsHeadLength(bytes.subarray(0, 8), bytes.length, "x")).toBe(head.length);
+    expect(decodeSafetensorsHead(head, bytes.length, "x")).toEqual({
+      tensors: {
+        a: { dtype: "U8", shape: [3], begin: head.length + 8, end: head.length + 11 },
+        b: { dtype: "F32", shape: [1, 2], begin: head.length, end: head.length + 8 },
+      },
+      metadata: { k: "v" },
+    });
+    expect(() => decodeSafetensorsHead(head, bytes.length - 1, "x")).toThrow("need 11 bytes of data, but 10 follow");
   });
 });
 

@@ -1,6 +1,12 @@
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
-import { sha256 } from "../../src/files/sha256.js";
+import { Sha256 } from "../../src/files/sha256.js";
+
+function sha256(...parts: readonly ArrayBufferView[]): string {
+  const hash = new Sha256();
+  for (const part of parts) hash.add(part);
+  return hash.hex();
+}
 
 it("hashes the bytes of its parts, one behind the other", () => {
   const floats = Float32Array.of(1, 2, 3).subarray(1);
