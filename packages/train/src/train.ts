@@ -32,6 +32,7 @@ import {
   type RunFolder,
   saveCheckpoint,
 } from "./run/index.js";
+import { Stopwatch } from "./stopwatch.js";
 import type { NamedArrays, NamedTensorData, TrainingState } from "./training-state.js";
 
 /** An event of a run, for progress displays. */
@@ -44,7 +45,9 @@ export type TrainEvent =
       readonly steps: number;
       /** Means over the steps since the last event of this type. */
       readonly metrics: Readonly<Record<string, number>>;
+      /** Steps in a second of training time (see {@link TrainResult.trainingSeconds}) since the last event of this type. */
       readonly stepsPerSecond: number;
+      /** Training time that the rest of the steps takes if they are as fast as those of this call, seconds. */
       readonly secondsLeft: number;
     }
   | { readonly type: "evaluation"; readonly step: number; readonly evaluation: Evaluation; readonly picture: string }
@@ -70,7 +73,10 @@ export interface TrainResult {
   readonly finished: boolean;
   /** Evaluation on all held-out images; undefined if the run is not complete. */
   readonly evaluation: Evaluation | undefined;
-  /** Seconds that this call spent in training steps. */
+  /**
+   * Wall time that this call trained for, seconds: drawing the inputs of the steps, the steps themselves, and reporting
+   * them, up to the last report. Loading, evaluations, pictures and checkpoints are not in it.
+   */
   readonly trainingSeconds: number;
   /** Path of the picture of the last evaluation; undefined if this call drew none. */
   readonly picture: string | undefined;
@@ -115,6 +121,17 @@ export async function train(
   let evaluation: Evaluation | undefined;
   let picture: string | undefined;
 
+  const evaluate = async (evaluator: Evaluator, parameters: NamedTensorData): Promise<void> => {
+    const images = step === config.steps ? {} : { images: config.evaluateImages };
+    evaluation = await evaluator.evaluate(parameters, dataset.test, images);
+    record({ step, kind: "evaluation", ...loggedNumbers(evaluation), trainingSeconds });
+    picture = folder.pictureFile(step);
+    const sheet = await drawPicture(evaluator, parameters, dataset.test);
+    const png = encodePng(sheet);
+    await writeFileAtomic(picture, png);
+    events.picture(step, "evaluation/reconstructions", { png, width: sheet.width, height: sheet.height });
+    onEvent({ type: "evaluation", step, evaluation, picture });
+  };
   const checkpoint = async (state: TrainingState): Promise<void> => {
     // Before it: a checkpoint whose reports are lost would leave a gap for ever.
     await log.sync();
@@ -134,22 +151,23 @@ export async function train(
     if (!started) onEvent({ type: "start", engine: engine.name, step, parameters: parameterCount });
     started = true;
     let inputs: StepInputs | undefined;
+    const stopwatch = new Stopwatch();
     while (step < stage.end && !signal?.aborted) {
       inputs = batches.next(step, Math.min(config.stepsPerRun, stage.end - step), inputs);
-      const began = performance.now();
       const metrics = await engine.run(inputs);
-      const seconds = (performance.now() - began) / 1000;
       refuseNonFinite(metrics, step, lastCheckpoint);
       step += inputs.steps;
       stepsHere += inputs.steps;
-      trainingSeconds += seconds;
 
       const means = Object.fromEntries(Object.entries(metrics).map(([name, values]) => [name, mean(values)]));
+      const seconds = stopwatch.lap();
+      trainingSeconds += seconds;
       record({
         step,
         kind: "train",
         ...means,
         learningRate: batches.learningRate(step),
+        // The sum of these times is the training time of a run that was stopped and resumed.
         millisecondsPerStep: (seconds * 1000) / inputs.steps,
       });
       onEvent({
@@ -163,17 +181,11 @@ export async function train(
 
       const last = step === config.steps;
       if (last || step % config.evaluateEvery === 0) {
-        const { parameters } = await engine.state();
-        evaluation = await evaluator.evaluate(parameters, dataset.test, last ? {} : { images: config.evaluateImages });
-        record({ step, kind: "evaluation", ...loggedNumbers(evaluation), trainingSeconds });
-        picture = folder.pictureFile(step);
-        const sheet = await drawPicture(evaluator, parameters, dataset.test);
-        const png = encodePng(sheet);
-        await writeFileAtomic(picture, png);
-        events.picture(step, "evaluation/reconstructions", { png, width: sheet.width, height: sheet.height });
-        onEvent({ type: "evaluation", step, evaluation, picture });
+        await stopwatch.pause(async () => evaluate(evaluator, (await engine.state()).parameters));
       }
-      if (last || step % config.checkpointEvery === 0) await checkpoint(await engine.state());
+      if (last || step % config.checkpointEvery === 0) {
+        await stopwatch.pause(async () => checkpoint(await engine.state()));
+      }
       // onnxruntime blocks the thread while it runs: signal handlers and the user interface get their turn here.
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -3,12 +3,13 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Dataset, decodePng, generateMultiStrokes, multiStrokes, streamScenes } from "@air-onnx/scenes";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { parseTrainConfig, type TrainConfigInput } from "../src/config.js";
 import { DivergedError } from "../src/errors.js";
 import { checkpointShapes } from "../src/initial-state.js";
 import { initialParameters } from "../src/model/parameters.js";
 import { createRunFolder, loadNewestCheckpoint, readMetrics, resumeRunFolder } from "../src/run/index.js";
+import { trainingSeconds } from "../src/run/training-time.js";
 import { type TrainEvent, type TrainOptions, train } from "../src/train.js";
 import { readEvents } from "./run/event-reader.js";
 
@@ -200,6 +201,64 @@ describe("a run", () => {
     const { result } = await run("corrupt", {}, { resume: true, onNotice: (line) => lines.push(line) });
     expect(lines.join("\n")).toMatch(/step-00000040\.safetensors.*sha256|step-00000040\.safetensors.*SHA-256/i);
     expect(result).toMatchObject({ step: 40, finished: true });
+  });
+});
+
+describe("the reported time", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it("is that of drawing, training and reporting, not that of evaluations and checkpoints, also of a resumed run", async () => {
+    let now = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => now);
+    const images = streamScenes(multiStrokes(0));
+    const draw: typeof images.draw = (indices, target) => {
+      now += 500;
+      images.draw(indices, target);
+    };
+    const path = join(folder, "timed");
+    const config = parseTrainConfig({ ...base, trainSize: undefined, stream: true, curriculum: [0.5] });
+    const part = async (resume: boolean, stopAt: number) => {
+      const { folder: made, lock } = resume
+        ? await resumeRunFolder(path, silent)
+        : await createRunFolder(path, config, silent);
+      const stop = new AbortController();
+      const progress: (readonly [step: number, stepsPerSecond: number, secondsLeft: number])[] = [];
+      const onEvent = (event: TrainEvent): void => {
+        if (event.type !== "progress") now += 1e6;
+        else {
+          now += 125;
+          progress.push([event.step, event.stepsPerSecond, event.secondsLeft]);
+          if (event.step === stopAt) stop.abort();
+        }
+      };
+      const result = await train(
+        made,
+        { ...dataset, train: { ...images, draw } },
+        { signal: stop.signal, onEvent, resume },
+      );
+      lock.release();
+      return { made, result, progress };
+    };
+    const first = await part(false, 15);
+    const second = await part(true, 0);
+    // 500 ms of drawing in each run of 5 steps and 125 of the display of the run before. Each stage and call begins anew.
+    expect(first.progress.map(([step, rate]) => [step, rate])).toEqual([
+      [5, 10],
+      [10, 8],
+      [15, 8],
+    ]);
+    expect(first.progress.at(-1)![2]).toBeCloseTo((25 * 1.75) / 15);
+    expect(first.result.trainingSeconds).toBeCloseTo(1.75);
+    expect(second.result.trainingSeconds).toBeCloseTo(0.5 + 0.5 + 3 * 0.625);
+    const records = await readMetrics(second.made.metricsFile, silent);
+    expect(records.filter(({ kind }) => kind === "train").map((each) => each.millisecondsPerStep)).toEqual([
+      100, 125, 125, 100, 100, 125, 125, 125,
+    ]);
+    expect(records.filter(({ kind }) => kind === "evaluation").map((each) => each.trainingSeconds)).toEqual([
+      0.5,
+      0.5 + 0.5 + 3 * 0.625,
+    ]);
+    expect(trainingSeconds(records)).toBeCloseTo(1.75 + 0.5 + 0.5 + 3 * 0.625);
   });
 });
 

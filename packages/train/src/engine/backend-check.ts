@@ -46,7 +46,7 @@ export interface BackendParity {
   readonly update: number;
   /** |loss - reference| / |reference| at the last step, for information. */
   readonly lastLoss: number;
-  /** Median over the steps after the first. */
+  /** Median over the steps after the first, without the drawing of their inputs. */
   readonly millisecondsPerStep: number;
   /** Whether `loss` and `gradients` are within the tolerance. */
   readonly agrees: boolean;

@@ -1,5 +1,5 @@
 /**
- * The speed of training steps by backend and batch size. The backends take turns in one process, so that other load on
+ * The speed of training steps by backend and batch size: wall time, with the drawing of their inputs. The backends take turns in one process, so that other load on
  * the machine affects all of them alike.
  */
 import type { ImageSource } from "@air-onnx/scenes";
@@ -7,7 +7,7 @@ import { Batches } from "../batches.js";
 import { parseTrainConfig, type TrainConfigInput } from "../config.js";
 import { type Backend, requireBackend, tracedDevice } from "../engine/backends.js";
 import { createEngine, stepDefinition } from "../engine/create.js";
-import type { Engine } from "../engine/engine.js";
+import type { Engine, StepInputs } from "../engine/engine.js";
 import type { EagerBackend } from "../engine/tfjs-backends.js";
 import { traceTrainStep } from "../engine/traced-step.js";
 import { initialState } from "../initial-state.js";
@@ -74,6 +74,7 @@ export async function measureTraining(
     const batches = new Batches(config, scenes);
 
     const contenders: { backend: Backend; engine: Engine; steps: number; times: number[] }[] = [];
+    let inputs: StepInputs | undefined;
     try {
       for (const backend of backends) {
         const engine = await createEngine({ ...config, backend }, start);
@@ -83,8 +84,8 @@ export async function measureTraining(
         for (const { backend, engine, steps, times } of contenders) {
           signal?.throwIfAborted();
           onProgress(`${backend}, batch ${batchSize}: ${round === 0 ? "warm-up" : `run ${round} of ${repeats}`}`);
-          const inputs = batches.next(round * steps, steps);
           const began = performance.now();
+          inputs = batches.next(round * steps, steps, inputs);
           await engine.run(inputs);
           if (round > 0) times.push((performance.now() - began) / steps);
         }
