@@ -99,12 +99,14 @@ export class RandomStream {
     let counter = this.#counter;
     for (; i + 4 <= length; i += 4) {
       philox4x32(block, counter++, p0, p1, p2, k0, k1);
-      for (let pair = 0; pair < 4; pair += 2) {
-        const radius = radiusOf(block[pair]!);
-        const angle = angleOf(block[pair + 1]!);
-        target[i + pair] = radius * Math.cos(angle);
-        target[i + pair + 1] = radius * Math.sin(angle);
-      }
+      const radius = radiusOf(block[0]!);
+      const angle = angleOf(block[1]!);
+      const nextRadius = radiusOf(block[2]!);
+      const nextAngle = angleOf(block[3]!);
+      target[i] = radius * Math.cos(angle);
+      target[i + 1] = radius * Math.sin(angle);
+      target[i + 2] = nextRadius * Math.cos(nextAngle);
+      target[i + 3] = nextRadius * Math.sin(nextAngle);
     }
     this.#counter = counter;
     while (i < length) target[i++] = this.normal();

@@ -86,6 +86,8 @@ export interface Dataset extends TrainingData {
 const MAX_IMAGE_BYTES = 2 ** 32;
 /** Room for the boxes of 3,000,000 images of ten objects. */
 const MAX_BOX_BYTES = 2 ** 29;
+/** Images of a stream that are bytes at a time: a whole batch of them would take a quarter of its memory once more. */
+const IMAGES_AT_ONCE = 64;
 
 /**
  * Makes a set of black images without objects, to be drawn on.
@@ -190,9 +192,14 @@ export function fillBatch(source: ImageSource, indices: ArrayLike<number>, targe
   }
   for (let b = 0; b < indices.length; b++) checkIndex(source, indices[b]!);
   if ("draw" in source) {
-    const images = new Uint8Array(target.length);
-    source.draw(indices, images);
-    for (let i = 0; i < images.length; i++) target[i] = INTENSITY[images[i]!]!;
+    const images = new Uint8Array(Math.min(IMAGES_AT_ONCE, indices.length) * pixels);
+    for (let start = 0; start < indices.length; start += IMAGES_AT_ONCE) {
+      const count = Math.min(IMAGES_AT_ONCE, indices.length - start);
+      const some = Array.from({ length: count }, (_, i) => indices[start + i]!);
+      const drawn = images.subarray(0, count * pixels);
+      source.draw(some, drawn);
+      for (let i = 0; i < drawn.length; i++) target[start * pixels + i] = INTENSITY[drawn[i]!]!;
+    }
     return;
   }
   if ("packed" in source) {

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { emptyScenes, fillBatch, packScenes, sliceScenes, trueBoxes, unpackScenes } from "../src/scene-set.js";
+import {
+  emptyScenes,
+  fillBatch,
+  type ImageStream,
+  packScenes,
+  sliceScenes,
+  trueBoxes,
+  unpackScenes,
+} from "../src/scene-set.js";
 
 /** 5 images of 2 channels, 3x3, whose every byte is different. */
 function scenes() {
@@ -82,6 +90,30 @@ describe("a packed set", () => {
 });
 
 describe("fillBatch", () => {
+  it("draws all images of a stream, a few at a time", () => {
+    const asked: number[] = [];
+    let most = 0;
+    const stream: ImageStream = {
+      imageSize: 1,
+      channels: 2,
+      size: Number.POSITIVE_INFINITY,
+      draw(indices, target) {
+        expect(target).toHaveLength(2 * indices.length);
+        most = Math.max(most, indices.length);
+        for (let i = 0; i < indices.length; i++) {
+          asked.push(indices[i]!);
+          target.set([indices[i]! % 256, 255], 2 * i);
+        }
+      },
+    };
+    const indices = Array.from({ length: 333 }, (_, i) => 3 * i + 5);
+    const batch = new Float32Array(666);
+    fillBatch(stream, indices, batch);
+    expect(asked).toEqual(indices);
+    expect(batch).toEqual(Float32Array.from(indices.flatMap((index) => [(index % 256) / 255, 1])));
+    expect(most).toBeLessThan(100);
+  });
+
   it("writes the images in the order asked for, as fractions of 255", () => {
     const batch = new Float32Array(3 * 18);
     fillBatch(scenes(), [4, 0, 4], batch);
