@@ -86,6 +86,8 @@ export interface Dataset extends TrainingData {
 const MAX_IMAGE_BYTES = 2 ** 32;
 /** Room for the boxes of 3,000,000 images of ten objects. */
 const MAX_BOX_BYTES = 2 ** 29;
+/** Most images of a set: the boxes of more do not fit, even of one object each. */
+export const MAX_IMAGES = MAX_BOX_BYTES / (4 * Float32Array.BYTES_PER_ELEMENT);
 /** Images of a stream that are bytes at a time: a whole batch of them would take a quarter of its memory once more. */
 const IMAGES_AT_ONCE = 64;
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { loadDataset, loadPacked, loadSplits, streamDataset } from "../src/dataset.js";
 import { DataError } from "../src/errors.js";
 import { defaultCacheDir } from "../src/files/environment.js";
-import { encodeSafetensors } from "../src/files/safetensors.js";
+import { encodeSafetensors, safetensorsHead } from "../src/files/safetensors.js";
 import { readSceneFile, writeSceneFile } from "../src/files/scene-file.js";
 import { type DatasetName, datasetNames, MAX_DATA_SEED } from "../src/registry.js";
 import {
@@ -354,6 +354,22 @@ describe("a scene file", () => {
     );
     await writeFile(path, bytes);
     await expect(readSceneFile(path, identity)).rejects.toThrow("does not have the images, counts and boxes");
+  });
+
+  it("of more images than any set is refused before memory is taken for them", async () => {
+    const path = join(folder, "many.safetensors");
+    const size = 2 ** 25 + 1;
+    const { head } = safetensorsHead(
+      {
+        images: { dtype: "U8", shape: [size, 1, 1, 1] },
+        counts: { dtype: "U8", shape: [size] },
+        boxes: { dtype: "F32", shape: [size, 0, 4] },
+      },
+      { content: "test", version: "1" },
+    );
+    await writeFile(path, head);
+    await truncate(path, head.length + 2 * size);
+    await expect(readSceneFile(path, identity)).rejects.toThrow(`${path} has ${size} images, a set has at most`);
   });
 
   it("is named with the reason if it cannot be read or written", async () => {

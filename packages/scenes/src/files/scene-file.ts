@@ -5,7 +5,7 @@
 
 import { DataError } from "../errors.js";
 import { PackedImages } from "../packed-images.js";
-import { type PackedScenes, pixelsPerImage } from "../scene-set.js";
+import { MAX_IMAGES, type PackedScenes, pixelsPerImage } from "../scene-set.js";
 import { writeFileAtomic } from "./atomic-file.js";
 import { type OpenFile, readInParts } from "./read-file.js";
 import {
@@ -35,7 +35,7 @@ export interface SceneFileIdentity {
  *
  * @throws {FileError} if the file cannot be written
  */
-export function writeSceneFile(
+export async function writeSceneFile(
   path: string,
   scenes: PackedScenes,
   { content, version }: SceneFileIdentity,
@@ -128,6 +128,9 @@ async function readScenes(
     boxes.shape.join() !== `${size},${maxObjects},4`
   ) {
     throw new DataError(`${path} does not have the images, counts and boxes of a scene set`, { file: path });
+  }
+  if (size > MAX_IMAGES) {
+    throw new DataError(`${path} has ${size} images, a set has at most ${MAX_IMAGES}`, { file: path });
   }
   const labels = { counts: new Uint8Array(size), boxes: new Float32Array(size * maxObjects * 4), maxObjects };
   await file.read(labels.counts, counts.begin);

@@ -1,6 +1,6 @@
 /**
- * The speed of training steps by backend and batch size: wall time, with the drawing of their inputs. The backends take turns in one process, so that other load on
- * the machine affects all of them alike.
+ * The speed of training steps by backend and batch size: wall time, with the drawing of their inputs. The backends take
+ * turns in one process, so that other load on the machine affects all of them alike.
  */
 import type { ImageSource } from "@air-onnx/scenes";
 import { Batches } from "../batches.js";
