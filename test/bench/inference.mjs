@@ -70,8 +70,10 @@ const node = (checkout, model) => () =>
   new Worker(process.execPath, [join(here, "inference-worker.mjs"), checkout, model, imagesFile, values.threads]);
 const torch = (mode) => () =>
   new Worker(values.python, [join(here, "pytorch_air.py"), imagesFile, mode, values.threads]);
+const jax = (device) => () => new Worker(values.python, [join(here, "jax_air.py"), imagesFile, device, values.threads]);
 const candidates = [
   { name: "air-onnx, reference sizes", start: node(root, sameSizes) },
+  { name: "JAX", start: jax("cpu") },
   { name: "PyTorch eager", start: torch("eager") },
   { name: "PyTorch compiled", start: torch("compile") },
   { name: "air-onnx, shipped multi-mnist", start: node(root, resolve(values.model)) },

@@ -14,7 +14,12 @@ import sys
 import time
 
 began = time.perf_counter()
-import torch  # noqa: E402
+from competitor import resident_bytes, say, unavailable  # noqa: E402
+
+try:
+    import torch
+except ImportError as cause:
+    unavailable(f"{sys.executable} cannot import torch: {cause}")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
@@ -133,11 +138,6 @@ def count(found: dict[str, torch.Tensor]) -> torch.Tensor:
     return q.argmax(0)
 
 
-def resident_bytes() -> int:
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
-
-
 def main(images_file: str, mode: str, threads: int) -> None:
     imported = time.perf_counter()
     torch.set_num_threads(threads)
@@ -156,7 +156,7 @@ def main(images_file: str, mode: str, threads: int) -> None:
         first_answer = time.perf_counter()
         phases = {"import": imported - began, "load": loaded - imported, "first": first_answer - loaded}
         ready = {name: 1000 * seconds for name, seconds in phases.items()}
-        print(json.dumps({"ready": ready, "version": f"PyTorch {torch.__version__}"}), flush=True)
+        say({"ready": ready, "version": f"PyTorch {torch.__version__}"})
         for line in sys.stdin:
             request = json.loads(line)
             batch, calls = request["batch"], request["calls"]
@@ -165,8 +165,7 @@ def main(images_file: str, mode: str, threads: int) -> None:
             for call in range(calls):
                 run(call * batch % (len(images) - batch + 1), batch)
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-            answer = {"wall": 1000 * wall / calls, "cpu": 1000 * cpu / calls, "rss": resident_bytes()}
-            print(json.dumps(answer), flush=True)
+            say({"wall": 1000 * wall / calls, "cpu": 1000 * cpu / calls, "rss": resident_bytes()})
 
 
 if __name__ == "__main__":

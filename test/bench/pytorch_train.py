@@ -25,12 +25,10 @@ import math
 import sys
 import time
 
-try:
-    import torch
-except ImportError as cause:
-    print(json.dumps({"unavailable": f"{sys.executable} cannot import torch: {cause}"}), flush=True)
-    sys.exit(0)
-from pytorch_air import IMAGE, STEPS, WHAT, Air, perceptron, resident_bytes
+from competitor import resident_bytes, say
+from pytorch_air import IMAGE, STEPS, WHAT, Air, perceptron
+
+import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
@@ -184,11 +182,11 @@ def main(images_file: str, mode: str, batch: int, threads: int) -> None:
         images = torch.frombuffer(bytearray(file.read()), dtype=torch.uint8).view(-1, IMAGE * IMAGE)
     training = Training(images, mode, batch)
     first_loss = training.step().item()
-    print(json.dumps({"version": f"PyTorch {torch.__version__}", "loss": first_loss}), flush=True)
+    say({"version": f"PyTorch {torch.__version__}", "loss": first_loss})
     for line in sys.stdin:
         request = json.loads(line)
         if "products" in request:
-            print(json.dumps({"work": training.matrix_work(), "peak": matmul_peak()}), flush=True)
+            say({"work": training.matrix_work(), "peak": matmul_peak()})
             continue
         steps = request["steps"]
         wall, cpu = time.perf_counter(), time.process_time()
@@ -197,8 +195,7 @@ def main(images_file: str, mode: str, batch: int, threads: int) -> None:
         loss = torch.stack(losses).mean().item()
         if not math.isfinite(loss):
             raise ArithmeticError(f"the loss is {loss}")
-        answer = {"wall": 1000 * wall / steps, "cpu": 1000 * cpu / steps, "rss": resident_bytes(), "loss": loss}
-        print(json.dumps(answer), flush=True)
+        say({"wall": 1000 * wall / steps, "cpu": 1000 * cpu / steps, "rss": resident_bytes(), "loss": loss})
 
 
 if __name__ == "__main__":

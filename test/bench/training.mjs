@@ -57,10 +57,13 @@ function candidatesFor(batch, imagesFile) {
     };
   const torch = (mode) => () =>
     new Worker(values.python, [join(here, "pytorch_train.py"), imagesFile, mode, String(batch), values.threads]);
+  const jax = (device) => () =>
+    new Worker(values.python, [join(here, "jax_train.py"), imagesFile, String(batch), device, values.threads]);
   const other = values.against;
   return [
     { name: "air-onnx, reference sizes", start: node(root, "reference") },
     { name: "air-onnx, default network", start: node(root, "compact") },
+    { name: "JAX", start: jax("cpu") },
     { name: "PyTorch eager", start: torch("eager") },
     { name: "PyTorch compiled", start: torch("compile") },
     { name: "PyTorch compiled, image once", start: torch("compile-image-once") },
