@@ -1,7 +1,8 @@
 /**
  * Runs both benchmarks, training and then inference, with the options that they share; each has further ones of its own.
  *
- *   npm run bench -- [--python <python with torch>] [--against <built checkout>] [--rounds 12] [--threads 1] [--write]
+ *   npm run bench -- [--python <python with jax and torch>] [--device gpu] [--against <built checkout>] [--rounds 12]
+ *     [--threads 1] [--write]
  */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";

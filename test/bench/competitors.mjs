@@ -22,11 +22,22 @@ const sharedOptions = {
   against: { type: "string" },
   rounds: { type: "string", default: "12" },
   threads: { type: "string", default: "1" },
+  device: { type: "string", default: "cpu" },
   write: { type: "boolean", default: false },
 };
 
-/** The values of the command's options: those that comparisons share, and `own`. */
-export const parseOptions = (own) => parseArgs({ options: { ...sharedOptions, ...own } }).values;
+/**
+ * The values of the command's options: those that comparisons share, and `own`.
+ *
+ * @throws {RangeError} if the device is neither cpu nor gpu
+ */
+export function parseOptions(own) {
+  const { values } = parseArgs({ options: { ...sharedOptions, ...own } });
+  if (values.device !== "cpu" && values.device !== "gpu") {
+    throw new RangeError(`--device must be cpu or gpu, got ${values.device}`);
+  }
+  return values;
+}
 
 /**
  * The whole numbers of an option, one or, with commas between, several.
@@ -113,6 +124,13 @@ export class Worker {
     return JSON.parse(value);
   }
 }
+
+/** glibc then keeps freed memory; else it returns large blocks to the system, which clears their pages at each next use. */
+const KEEP_FREED_MEMORY = { MALLOC_MMAP_THRESHOLD_: String(2 ** 32), MALLOC_TRIM_THRESHOLD_: String(2 ** 32) };
+
+/** A competitor in Python. Its arguments are the name of its script in this folder, and that script's own. */
+export const pythonWorker = (python, script, ...args) =>
+  new Worker(python, [join(here, script), ...args], KEEP_FREED_MEMORY);
 
 /**
  * Starts the candidates one after the other. Those that cannot be started are left out, each with a line that says so.

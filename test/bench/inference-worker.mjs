@@ -3,20 +3,22 @@
  * of JSON on standard output to each on standard input:
  *   {"batch": 64, "calls": 4}  ->  {"wall": ms a call, "cpu": ms a call, "rss": bytes}
  *
- *   node inference-worker.mjs <checkout> <model folder> <file of float32 images> <threads>
+ *   node inference-worker.mjs <checkout> <model folder> <file of float32 images> <threads> <device>
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
-const [checkout, folder, imagesFile, threads] = process.argv.slice(2);
+const [checkout, folder, imagesFile, threads, device] = process.argv.slice(2);
+const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 const began = performance.now();
 const { AirModel } = await import(pathToFileURL(resolve(checkout, "packages/runtime-node/dist/index.js")).href);
 const imported = performance.now();
-const model = await AirModel.fromPretrained(folder, {
-  device: "cpu",
-  threads: Number(threads),
+const model = await AirModel.fromPretrained(folder, { device, threads: Number(threads) }).catch((cause) => {
+  if (cause.name !== "DeviceUnavailableError") throw cause;
+  say({ unavailable: cause.message });
+  process.exit(0);
 });
 const loaded = performance.now();
 const { buffer, byteOffset, byteLength } = readFileSync(imagesFile);
@@ -33,7 +35,6 @@ const ready = {
   load: loaded - imported,
   first: performance.now() - beforeFirst,
 };
-const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 say({ ready, version: `Node ${process.version}` });
 // Warms up: the second call with few images opens the loop graph.
 await run(0, 1);

@@ -1,16 +1,17 @@
 /**
- * Measures inference by batch size, cold start, export and memory, against PyTorch and, on request, another checkout. Each
+ * Measures inference by batch size, cold start, export and memory, against JAX, PyTorch and, on request, another checkout. Each
  * competitor is a process of its own. At any moment all but one wait, and they take turns within each round, so that other
  * load on the machine affects all alike. Compare the ratios within a round, not the times of different runs.
  *
  *   npm run build && node test/bench/inference.mjs [--python python3] [--against <built checkout>] [--write]
  *
- *   --python <executable>   one that can import torch; without it PyTorch is left out, and the output says so
+ *   --python <executable>   one that can import jax, torch or both; what it cannot import is left out, and the output says so
+ *   --device gpu            adds air-onnx on CUDA and JAX on a GPU; the ratios remain to air-onnx on the CPU
  *   --against <folder>      a built checkout of another revision
  *   --model <folder>        models/multi-mnist by default; its images must be 50x50 and grey
  *   --batches 1,64,256,1024
  *   --rounds 12 --starts 5  how often each is measured, and started
- *   --threads 1             of onnxruntime and PyTorch
+ *   --threads 1             of onnxruntime, JAX and PyTorch
  *   --write                 writes docs/performance/inference.{json,svg}
  */
 import { execFileSync } from "node:child_process";
@@ -27,6 +28,7 @@ import {
   median,
   medianRatio,
   parseOptions,
+  pythonWorker,
   root,
   say,
   startCompetitors,
@@ -54,7 +56,7 @@ const images = new Float32Array(IMAGES * 50 * 50);
 fillBatch(scenes, [...scenes.counts.keys()], images);
 writeFileSync(imagesFile, images);
 
-// The reference's sizes with random weights: an untrained model is unsure, so it runs all steps, as PyTorch does.
+// The reference's sizes with random weights: an untrained model is unsure, so it runs all steps, as JAX and PyTorch do.
 const config = parseTrainConfig({ dataset: "multi-strokes", architecture: "reference" }).model;
 const sameSizes = join(scratch, "reference-sizes");
 const exportTimes = [];
@@ -66,17 +68,26 @@ for (let i = 0; i < starts; i++) {
   exportTimes.push(performance.now() - began);
 }
 
-const node = (checkout, model) => () =>
-  new Worker(process.execPath, [join(here, "inference-worker.mjs"), checkout, model, imagesFile, values.threads]);
-const torch = (mode) => () =>
-  new Worker(values.python, [join(here, "pytorch_air.py"), imagesFile, mode, values.threads]);
-const jax = (device) => () => new Worker(values.python, [join(here, "jax_air.py"), imagesFile, device, values.threads]);
+const node =
+  (checkout, model, device = "cpu") =>
+  () => {
+    const script = join(here, "inference-worker.mjs");
+    return new Worker(process.execPath, [script, checkout, model, imagesFile, values.threads, device]);
+  };
+const torch = (mode) => () => pythonWorker(values.python, "pytorch_air.py", imagesFile, mode, values.threads);
+const jax = (device) => () => pythonWorker(values.python, "jax_air.py", imagesFile, device, values.threads);
 const candidates = [
   { name: "air-onnx, reference sizes", start: node(root, sameSizes) },
   { name: "JAX", start: jax("cpu") },
   { name: "PyTorch eager", start: torch("eager") },
   { name: "PyTorch compiled", start: torch("compile") },
   { name: "air-onnx, shipped multi-mnist", start: node(root, resolve(values.model)) },
+  ...(values.device === "gpu"
+    ? [
+        { name: "air-onnx, reference sizes, CUDA", start: node(root, sameSizes, "cuda") },
+        { name: "JAX, GPU", start: jax("gpu") },
+      ]
+    : []),
   ...(values.against === undefined
     ? []
     : [

@@ -1,15 +1,16 @@
 /**
- * Measures the training step by batch size: time, processor time, rate of its matrix products and memory, against PyTorch,
- * tfjs op by op and, on request, another checkout. Each competitor is a process of its own, and they take turns within each
+ * Measures the training step by batch size: time, processor time, rate of its matrix products and memory, against JAX,
+ * PyTorch, tfjs op by op and, on request, another checkout. Each competitor is a process of its own, and they take turns within each
  * round (see competitors.mjs). Compare the ratios within a round, not the times of different runs.
  *
  *   npm run build && node test/bench/training.mjs [--python python3] [--against <built checkout>] [--write]
  *
- *   --python <executable>   one that can import torch; without it PyTorch is left out, and the output says so
+ *   --python <executable>   one that can import jax, torch or both; what it cannot import is left out, and the output says so
+ *   --device gpu            adds air-onnx on CUDA and JAX on a GPU; the ratios remain to air-onnx on the CPU
  *   --against <folder>      a built checkout of another revision
  *   --batches 64,256
  *   --rounds 12             after one that warms up
- *   --threads 1             of onnxruntime, PyTorch and TensorFlow; 0 leaves the choice to each (tfjs wasm has one)
+ *   --threads 1             of onnxruntime, JAX, PyTorch and TensorFlow; 0 leaves the choice to each (tfjs wasm has one)
  *   --write                 writes docs/performance/training.{json,svg}
  */
 import { writeFileSync } from "node:fs";
@@ -24,6 +25,7 @@ import {
   median,
   medianRatio,
   parseOptions,
+  pythonWorker,
   root,
   say,
   startCompetitors,
@@ -56,9 +58,9 @@ function candidatesFor(batch, imagesFile) {
       return new Worker(process.execPath, args, tensorflowThreads);
     };
   const torch = (mode) => () =>
-    new Worker(values.python, [join(here, "pytorch_train.py"), imagesFile, mode, String(batch), values.threads]);
+    pythonWorker(values.python, "pytorch_train.py", imagesFile, mode, String(batch), values.threads);
   const jax = (device) => () =>
-    new Worker(values.python, [join(here, "jax_train.py"), imagesFile, String(batch), device, values.threads]);
+    pythonWorker(values.python, "jax_train.py", imagesFile, String(batch), device, values.threads);
   const other = values.against;
   return [
     { name: "air-onnx, reference sizes", start: node(root, "reference") },
@@ -72,6 +74,13 @@ function candidatesFor(batch, imagesFile) {
     { name: "PyTorch compiled, paper's", start: torch("nvil-compile") },
     { name: "tfjs wasm", start: node(root, "reference", { backend: "wasm" }), steps: STEPS_OP_BY_OP },
     { name: "tfjs TensorFlow", start: node(root, "reference", { backend: "tensorflow" }), steps: STEPS_OP_BY_OP },
+    ...(values.device === "gpu"
+      ? [
+          { name: "air-onnx, reference, CUDA", start: node(root, "reference", { backend: "onnxruntime-cuda" }) },
+          { name: "air-onnx, default, CUDA", start: node(root, "compact", { backend: "onnxruntime-cuda" }) },
+          { name: "JAX, GPU", start: jax("gpu") },
+        ]
+      : []),
     ...(other === undefined
       ? []
       : [
