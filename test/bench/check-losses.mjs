@@ -1,9 +1,12 @@
 /**
- * Checks that JAX, the competitor of training.mjs, trains the same model on the same objective: from air-onnx's first
- * parameters, and with the same images and noise, the losses of several steps must be air-onnx's.
+ * Checks that JAX and jax-js, competitors of training.mjs, train the same model on the same objective: from air-onnx's first
+ * parameters, and with the same images and noise, the losses of several steps must be air-onnx's. Further steps say less:
+ * training amplifies the rounding in which they differ.
  *
- *   npm run build && node test/bench/check-losses.mjs --python <python with jax>
+ *   npm run build && node test/bench/check-losses.mjs --python <python with jax> --jax-js <folder>
  *
+ *   --python <executable>  one that can import jax; without it JAX is not checked
+ *   --jax-js <folder>      one whose node_modules has @jax-js/jax; without it jax-js is not checked
  *   --steps 8 --batch 64
  *   --tolerance 1e-5     largest relative difference of a loss; beyond it the exit code is 1
  */
@@ -13,11 +16,12 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { generateMultiStrokes } from "../../packages/scenes/dist/index.js";
 import { Batches, createEngine, initialState, parseTrainConfig } from "../../packages/train/dist/index.js";
-import { here, say, temporaryFolder, wholeNumbers } from "./competitors.mjs";
+import { here, say, temporaryFolder, Worker, wholeNumbers } from "./competitors.mjs";
 
 const { values } = parseArgs({
   options: {
-    python: { type: "string", default: "python3" },
+    python: { type: "string" },
+    "jax-js": { type: "string" },
     steps: { type: "string", default: "8" },
     batch: { type: "string", default: "64" },
     tolerance: { type: "string", default: "1e-5" },
@@ -25,6 +29,7 @@ const { values } = parseArgs({
 });
 const [steps] = wholeNumbers(values, "steps", 1);
 const [batchSize] = wholeNumbers(values, "batch", 1);
+if (values.python === undefined && values["jax-js"] === undefined) throw new Error("Give --python, --jax-js or both");
 const tolerance = Number(values.tolerance);
 if (!(tolerance >= 0)) throw new RangeError(`--tolerance must be a number from 0, got ${values.tolerance}`);
 
@@ -38,39 +43,54 @@ const config = parseTrainConfig({
   // The constants of jax_train.py.
   optimizer: { learningRate: 1e-3, finalLearningRate: 1e-3, baselineLearningRate: 1e-3, warmupSteps: 0, clipNorm: 10 },
 });
-const inputs = new Batches(config, await generateMultiStrokes({ seed: 7, size: 4096 })).next(0, steps);
+const scenes = await generateMultiStrokes({ seed: 7, size: 4096 });
+const inputs = new Batches(config, scenes).next(0, steps);
 const start = initialState(config);
 
-const folder = temporaryFolder();
-const write = (name, data) => writeFileSync(join(folder, `${name}.f32`), data);
-for (const [name, { data }] of Object.entries(start.parameters)) write(name, data);
-for (const [name, data] of Object.entries({ images: inputs.images, ...inputs.noise })) write(name, data);
-const parameters = Object.fromEntries(Object.entries(start.parameters).map(([name, { shape }]) => [name, shape]));
-writeFileSync(join(folder, "inputs.json"), JSON.stringify({ steps, batch: batchSize, parameters }));
+/** The losses of JAX, which reads its inputs from files. */
+function lossesOfJax(python) {
+  const folder = temporaryFolder();
+  const write = (name, data) => writeFileSync(join(folder, `${name}.f32`), data);
+  for (const [name, { data }] of Object.entries(start.parameters)) write(name, data);
+  for (const [name, data] of Object.entries({ images: inputs.images, ...inputs.noise })) write(name, data);
+  const parameters = Object.fromEntries(Object.entries(start.parameters).map(([name, { shape }]) => [name, shape]));
+  writeFileSync(join(folder, "inputs.json"), JSON.stringify({ steps, batch: batchSize, parameters }));
+  const script = join(here, "jax_train.py");
+  const answer = JSON.parse(execFileSync(python, [script, "--check", folder], { encoding: "utf8" }));
+  if (answer.unavailable !== undefined) throw new Error(answer.unavailable);
+  return answer.losses;
+}
 
-const script = join(here, "jax_train.py");
-const answer = JSON.parse(execFileSync(values.python, [script, "--check", folder], { encoding: "utf8" }));
-if (answer.unavailable !== undefined) throw new Error(answer.unavailable);
+/** The losses of jax-js, whose worker has air-onnx's parameters, images and noise. */
+async function lossesOfJaxJs(modules) {
+  const imagesFile = join(temporaryFolder(), "images.u8");
+  writeFileSync(imagesFile, scenes.images);
+  const script = join(here, "jax-js-worker.mjs");
+  const worker = new Worker(process.execPath, [script, modules, imagesFile, String(batchSize)]);
+  const losses = [(await worker.ready()).loss];
+  while (losses.length < steps) losses.push((await worker.ask({ steps: 1 })).loss);
+  await worker.end();
+  return losses;
+}
+
+const others = {
+  ...(values.python === undefined ? {} : { JAX: lossesOfJax(values.python) }),
+  ...(values["jax-js"] === undefined ? {} : { "jax-js": await lossesOfJaxJs(values["jax-js"]) }),
+};
 const engine = await createEngine(config, start);
 const { loss } = await engine.run(inputs);
 await engine[Symbol.asyncDispose]();
 
-say("step        air-onnx             JAX   relative difference");
-let greatest = 0;
-for (const [t, own] of loss.entries()) {
-  const other = answer.losses[t];
-  const difference = Math.abs(other - own) / Math.abs(own);
-  // NaN, if a loss is, which is not within the tolerance.
-  greatest = Math.max(greatest, difference);
-  const columns = [
-    own.toFixed(5).padStart(16),
-    other.toFixed(5).padStart(16),
-    difference.toExponential(1).padStart(22),
-  ];
-  say(String(t + 1).padStart(4) + columns.join(""));
+for (const [name, losses] of Object.entries(others)) {
+  say(`\nstep${"air-onnx".padStart(16)}${name.padStart(16)}   relative difference`);
+  const differences = losses.map((other, t) => Math.abs(other - loss[t]) / Math.abs(loss[t]));
+  for (const [t, difference] of differences.entries()) {
+    const both = [loss[t], losses[t]].map((each) => each.toFixed(5).padStart(16)).join("");
+    say(String(t + 1).padStart(4) + both + difference.toExponential(1).padStart(22));
+  }
+  // NaN, if a loss is, and then not within the tolerance.
+  const greatest = Math.max(...differences);
+  const agrees = greatest <= tolerance;
+  say(`${agrees ? "The same" : "NOT the same"}: at most ${greatest.toExponential(1)}, allowed ${values.tolerance}`);
+  if (!agrees) process.exitCode = 1;
 }
-const agrees = greatest <= tolerance;
-say(
-  `${agrees ? "The same" : "NOT the same"}: the greatest difference is ${greatest.toExponential(1)} of ${values.tolerance}`,
-);
-if (!agrees) process.exitCode = 1;

@@ -6,6 +6,7 @@
  *   npm run build && node test/bench/training.mjs [--python python3] [--against <built checkout>] [--write]
  *
  *   --python <executable>   one that can import jax, torch or both; what it cannot import is left out, and the output says so
+ *   --jax-js <folder>       one whose node_modules has @jax-js/jax (`npm install @jax-js/jax` in an empty folder)
  *   --device gpu            adds air-onnx on CUDA and JAX on a GPU; the ratios remain to air-onnx on the CPU
  *   --against <folder>      a built checkout of another revision
  *   --batches 64,256
@@ -35,14 +36,14 @@ import {
   writeReport,
 } from "./competitors.mjs";
 
-const values = parseOptions({ batches: { type: "string", default: "64,256" } });
+const values = parseOptions({ batches: { type: "string", default: "64,256" }, "jax-js": { type: "string" } });
 const batches = wholeNumbers(values, "batches", 1);
 const [rounds] = wholeNumbers(values, "rounds", 1);
 const [threads] = wholeNumbers(values, "threads", 0);
 const IMAGES = Math.max(4096, ...batches);
 /** Steps of a turn: as many as training itself runs in one call. */
 const STEPS = 20;
-/** Steps of a turn of the competitors that are ten times slower. */
+/** Steps of a turn of the competitors that are at least ten times slower. */
 const STEPS_OP_BY_OP = 2;
 
 /** Environment variables from which TensorFlow takes its number of threads. */
@@ -61,6 +62,8 @@ function candidatesFor(batch, imagesFile) {
     pythonWorker(values.python, "pytorch_train.py", imagesFile, mode, String(batch), values.threads);
   const jax = (device) => () =>
     pythonWorker(values.python, "jax_train.py", imagesFile, String(batch), device, values.threads);
+  const jaxJs = (folder) => () =>
+    new Worker(process.execPath, [join(here, "jax-js-worker.mjs"), folder, imagesFile, String(batch)]);
   const other = values.against;
   return [
     { name: "air-onnx, reference sizes", start: node(root, "reference") },
@@ -74,6 +77,9 @@ function candidatesFor(batch, imagesFile) {
     { name: "PyTorch compiled, paper's", start: torch("nvil-compile") },
     { name: "tfjs wasm", start: node(root, "reference", { backend: "wasm" }), steps: STEPS_OP_BY_OP },
     { name: "tfjs TensorFlow", start: node(root, "reference", { backend: "tensorflow" }), steps: STEPS_OP_BY_OP },
+    ...(values["jax-js"] === undefined
+      ? []
+      : [{ name: "jax-js wasm", start: jaxJs(values["jax-js"]), steps: STEPS_OP_BY_OP }]),
     ...(values.device === "gpu"
       ? [
           { name: "air-onnx, reference, CUDA", start: node(root, "reference", { backend: "onnxruntime-cuda" }) },
