@@ -23,20 +23,31 @@ const sharedOptions = {
   rounds: { type: "string", default: "12" },
   threads: { type: "string", default: "1" },
   device: { type: "string", default: "cpu" },
+  only: { type: "string" },
   write: { type: "boolean", default: false },
 };
 
 /**
  * The values of the command's options: those that comparisons share, and `own`.
  *
- * @throws {RangeError} if the device is neither cpu nor gpu
+ * @throws {RangeError} if the device is neither cpu nor gpu, or a part of the competitors were to be written as the report
  */
 export function parseOptions(own) {
   const { values } = parseArgs({ options: { ...sharedOptions, ...own } });
   if (values.device !== "cpu" && values.device !== "gpu") {
     throw new RangeError(`--device must be cpu or gpu, got ${values.device}`);
   }
+  if (values.only !== undefined && values.write) {
+    throw new RangeError("--only leaves competitors out, and --write writes the report of all: give one of the two");
+  }
   return values;
+}
+
+/** The first of the candidates, and of the others those that `only` names, parts of names with commas between; else all. */
+export function chosenCandidates(candidates, only) {
+  if (only === undefined) return candidates;
+  const parts = only.split(",");
+  return candidates.filter(({ name }, i) => i === 0 || parts.some((part) => name.includes(part)));
 }
 
 /**

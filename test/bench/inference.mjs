@@ -8,6 +8,7 @@
  *   --python <executable>   one that can import jax, torch or both; what it cannot import is left out, and the output says so
  *   --device gpu            adds air-onnx on CUDA and JAX on a GPU; the ratios remain to air-onnx on the CPU
  *   --against <folder>      a built checkout of another revision
+ *   --only JAX,eager        of the competitors but the first, those with such a part in their names; not with --write
  *   --model <folder>        models/multi-mnist by default; its images must be 50x50 and grey
  *   --batches 1,64,256,1024
  *   --rounds 12 --starts 5  how often each is measured, and started
@@ -22,6 +23,7 @@ import { lineChart } from "../../packages/report/dist/html/line-chart.js";
 import { fillBatch, generateMultiStrokes } from "../../packages/scenes/dist/index.js";
 import { initialParameters, parseTrainConfig } from "../../packages/train/dist/index.js";
 import {
+  chosenCandidates,
   circumstances,
   circumstancesLine,
   here,
@@ -96,7 +98,7 @@ const candidates = [
       ]),
 ];
 
-const started = await startCompetitors(candidates);
+const started = await startCompetitors(chosenCandidates(candidates, values.only));
 const { skipped } = started;
 const competitors = started.competitors.map(({ ready, ...competitor }) => ({
   ...competitor,

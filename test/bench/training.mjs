@@ -9,6 +9,7 @@
  *   --jax-js <folder>       one whose node_modules has @jax-js/jax (`npm install @jax-js/jax` in an empty folder)
  *   --device gpu            adds air-onnx on CUDA and JAX on a GPU; the ratios remain to air-onnx on the CPU
  *   --against <folder>      a built checkout of another revision
+ *   --only JAX,eager        of the competitors but the first, those with such a part in their names; not with --write
  *   --batches 64,256
  *   --rounds 12             after one that warms up
  *   --threads 1             of onnxruntime, JAX, PyTorch and TensorFlow; 0 leaves the choice to each (tfjs wasm has one)
@@ -20,6 +21,7 @@ import { percent } from "../../packages/measure/dist/format.js";
 import { lineChart } from "../../packages/report/dist/html/line-chart.js";
 import { generateMultiStrokes } from "../../packages/scenes/dist/index.js";
 import {
+  chosenCandidates,
   circumstances,
   circumstancesLine,
   here,
@@ -98,7 +100,9 @@ function candidatesFor(batch, imagesFile) {
 
 /** Starts all competitors at one batch size, lets them take turns, and ends them. */
 async function measure(batch, imagesFile) {
-  const { competitors, skipped } = await startCompetitors(candidatesFor(batch, imagesFile));
+  const { competitors, skipped } = await startCompetitors(
+    chosenCandidates(candidatesFor(batch, imagesFile), values.only),
+  );
   const measured = competitors.map(({ name, ready }) => ({ name, ready, wall: [], cpu: [], rss: 0 }));
   for (let round = 0; round <= rounds; round++) {
     for (const [i, { worker, steps = STEPS }] of competitors.entries()) {
