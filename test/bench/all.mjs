@@ -2,7 +2,7 @@
  * Runs both benchmarks, training and then inference, with the options that they share; each has further ones of its own.
  *
  *   npm run bench -- [--python <python with jax and torch>] [--device gpu] [--against <built checkout>] [--rounds 12]
- *     [--threads 1] [--write]
+ *     [--threads 1] [--only JAX,eager | --write]
  */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";

@@ -47,6 +47,9 @@ export function parseOptions(own) {
 export function chosenCandidates(candidates, only) {
   if (only === undefined) return candidates;
   const parts = only.split(",");
+  for (const part of parts) {
+    if (!candidates.some(({ name }) => name.includes(part))) say(`No competitor here has "${part}" in its name`);
+  }
   return candidates.filter(({ name }, i) => i === 0 || parts.some((part) => name.includes(part)));
 }
 
