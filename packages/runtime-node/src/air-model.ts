@@ -18,6 +18,12 @@ export interface LoadOptions extends LoadingOptions<Device> {
   readonly threads?: number | undefined;
   /** Whether to compare every file's size and SHA-256 with the manifest, true by default. */
   readonly verify?: boolean | undefined;
+  /**
+   * Whether a GPU is first tried in a process of its own, false by default. A driver that crashes, hangs or prints
+   * warnings there is then the reason of a `DeviceUnavailableError`; otherwise it does so in this process. It takes the
+   * time of starting a process and the device once more.
+   */
+  readonly probeApart?: boolean | undefined;
   /** Called with one line about each fallback of `auto`; `process.emitWarning` by default. */
   readonly onNotice?: ((line: string) => void) | undefined;
 }
@@ -37,7 +43,7 @@ export class AirModel extends LoadedModel<Device> {
    * @throws the signal's reason, when aborted
    */
   static async fromPretrained(location: string | URL, options: LoadOptions = {}): Promise<AirModel> {
-    const { device = "cpu", threads, verify = true, onProgress, signal } = options;
+    const { device = "cpu", threads, verify = true, probeApart, onProgress, signal } = options;
     const { onNotice = (line) => process.emitWarning(line, "AirOnnxNotice") } = options;
     if (device !== "auto" && !devices.includes(device)) {
       throw new RangeError(`device must be one of auto, ${devices.join(", ")}, got "${device}"`);
@@ -47,7 +53,7 @@ export class AirModel extends LoadedModel<Device> {
     const open = async (chosen: Device): Promise<AirModel> => {
       const how = { device: chosen, threads };
       const nameOf = (graph: GraphName): string => manifest.files[graph].path;
-      const sessions = await openGraphs(graphs, manifest.model, { ...how, nameOf, signal });
+      const sessions = await openGraphs(graphs, manifest.model, { ...how, probeApart, nameOf, signal });
       const openLoopGraph = async () => {
         const graph = loopGraph(graphs.encoder, graphs.step, manifest.model);
         return graph && openGraph(graph, "the encoder and the step as one graph", how);

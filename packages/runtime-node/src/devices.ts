@@ -13,27 +13,26 @@ import { InferenceSession, listSupportedBackends, Tensor } from "./onnxruntime.j
 export { type Device, devices };
 
 /** Availability of a device: whether it has just run a graph and, if not, the reason, mostly in onnxruntime's words. */
-export type DeviceStatus = CoreDeviceStatus<Device>;
-
-/** Runs a one-node graph on each device and returns which of them worked. */
-export async function listDevices(): Promise<DeviceStatus[]> {
-  const statuses: DeviceStatus[] = [];
-  for (const device of devices) {
-    const reason = await whyUnavailable(device);
-    statuses.push(reason === undefined ? { device, available: true } : { device, available: false, reason });
-  }
-  return statuses;
+export interface DeviceStatus extends CoreDeviceStatus<Device> {
+  /** What onnxruntime and the drivers printed meanwhile; absent if nothing. */
+  readonly printed?: string;
 }
 
-/** @throws {DeviceUnavailableError} if `device` cannot run a graph */
+/** @throws {DeviceUnavailableError} if `device` cannot run a graph in this process */
 export async function requireDevice(device: Device): Promise<void> {
   const reason = await whyUnavailable(device);
-  if (reason === undefined) return;
-  const installed = devices.filter((other) => missingProvider(other) === undefined);
-  throw new DeviceUnavailableError(device, reason, installed);
+  if (reason !== undefined) throw new DeviceUnavailableError(device, reason, installedDevices());
 }
 
-/** Why `device` cannot run a graph, `undefined` if it can. */
+/** The devices that this installation of onnxruntime-node has providers for. */
+export function installedDevices(): readonly Device[] {
+  return devices.filter((device) => missingProvider(device) === undefined);
+}
+
+/**
+ * Why `device` cannot run a graph, `undefined` if it can. It is tried in this process: a driver that crashes ends it.
+ * `probeDevice` tries it in another.
+ */
 export async function whyUnavailable(device: Device): Promise<string | undefined> {
   const missing = missingProvider(device);
   if (missing !== undefined) return missing;
@@ -59,13 +58,20 @@ function inWords(error: unknown): string {
   return text.replace(/^\S*\/onnxruntime_src\/.* was false\. /s, "");
 }
 
-/** Opens a graph on exactly one provider, so that it runs there or fails. */
+/** Level of onnxruntime's log: errors, without warnings. */
+const ERRORS = 3;
+
+/**
+ * Opens a graph on exactly one provider, so that it runs there or fails. On a GPU onnxruntime would warn of each graph that
+ * some nodes are left to the CPU, although shapes always are; `placeNodes` says which.
+ */
 export function createSession(
   graph: Uint8Array,
   device: Device,
   options: InferenceSession.SessionOptions = {},
 ): Promise<InferenceSession> {
-  return InferenceSession.create(graph, { ...options, executionProviders: [device] });
+  const quiet: InferenceSession.SessionOptions = device === "cpu" ? {} : { logSeverityLevel: ERRORS };
+  return InferenceSession.create(graph, { ...quiet, ...options, executionProviders: [device] });
 }
 
 /**
@@ -77,7 +83,7 @@ const cudaLibraries = ["libonnxruntime_providers_cuda.so", "libonnxruntime_provi
 const NVIDIA_DRIVER = "/proc/driver/nvidia/version";
 
 /** Reason why this installation has no provider for `device`; `undefined` if it has one. */
-function missingProvider(device: Device): string | undefined {
+export function missingProvider(device: Device): string | undefined {
   const platform = `${process.platform}-${process.arch}`;
   if (!listSupportedBackends().some(({ name }) => name === device)) {
     return `onnxruntime-node has no ${device} provider for ${platform}`;

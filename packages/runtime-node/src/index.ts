@@ -33,11 +33,11 @@ export {
   type ModelFileErrorKind,
 } from "@air-onnx/core";
 export { AirModel, type LoadOptions } from "./air-model.js";
+export { listDevices, PROBE_TIME_LIMIT, type ProbeOptions, probeDevice, requireProbedDevice } from "./device-probe.js";
 export {
   type Device,
   type DeviceStatus,
   devices,
-  listDevices,
   whyUnavailable,
 } from "./devices.js";
 export { DeviceUnavailableError } from "./errors.js";

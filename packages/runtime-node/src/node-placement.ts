@@ -24,8 +24,6 @@ export async function placeNodes(graph: Uint8Array, device: Device, size = 1): P
     const session = await createSession(graph, device, {
       enableProfiling: true,
       profileFilePrefix: join(folder, "run"),
-      // At a lower level onnxruntime would warn of the very nodes that are counted here.
-      logSeverityLevel: 3,
     });
     try {
       await session.run(zeros(session, size));

@@ -7,6 +7,7 @@ import {
   ModelFileError,
   signatureDifferences,
 } from "@air-onnx/core";
+import { requireProbedDevice } from "./device-probe.js";
 import { createSession, type Device, requireDevice } from "./devices.js";
 import type { InferenceSession } from "./onnxruntime.js";
 
@@ -27,6 +28,8 @@ export interface OpenGraphOptions {
 export interface OpenGraphsOptions extends OpenGraphOptions {
   /** Gives the name of a graph in error messages, such as its file; `the encoder graph` and so on by default. */
   readonly nameOf?: ((graph: GraphName) => string) | undefined;
+  /** Whether a GPU is first tried in a process of its own, by `probeDevice`; false by default. */
+  readonly probeApart?: boolean | undefined;
   /** Aborts the call, which then rejects with the signal's reason; checked before each graph. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -40,10 +43,10 @@ export interface OpenGraphsOptions extends OpenGraphOptions {
 export async function openGraphs(
   graphs: Readonly<Record<GraphName, Uint8Array>>,
   config: AirConfig,
-  { signal, nameOf = (graph) => `the ${graph} graph`, ...options }: OpenGraphsOptions = {},
+  { signal, probeApart = false, nameOf = (graph) => `the ${graph} graph`, ...options }: OpenGraphsOptions = {},
 ): Promise<GraphSessions> {
   const { device = "cpu" } = options;
-  if (device !== "cpu") await requireDevice(device);
+  if (device !== "cpu") await (probeApart ? requireProbedDevice(device) : requireDevice(device));
   const signatures = graphSignatures(config);
   const sessions: Partial<Record<GraphName, InferenceSession>> = {};
   try {

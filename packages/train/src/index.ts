@@ -14,7 +14,7 @@ export {
   checkTolerance,
   REFERENCE_BACKEND,
 } from "./engine/backend-check.js";
-export { type BackendStatus, listBackends } from "./engine/backend-status.js";
+export { type BackendStatus, listBackends, requireProbedBackend } from "./engine/backend-status.js";
 export { type Backend, requireBackend, tracedDevice } from "./engine/backends.js";
 export { createEngine, stepDefinition } from "./engine/create.js";
 export { createEagerEngine } from "./engine/eager.js";

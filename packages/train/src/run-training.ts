@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { type DataAccess, loadTrainingData, type TrainingData } from "@air-onnx/scenes";
 import type { TrainConfig } from "./config.js";
-import { requireBackend } from "./engine/backends.js";
+import { requireProbedBackend } from "./engine/backend-status.js";
 import { createRunFolder, type LockedRun, resumeRunFolder } from "./run/index.js";
 import { type TrainOptions, type TrainResult, train } from "./train.js";
 
@@ -26,7 +26,7 @@ export interface RunOptions extends Omit<TrainOptions, "resume"> {
  */
 export async function startRun(path: string, config: TrainConfig, options: RunOptions = {}): Promise<TrainResult> {
   // Checked before the folder exists: a folder without a run would stop the next try.
-  await requireBackend(config.backend);
+  await requireProbedBackend(config.backend);
   const run = await createRunFolder(path, config, options.onNotice ?? (() => {}));
   options.onFolder?.(path);
   let images: TrainingData;
@@ -49,6 +49,7 @@ export async function resumeRun(path: string, options: RunOptions = {}): Promise
   const run = await resumeRunFolder(path, options.onNotice ?? (() => {}));
   let images: TrainingData;
   try {
+    await requireProbedBackend(run.folder.config.backend);
     images = await load(run.folder.config, options);
   } catch (cause) {
     run.lock.release();

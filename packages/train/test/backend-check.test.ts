@@ -86,7 +86,7 @@ describe("a comparison of backends", () => {
 describe("a trial in a process of its own", () => {
   it("reports how a crashed process ended", async () => {
     const env = { ...process.env, NODE_OPTIONS: "--import=data:text/javascript,process.abort()" };
-    const answer = await answerTrialApart({ backend: "cpu" }, env);
+    const answer = await answerTrialApart({ backend: "cpu" }, { env });
     expect(answer).toEqual({ reason: expect.stringContaining("ended with SIGABRT") });
   });
 });

@@ -30,7 +30,7 @@ for (const [backend, engine] of [
   it(`on ${backend} has the loss and gradients of the CPU, and continues from its own state`, {
     timeout: 240_000,
   }, async (test) => {
-    const status = await answerTrialApart({ backend }, env);
+    const status = await answerTrialApart({ backend }, { env });
     nodeWebgpu.check(test, !("reason" in status), "reason" in status ? `${backend}: ${status.reason}` : undefined);
     const config = parseTrainConfig({
       dataset: "multi-strokes",
@@ -40,7 +40,7 @@ for (const [backend, engine] of [
       threads: 1,
     });
     const scenes = await generateMultiStrokes({ seed: 0, size: 64 });
-    const answer = (request: TrialRequest) => answerTrialApart(request, env);
+    const answer = (request: TrialRequest) => answerTrialApart(request, { env });
     const { compared, unavailable } = await checkBackends(config, scenes, { backends: [backend], answer });
     expect(unavailable).toEqual([]);
     expect(compared[1]).toMatchObject({ engine, agrees: true });

@@ -49,12 +49,13 @@ async function diagnose({ cacheDir, mnistDir }: DataPlaces): Promise<Diagnosis> 
   const { listDevices } = await import("@air-onnx/runtime-node");
   const { defaultCacheDir, environmentMnistDir } = await import("@air-onnx/scenes");
   const { listBackends } = await import("@air-onnx/train");
+  const devices = await listDevices();
   const folder = resolve(cacheDir || defaultCacheDir());
   return {
     versions: softwareVersions(),
     ...describeMachine(),
-    devices: await listDevices(),
-    backends: await listBackends(backendChoices),
+    devices,
+    backends: await listBackends(backendChoices, devices),
     cache: { folder, writable: await isWritable(folder) },
     mnist: await findMnist(mnistDir || environmentMnistDir() || join(folder, "mnist"), folder),
   };
@@ -94,6 +95,16 @@ function nodeNote(): string {
     : " (tfjs-node needs functions that this version removed: backends tensorflow and tensorflow-gpu restore them)";
 }
 
+/** Characters that a row shows of what a device printed; `--json` has all. */
+const MOST_SHOWN = 300;
+
+/** What a device's drivers printed while it was tried, on one line. */
+function printedBy({ printed }: DeviceStatus): string {
+  if (printed === undefined) return "";
+  const line = printed.replaceAll(/\s+/g, " ");
+  return ` (printed meanwhile: ${line.length > MOST_SHOWN ? `${line.slice(0, MOST_SHOWN)}… see --json` : line})`;
+}
+
 /** Advice on a missing WebGPU adapter: onnxruntime's message does not say what an adapter needs. */
 function adviceOn({ device, reason }: DeviceStatus): string {
   return device === "webgpu" && reason?.includes("adapter")
@@ -113,7 +124,7 @@ function describe(diagnosis: Diagnosis): string {
     ["platform", platform],
     ["processor", `${processor}, ${cores} cores`],
     ["memory", `${memoryGigabytes} GB`],
-    ...devices.map((each) => [`device ${each.device}`, `${status(each)}${adviceOn(each)}`]),
+    ...devices.map((each) => [`device ${each.device}`, `${status(each)}${adviceOn(each)}${printedBy(each)}`]),
     ...backends.map((each) => [`backend ${each.backend}`, sameAsDevice(each) ?? status(each)]),
     ["cache", `${cache.folder} ${cache.writable ? "(writable)" : "(not writable: choose another by --cache-dir)"}`],
     ["MNIST", mnist.available ? `found in ${mnist.folder}` : `not found: ${mnist.reason}`],

@@ -198,7 +198,7 @@ async function openRun(path: string, { device }: EvalFlags): Promise<Subject> {
 
 async function openExported(path: string, { device }: EvalFlags, signal: AbortSignal): Promise<Subject> {
   const { AirModel } = await import("@air-onnx/runtime-node");
-  const model = await AirModel.fromPretrained(path, { device, onNotice: notice, signal });
+  const model = await AirModel.fromPretrained(path, { device, probeApart: true, onNotice: notice, signal });
   const { name, training } = model.manifest;
   return {
     model,

@@ -56,7 +56,12 @@ Examples:
       const { signal } = stopping;
       const files = images.flatMap(pngFiles);
       const { AirModel } = await import("@air-onnx/runtime-node");
-      await using model = await AirModel.fromPretrained(path, { device: flags.device, onNotice: notice, signal });
+      await using model = await AirModel.fromPretrained(path, {
+        device: flags.device,
+        probeApart: true,
+        onNotice: notice,
+        signal,
+      });
       const batch = await readImages(files, model);
       const { mode, seed } = flags;
       const scenes = await model.infer(batch, { mode, seed, signal, ...(!flags.prune && { prune: false }) });

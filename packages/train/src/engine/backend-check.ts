@@ -131,7 +131,7 @@ export async function checkBackends(
 }
 
 function answerInFloat32(request: TrialRequest): Promise<TrialAnswer> {
-  return answerTrialApart(request, { ...process.env, NVIDIA_TF32_OVERRIDE: "0" });
+  return answerTrialApart(request, { env: { ...process.env, NVIDIA_TF32_OVERRIDE: "0" } });
 }
 
 async function stateAfter(config: TrainConfig, batches: Batches): Promise<TrainingState> {

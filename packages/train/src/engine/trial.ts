@@ -3,8 +3,7 @@
  * Trials can run in processes of their own: a process can load only one TensorFlow, and a backend that aborts its
  * process must not lose the results of the others.
  */
-import { fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { type AskOptions, askProcess } from "@air-onnx/runtime-node/ask-process";
 import type { TrainConfig } from "../config.js";
 import type { NamedArrays, TrainingState } from "../training-state.js";
 import { type Backend, requireBackend } from "./backends.js";
@@ -68,43 +67,15 @@ export async function answerTrial(request: TrialRequest): Promise<TrialAnswer> {
   }
 }
 
-/** Number of lines of standard error that are shown if a process crashes. */
-const SHOWN_LINES = 3;
-
 /**
- * Answers one request in a process of its own, with the environment `env`. A crash is an answer with its reason;
+ * Answers one request in a process of its own. A crash, and a time limit that is over, are answers with their reasons;
  * nothing is thrown.
  */
-export function answerTrialApart(request: TrialRequest, env: NodeJS.ProcessEnv = process.env): Promise<TrialAnswer> {
+export async function answerTrialApart(request: TrialRequest, options: AskOptions = {}): Promise<TrialAnswer> {
   // This is the built file also in tests, which otherwise run the sources: Node 20 cannot run TypeScript.
-  const child = fork(fileURLToPath(new URL("../../dist/engine/trial-process.js", import.meta.url)), {
-    execArgv: [],
-    // The default, JSON, cannot send typed arrays.
-    serialization: "advanced",
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-    env,
-  });
-  let said = "";
-  child.stderr!.setEncoding("utf8").on("data", (text: string) => {
-    said += text;
-  });
-  return new Promise((resolve) => {
-    let answer: TrialAnswer | undefined;
-    child.on("message", (message) => {
-      answer = message as TrialAnswer;
-    });
-    child.on("error", (error) => {
-      // If the process did start, it crashed before it read the request: "close" then gives a better reason.
-      if (child.pid === undefined) resolve({ reason: `cannot start a process: ${error.message}` });
-    });
-    child.on("close", (code, signal) => {
-      const last = said.trim().split("\n").slice(-SHOWN_LINES).join(" ");
-      resolve(
-        answer ?? { reason: `its process ended with ${signal ?? `exit code ${code}`}: ${last || "it said nothing"}` },
-      );
-    });
-    child.send(request);
-  });
+  const program = new URL("../../dist/engine/trial-process.js", import.meta.url);
+  const result = await askProcess<TrialAnswer>(program, request, options);
+  return "answer" in result ? result.answer : { reason: result.failure };
 }
 
 function reasonOf(cause: unknown): string {

@@ -68,7 +68,12 @@ export async function measureInference(
     for (const device of devices) {
       signal?.throwIfAborted();
       onProgress(`matrix products on ${device}`);
-      const model = await AirModel.fromPretrained(location, { device, ...(threads > 0 ? { threads } : {}), signal });
+      const model = await AirModel.fromPretrained(location, {
+        device,
+        probeApart: true,
+        ...(threads > 0 ? { threads } : {}),
+        signal,
+      });
       opened.push(model);
       contenders.push({ device, model, peak: await onnxruntimePeak(device, threads) });
       if (device === "cpu") continue;

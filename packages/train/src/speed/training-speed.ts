@@ -5,7 +5,8 @@
 import type { ImageSource } from "@air-onnx/scenes";
 import { Batches } from "../batches.js";
 import { parseTrainConfig, type TrainConfigInput } from "../config.js";
-import { type Backend, requireBackend, tracedDevice } from "../engine/backends.js";
+import { requireProbedBackend } from "../engine/backend-status.js";
+import { type Backend, tracedDevice } from "../engine/backends.js";
 import { createEngine, stepDefinition } from "../engine/create.js";
 import type { Engine, StepInputs } from "../engine/engine.js";
 import type { EagerBackend } from "../engine/tfjs-backends.js";
@@ -59,7 +60,7 @@ export async function measureTraining(
   for (const backend of backends) {
     signal?.throwIfAborted();
     onProgress(`matrix products on ${backend}`);
-    await requireBackend(backend);
+    await requireProbedBackend(backend);
     const device = tracedDevice(backend);
     peaks.set(
       backend,
