@@ -1,5 +1,6 @@
 /** Requirements of some tests on the machine. AIR_ONNX_REQUIRE can name any of them: a test without it then fails. */
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { findChromium, howToGetOne } from "../browser/find-chromium.mjs";
 import { requirements } from "./requirement.js";
 
@@ -53,3 +54,20 @@ export const { chromium, chromiumWebgpu, mnist, nodeWebgpu, linux, unprivileged,
   },
   process.env.AIR_ONNX_REQUIRE,
 );
+
+const CHROMIUM = "/usr/lib/chromium";
+const SWIFTSHADER = `${CHROMIUM}/vk_swiftshader_icd.json`;
+
+/**
+ * The environment of processes that use WebGPU: where Debian's chromium is installed, they find its software Vulkan,
+ * SwiftShader, unless another is set.
+ */
+export function webgpuEnvironment(): NodeJS.ProcessEnv {
+  if (!existsSync(SWIFTSHADER)) return process.env;
+  return {
+    ...process.env,
+    VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES ?? SWIFTSHADER,
+    // The same folder has the libvulkan.so.1 that it needs.
+    LD_LIBRARY_PATH: [process.env.LD_LIBRARY_PATH, CHROMIUM].filter(Boolean).join(":"),
+  };
+}

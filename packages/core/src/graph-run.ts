@@ -15,7 +15,12 @@ export interface GraphSession {
    * Copies a tensor to the device, to be fed to several runs; `dispose` of the copy frees it. Absent where runs read the
    * CPU's memory directly.
    */
-  resident?(tensor: Tensor): Tensor;
+  resident?(tensor: Tensor): Tensor | Promise<Tensor>;
+  /**
+   * Whether images stay in their batch until all are finished. They do on a GPU: it runs the whole batch in parallel anyway,
+   * and a batch of another size would make it prepare its kernels again. `resident` implies it.
+   */
+  readonly keepsBatch?: boolean;
 }
 
 /** The tensors that a run returned, by the names of the outputs. */
@@ -101,9 +106,9 @@ export class GraphRunner<Name extends GraphName> {
     return new GraphRunner(this.#session, this.#name, this.#config, batch);
   }
 
-  /** Whether runs read the CPU's memory directly, so that a tensor can be made of any part of it. */
-  get isOnCpu(): boolean {
-    return this.#session.resident === undefined;
+  /** Whether images may leave the batch: runs read the CPU's memory, of any part of which a tensor can be made. */
+  get canNarrow(): boolean {
+    return this.#session.resident === undefined && this.#session.keepsBatch !== true;
   }
 
   /** Makes a `[batch, …]` tensor for the input `name` from `data`, which is not copied. */
@@ -118,8 +123,8 @@ export class GraphRunner<Name extends GraphName> {
   }
 
   /** Moves a tensor that many runs will read to the graph's device. The caller disposes of the result. */
-  resident(tensor: Tensor): Tensor {
-    return this.#session.resident?.(tensor) ?? tensor;
+  async resident(tensor: Tensor): Promise<Tensor> {
+    return (await this.#session.resident?.(tensor)) ?? tensor;
   }
 
   /**

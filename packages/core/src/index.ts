@@ -5,6 +5,7 @@ export {
   type StepReport,
 } from "./attention-loop.js";
 export * from "./box-matching.js";
+export { CONCAT_OUTPUT, concatInput, concatModel } from "./concat-model.js";
 export * from "./config.js";
 export { currentKey, upgradeAirConfig } from "./config-upgrade.js";
 export * from "./count.js";

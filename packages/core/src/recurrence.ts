@@ -74,7 +74,7 @@ export class EncodedImages {
   ): Promise<EncodedImages> {
     const batch = images.length / (config.channels * config.imageSize ** 2);
     const encoder = new GraphRunner(sessions.encoder, "encoder", config, batch);
-    const image = encoder.resident(encoder.input("image", images));
+    const image = await encoder.resident(encoder.input("image", images));
     let held: GraphResults = { image };
     try {
       const encoded = await encoder.run({ image }, ["image_gates", "log_likelihood"]);
@@ -136,7 +136,7 @@ export class TrajectoryRunner {
           eps_where: graph.input("eps_where", noise.where),
           eps_what: graph.input("eps_what", noise.what),
         }
-      : this.#makeZeroNoise();
+      : await this.#makeZeroNoise();
     const results = await graph.run({ ...this.#feeds, ...this.#state, ...eps }, [...NEXT_STATE, ...outputs]);
     disposeTensors(this.#results);
     this.#results = results;
@@ -155,7 +155,7 @@ export class TrajectoryRunner {
    * they cannot: its memory would have to be rearranged, and it runs the whole batch in parallel anyway.
    */
   get canNarrow(): boolean {
-    return this.#graph.isOnCpu;
+    return this.#graph.canNarrow;
   }
 
   /**
@@ -179,11 +179,11 @@ export class TrajectoryRunner {
     disposeTensors({ ...this.#results, ...this.#zeroNoise });
   }
 
-  #makeZeroNoise(): Tensors {
+  async #makeZeroNoise(): Promise<Tensors> {
     const graph = this.#graph;
     this.#zeroNoise ??= {
-      eps_where: graph.resident(graph.zeros("eps_where")),
-      eps_what: graph.resident(graph.zeros("eps_what")),
+      eps_where: await graph.resident(graph.zeros("eps_where")),
+      eps_what: await graph.resident(graph.zeros("eps_what")),
     };
     return this.#zeroNoise;
   }

@@ -139,14 +139,15 @@ describe("inferScenes", () => {
     expect(sessions.step.runs.map(({ batch }) => batch)).toEqual([10, 10, 10]);
   });
 
-  it.each(["it is reported", "the device holds it"])(
+  it.each(["it is reported", "the device holds it", "the device wants it whole"])(
     "keeps a batch together if %s, to the same scenes",
     async (why) => {
       const images = toyBatch(manyImages(20));
       const sessions = toySessions();
       const step = Object.assign(
         sessions.step,
-        why === "the device holds it" ? { resident: (each: Tensor) => each } : {},
+        why === "the device holds it" ? { resident: (each: Tensor) => Promise.resolve(each) } : {},
+        why === "the device wants it whole" ? { keepsBatch: true } : {},
       );
       const onStep = why === "it is reported" ? () => {} : undefined;
       const scenes = await inferScenes({ ...sessions, step }, toyConfig, images, { onStep });

@@ -1,11 +1,20 @@
 /**
  * An exported model, opened in Node: the graphs of a model folder as onnxruntime-node sessions on one device.
  */
-import { type GraphName, LoadedModel, type LoadingOptions, loopGraph, requireInteger } from "@air-onnx/core";
+import {
+  type GraphName,
+  LoadedModel,
+  type LoadingOptions,
+  loopGraph,
+  type ModelSessions,
+  type OpenGraph,
+  requireInteger,
+} from "@air-onnx/core";
 import { type Device, devices } from "./devices.js";
 import { DeviceUnavailableError } from "./errors.js";
 import { readModelFolder } from "./model-folder.js";
-import { openGraph, openGraphs } from "./open-graphs.js";
+import { type GraphSessions, openGraph, openGraphs } from "./open-graphs.js";
+import { webgpuGraphs } from "./webgpu-graph.js";
 
 /** Options of {@link AirModel.fromPretrained}. */
 export interface LoadOptions extends LoadingOptions<Device> {
@@ -53,13 +62,14 @@ export class AirModel extends LoadedModel<Device> {
     const open = async (chosen: Device): Promise<AirModel> => {
       const how = { device: chosen, threads };
       const nameOf = (graph: GraphName): string => manifest.files[graph].path;
-      const sessions = await openGraphs(graphs, manifest.model, { ...how, probeApart, nameOf, signal });
+      const outputs = chosen === "webgpu" ? "gpu" : "cpu";
+      const sessions = await openGraphs(graphs, manifest.model, { ...how, outputs, probeApart, nameOf, signal });
       const openLoopGraph = async () => {
         const graph = loopGraph(graphs.encoder, graphs.step, manifest.model);
         return graph && openGraph(graph, "the encoder and the step as one graph", how);
       };
-      // Only on the CPU: on a GPU the state stays there between the steps anyway, but a Loop's control runs on the CPU.
-      return new AirModel(manifest, sessions, chosen, chosen === "cpu" ? openLoopGraph : undefined);
+      // The loop graph is for the CPU only: on a GPU a Loop's control would run on the CPU, and wait for the GPU at each step.
+      return new AirModel(manifest, graphsOn(chosen, sessions), chosen, chosen === "cpu" ? openLoopGraph : undefined);
     };
     if (device !== "auto") return open(device);
     try {
@@ -71,4 +81,29 @@ export class AirModel extends LoadedModel<Device> {
       return open("cpu");
     }
   }
+}
+
+/**
+ * The graphs as inference runs them on `device`. On WebGPU the state stays on the GPU from step to step. On CUDA it cannot:
+ * onnxruntime-node returns every output in the CPU's memory.
+ */
+function graphsOn(device: Device, sessions: GraphSessions): ModelSessions {
+  switch (device) {
+    case "cpu":
+      return sessions;
+    case "cuda":
+      return { encoder: keepingBatch(sessions.encoder), step: keepingBatch(sessions.step), decoder: sessions.decoder };
+    case "webgpu":
+      return webgpuGraphs(sessions);
+    default:
+      return device satisfies never;
+  }
+}
+
+function keepingBatch(session: OpenGraph): OpenGraph {
+  return {
+    run: (feeds, outputs) => session.run(feeds, outputs),
+    release: () => session.release(),
+    keepsBatch: true,
+  };
 }

@@ -10,6 +10,7 @@ import {
 import { requireProbedDevice } from "./device-probe.js";
 import { createSession, type Device, requireDevice } from "./devices.js";
 import type { InferenceSession } from "./onnxruntime.js";
+import { ON_GPU } from "./webgpu-graph.js";
 
 export { type ModelFolderOptions, readModelFolder } from "./model-folder.js";
 
@@ -22,6 +23,8 @@ export interface OpenGraphOptions {
   readonly device?: Device | undefined;
   /** Threads within an operator on the CPU; by default onnxruntime uses one per physical core. */
   readonly threads?: number | undefined;
+  /** Where the outputs of runs are: `cpu` by default; on `webgpu` they can stay on the GPU (`webgpuGraphs`). */
+  readonly outputs?: "cpu" | "gpu" | undefined;
 }
 
 /** Options of {@link openGraphs}. */
@@ -87,10 +90,13 @@ export async function releaseGraphs(sessions: Partial<GraphSessions>): Promise<v
 export async function openGraph(
   graph: Uint8Array,
   name: string,
-  { device = "cpu", threads }: OpenGraphOptions = {},
+  { device = "cpu", threads, outputs = "cpu" }: OpenGraphOptions = {},
 ): Promise<InferenceSession> {
   try {
-    return await createSession(graph, device, threads === undefined ? {} : { intraOpNumThreads: threads });
+    return await createSession(graph, device, {
+      ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+      ...(outputs === "gpu" ? ON_GPU : {}),
+    });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ModelFileError(`onnxruntime cannot load ${name} on ${device}: ${reason}`, {

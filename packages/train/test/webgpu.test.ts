@@ -2,26 +2,14 @@
  * Training on WebGPU. Without a GPU, the adapter is SwiftShader, the software Vulkan of Debian's chromium. It takes a
  * second for a step, so there is one check of each backend, of a model with one inference step.
  */
-import { existsSync } from "node:fs";
 import { generateMultiStrokes } from "@air-onnx/scenes";
-import { nodeWebgpu } from "@air-onnx/test/requirements";
+import { nodeWebgpu, webgpuEnvironment } from "@air-onnx/test/requirements";
 import { expect, it } from "vitest";
 import { parseTrainConfig } from "../src/config.js";
 import { checkBackends } from "../src/engine/backend-check.js";
 import { answerTrialApart, type TrialRequest } from "../src/engine/trial.js";
 
-const CHROMIUM = "/usr/lib/chromium";
-const SWIFTSHADER = `${CHROMIUM}/vk_swiftshader_icd.json`;
-
-/** The environment of the processes that run the trials: it lets them find SwiftShader where it is installed. */
-const env = existsSync(SWIFTSHADER)
-  ? {
-      ...process.env,
-      VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES ?? SWIFTSHADER,
-      // The same folder has the libvulkan.so.1 that it needs.
-      LD_LIBRARY_PATH: [process.env.LD_LIBRARY_PATH, CHROMIUM].filter(Boolean).join(":"),
-    }
-  : process.env;
+const env = webgpuEnvironment();
 
 for (const [backend, engine] of [
   ["onnxruntime-webgpu", "onnxruntime (webgpu)"],
