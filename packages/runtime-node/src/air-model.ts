@@ -14,7 +14,7 @@ import { type Device, devices } from "./devices.js";
 import { DeviceUnavailableError } from "./errors.js";
 import { readModelFolder } from "./model-folder.js";
 import { type GraphSessions, openGraph, openGraphs } from "./open-graphs.js";
-import { webgpuGraphs } from "./webgpu-graph.js";
+import { webgpuGraphs } from "./webgpu-graphs.js";
 
 /** Options of {@link AirModel.fromPretrained}. */
 export interface LoadOptions extends LoadingOptions<Device> {

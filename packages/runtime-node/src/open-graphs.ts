@@ -10,7 +10,7 @@ import {
 import { requireProbedDevice } from "./device-probe.js";
 import { createSession, type Device, requireDevice } from "./devices.js";
 import type { InferenceSession } from "./onnxruntime.js";
-import { ON_GPU } from "./webgpu-graph.js";
+import { outputsOnGpu } from "./webgpu-transfers.js";
 
 export { type ModelFolderOptions, readModelFolder } from "./model-folder.js";
 
@@ -95,7 +95,7 @@ export async function openGraph(
   try {
     return await createSession(graph, device, {
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-      ...(outputs === "gpu" ? ON_GPU : {}),
+      ...(outputs === "gpu" ? outputsOnGpu : {}),
     });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);

@@ -3,7 +3,9 @@
  * backward and Adam, where for the input `parameters/lstm.bias` there is the output `next/parameters/lstm.bias`; or what
  * is before the update, with the output `gradient/lstm.bias`.
  */
+
 import { fuse, type NamedTensors, type TracedGraph, trace } from "@air-onnx/tracer";
+import * as tf from "@tensorflow/tfjs";
 import { trainedParameterShapes } from "../objective/estimator.js";
 import { type ClipGroup, clipGroups, gradientStep, trainStep } from "../train-step.js";
 import { eachPart, type NamedArrays, type StatePart, stateParts, type TrainingState } from "../training-state.js";
@@ -39,8 +41,23 @@ export interface TracedTrainStep {
 export const metricOutput = (name: string): string => `metric/${name}`;
 const noiseInput = (name: string): string => `noise/${name}`;
 
+/** Name of the output that holds all metrics together, `[M]` in the order of {@link TracedTrainStep.metrics}. */
+export const METRICS_OUTPUT = "metrics";
+
+/** Options of {@link traceTrainStep}. */
+export interface TraceStepOptions {
+  /**
+   * Whether the graph has one output for all metrics, {@link METRICS_OUTPUT}, instead of one for each, which is the
+   * default. On a GPU each output that is read costs a wait.
+   */
+  readonly joinMetrics?: boolean;
+}
+
 /** Traces one step of `definition`. */
-export function traceTrainStep(definition: StepDefinition): TracedTrainStep {
+export function traceTrainStep(
+  definition: StepDefinition,
+  { joinMetrics = false }: TraceStepOptions = {},
+): TracedTrainStep {
   const { config, estimator, adam, clipNorm, learningRateScales } = definition;
   const shapes = trainedParameterShapes(estimator, config);
   const step = trainStep(estimator, config, { adam, maxGradientNorm: clipNorm, learningRateScales });
@@ -67,7 +84,7 @@ export function traceTrainStep(definition: StepDefinition): TracedTrainStep {
       metrics = Object.keys(next.metrics);
       return {
         ...Object.fromEntries(state.map(({ part, name, output }) => [output, next[part][name]!])),
-        ...metricOutputs(next.metrics),
+        ...(joinMetrics ? { [METRICS_OUTPUT]: tf.stack(Object.values(next.metrics)) } : metricOutputs(next.metrics)),
       };
     },
     { inputs: inputsOf([...state.map(({ input, shape }) => [input, shape] as const), ...Object.entries(perStep)]) },

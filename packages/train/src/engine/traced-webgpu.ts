@@ -1,16 +1,17 @@
 /**
  * The traced step on onnxruntime's WebGPU provider: one call of onnxruntime for each step. The state stays in GPU
- * buffers from call to call. An ONNX Loop would be slower: onnxruntime runs the Loop itself on the CPU, so the state
+ * buffers from call to call, and so do the metrics, which are read together after the last step of a run. An ONNX Loop would be slower: onnxruntime runs the Loop itself on the CPU, so the state
  * would be copied there and back at every step.
  *
  * All nodes must run on the GPU: onnxruntime is told to refuse the graph otherwise.
  */
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
+import { outputsOnGpu, WebgpuTransfers } from "@air-onnx/runtime-node/webgpu-transfers";
 import { encodeGraph, trace } from "@air-onnx/tracer";
 import type { NamedArrays, TrainingState } from "../training-state.js";
 import type { Engine, StepDefinition, StepInputs } from "./engine.js";
 import { trainingSessionOptions } from "./session-options.js";
-import { metricOutput, type StateVariable, stackedInputs, stateOf, traceTrainStep } from "./traced-step.js";
+import { METRICS_OUTPUT, type StateVariable, stackedInputs, stateOf, traceTrainStep } from "./traced-step.js";
 
 /**
  * Traces the step of `definition` and creates an engine that runs it on a GPU by WebGPU.
@@ -18,14 +19,12 @@ import { metricOutput, type StateVariable, stackedInputs, stateOf, traceTrainSte
  * @param start the state that training starts from; it is not changed
  */
 export async function createTracedWebgpuEngine(definition: StepDefinition, start: TrainingState): Promise<Engine> {
-  const { traced, state, perStep, metrics } = traceTrainStep(definition);
+  const { traced, state, perStep, metrics } = traceTrainStep(definition, { joinMetrics: true });
   const session = await ort.InferenceSession.create(encodeGraph(traced), {
     ...trainingSessionOptions(0, "webgpu"),
-    preferredOutputLocation: Object.fromEntries([
-      ...state.map(({ output }) => [output, "gpu-buffer"] as const),
-      ...metrics.map((name) => [metricOutput(name), "cpu"] as const),
-    ]),
+    ...outputsOnGpu,
   });
+  const transfers = new WebgpuTransfers();
   // The session that reads the state, created at the first read.
   let reader: Promise<ort.InferenceSession> | undefined;
   let current: Record<string, ort.Tensor> = Object.fromEntries(
@@ -41,7 +40,8 @@ export async function createTracedWebgpuEngine(definition: StepDefinition, start
 
     async run(inputs: StepInputs): Promise<NamedArrays> {
       if (disposed) throw new Error("This engine has been disposed");
-      const collected: NamedArrays = Object.fromEntries(metrics.map((name) => [name, new Float32Array(inputs.steps)]));
+      // Metrics of each step, read after the last: nothing waits for the GPU before.
+      const kept: ort.Tensor[] = [];
       const arrays = stackedInputs(inputs);
       for (let k = 0; k < inputs.steps; k++) {
         const feeds = { ...current };
@@ -53,9 +53,10 @@ export async function createTracedWebgpuEngine(definition: StepDefinition, start
         const next = Object.fromEntries(state.map(({ input, output }) => [input, results[output]!]));
         for (const tensor of Object.values(current)) tensor.dispose();
         current = next;
-        for (const name of metrics) collected[name]![k] = results[metricOutput(name)]!.data[0] as number;
+        kept.push(transfers.readable(results[METRICS_OUTPUT]!));
       }
-      return collected;
+      const rows = (await Promise.all(kept.map((tensor) => tensor.getData(true)))) as Float32Array[];
+      return Object.fromEntries(metrics.map((name, i) => [name, Float32Array.from(rows, (row) => row[i]!)]));
     },
 
     async state(): Promise<TrainingState> {
@@ -69,6 +70,7 @@ export async function createTracedWebgpuEngine(definition: StepDefinition, start
       disposed = true;
       for (const tensor of Object.values(current)) tensor.dispose();
       await (await reader)?.release();
+      await transfers.release();
       await session.release();
     },
   };
