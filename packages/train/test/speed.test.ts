@@ -1,6 +1,7 @@
-import { trace } from "@air-onnx/tracer";
+import { trace, type Value } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
+import { CHAIN, traceProducts } from "../src/speed/matmul-peak.js";
 import { matrixWork } from "../src/speed/matrix-work.js";
 import { ratesOf } from "../src/speed/rates.js";
 
@@ -28,6 +29,19 @@ describe("the work of a traced graph", () => {
   it("does not count operations on single elements", () => {
     expect(workOf((x, y) => tf.relu(tf.add(x, y)), [3, 4], [3, 4])).toBe(0);
   });
+});
+
+it("measures the peak by products alone: hardly anything crosses over to a device and back", () => {
+  const size = 512;
+  const traced = traceProducts(size);
+  const elements = (values: readonly Value[]): number =>
+    values.reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0);
+  expect(matrixWork(traced)).toBe(2 * CHAIN * size ** 3);
+  expect(elements(traced.graph.inputs)).toBe(2 * size);
+  expect(elements(Object.values(traced.graph.outputs))).toBe(1);
+  // No constant is so large that onnxruntime could compute the products before it runs.
+  const constants = traced.graph.nodes.flatMap(({ inputs }) => inputs.filter((value) => value?.kind === "constant"));
+  expect(elements(constants as Value[])).toBeLessThan(size);
 });
 
 it("computes rates from the median time", () => {

@@ -1,10 +1,11 @@
 /**
  * The matmul peak: the rate of large matrix products on a backend, measured in the same process and through the same
- * library as the training step or inference that is compared with it.
+ * library as the training step or inference that is compared with it. The operands are made on the device or stay there, so
+ * that no copy to a device is measured.
  */
 import type { Device } from "@air-onnx/runtime-node";
 import { InferenceSession, Tensor } from "@air-onnx/runtime-node/onnxruntime";
-import { encodeGraph, type NamedTensors, trace } from "@air-onnx/tracer";
+import { encodeGraph, type TracedGraph, trace } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
 import { trainingSessionOptions } from "../engine/session-options.js";
 import { type EagerBackend, useEagerBackend } from "../engine/tfjs-backends.js";
@@ -19,10 +20,8 @@ export interface MatmulPeak {
 
 /** Sides of the square matrices that are tried, smallest first, until a run takes {@link LONG_ENOUGH}. */
 const SIZES = [128, 256, 512, 1024, 2048, 4096] as const;
-/**
- * Number of products in one run, each of the previous result, so that the time of copies to and from a device is small.
- */
-const CHAIN = 8;
+/** Number of products in one run, each of the previous result, so that the time of starting a run and waiting is small. */
+export const CHAIN = 8;
 /** Milliseconds of a run after which no larger size is tried: it would take eight times as long. */
 const LONG_ENOUGH = 100;
 const REPEATS = 3;
@@ -36,43 +35,59 @@ interface Product {
 
 /** The peak of onnxruntime on `device`. */
 export function onnxruntimePeak(device: Device, threads = 0): Promise<MatmulPeak> {
-  return peakOf(async (data, size) => {
-    const traced = trace(chain, { inputs: { a: { shape: [size, size] }, b: { shape: [size, size] } } });
-    const session = await InferenceSession.create(encodeGraph(traced), trainingSessionOptions(threads, device));
-    const tensor = new Tensor("float32", data, [size, size]);
-    const feeds = { a: tensor, b: tensor };
+  return peakOf(async (size) => {
+    const session = await InferenceSession.create(
+      encodeGraph(traceProducts(size)),
+      trainingSessionOptions(threads, device),
+    );
+    const half = new Float32Array(size).fill(1 / (2 * size));
+    const feeds = { column: new Tensor("float32", half, [size, 1]), row: new Tensor("float32", half, [1, size]) };
     return { run: () => session.run(feeds), release: () => session.release() };
+  });
+}
+
+/**
+ * The products of one run as a graph. The matrix is made on the device, of a column and a row that are added, and one
+ * element of the result is returned: what crosses between the CPU and a device is nothing beside the products.
+ *
+ * @param size side n of the square matrices: the inputs `column` and `row` are `[n, 1]` and `[1, n]`
+ */
+export function traceProducts(size: number): TracedGraph {
+  return trace(({ column, row }) => ({ element: chain(tf.add(column!, row!)) }), {
+    inputs: { column: { shape: [size, 1] }, row: { shape: [1, size] } },
   });
 }
 
 /** The peak of a tfjs backend. */
 export async function eagerPeak(backend: EagerBackend): Promise<MatmulPeak> {
   await useEagerBackend(backend);
-  return peakOf(async (data, size) => {
-    const matrix = tf.tensor2d(data, [size, size]);
+  return peakOf(async (size) => {
+    // The run that warms up takes the matrix to the device, where it stays.
+    const matrix = tf.tensor2d(new Float32Array(size * size).fill(1 / size), [size, size]);
     return {
       async run() {
-        const { sum } = tf.tidy(() => chain({ a: matrix, b: matrix }));
-        await sum.data();
-        sum.dispose();
+        const element = tf.tidy(() => chain(matrix));
+        await element.data();
+        element.dispose();
       },
       release: async () => matrix.dispose(),
     };
   });
 }
 
-/** The sum of the elements of a · b · b · …, one number that is quick to copy from a device. */
-function chain({ a, b }: NamedTensors): { sum: tf.Tensor } {
-  let product = a!;
-  for (let i = 0; i < CHAIN; i++) product = tf.matMul(product, b!);
-  return { sum: tf.sum(product) };
+/** The first element of a · a · a · …, `[1, 1]`. A sum would be slow on a GPU beside the products. */
+function chain(matrix: tf.Tensor): tf.Tensor {
+  let product = matrix;
+  for (let i = 0; i < CHAIN; i++) product = tf.matMul(product, matrix);
+  return tf.slice(product, [0, 0], [1, 1]);
 }
 
-async function peakOf(prepare: (data: Float32Array, size: number) => Promise<Product>): Promise<MatmulPeak> {
+/** @param prepare makes the products of n x n matrices, all of whose elements are 1/n */
+async function peakOf(prepare: (size: number) => Promise<Product>): Promise<MatmulPeak> {
   let peak: MatmulPeak = { gigaflopsPerSecond: 0, size: 0 };
   for (const size of SIZES) {
     // With elements 1/size every product is the same matrix: nothing overflows or becomes denormal.
-    const product = await prepare(new Float32Array(size * size).fill(1 / size), size);
+    const product = await prepare(size);
     let least = Number.POSITIVE_INFINITY;
     try {
       // The first run warms up.
