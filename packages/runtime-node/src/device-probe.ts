@@ -2,6 +2,7 @@
  * Tries devices in processes of their own: a driver that crashes, hangs or prints warnings then costs this process
  * nothing.
  */
+import { stripVTControlCharacters } from "node:util";
 import { askProcess } from "./ask-process.js";
 import {
   type Device,
@@ -56,11 +57,20 @@ export async function requireProbedDevice(device: Device, options: ProbeOptions 
   if (reason !== undefined) throw new DeviceUnavailableError(device, reason, installedDevices());
 }
 
-function statusOf(device: Device, reason: string | undefined, printed = ""): DeviceStatus {
+function statusOf(device: Device, reason: string | undefined, raw = ""): DeviceStatus {
+  const printed = withoutMarks(raw);
   return {
     device,
     available: reason === undefined,
     ...(reason === undefined ? {} : { reason }),
     ...(printed === "" ? {} : { printed }),
   };
+}
+
+/** What was printed, without the colours, times and source locations that onnxruntime puts before its messages. */
+function withoutMarks(printed: string): string {
+  return stripVTControlCharacters(printed)
+    .replaceAll(/^\d{4}-\d\d-\d\d [\d:.]+ \[[A-Z]:onnxruntime:[^\]]*\] /gm, "")
+    .replaceAll(/\/onnxruntime_src\/.*?\[ONNXRuntimeError\] : \d+ : \w+ : /g, "")
+    .trim();
 }

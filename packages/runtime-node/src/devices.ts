@@ -14,7 +14,7 @@ export { type Device, devices };
 
 /** Availability of a device: whether it has just run a graph and, if not, the reason, mostly in onnxruntime's words. */
 export interface DeviceStatus extends CoreDeviceStatus<Device> {
-  /** What onnxruntime and the drivers printed meanwhile; absent if nothing. */
+  /** What onnxruntime and the drivers printed meanwhile, without colours and times; absent if nothing. */
   readonly printed?: string;
 }
 

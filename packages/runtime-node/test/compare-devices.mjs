@@ -25,14 +25,16 @@ async function answers(model, images) {
   };
 }
 
-process.once("message", async ({ folder, images }) => {
+async function compare({ folder, images }) {
   const reason = await whyUnavailable("webgpu");
-  if (reason !== undefined) return process.send({ reason });
+  if (reason !== undefined) return { reason };
   const results = {};
   for (const device of ["cpu", "webgpu"]) {
     const model = await AirModel.fromPretrained(folder, { device });
     results[device] = await answers(model, images);
     await model.dispose();
   }
-  return process.send(results);
-});
+  return results;
+}
+
+process.once("message", (question) => void compare(question).then((results) => process.send(results)));

@@ -96,7 +96,7 @@ function nodeNote(): string {
 }
 
 /** Characters that a row shows of what a device printed; `--json` has all. */
-const MOST_SHOWN = 300;
+const MOST_SHOWN = 500;
 
 /** What a device's drivers printed while it was tried, on one line. */
 function printedBy({ printed }: DeviceStatus): string {
