@@ -79,11 +79,17 @@ class Pieces extends Writable {
   }
 
   _write(chunk, _encoding, done) {
-    this.#add(chunk).then(() => done(), done);
+    this.#add(chunk).then(
+      () => done(),
+      (cause) => done(cause),
+    );
   }
 
   _final(done) {
-    this.#close().then(() => done(), done);
+    this.#close().then(
+      () => done(),
+      (cause) => done(cause),
+    );
   }
 
   async #add(chunk) {
