@@ -53,8 +53,23 @@ export async function listDevices(options: ProbeOptions = {}): Promise<DeviceSta
  * @throws {DeviceUnavailableError} if it cannot run a graph
  */
 export async function requireProbedDevice(device: Device, options: ProbeOptions = {}): Promise<void> {
-  const { reason } = await probeDevice(device, options);
-  if (reason !== undefined) throw new DeviceUnavailableError(device, reason, installedDevices());
+  const status = await probeDevice(device, options);
+  if (status.available) return;
+  throw new DeviceUnavailableError(device, `${status.reason}${printedMeanwhile(status)}`, installedDevices());
+}
+
+/** Characters of what was printed that {@link printedMeanwhile} shows. */
+const MOST_SHOWN = 500;
+
+/**
+ * The start of what was printed while a device was tried, on one line and in brackets; empty if nothing was, or if the
+ * reason quotes it.
+ */
+export function printedMeanwhile({ printed, reason }: DeviceStatus): string {
+  if (printed === undefined) return "";
+  const line = printed.replaceAll(/\s+/g, " ");
+  if (reason?.includes(line)) return "";
+  return ` (printed meanwhile: ${line.length > MOST_SHOWN ? `${line.slice(0, MOST_SHOWN)}…` : line})`;
 }
 
 function statusOf(device: Device, reason: string | undefined, raw = ""): DeviceStatus {

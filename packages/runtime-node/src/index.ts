@@ -33,7 +33,14 @@ export {
   type ModelFileErrorKind,
 } from "@air-onnx/core";
 export { AirModel, type LoadOptions } from "./air-model.js";
-export { listDevices, PROBE_TIME_LIMIT, type ProbeOptions, probeDevice, requireProbedDevice } from "./device-probe.js";
+export {
+  listDevices,
+  PROBE_TIME_LIMIT,
+  type ProbeOptions,
+  printedMeanwhile,
+  probeDevice,
+  requireProbedDevice,
+} from "./device-probe.js";
 export {
   type Device,
   type DeviceStatus,

@@ -83,6 +83,8 @@ describe("a probe of a device", () => {
     const required = requireProbedDevice("webgpu", { env: running("process.exit(7)") });
     await expect(required).rejects.toThrow(DeviceUnavailableError);
     await expect(required).rejects.toThrow(/ended with exit code 7/);
+    const printing = requireProbedDevice("webgpu", { env: running("console.error('no library'); process.exit(7)") });
+    await expect(printing).rejects.toThrow(/is not available: its process ended with exit code 7: no library$/m);
   });
 
   it("needs no process for the CPU", async () => {

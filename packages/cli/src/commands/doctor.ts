@@ -39,9 +39,10 @@ Examples:
   $ air-onnx doctor --json`,
     )
     .action(async ({ json, ...places }: DataPlaces & { readonly json?: true }) => {
+      const { printedMeanwhile } = await import("@air-onnx/runtime-node");
       const diagnosis = await diagnose(places);
       if (json) printJson(diagnosis);
-      else print(describe(diagnosis));
+      else print(describe(diagnosis, printedMeanwhile));
     });
 }
 
@@ -95,16 +96,6 @@ function nodeNote(): string {
     : " (tfjs-node needs functions that this version removed: backends tensorflow and tensorflow-gpu restore them)";
 }
 
-/** Characters that a row shows of what a device printed; `--json` has all. */
-const MOST_SHOWN = 500;
-
-/** What a device's drivers printed while it was tried, on one line. */
-function printedBy({ printed }: DeviceStatus): string {
-  if (printed === undefined) return "";
-  const line = printed.replaceAll(/\s+/g, " ");
-  return ` (printed meanwhile: ${line.length > MOST_SHOWN ? `${line.slice(0, MOST_SHOWN)}… see --json` : line})`;
-}
-
 /** Advice on a missing WebGPU adapter: onnxruntime's message does not say what an adapter needs. */
 function adviceOn({ device, reason }: DeviceStatus): string {
   return device === "webgpu" && reason?.includes("adapter")
@@ -112,7 +103,7 @@ function adviceOn({ device, reason }: DeviceStatus): string {
     : "";
 }
 
-function describe(diagnosis: Diagnosis): string {
+function describe(diagnosis: Diagnosis, printedMeanwhile: (status: DeviceStatus) => string): string {
   const { versions, platform, cores, processor, memoryGigabytes, devices, backends, cache, mnist } = diagnosis;
   const status = ({ available, reason }: Tried): string => (available ? "works" : `no: ${reason}`);
   const sameAsDevice = ({ reason }: Tried): string | undefined => {
@@ -124,7 +115,7 @@ function describe(diagnosis: Diagnosis): string {
     ["platform", platform],
     ["processor", `${processor}, ${cores} cores`],
     ["memory", `${memoryGigabytes} GB`],
-    ...devices.map((each) => [`device ${each.device}`, `${status(each)}${adviceOn(each)}${printedBy(each)}`]),
+    ...devices.map((each) => [`device ${each.device}`, `${status(each)}${adviceOn(each)}${printedMeanwhile(each)}`]),
     ...backends.map((each) => [`backend ${each.backend}`, sameAsDevice(each) ?? status(each)]),
     ["cache", `${cache.folder} ${cache.writable ? "(writable)" : "(not writable: choose another by --cache-dir)"}`],
     ["MNIST", mnist.available ? `found in ${mnist.folder}` : `not found: ${mnist.reason}`],

@@ -1,5 +1,5 @@
 /** The backends that can run on this machine, and why the others cannot. */
-import { type DeviceStatus, PROBE_TIME_LIMIT, probeDevice } from "@air-onnx/runtime-node";
+import { type DeviceStatus, PROBE_TIME_LIMIT, printedMeanwhile, probeDevice } from "@air-onnx/runtime-node";
 import { BackendUnavailableError } from "../errors.js";
 import { type Backend, tracedDevice } from "./backends.js";
 import { type EagerBackend, peersOf } from "./tfjs-backends.js";
@@ -39,8 +39,11 @@ export async function listBackends(
  * @throws {BackendUnavailableError} if it cannot; the error says what is missing and how to get it
  */
 export async function requireProbedBackend(backend: Backend): Promise<void> {
-  const reason = await whyNot(backend, []);
-  if (reason !== undefined) throw new BackendUnavailableError(backend, reason);
+  const device = tracedDevice(backend);
+  const status = device === undefined ? undefined : await probeDevice(device);
+  const reason = await whyNot(backend, status ? [status] : []);
+  if (reason === undefined) return;
+  throw new BackendUnavailableError(backend, `${reason}${status ? printedMeanwhile(status) : ""}`);
 }
 
 async function whyNot(backend: Backend, known: readonly DeviceStatus[]): Promise<string | undefined> {
