@@ -21,8 +21,9 @@ export function trainingSessionOptions(threads: number, device: Device = "cpu"):
         extra: { session: { intra_op: { allow_spinning: "0" }, set_denormal_as_zero: "1" } },
       };
     case "cuda":
-      // Nodes on the CPU cannot be forbidden: onnxruntime always computes shapes there, and the number of steps is one.
-      return { executionProviders: ["cuda"] };
+      // Nodes on the CPU cannot be forbidden: onnxruntime always computes shapes there, and the number of steps is one. It
+      // would warn of them at every start.
+      return { executionProviders: ["cuda"], logSeverityLevel: 3 };
     case "webgpu":
       return { executionProviders: ["webgpu"], extra: { session: { disable_cpu_ep_fallback: "1" } } };
     default:
