@@ -49,6 +49,7 @@ export class WebgpuTransfers {
     });
   }
 
+  /** Frees the sessions that move tensors; no tensor may be moved afterwards. */
   async release(): Promise<void> {
     const sessions = await Promise.all([...this.#readers.values(), ...(this.#uploader ? [this.#uploader] : [])]);
     await Promise.all(sessions.map((session) => session.release()));
