@@ -7,30 +7,21 @@
  */
 
 import type { AirConfig } from "./config.js";
-import type { GraphSession } from "./graph-run.js";
 import { sceneValueNames } from "./graphs.js";
 import { requireInteger } from "./integer-option.js";
-import { runLoop } from "./loop-run.js";
 import { RandomStream } from "./random.js";
 import { EncodedImages, type InferenceSessions, type StepNoiseValues } from "./recurrence.js";
-import type { Scene } from "./scene.js";
+import type { Scene, SceneSummary } from "./scene.js";
 import { SceneBuilder, stepValues } from "./scene-builder.js";
+import { runScenes } from "./scene-run.js";
 
 export { EARLY_STOP_TOLERANCE } from "./scene-builder.js";
 
-/**
- * Most images of a batch for the loop graph. Larger batches are faster step by step, because finished images can leave
- * the batch.
- */
-const LOOP_GRAPH_BATCH = 4;
 const DEFAULT_BATCH = 64;
 
 /** Numbers of the random streams that inference draws from. */
 const LATENT_NOISE = 1001;
 const COUNT_DRAW = 1002;
-
-/** Outputs of the step graph that are read besides the next state. */
-const STEP_OUTPUTS = sceneValueNames.filter((name) => !name.startsWith("next_"));
 
 /**
  * Share of a batch that must be finished before the finished images leave it. Leaving has a price: the state of all
@@ -64,12 +55,26 @@ export interface InferenceOptions {
    * `mean`.
    */
   readonly prune?: boolean | undefined;
+  /**
+   * Whether scenes have their pixels, `patch` and `reconstruction`, true by default. Without them a call takes less time
+   * and memory; see {@link SummaryOptions}.
+   */
+  readonly pixels?: true | undefined;
   /** Images that go through the graphs together, 64 by default. It affects memory and speed only. */
   readonly batchSize?: number | undefined;
   /** Called, and awaited, after each step of each batch. */
   readonly onStep?: ((report: StepReport) => void | Promise<void>) | undefined;
-  /** Aborts the call, which then rejects with the signal's reason; checked between steps. */
+  /**
+   * Aborts the call, which then rejects with the signal's reason; checked between steps, or between batches where all
+   * steps are run together.
+   */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of `infer` for scenes without pixels: counts, boxes and latents alone. */
+export interface SummaryOptions extends Omit<InferenceOptions, "pixels"> {
+  /** Leaves `patch` and `reconstruction` out of the scenes. */
+  readonly pixels: false;
 }
 
 /** Values of one step for a batch of B images. The loop still uses the arrays: read or copy them, do not write to them. */
@@ -102,6 +107,7 @@ interface BatchOptions extends Pick<InferenceOptions, "onStep" | "signal"> {
   readonly maxSteps: number;
   readonly earlyStop: boolean;
   readonly prune: boolean;
+  readonly pixels: boolean;
 }
 
 /**
@@ -115,16 +121,35 @@ export async function inferScenes(
   sessions: InferenceSessions,
   config: AirConfig,
   images: Float32Array,
+  options: SummaryOptions,
+): Promise<SceneSummary[]>;
+export async function inferScenes(
+  sessions: InferenceSessions,
+  config: AirConfig,
+  images: Float32Array,
+  options?: InferenceOptions,
+): Promise<Scene[]>;
+export async function inferScenes(
+  sessions: InferenceSessions,
+  config: AirConfig,
+  images: Float32Array,
+  options?: InferenceOptions | SummaryOptions,
+): Promise<SceneSummary[]>;
+export async function inferScenes(
+  sessions: InferenceSessions,
+  config: AirConfig,
+  images: Float32Array,
   {
     mode = "mean",
     seed = 0,
     steps = config.maxSteps,
     earlyStop = true,
     prune = mode === "mean" && config.likelihood.type === "gaussian",
+    pixels = true,
     batchSize = DEFAULT_BATCH,
     ...rest
-  }: InferenceOptions = {},
-): Promise<Scene[]> {
+  }: InferenceOptions | SummaryOptions = {},
+): Promise<SceneSummary[]> {
   const imageLength = config.channels * config.imageSize ** 2;
   if (images.length === 0 || images.length % imageLength !== 0) {
     throw new RangeError(`A batch of images has a positive multiple of ${imageLength} values, got ${images.length}`);
@@ -135,18 +160,13 @@ export async function inferScenes(
   }
   requireInteger("steps", steps, 1);
   requireInteger("batchSize", batchSize, 1);
-  const options = { mode, seed, maxSteps: steps, earlyStop, prune, onStep: rest.onStep, signal: rest.signal };
-  const scenes: Scene[] = [];
+  const options = { mode, seed, maxSteps: steps, earlyStop, prune, pixels, onStep: rest.onStep, signal: rest.signal };
+  const scenes: SceneSummary[] = [];
   for (let first = 0; first * imageLength < images.length; first += batchSize) {
     const batch = images.subarray(first * imageLength, (first + batchSize) * imageLength);
     scenes.push(...(await inferBatch(sessions, config, batch, first, options)));
   }
   return scenes;
-}
-
-/** Whether a call with this many images would use the loop graph for its first batch. */
-export function usesLoopGraph(images: number, { batchSize = DEFAULT_BATCH, onStep }: InferenceOptions): boolean {
-  return Math.min(images, batchSize) <= LOOP_GRAPH_BATCH && onStep === undefined;
 }
 
 async function inferBatch(
@@ -155,8 +175,8 @@ async function inferBatch(
   images: Float32Array,
   firstImage: number,
   options: BatchOptions,
-): Promise<Scene[]> {
-  const { mode, seed, maxSteps, earlyStop, prune, signal } = options;
+): Promise<SceneSummary[]> {
+  const { mode, seed, maxSteps, earlyStop, prune, pixels, signal } = options;
   const imageLength = config.channels * config.imageSize ** 2;
   const size = images.length / imageLength;
   const builders = Array.from({ length: size }, (_, i) => {
@@ -164,16 +184,19 @@ async function inferBatch(
     return new SceneBuilder(countDraw, earlyStop);
   });
   signal?.throwIfAborted();
+  const isWhole = mode === "mean" && maxSteps === config.maxSteps && options.onStep === undefined;
+  const sceneGraph = isWhole ? await sessions.sceneGraph?.(size) : undefined;
   const batch = { config, images, firstImage, builders };
-  const emptyLogLikelihood =
-    sessions.loop && usesLoopGraph(size, options)
-      ? await attendAtOnce(sessions.loop, batch, options)
-      : await attendStepByStep(sessions, batch, options);
+  const { emptyLogLikelihood, free } = sceneGraph
+    ? await runScenes(sceneGraph, { ...batch, patches: pixels, canvases: pixels || prune })
+    : { emptyLogLikelihood: await attendStepByStep(sessions, batch, options), free: undefined };
   signal?.throwIfAborted();
-  return builders.map((image, i) => {
+  const scenes = builders.map((image, i) => {
     const pruneBy = prune ? images.subarray(i * imageLength, (i + 1) * imageLength) : undefined;
-    return image.scene(config, emptyLogLikelihood[i]!, maxSteps, pruneBy);
+    return image.scene(config, emptyLogLikelihood[i]!, maxSteps, { pruneBy, pixels });
   });
+  free?.();
+  return scenes;
 }
 
 interface Batch {
@@ -189,20 +212,23 @@ interface Batch {
 async function attendStepByStep(
   sessions: InferenceSessions,
   { config, images, firstImage, builders }: Batch,
-  { mode, seed, maxSteps, onStep, signal }: BatchOptions,
+  { mode, seed, maxSteps, onStep, signal, pixels, prune }: BatchOptions,
 ): Promise<Float32Array> {
   const encoded = await EncodedImages.encode(sessions, config, images, firstImage);
   const trajectory = encoded.start();
-  const outputs = onStep ? [...STEP_OUTPUTS, "glimpse"] : STEP_OUTPUTS;
+  const unread = onStep ? [] : [...(pixels ? [] : ["patch"]), ...(pixels || prune ? [] : ["next_canvas"])];
+  const read = sceneValueNames.filter((name) => !unread.includes(name));
+  // The next state is an output anyway.
+  const outputs = [...read, ...(onStep ? ["glimpse"] : [])].filter((name) => !name.startsWith("next_"));
   /** Indices, in the first batch, of the images that are still in the batch. */
   let rows = [...builders.keys()];
   try {
     for (let step = 1; step <= maxSteps; step++) {
       signal?.throwIfAborted();
-      const noise = mode === "sample" ? newNoise(1, rows.length, config.zWhatSize) : undefined;
+      const noise = mode === "sample" ? newNoise(rows.length, config.zWhatSize) : undefined;
       if (noise) rows.forEach((image, row) => void drawNoise(noise, row, seed, firstImage + image, step));
       const results = await trajectory.step(outputs, noise);
-      const values = stepValues(await results.readAll(sceneValueNames));
+      const values = stepValues(await results.readAll(read));
       rows.forEach((image, row) => void builders[image]!.add(values, row));
       if (onStep) {
         const { klWhere, klWhat, ...report } = values;
@@ -225,36 +251,10 @@ async function attendStepByStep(
   return encoded.emptyLogLikelihood;
 }
 
-/** Runs all steps in one call, by the loop graph. Returns log p(image | empty canvas), `[B]`, nats. */
-async function attendAtOnce(
-  loop: GraphSession,
-  { config, images, firstImage, builders }: Batch,
-  { mode, seed, maxSteps }: BatchOptions,
-): Promise<Float32Array> {
-  const size = builders.length;
-  const noise = newNoise(maxSteps, size, config.zWhatSize);
-  if (mode === "sample") {
-    for (let step = 1; step <= maxSteps; step++) {
-      for (let i = 0; i < size; i++) drawNoise(noise, (step - 1) * size + i, seed, firstImage + i, step);
-    }
-  }
-  const stopBelow = Float32Array.from(builders, (image) => image.stopBelow);
-  const { emptyLogLikelihood, steps } = await runLoop(loop, config, {
-    images,
-    noise,
-    stopBelow,
-    maxSteps,
-    firstImage,
-  });
-  for (const values of steps) builders.forEach((image, i) => void image.add(values, i));
-  return emptyLogLikelihood;
-}
-
 type WritableNoise = Readonly<Record<keyof StepNoiseValues, Float32Array<ArrayBuffer>>>;
 
-/** Zero noise for `steps` steps over a batch, which gives the posterior means. */
-function newNoise(steps: number, batch: number, zWhatSize: number): WritableNoise {
-  return { where: new Float32Array(steps * batch * 3), what: new Float32Array(steps * batch * zWhatSize) };
+function newNoise(batch: number, zWhatSize: number): WritableNoise {
+  return { where: new Float32Array(batch * 3), what: new Float32Array(batch * zWhatSize) };
 }
 
 /** Draws the noise of one step of an image and writes it into row `row`. */

@@ -64,7 +64,17 @@ export async function readOutput(
   shape: readonly number[],
   originOf: (index: number) => ValueOrigin,
 ): Promise<Float32Array> {
-  const data = await tensor.getData();
+  const data = shaped(await tensor.getData(), tensor, output, shape);
+  checkFinite(data, output, originOf);
+  return data;
+}
+
+/**
+ * Returns the values of an output if there are as many as `shape` has, of float32.
+ *
+ * @throws {GraphOutputError} otherwise
+ */
+export function shaped(data: Tensor.DataType, tensor: Tensor, output: string, shape: readonly number[]): Float32Array {
   if (!(data instanceof Float32Array))
     throw new GraphOutputError(`The ${output} is ${tensor.type}, not float32`, { kind: "type", output });
   if (data.length !== elements(shape)) {
@@ -73,16 +83,19 @@ export async function readOutput(
       output,
     });
   }
-  const bad = firstNonFinite(data);
-  if (bad >= 0) {
-    const { image, step } = originOf(bad);
-    const at = step === undefined ? "" : ` at step ${step}`;
-    throw new GraphOutputError(
-      `The ${output} holds ${data[bad]} for image ${image}${at}: the model's weights or the device's arithmetic are broken`,
-      { kind: "value", output, image, step },
-    );
-  }
   return data;
+}
+
+/** @throws {GraphOutputError} if a value is not finite, naming its image and step */
+export function checkFinite(data: Float32Array, output: string, originOf: (index: number) => ValueOrigin): void {
+  if (allFinite(data)) return;
+  const bad = data.findIndex((value) => !Number.isFinite(value));
+  const { image, step } = originOf(bad);
+  const at = step === undefined ? "" : ` at step ${step}`;
+  throw new GraphOutputError(
+    `The ${output} holds ${data[bad]} for image ${image}${at}: the model's weights or the device's arithmetic are broken`,
+    { kind: "value", output, image, step },
+  );
 }
 
 /** Runs one graph of a model for a fixed batch. */
@@ -181,8 +194,8 @@ function elements(shape: readonly number[]): number {
   return shape.reduce((product, side) => product * side, 1);
 }
 
-/** Index of the first NaN or infinity, -1 if there is none. */
-function firstNonFinite(data: Float32Array): number {
+/** Whether there is no NaN and no infinity. */
+export function allFinite(data: Float32Array): boolean {
   // x·0 is NaN exactly for NaN and infinity. Summing is several times faster than testing each value, and four
   // independent sums are faster than one.
   let [a, b, c, d] = [0, 0, 0, 0];
@@ -194,5 +207,5 @@ function firstNonFinite(data: Float32Array): number {
     d += data[i + 3]! * 0;
   }
   for (let i = last; i < data.length; i++) a += data[i]! * 0;
-  return a + b + c + d === 0 ? -1 : data.findIndex((value) => !Number.isFinite(value));
+  return a + b + c + d === 0;
 }

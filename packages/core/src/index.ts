@@ -3,6 +3,7 @@ export {
   type InferenceOptions,
   inferScenes,
   type StepReport,
+  type SummaryOptions,
 } from "./attention-loop.js";
 export * from "./box-matching.js";
 export { CONCAT_OUTPUT, concatInput, concatModel } from "./concat-model.js";
@@ -22,7 +23,6 @@ export { parseJson } from "./json.js";
 export { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES, modelLimits } from "./limits.js";
 export * from "./loaded-model.js";
 export * from "./loading.js";
-export { loopGraph } from "./loop-graph.js";
 export * from "./manifest.js";
 export { overlay } from "./overlay.js";
 export { probeModel } from "./probe-model.js";
@@ -30,5 +30,6 @@ export * from "./random.js";
 export type { InferenceSessions, TrajectoryNoise } from "./recurrence.js";
 export * from "./scene.js";
 export * from "./scene-drawing.js";
+export { sceneGraph, sceneGraphNames, stepOutput, stepOutputNames } from "./scene-graph.js";
 export type { SceneModel } from "./scene-model.js";
 export * from "./where.js";

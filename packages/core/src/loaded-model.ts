@@ -4,7 +4,7 @@
  * way (files, downloads, devices); from then on all runtimes share this class.
  */
 import type { InferenceSession } from "onnxruntime-common";
-import { type InferenceOptions, inferScenes, type StepReport, usesLoopGraph } from "./attention-loop.js";
+import { type InferenceOptions, inferScenes, type StepReport, type SummaryOptions } from "./attention-loop.js";
 import type { AirConfig } from "./config.js";
 import { ModelDisposedError } from "./errors.js";
 import { type EvidenceOptions, estimateEvidence, type ImageEvidence } from "./evidence.js";
@@ -12,7 +12,7 @@ import type { GraphSession } from "./graph-run.js";
 import type { GraphName } from "./graphs.js";
 import { type ImageInput, toImageBatch } from "./images.js";
 import type { Manifest } from "./manifest.js";
-import type { DecodedScene, Scene, SceneLatents } from "./scene.js";
+import type { DecodedScene, Scene, SceneLatents, SceneSummary } from "./scene.js";
 import { type DecodeOptions, decodeScenes, samplePrior, withPresencePrior } from "./scene-drawing.js";
 
 /** The session of one graph, which can be released. */
@@ -21,10 +21,15 @@ export type OpenGraph = GraphSession & Pick<InferenceSession, "release">;
 export type ModelSessions = Readonly<Record<GraphName, OpenGraph>>;
 
 /**
- * Opens the loop graph ({@link loopGraph}), which makes calls with few images faster; undefined if the model has none.
- * Opening takes longer than one such call, so the model opens it at the second call with few images.
+ * Opens the scene graph (`sceneGraph`), which makes inference faster; undefined if the model has none. Opening takes longer
+ * than it saves in one batch, so the model opens it for the second batch that can use it.
+ *
+ * @param narrows whether images that need no further step leave the batch
  */
-export type LoopGraphOpener = () => Promise<OpenGraph | undefined>;
+export type SceneGraphOpener = (narrows: boolean) => Promise<OpenGraph | undefined>;
+
+/** Most images of a batch for which it does not pay that finished ones leave it. */
+const SMALL_BATCH = 4;
 
 /** Options of `sample`. */
 export interface SampleOptions extends DecodeOptions {
@@ -50,9 +55,9 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   /** The model's `config.json`. */
   readonly manifest: Manifest;
   readonly #sessions: ModelSessions;
-  #openLoopGraph: LoopGraphOpener | undefined;
-  #loop: Promise<OpenGraph | undefined> | undefined;
-  #hadSmallCall = false;
+  #openSceneGraph: SceneGraphOpener | undefined;
+  /** The scene graphs that are open, or undefined after one batch that could have used it: for small batches and others. */
+  readonly #sceneGraphs = new Map<boolean, Promise<OpenGraph | undefined> | undefined>();
   /** Calls that have not settled. */
   readonly #running = new Set<Call>();
   #disposal: Promise<void> | undefined;
@@ -62,13 +67,14 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   /**
    * Takes ownership of `sessions`: {@link dispose} releases them.
    *
-   * @param openLoopGraph called at most once; without it, or if it returns undefined, every call runs step by step
+   * @param openSceneGraph called at most once for each argument; without it, or if it returns undefined, every call runs
+   *   step by step
    */
-  constructor(manifest: Manifest, sessions: ModelSessions, device: Device, openLoopGraph?: LoopGraphOpener) {
+  constructor(manifest: Manifest, sessions: ModelSessions, device: Device, openSceneGraph?: SceneGraphOpener) {
     this.manifest = manifest;
     this.device = device;
     this.#sessions = sessions;
-    this.#openLoopGraph = openLoopGraph;
+    this.#openSceneGraph = openSceneGraph;
   }
 
   /** The model's architecture and priors. */
@@ -85,12 +91,13 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
    * @throws {ModelDisposedError} after `dispose()`; a call with `onStep` that is running then ends with this error after
    *   the current step
    */
-  infer(images: ImageInput, options: InferenceOptions = {}): Promise<Scene[]> {
+  infer(images: ImageInput, options: SummaryOptions): Promise<SceneSummary[]>;
+  infer(images: ImageInput, options?: InferenceOptions): Promise<Scene[]>;
+  infer(images: ImageInput, options?: InferenceOptions | SummaryOptions): Promise<SceneSummary[]>;
+  infer(images: ImageInput, options: InferenceOptions | SummaryOptions = {}): Promise<SceneSummary[]> {
     return this.#use(async (call) => {
       const batch = toImageBatch(images, this.config, this.manifest.normalisation);
-      const { channels, imageSize } = this.config;
-      const isSmall = usesLoopGraph(batch.length / (channels * imageSize ** 2), options);
-      const sessions = { ...this.#sessions, loop: isSmall ? await this.#loopGraph() : undefined };
+      const sessions = { ...this.#sessions, sceneGraph: (size: number) => this.#sceneGraph(size > SMALL_BATCH) };
       const onStep = options.onStep && this.#stepListener(call, options.onStep);
       return inferScenes(sessions, this.config, batch, { ...options, onStep });
     });
@@ -183,14 +190,11 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
     };
   }
 
-  async #loopGraph(): Promise<GraphSession | undefined> {
-    if (this.#hadSmallCall && this.#openLoopGraph) {
-      this.#loop = this.#openLoopGraph();
-      // Frees the serialised graphs that the function holds.
-      this.#openLoopGraph = undefined;
-    }
-    this.#hadSmallCall = true;
-    return this.#loop;
+  async #sceneGraph(narrows: boolean): Promise<GraphSession | undefined> {
+    const isFirst = !this.#sceneGraphs.has(narrows);
+    const opened = this.#sceneGraphs.get(narrows) ?? (isFirst ? undefined : this.#openSceneGraph?.(narrows));
+    this.#sceneGraphs.set(narrows, opened);
+    return opened;
   }
 
   async #close(): Promise<void> {
@@ -208,8 +212,10 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
 
   async #release(): Promise<void> {
     await Promise.all([...this.#running].map(({ settled }) => settled));
-    this.#openLoopGraph = undefined;
-    const loop = await this.#loop?.catch(() => undefined);
-    await Promise.all([...Object.values(this.#sessions), ...(loop ? [loop] : [])].map((session) => session.release()));
+    // Frees the serialised graphs that the function holds.
+    this.#openSceneGraph = undefined;
+    const opened = await Promise.all([...this.#sceneGraphs.values()].map((graph) => graph?.catch(() => undefined)));
+    const sessions = [...Object.values(this.#sessions), ...opened.filter((graph) => graph !== undefined)];
+    await Promise.all(sessions.map((session) => session.release()));
   }
 }

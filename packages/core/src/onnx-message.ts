@@ -170,6 +170,14 @@ export function attribute(name: string, value: number | Pieces): Pieces {
   return messageField(5, [...textField(1, name), ...messageField(6, value), ...integerField(20, GRAPH)]);
 }
 
+/** Writes the attribute of a node (AttributeProto), which is a float32 number. */
+export function floatAttribute(name: string, value: number): Pieces {
+  const [FLOAT, FIELD] = [1, 2];
+  const bytes = new Uint8Array(Float32Array.of(value).buffer);
+  const field = Uint8Array.from([(FIELD << 3) | FOUR_BYTES, ...bytes]);
+  return messageField(5, [...textField(1, name), field, ...integerField(20, FLOAT)]);
+}
+
 /** Writes the field of a graph that holds a node (NodeProto). The node's name consists of its first output and its operator. */
 export function node(
   op: string,

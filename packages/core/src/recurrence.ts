@@ -13,8 +13,11 @@ export interface InferenceSessions {
   readonly encoder: GraphSession;
   /** Session of the graph `step`, run once per object. */
   readonly step: GraphSession;
-  /** Session of the loop graph, which joins the two (`loopGraph`); undefined to run step by step. */
-  readonly loop?: GraphSession | undefined;
+  /**
+   * Gives the session of the scene graph (`sceneGraph`), which joins the two, for a batch of so many images; undefined to
+   * run the batch step by step.
+   */
+  readonly sceneGraph?: ((images: number) => Promise<GraphSession | undefined>) | undefined;
 }
 
 /** Standard normal noise of one step over a batch of B images. */

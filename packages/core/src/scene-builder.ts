@@ -7,7 +7,7 @@ import { countProbabilities, logCountPrior, mapCount, sigmoid } from "./count.js
 import { elboParts } from "./elbo.js";
 import type { SceneValueName } from "./graphs.js";
 import { neededObjects } from "./prune.js";
-import type { DecodedScene, Scene, SceneObject } from "./scene.js";
+import type { ObjectSummary, Scene, SceneObject, SceneSummary } from "./scene.js";
 import { boxFromZWhere, type ZWhere } from "./where.js";
 
 /**
@@ -16,6 +16,8 @@ import { boxFromZWhere, type ZWhere } from "./where.js";
  * m ≥ t.
  */
 export const EARLY_STOP_TOLERANCE = 1e-4;
+
+const NO_PIXELS = new Float32Array();
 
 /** Values of one step for each of the B images of a batch. */
 export interface StepValues {
@@ -37,24 +39,49 @@ export interface StepValues {
   readonly logLikelihood: Float32Array;
 }
 
-/** Converts the outputs of the step graph to {@link StepValues}. */
-export function stepValues(outputs: Readonly<Record<SceneValueName, Float32Array>>): StepValues {
+/** Outputs of the step graph that take much memory, and are not always needed. */
+type PixelOutputs = Readonly<Record<"patch" | "next_canvas", Float32Array>>;
+
+/**
+ * Converts the outputs of the step graph to {@link StepValues}.
+ *
+ * @param outputs those that scenes need; patch and canvas are empty if they are missing
+ */
+export function stepValues({
+  patch = NO_PIXELS,
+  next_canvas = NO_PIXELS,
+  ...outputs
+}: Readonly<Record<Exclude<SceneValueName, keyof PixelOutputs>, Float32Array>> & Partial<PixelOutputs>): StepValues {
   return {
     presence: Float64Array.from(outputs.presence_logit, sigmoid),
     zWhere: outputs.next_z_where,
     zWhat: outputs.next_z_what,
-    patch: outputs.patch,
-    canvas: outputs.next_canvas,
+    patch,
+    canvas: next_canvas,
     klWhere: outputs.kl_where,
     klWhat: outputs.kl_what,
     logLikelihood: outputs.log_likelihood,
   };
 }
 
+interface Step {
+  readonly values: StepValues;
+  /** Row of the image in the values. */
+  readonly row: number;
+}
+
+/** What a scene is to have. */
+export interface SceneOptions {
+  /** The image, `[C, S, S]`, to leave out objects that explain nothing of it; undefined to keep them. */
+  readonly pruneBy: Float32Array | undefined;
+  /** Whether objects have their patches, and the scene its reconstruction. */
+  readonly pixels: boolean;
+}
+
 /** The steps of one image so far, and the scene that they make. */
 export class SceneBuilder {
   /** Values of the steps so far, and the row of this image in them. */
-  readonly #steps: { readonly values: StepValues; readonly row: number }[] = [];
+  readonly #steps: Step[] = [];
   /**
    * Value of R_t below which the image needs no further step. A draw from q(n) is the number of steps whose R_t exceeds
    * one uniform number, so a drawn count needs no later steps than those.
@@ -96,15 +123,14 @@ export class SceneBuilder {
    *
    * @param emptyLogLikelihood log p(image | empty canvas), nats
    * @param maxSteps most steps T that the image could have had
-   * @param pruneBy the image, `[C, S, S]`, to leave out objects that explain nothing of it; undefined to keep them
    */
-  scene(config: AirConfig, emptyLogLikelihood: number, maxSteps: number, pruneBy?: Float32Array): Scene {
+  scene(config: AirConfig, emptyLogLikelihood: number, maxSteps: number, options: SceneOptions): Scene | SceneSummary {
     const steps = this.#steps;
     // After an early stop this is q(0..t): the probability of all n ≥ t is put on n = t.
     const q = countProbabilities(steps.map(({ values, row }) => values.presence[row]!));
     const count = this.#countDraw === undefined ? mapCount(q) : this.#drawnCount;
     return {
-      ...this.#found(count, config, pruneBy),
+      ...this.#found(count, config, options),
       countProbabilities: [...q, ...new Array<number>(maxSteps - steps.length).fill(0)],
       elbo: elboParts({
         countProbabilities: q,
@@ -118,36 +144,48 @@ export class SceneBuilder {
   }
 
   /** The first `count` objects, or those of them that the image needs. */
-  #found(count: number, config: AirConfig, pruneBy: Float32Array | undefined): DecodedScene {
+  #found(
+    count: number,
+    config: AirConfig,
+    { pruneBy, pixels }: SceneOptions,
+  ): Found<SceneObject> | Found<ObjectSummary> {
+    const steps = this.#steps.slice(0, count);
     const length = config.channels * config.imageSize ** 2;
-    const canvases = this.#steps
-      .slice(0, count)
-      .map(({ values, row }) => values.canvas.subarray(row * length, (row + 1) * length));
-    const objects = this.#objects(count, config);
-    // Copies: the steps' canvases are views of whole batches.
-    const copyOf = (canvas: Float32Array | undefined) => canvas?.slice() ?? new Float32Array(length);
-    if (pruneBy === undefined) return { count, objects, reconstruction: copyOf(canvases.at(-1)) };
-    const { needed, canvas } = neededObjects(pruneBy, canvases);
-    return { count: needed.length, objects: needed.map((i) => objects[i]!), reconstruction: copyOf(canvas) };
+    const drawn = pixels || pruneBy !== undefined ? steps : [];
+    const canvases = drawn.map(({ values, row }) => values.canvas.subarray(row * length, (row + 1) * length));
+    const { needed, canvas } =
+      pruneBy === undefined ? { needed: [...steps.keys()], canvas: canvases.at(-1) } : neededObjects(pruneBy, canvases);
+    const summaries = this.#summaries(count, config);
+    const objects = needed.map((i) => summaries[i]!);
+    if (!pixels) return { count: needed.length, objects };
+    const patchLength = config.channels * config.objectSize ** 2;
+    const patchOf = ({ values, row }: Step): Float32Array => copyRow(values.patch, row, patchLength);
+    return {
+      count: needed.length,
+      objects: needed.map((i) => ({ ...summaries[i]!, patch: patchOf(steps[i]!) })),
+      // A copy: the steps' canvases are views of whole batches.
+      reconstruction: canvas?.slice() ?? new Float32Array(length),
+    };
   }
 
-  #objects(count: number, { channels, objectSize, imageSize, zWhatSize }: AirConfig): SceneObject[] {
-    const patchLength = channels * objectSize ** 2;
+  #summaries(count: number, { imageSize, zWhatSize }: AirConfig): ObjectSummary[] {
     let presence = 1;
     return this.#steps.slice(0, count).map(({ values, row }) => {
       presence *= values.presence[row]!;
       const [s, x, y] = values.zWhere.subarray(3 * row, 3 * (row + 1));
       const zWhere: ZWhere = [s!, x!, y!];
-      return {
-        presence,
-        box: boxFromZWhere(zWhere, imageSize),
-        zWhere,
-        zWhat: copyRow(values.zWhat, row, zWhatSize),
-        patch: copyRow(values.patch, row, patchLength),
-      };
+      const box = boxFromZWhere(zWhere, imageSize);
+      return { presence, box, zWhere, zWhat: copyRow(values.zWhat, row, zWhatSize) };
     });
   }
 }
+
+/** Objects, and with pixels also the image that they form together. */
+type Found<Each> = {
+  readonly count: number;
+  readonly objects: readonly Each[];
+  readonly reconstruction?: Float32Array;
+};
 
 /** Copies one row of a `[B, length]` array: a view would keep the whole batch in memory for one scene. */
 function copyRow(data: Float32Array, row: number, length: number): Float32Array {

@@ -19,8 +19,8 @@ export interface SceneLatents {
   readonly objects: readonly ObjectLatents[];
 }
 
-/** One object of a scene. */
-export interface SceneObject {
+/** One object of a scene, without its pixels. */
+export interface ObjectSummary {
   /**
    * Probability that the t-th object is present, `q(n ≥ t | x) = p_1·…·p_t`. Exactly 1 if the object is given rather than
    * inferred (`decode`, `sample`).
@@ -32,6 +32,10 @@ export interface SceneObject {
   readonly zWhere: ZWhere;
   /** Appearance code, `[Z]`. */
   readonly zWhat: Float32Array;
+}
+
+/** One object of a scene. */
+export interface SceneObject extends ObjectSummary {
   /** Appearance of the object in its own window, `[C, O, O]`, intensities in [0, 1]. */
   readonly patch: Float32Array;
 }
@@ -46,8 +50,12 @@ export interface DecodedScene {
   readonly reconstruction: Float32Array;
 }
 
-/** Scene that the model infers from one image. */
-export interface Scene extends DecodedScene {
+/** What the model infers from one image, without pixels. */
+export interface SceneSummary {
+  /** Number of objects. */
+  readonly count: number;
+  /** The objects, in the order in which they were found. */
+  readonly objects: readonly ObjectSummary[];
   /** q(n | x) for n = 0..T, `[T + 1]`. It includes objects that `prune` has left out. */
   readonly countProbabilities: readonly number[];
   /**
@@ -58,4 +66,10 @@ export interface Scene extends DecodedScene {
   readonly elbo: number;
   /** Number of steps that were run; fewer than T after an early stop. */
   readonly steps: number;
+}
+
+/** Scene that the model infers from one image. */
+export interface Scene extends SceneSummary, DecodedScene {
+  /** The objects, in the order in which they were found. */
+  readonly objects: readonly SceneObject[];
 }

@@ -1,13 +1,19 @@
 import type { Tensor } from "onnxruntime-common";
 import { describe, expect, it } from "vitest";
-import { EARLY_STOP_TOLERANCE, inferScenes as infer, type StepReport } from "../src/attention-loop.js";
+import {
+  EARLY_STOP_TOLERANCE,
+  type InferenceOptions,
+  inferScenes as infer,
+  type StepReport,
+} from "../src/attention-loop.js";
 import { GraphOutputError } from "../src/errors.js";
 import { RandomStream } from "../src/random.js";
+import type { Scene } from "../src/scene.js";
 import { toyBatch, toyConfig, toyImage, toyLogit, toySessions } from "./toy-model.js";
 
 /** Options that keep all objects; prune.test.ts tests leaving some out. */
-const inferScenes: typeof infer = (sessions, config, images, options) =>
-  infer(sessions, config, images, { prune: false, ...options });
+const inferScenes = (...[sessions, config, images, options]: Parameters<typeof infer>): Promise<Scene[]> =>
+  infer(sessions, config, images, { prune: false, ...options } as InferenceOptions);
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
@@ -25,6 +31,29 @@ describe("inferScenes", () => {
     const scenes = await inferScenes(toySessions(), toyConfig, images);
     expect(scenes.map(({ count }) => count)).toEqual([0, 1, 2, 3, 0]);
     for (const { count, objects } of scenes) expect(objects).toHaveLength(count);
+  });
+
+  it("leaves out the pixels on request, and nothing else", async () => {
+    const images = toyBatch(manyImages(9));
+    for (const options of [{}, { prune: false }, { mode: "sample", seed: 4 }] as const) {
+      const whole = await infer(toySessions(), toyConfig, images, options);
+      const summaries = await infer(toySessions(), toyConfig, images, { ...options, pixels: false });
+      const expected = whole.map(({ reconstruction: _, ...scene }) => ({
+        ...scene,
+        objects: scene.objects.map(({ patch: __, ...object }) => object),
+      }));
+      expect(summaries).toStrictEqual(expected);
+    }
+  });
+
+  it("does not ask the graph for pixels that nobody needs", async () => {
+    const read = async (options: { pixels: false; prune: boolean }): Promise<readonly string[]> => {
+      const sessions = toySessions();
+      await infer(sessions, toyConfig, toyImage(1), options);
+      return sessions.step.runs[0]!.outputs;
+    };
+    expect(await read({ pixels: false, prune: false })).not.toContain("patch");
+    expect(await read({ pixels: false, prune: true })).not.toContain("patch");
   });
 
   it("reports each object's box, latents, patch and probability of presence", async () => {

@@ -1,51 +1,60 @@
 import { describe, expect, it } from "vitest";
 import { ModelDisposedError } from "../src/errors.js";
-import { LoadedModel, type LoopGraphOpener } from "../src/loaded-model.js";
+import { LoadedModel, type SceneGraphOpener } from "../src/loaded-model.js";
 import type { Manifest } from "../src/manifest.js";
 import { toyBatch, toyConfig, toyImage, toySessions } from "./toy-model.js";
 
 const manifest = { name: "toy", model: toyConfig, normalisation: { scale: 255 } } as Manifest;
 
-function toyModel(openLoopGraph: LoopGraphOpener, release = async (): Promise<void> => {}): LoadedModel<"toy"> {
+function toyModel(openSceneGraph: SceneGraphOpener, release = async (): Promise<void> => {}): LoadedModel<"toy"> {
   const { encoder, step, decoder } = toySessions();
   const sessions = {
     encoder: Object.assign(encoder, { release }),
     step: Object.assign(step, { release }),
     decoder: Object.assign(decoder, { release }),
   };
-  return new LoadedModel(manifest, sessions, "toy", openLoopGraph);
+  return new LoadedModel(manifest, sessions, "toy", openSceneGraph);
 }
 
-describe("the loop graph", () => {
-  it("is opened for the second call with few images, once", async () => {
-    let opened = 0;
-    const model = toyModel(async () => {
-      opened++;
+describe("the scene graph", () => {
+  const few = toyImage(1);
+  const many = toyBatch(new Array(9).fill(toyImage(1)));
+
+  it("is opened for the second batch that can use it, once for few images and once for more", async () => {
+    const opened: boolean[] = [];
+    const model = toyModel(async (narrows) => {
+      opened.push(narrows);
       return undefined;
     });
-    const many = toyBatch(new Array(100).fill(toyImage(1)));
-    for (let i = 0; i < 3; i++) {
-      await model.infer(many);
-      await model.infer(toyImage(1), { onStep: () => {} });
+    const noOther = { onStep: () => {} };
+    for (const options of [noOther, { mode: "sample" }, { steps: 2 }] as const) {
+      for (let i = 0; i < 3; i++) await model.infer(few, options);
     }
-    await model.infer(toyImage(1));
-    expect(opened).toBe(0);
-    await Promise.all([model.infer(toyImage(1)), model.infer(many, { batchSize: 1 }), model.infer(toyImage(1))]);
-    expect(opened).toBe(1);
+    await model.infer(few);
+    await model.infer(many);
+    expect(opened).toEqual([]);
+    await Promise.all([model.infer(few), model.infer(few)]);
+    expect(opened).toEqual([false]);
+    // Two batches of one call are two.
+    await model.infer(many, { batchSize: 5 });
+    expect(opened).toEqual([false, true]);
+    await model.infer(many);
+    expect(opened).toEqual([false, true]);
   });
 
-  it("is used only for few images without onStep, and is released", async () => {
+  it("is used only without onStep, and is released", async () => {
     let released = 0;
     const model = toyModel(async () => ({
-      run: () => Promise.reject(new Error("the whole loop ran")),
+      run: () => Promise.reject(new Error("the whole scene was run")),
       release: async () => void released++,
     }));
-    const first = await model.infer(toyImage(1));
-    await expect(model.infer(toyImage(1))).rejects.toThrow("the whole loop ran");
-    expect(await model.infer(toyImage(1), { onStep: () => {} })).toEqual(first);
-    expect(await model.infer(toyBatch(new Array(100).fill(toyImage(1))))).toHaveLength(100);
+    const first = await model.infer(few);
+    await expect(model.infer(few)).rejects.toThrow("the whole scene was run");
+    expect(await model.infer(few, { onStep: () => {} })).toEqual(first);
+    expect(await model.infer(many)).toHaveLength(9);
+    await expect(model.infer(many)).rejects.toThrow("the whole scene was run");
     await model.dispose();
-    expect(released).toBe(1);
+    expect(released).toBe(2);
   });
 });
 

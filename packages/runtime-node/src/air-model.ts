@@ -5,10 +5,10 @@ import {
   type GraphName,
   LoadedModel,
   type LoadingOptions,
-  loopGraph,
   type ModelSessions,
   type OpenGraph,
   requireInteger,
+  sceneGraph,
 } from "@air-onnx/core";
 import { type Device, devices } from "./devices.js";
 import { DeviceUnavailableError } from "./errors.js";
@@ -64,12 +64,12 @@ export class AirModel extends LoadedModel<Device> {
       const nameOf = (graph: GraphName): string => manifest.files[graph].path;
       const outputs = chosen === "webgpu" ? "gpu" : "cpu";
       const sessions = await openGraphs(graphs, manifest.model, { ...how, outputs, probeApart, nameOf, signal });
-      const openLoopGraph = async () => {
-        const graph = loopGraph(graphs.encoder, graphs.step, manifest.model);
-        return graph && openGraph(graph, "the encoder and the step as one graph", how);
+      const openSceneGraph = async (narrows: boolean) => {
+        const graph = sceneGraph(graphs.encoder, graphs.step, manifest.model, narrows);
+        return graph && openGraph(graph, "the encoder and the steps as one graph", how);
       };
-      // The loop graph is for the CPU only: on a GPU a Loop's control would run on the CPU, and wait for the GPU at each step.
-      return new AirModel(manifest, graphsOn(chosen, sessions), chosen, chosen === "cpu" ? openLoopGraph : undefined);
+      // Only on the CPU: on a GPU the state stays there between the steps anyway, but an If is decided on the CPU.
+      return new AirModel(manifest, graphsOn(chosen, sessions), chosen, chosen === "cpu" ? openSceneGraph : undefined);
     };
     if (device !== "auto") return open(device);
     try {

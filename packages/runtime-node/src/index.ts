@@ -10,12 +10,15 @@ export type {
   LoadProgress,
   Manifest,
   ObjectLatents,
+  ObjectSummary,
   Picture,
   SampleOptions,
   Scene,
   SceneLatents,
   SceneObject,
+  SceneSummary,
   StepReport,
+  SummaryOptions,
   ZWhere,
 } from "@air-onnx/core";
 export {

@@ -15,6 +15,8 @@ import type {
   SampleOptions,
   Scene,
   SceneLatents,
+  SceneSummary,
+  SummaryOptions,
 } from "@air-onnx/core";
 import { whyNotGpu, whyUnavailable } from "./device-status.js";
 import { type Device, devices } from "./devices.js";
@@ -159,7 +161,10 @@ export class AirModel implements AsyncDisposable {
    * @throws {DeviceLostError} if the GPU is lost, in this call and all later ones
    * @throws {ModelDisposedError} after `dispose()`
    */
-  infer(images: ImageInput, options?: InferenceOptions): Promise<Scene[]> {
+  infer(images: ImageInput, options: SummaryOptions): Promise<SceneSummary[]>;
+  infer(images: ImageInput, options?: InferenceOptions): Promise<Scene[]>;
+  infer(images: ImageInput, options?: InferenceOptions | SummaryOptions): Promise<SceneSummary[]>;
+  infer(images: ImageInput, options?: InferenceOptions | SummaryOptions): Promise<SceneSummary[]> {
     return this.#calls.infer(images, options);
   }
 

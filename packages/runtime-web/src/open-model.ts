@@ -58,7 +58,7 @@ export async function openModel(ort: Ort, device: Device, options: OpenOptions):
 /** Wraps a model's calls so that they fail with a `DeviceLostError` when the GPU is lost. */
 function onGpu(model: ModelCalls, gpu: Gpu): ModelCalls {
   return {
-    infer: (...args) => gpu.guard(model.infer(...args)),
+    infer: ((...args) => gpu.guard(model.infer(...args))) as ModelCalls["infer"],
     evidence: (...args) => gpu.guard(model.evidence(...args)),
     decode: (...args) => gpu.guard(model.decode(...args)),
     sample: (...args) => gpu.guard(model.sample(...args)),

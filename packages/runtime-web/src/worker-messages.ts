@@ -9,6 +9,7 @@ import type {
   SampleOptions,
   SceneLatents,
   StepReport,
+  SummaryOptions,
 } from "@air-onnx/core";
 import type { ErrorMessage } from "./error-message.js";
 import type { OpenOptions } from "./open-model.js";
@@ -25,7 +26,7 @@ export type Call =
   | {
       readonly call: "infer";
       readonly images: Float32Array;
-      readonly options: Posted<InferenceOptions>;
+      readonly options: Posted<InferenceOptions> | Posted<SummaryOptions>;
       readonly reportSteps: boolean;
     }
   | { readonly call: "evidence"; readonly images: Float32Array; readonly options: Posted<EvidenceOptions> }

@@ -11,6 +11,8 @@ import {
   type SampleOptions,
   type Scene,
   type SceneLatents,
+  type SceneSummary,
+  type SummaryOptions,
   toImageBatch,
 } from "@air-onnx/core";
 import type { ModelCalls } from "./model-calls.js";
@@ -29,11 +31,17 @@ export class WorkerModel implements ModelCalls {
     this.#manifest = manifest;
   }
 
-  async infer(images: ImageInput, { signal, onStep, ...options }: InferenceOptions = {}): Promise<Scene[]> {
+  async infer(images: ImageInput, options: SummaryOptions): Promise<SceneSummary[]>;
+  async infer(images: ImageInput, options?: InferenceOptions): Promise<Scene[]>;
+  async infer(images: ImageInput, options?: InferenceOptions | SummaryOptions): Promise<SceneSummary[]>;
+  async infer(
+    images: ImageInput,
+    { signal, onStep, ...options }: InferenceOptions | SummaryOptions = {},
+  ): Promise<SceneSummary[]> {
     this.#checkOpen();
     const batch = this.#ownBatch(images);
     const call: Call = { call: "infer", images: batch, options, reportSteps: onStep !== undefined };
-    return (await this.#thread.call(call, { signal, onStep }, [batch.buffer])) as Scene[];
+    return (await this.#thread.call(call, { signal, onStep }, [batch.buffer])) as SceneSummary[];
   }
 
   async evidence(
