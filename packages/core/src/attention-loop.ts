@@ -17,7 +17,8 @@ import { runScenes } from "./scene-run.js";
 
 export { EARLY_STOP_TOLERANCE } from "./scene-builder.js";
 
-const DEFAULT_BATCH = 64;
+/** Pixel values of a batch by default, at most, and the least and most images of such a batch. */
+const DEFAULT_BATCH = { values: 2 ** 20, least: 16, most: 256 };
 
 /** Numbers of the random streams that inference draws from. */
 const LATENT_NOISE = 1001;
@@ -60,7 +61,10 @@ export interface InferenceOptions {
    * and memory; see {@link SummaryOptions}.
    */
   readonly pixels?: true | undefined;
-  /** Images that go through the graphs together, 64 by default. It affects memory and speed only. */
+  /**
+   * Images that go through the graphs together; by default 256, or so few that they have a million pixel values, but not
+   * below 16. It affects memory and speed only.
+   */
   readonly batchSize?: number | undefined;
   /** Called, and awaited, after each step of each batch. */
   readonly onStep?: ((report: StepReport) => void | Promise<void>) | undefined;
@@ -146,7 +150,7 @@ export async function inferScenes(
     earlyStop = true,
     prune = mode === "mean" && config.likelihood.type === "gaussian",
     pixels = true,
-    batchSize = DEFAULT_BATCH,
+    batchSize = defaultBatch(config),
     ...rest
   }: InferenceOptions | SummaryOptions = {},
 ): Promise<SceneSummary[]> {
@@ -167,6 +171,11 @@ export async function inferScenes(
     scenes.push(...(await inferBatch(sessions, config, batch, first, options)));
   }
   return scenes;
+}
+
+function defaultBatch({ channels, imageSize }: AirConfig): number {
+  const { values, least, most } = DEFAULT_BATCH;
+  return Math.min(most, Math.max(least, Math.floor(values / (channels * imageSize ** 2))));
 }
 
 async function inferBatch(

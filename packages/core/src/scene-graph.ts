@@ -214,12 +214,19 @@ interface StepScope {
 }
 
 /**
- * The nodes of one step.
+ * The nodes of one step, with names that keep their values apart from those of other steps.
  *
- * @param prefix keeps the step's values apart from those of other steps
+ * @param narrows whether to say which images go on
  * @param suffix ends the names of the step's outputs
  */
-function stepNodes(step: number, own: StepNodes, parts: Parts, carried: Carried, suffix: string): StepScope {
+function stepNodes(
+  step: number,
+  own: StepNodes,
+  parts: Parts,
+  carried: Carried,
+  narrows: boolean,
+  suffix: string,
+): StepScope {
   const prefix = `${step}`;
   const local = (name: string): string => `${prefix}/scene/${name}`;
   const isCarried = (name: string): name is CarriedName => name in carried;
@@ -241,7 +248,7 @@ function stepNodes(step: number, own: StepNodes, parts: Parts, carried: Carried,
     node("Concat", numbers, [nameOfOutput("numbers")], [attribute("axis", 0)]),
     node("Sigmoid", [value("presence_logit")], [local("presence")]),
     ...(carried.remaining === "" ? [] : [node("Mul", [carried.remaining, local("presence")], [remaining])]),
-    node("GreaterOrEqual", [remaining, carried.stop_below], [local("goes_on")]),
+    ...(narrows ? [node("GreaterOrEqual", [remaining, carried.stop_below], [local("goes_on")])] : []),
     node("Sub", [remaining, carried.stop_below], [local("to_stop")]),
     node("ReduceMax", [local("to_stop")], [local("farthest_from_stop")], [attribute("keepdims", 0)]),
     node("GreaterOrEqual", [local("farthest_from_stop"), "scene/zero"], [local("any_goes_on")]),
@@ -261,7 +268,7 @@ function allSteps(parts: Parts, config: AirConfig, narrows: boolean): Pieces[] {
     stop_below: sceneGraphNames.stopBelow,
     rows: sceneGraphNames.rows,
   };
-  let scope = stepNodes(1, parts.first, parts, before, "");
+  let scope = stepNodes(1, parts.first, parts, before, narrows, "");
   const content = [...zeroState(parts.first.nodes, config), ...scope.content];
   const empty = new Map<string, Pieces>();
   for (let step = 2; step <= config.maxSteps; step++) {
@@ -287,7 +294,7 @@ function conditionalStep(
   const shapes = shapesOf(config);
   const narrowing = narrows ? needed : [];
   const narrowed = Object.fromEntries(narrowing.map((name) => [name, `${step}/scene/from/${name}`]));
-  const inner = stepNodes(step, parts.other, parts, { ...before.carried, ...narrowed }, "/run");
+  const inner = stepNodes(step, parts.other, parts, { ...before.carried, ...narrowed }, narrows, "/run");
   // Values that the branch makes; the rest is the same as before it.
   const made = step === config.maxSteps ? [] : needed.filter((name) => inner.carried[name] !== before.carried[name]);
   const outer = (name: string): string => `${step}/scene/after/${name}`;

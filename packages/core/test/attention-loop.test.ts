@@ -33,6 +33,23 @@ describe("inferScenes", () => {
     for (const { count, objects } of scenes) expect(objects).toHaveLength(count);
   });
 
+  it("takes 256 images at a time by default, and fewer large ones", async () => {
+    const sessions = toySessions();
+    await infer(sessions, toyConfig, toyBatch(new Array(300).fill(toyImage(0))));
+    expect(sessions.encoder.runs.map(({ batch }) => batch)).toEqual([256, 44]);
+    const stop = {
+      run: async (feeds: unknown) => Promise.reject(new Error(`${(feeds as { image: Tensor }).image.dims}`)),
+    };
+    for (const [side, batch] of [
+      [200, 26],
+      [400, 16],
+    ] as const) {
+      const config = { ...toyConfig, imageSize: side };
+      const call = infer({ encoder: stop, step: stop }, config, new Float32Array(30 * side ** 2));
+      await expect(call).rejects.toThrow(`${batch},1,${side},${side}`);
+    }
+  });
+
   it("leaves out the pixels on request, and nothing else", async () => {
     const images = toyBatch(manyImages(9));
     for (const options of [{}, { prune: false }, { mode: "sample", seed: 4 }] as const) {
