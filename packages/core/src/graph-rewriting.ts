@@ -215,16 +215,26 @@ class Fusion {
   }
 
   /**
-   * Weights of linear interpolation: Relu(1 − |position − pixel|), where the positions are one part of a product with a
-   * constant plus a constant. They become HardSigmoid(|product + constant|), which is the same, since HardSigmoid is
-   * max(0, min(1, αx + β)).
+   * Weights of linear interpolation, Relu(1 − |distance|). They become HardSigmoid(|distance|), which is the same, since
+   * HardSigmoid is max(0, min(1, αx + β)).
    */
   #fuseHat(relu: GraphNode): boolean {
     const difference = this.#onlyFor(relu.inputs[0]!, "Sub");
     const distance = difference && this.#onlyFor(difference.inputs[1]!, "Abs");
-    const offset = distance && this.#onlyFor(distance.inputs[0]!, "Sub");
+    if (!distance || this.#number(difference.inputs[0]!) !== 1) return false;
+    if (this.#fusePositions(distance, relu.outputs[0]!)) return true;
+    this.#add("HardSigmoid", [distance.outputs[0]!], relu.outputs[0]!, HAT);
+    return true;
+  }
+
+  /**
+   * Weights of linear interpolation in models that subtract each pixel from each position, where the positions are one part
+   * of a product with a constant plus a constant: the distances become one product plus a constant.
+   */
+  #fusePositions(distance: GraphNode, output: string): boolean {
+    const offset = this.#onlyFor(distance.inputs[0]!, "Sub");
     const column = offset && this.#onlyFor(offset.inputs[0]!, "Reshape");
-    if (!column || this.#number(difference.inputs[0]!) !== 1) return false;
+    if (!column) return false;
     const split = this.#producers.get(column.inputs[0]!);
     const positions = split?.op === "Split" ? this.#producers.get(split.inputs[0]!) : undefined;
     const product = positions?.op === "Add" ? this.#producers.get(positions.inputs[0]!) : undefined;
@@ -240,7 +250,6 @@ class Fusion {
     // The split must be even, and the reshaping must make a column of each position.
     if (!this.#isEvenSplit(split, side) || !this.#isColumn(column, side)) return false;
     const first = split.outputs.indexOf(column.inputs[0]!) * side;
-    const [output] = relu.outputs as [string];
     const size = side * pixels.length;
     const wide = Float32Array.from({ length: rows * size }, (_, i) => {
       const position = Math.floor((i % size) / pixels.length);
@@ -254,8 +263,7 @@ class Fusion {
     ];
     const flat = this.#add("Gemm", inputs, `${output}/flat`);
     const away = this.#add("Abs", [flat], `${output}/away`);
-    const slopes = [floatAttribute("alpha", -1), floatAttribute("beta", 1)];
-    const weights = this.#add("HardSigmoid", [away], `${output}/weights`, slopes);
+    const weights = this.#add("HardSigmoid", [away], `${output}/weights`, HAT);
     const sides = BigInt64Array.from([-1, side, pixels.length], BigInt);
     this.#add("Reshape", [weights, this.#constant(`${output}/sides`, [3], sides)], output);
     return true;
@@ -275,6 +283,9 @@ class Fusion {
     return raw && [...raw].map(Number);
   }
 }
+
+/** Attributes with which HardSigmoid of |x| is max(0, 1 − |x|). */
+const HAT = [floatAttribute("alpha", -1), floatAttribute("beta", 1)];
 
 /** Whether a Gemm is a mere product of two matrices. */
 function isPlain(gemm: GraphNode): boolean {

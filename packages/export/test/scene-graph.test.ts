@@ -1,4 +1,5 @@
 /** The scene graph of every kind of model that is exported: its scenes, and that it has the fewer operations that it promises. */
+import { readFile } from "node:fs/promises";
 import { type AirConfigInput, inferScenes, parseAirConfig, sceneGraph } from "@air-onnx/core";
 import { decodeModel } from "@air-onnx/tracer";
 import { initialParameters, type NamedTensorData } from "@air-onnx/train";
@@ -90,7 +91,7 @@ describe("the scene graph of an exported model", () => {
       .attribute!.find(({ name }) => name === "then_branch")!;
     const second = operators(branch.g!);
     const count = (names: readonly string[], name: string) => names.filter((each) => each === name).length;
-    expect(count(operators(decodeModel(graphs.step).graph), "Gemm")).toBe(10);
+    expect(count(operators(decodeModel(graphs.step).graph), "Gemm")).toBe(12);
     // The gates, two for each of three perceptrons, and four for the windows' rows and columns.
     expect(count(second, "Gemm")).toBe(11);
     // The encoder's takes the place of the first step's gates.
@@ -98,5 +99,22 @@ describe("the scene graph of an exported model", () => {
     expect(count(second, "HardSigmoid")).toBe(4);
     // Adding and subtracting is left where there is no product: the LSTM's cell, z_where and the KLs, the canvas and the likelihood.
     expect(count(second, "Relu")).toBe(3);
+  });
+
+  it("interpolates in three operations in a model whose step subtracts pixels from positions, too", async () => {
+    const folder = new URL("../../../models/multi-mnist/", import.meta.url);
+    const read = (name: string) => readFile(new URL(name, folder));
+    const config = parseAirConfig(JSON.parse((await read("config.json")).toString()).model);
+    const step = await read("onnx/step.onnx");
+    const { graph } = decodeModel(sceneGraph(await read("onnx/encoder.onnx"), step, config, false)!);
+    const later = graph.node.find(({ opType }) => opType === "If")!.attribute!;
+    const nodes = later.find(({ name }) => name === "then_branch")!.g!.node;
+    const makerOf = (output: string) => nodes.find((node) => node.output?.includes(output))!;
+    const hats = nodes.filter(({ opType }) => opType === "HardSigmoid");
+    expect(hats).toHaveLength(4);
+    for (const hat of hats) {
+      const distance = makerOf(hat.input![0]!);
+      expect([distance.opType, makerOf(distance.input![0]!).opType]).toEqual(["Abs", "Gemm"]);
+    }
   });
 });
