@@ -38,8 +38,9 @@ export interface SceneLabels {
   readonly counts: Uint8Array;
   /**
    * True boxes `[N, maxObjects, 4]`: xmin, ymin, xmax, ymax in pixels, `max` edges exclusive; NaN where there is no object or
-   * its box is not known, as in most images of users. A generator's box is a square that it can state exactly, which may
-   * have a dark margin around the ink. Each generator documents its square.
+   * its box is not known, as in most images of users. A true box is tight: the smallest rectangle of all pixels that the
+   * object inks. A generated object inks the pixels of its patch whose intensity is above 0 in any channel, also where another
+   * object covers them.
    */
   readonly boxes: Float32Array;
   /** Most objects in an image. */

@@ -103,7 +103,7 @@ describe("loadDataset", () => {
       "is of another generator",
       (path) =>
         writeSceneFile(path, packScenes(emptyScenes(30, 50, 1, 2)), { content: "multi-strokes-seed0-30", version: 0 }),
-      /holds "multi-strokes-seed0-30" version 0, not "multi-strokes-seed0-30" version 1/,
+      /holds "multi-strokes-seed0-30" version 0, not "multi-strokes-seed0-30" version 2/,
     ],
   ])("builds a cached set that %s again, and says why", async (_, damage, reason) => {
     const built = await load();

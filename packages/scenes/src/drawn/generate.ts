@@ -27,8 +27,6 @@ export interface PlacedPatch {
   readonly x: number;
   /** Row of the image where the patch begins. */
   readonly y: number;
-  /** Width of the patch's border that lies outside the object's box, pixels. Default 0: the box is the whole patch. */
-  readonly margin?: number;
 }
 
 /** The recipe of one image: its number of objects, and a source of patches. */
@@ -164,11 +162,8 @@ class SceneCanvas {
       this.#sums.fill(0);
       let brightest = 0;
       for (let object = 0; object < count; object++) {
-        const patch = nextPatch();
-        brightest = Math.max(brightest, this.#paste(patch));
-        const { x, y, side, margin = 0 } = patch;
-        const far = side - margin;
-        boxes.set([x + margin, y + margin, x + far, y + far], object * 4);
+        const corners = boxes.subarray(object * 4, (object + 1) * 4);
+        brightest = Math.max(brightest, this.#paste(nextPatch(), corners));
       }
       if (brightest > 255 && overlap === "clip") this.#clip();
       if (brightest <= 255 || overlap === "clip") break;
@@ -186,22 +181,35 @@ class SceneCanvas {
     return count;
   }
 
-  /** Adds the patch and returns the largest sum there. */
-  #paste({ pixels, side, x, y }: PlacedPatch): number {
+  /**
+   * Adds the patch and returns the largest sum there.
+   *
+   * @param corners receives the box of the pixels that are not black in the patch; NaN if all are
+   */
+  #paste({ pixels, side, x, y }: PlacedPatch, corners: Float32Array): number {
     const { imageSize, channels } = this.#generator;
     const sums = this.#sums;
     let brightest = 0;
+    let [left, top, right, bottom] = [side, side, -1, -1];
     for (let channel = 0; channel < channels; channel++) {
       for (let row = 0; row < side; row++) {
         const from = (channel * side + row) * side;
         const start = (channel * imageSize + y + row) * imageSize + x;
         for (let column = 0; column < side; column++) {
-          const sum = sums[start + column]! + pixels[from + column]!;
+          const intensity = pixels[from + column]!;
+          if (intensity === 0) continue;
+          const sum = sums[start + column]! + intensity;
           sums[start + column] = sum;
           if (sum > brightest) brightest = sum;
+          if (column < left) left = column;
+          if (column > right) right = column;
+          if (row < top) top = row;
+          if (row > bottom) bottom = row;
         }
       }
     }
+    if (right < 0) corners.fill(Number.NaN);
+    else corners.set([x + left, y + top, x + right + 1, y + bottom + 1]);
     return brightest;
   }
 

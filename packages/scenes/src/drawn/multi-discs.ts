@@ -26,8 +26,7 @@ export interface MultiDiscsForm {
 }
 
 /**
- * Makes the generator of the images. Image i is a function of (seed, i). A box is the square around the disc with its faded
- * edge, to fractions of a pixel.
+ * Makes the generator of the images. Image i is a function of (seed, i).
  *
  * @throws {RangeError} for an image smaller than the largest disc (20), or a maxCount out of range
  */
@@ -52,7 +51,7 @@ export function multiDiscs(seed: number, { imageSize = 50, maxCount = 2 }: Multi
         const y = random.integer(imageSize - side + 1);
         const x = random.integer(imageSize - side + 1);
         drawDisc(radius, level, pixels, side);
-        return { pixels, side, x, y, margin: side / 2 - radius - FADE };
+        return { pixels, side, x, y };
       };
       return { count: random.integer(maxCount + 1), nextPatch };
     },
@@ -86,7 +85,7 @@ export const multiDiscsSet = seededSet({
     steps: 2000,
     model: { lstmInput: { type: "image-and-remainder", convolution: null }, glimpseInput: "remainder" },
   },
-  version: 1,
+  version: 2,
   conflicts: ({ imageSize }) =>
     imageSize < MAX_SIDE
       ? [["imageSize", `must be at least ${MAX_SIDE}, the largest disc of dataset multi-discs; got ${imageSize}`]]

@@ -43,8 +43,7 @@ const shapes: readonly Shape[] = [
 ];
 
 /**
- * Makes the generator of the images. Image i is a function of (seed, i). A box is the square around the sprite's circle, to
- * fractions of a pixel. It holds the sprite at any angle, except for faint pixels at the sprite's very edge.
+ * Makes the generator of the images. Image i is a function of (seed, i).
  *
  * @throws {RangeError} unless patches fit the image, and 1 ≤ maxCount ≤ 255
  */
@@ -86,8 +85,7 @@ export function multiDsprites64(seed: number, form: PatchFormInput = {}): SceneG
           if (colour & (1 << channel)) pixels.set(mask, channel * plane);
           else pixels.fill(0, channel * plane, (channel + 1) * plane);
         }
-        const margin = (patchSize * (1 - SCALES[scale]!)) / 2;
-        return { pixels, side: patchSize, x, y, margin };
+        return { pixels, side: patchSize, x, y };
       };
       return { count: random.integer(maxCount + 1), nextPatch };
     },

@@ -23,7 +23,7 @@ import { smallWindows } from "./small-windows.js";
 const defaultForm: PatchForm = { imageSize: 64, patchSize: 18, maxCount: 2 };
 
 /**
- * Makes the generator of the images. Image i is a function of (seed, i). A box is the resized digit's frame, which is its patch.
+ * Makes the generator of the images. Image i is a function of (seed, i).
  *
  * @param digits `[M, 28, 28]`, 0..255
  * @throws {DataError} if `digits` is not a whole, positive number of 28x28 images
@@ -77,7 +77,7 @@ export const multiMnist64Set = seededSet({
     curriculum: [0.15, 0.65],
     presencePriorSchedule: { from: 0.9999, to: 0.3, share: 0.1 },
   },
-  version: 1,
+  version: 2,
   conflicts: (form) => patchConflicts(form),
   // Test images show MNIST test digits, which no training image shows.
   generator: async (seed, form, material, split) => multiMnist64(await material.digits(split), seed, form),

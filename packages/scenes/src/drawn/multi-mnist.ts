@@ -57,8 +57,7 @@ export interface MultiMnistOptions extends Reporting {
 
 /**
  * Draws images with 0, 1 or 2 of `digits` `[M, 28, 28]`, each shrunk by a factor from N(1.3, 0.1) and pasted at a random
- * place. The 60,000 MNIST training digits with the default seed and size give the published set. A box is the digit's
- * 28x28 frame, shrunk like the digit.
+ * place. The 60,000 MNIST training digits with the default seed and size give the published set.
  *
  * @throws {DataError} if `digits` is not a whole, positive number of 28x28 images
  * @throws the signal's reason when aborted
@@ -198,7 +197,7 @@ export const multiMnistSet = publishedSet({
     // In the end the prior fits the data, so that two digits close together are not counted as one.
     presencePriorSchedule: { from: 0.01, to: 0.5, share: 0.5 },
   },
-  version: 1,
+  version: 2,
   published: {
     train: { whole: original, start: 0 },
     test: { whole: original, start: trainSize },

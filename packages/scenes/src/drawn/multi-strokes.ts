@@ -54,7 +54,7 @@ export async function generateMultiStrokes({
 }
 
 /**
- * Makes the generator of the images. Image i is a function of (seed, i). A box is the digit's frame, shrunk like its ink.
+ * Makes the generator of the images. Image i is a function of (seed, i).
  *
  * @throws {RangeError} for a seed out of range, an image smaller than the largest patch (28), or a maxCount out of range
  */
@@ -224,7 +224,7 @@ export const multiStrokesSet = seededSet({
   anySide: true,
   settings: { maxCount: maxCountSetting(defaultForm.maxCount) },
   preset: { steps: 3000 },
-  version: 1,
+  version: 2,
   conflicts: ({ imageSize }) =>
     imageSize < MAX_SIDE
       ? [["imageSize", `must be at least ${MAX_SIDE}, the largest digit of dataset multi-strokes; got ${imageSize}`]]

@@ -5,7 +5,7 @@ import { multiDsprites64 } from "../../src/drawn/multi-dsprites-64.js";
 import { multiMnistKind } from "../../src/drawn/multi-mnist.js";
 import { multiMnist64 } from "../../src/drawn/multi-mnist-64.js";
 import { multiStrokes } from "../../src/drawn/multi-strokes.js";
-import { fillBatch, pixelsPerImage, unpackScenes } from "../../src/scene-set.js";
+import { fillBatch, pixelsPerImage, trueBoxes, unpackScenes } from "../../src/scene-set.js";
 
 const digits = Uint8Array.from({ length: 3 * 784 }, (_, i) => (i * 37) % 120);
 
@@ -52,6 +52,37 @@ describe.each<[string, () => SceneGenerator]>([
     );
     expect(batch.some((value) => value > 0)).toBe(true);
     expect(() => fillBatch(stream, [-1], new Float32Array(pixelsPerImage(stream)))).toThrow("no image -1");
+  });
+});
+
+describe("true boxes", () => {
+  /** Draws image i with the i-th patches, each of 4x4 pixels of 2 channels, at (1, 2). */
+  const boxesOf = async (...patches: readonly Uint8Array[]) => {
+    const recipe = (index: number) => ({
+      count: 1,
+      nextPatch: () => ({ pixels: patches[index]!, side: 4, x: 1, y: 2 }),
+    });
+    const form = { dataset: "test", imageSize: 8, channels: 2, maxObjects: 1, overlap: "clip" } as const;
+    const scenes = await generateScenes({ ...form, recipe }, patches.length);
+    return patches.map((_, index) => trueBoxes(scenes, index));
+  };
+  const patch = (...inked: readonly number[]): Uint8Array => {
+    const pixels = new Uint8Array(2 * 16);
+    for (const pixel of inked) pixels[pixel] = 1;
+    return pixels;
+  };
+
+  it("are the smallest rectangles of the inked pixels, in any channel and however faint", async () => {
+    expect(await boxesOf(patch(5), patch(0, 15), patch(1, 16 + 7), patch(16 + 12))).toEqual([
+      [{ xmin: 2, ymin: 3, xmax: 3, ymax: 4 }],
+      [{ xmin: 1, ymin: 2, xmax: 5, ymax: 6 }],
+      [{ xmin: 2, ymin: 2, xmax: 5, ymax: 4 }],
+      [{ xmin: 1, ymin: 5, xmax: 2, ymax: 6 }],
+    ]);
+  });
+
+  it("are not known of objects without ink", async () => {
+    expect(await boxesOf(patch(), patch(5))).toEqual([[], [{ xmin: 2, ymin: 3, xmax: 3, ymax: 4 }]]);
   });
 });
 

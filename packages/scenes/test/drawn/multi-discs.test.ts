@@ -11,7 +11,7 @@ describe("multiDiscs", () => {
     // Raise the version of multiDiscsSet whenever this changes: cached sets are otherwise taken for the new ones.
     const { images, counts, boxes } = await generateScenes(multiDiscs(0), 300);
     expect(createHash("sha256").update(images).update(counts).update(boxes).digest("hex")).toBe(
-      "15176be356283c41a0b2209cde04a010257e28e5e16aa534c3dc78f7ac701de6",
+      "041f3e64120693477a3b7da5f7509831d2e8d72d1ca80e0cad6adbff37557053",
     );
   });
 
@@ -24,7 +24,7 @@ describe("multiDiscs", () => {
     }
   });
 
-  it("draws a disc that fills its box: round, brightest in the middle, and dark outside", async () => {
+  it("draws a disc that fills its box to within a faint pixel: round, brightest in the middle, and dark outside", async () => {
     const scenes = await generateScenes(multiDiscs(2), 300);
     let single = 0;
     for (let index = 0; index < scenes.size; index++) {
@@ -33,17 +33,17 @@ describe("multiDiscs", () => {
       single++;
       const radius = (box.xmax - box.xmin) / 2;
       const [x, y] = [(box.xmin + box.xmax) / 2, (box.ymin + box.ymax) / 2];
-      // The fade is 1 pixel inside the disc's edge, and 1 outside of it.
+      // The fade is 1 pixel inside the disc's edge, and 1 outside of it; a box has whole pixels.
       expect(radius).toBeGreaterThanOrEqual(5);
-      expect(radius).toBeLessThan(10);
+      expect(radius).toBeLessThanOrEqual(10);
       const level = Math.max(...scenes.images.subarray(index * SIDE ** 2, (index + 1) * SIDE ** 2));
       expect(level).toBeGreaterThanOrEqual(127);
       const wrong: number[] = [];
       for (let pixel = 0; pixel < SIDE ** 2; pixel++) {
         const distance = Math.hypot((pixel % SIDE) + 0.5 - x, Math.floor(pixel / SIDE) + 0.5 - y);
         const found = scenes.images[index * SIDE ** 2 + pixel]!;
-        if (distance >= radius && found !== 0) wrong.push(pixel);
-        if (distance <= radius - 2 && found !== level) wrong.push(pixel);
+        if (distance >= radius + 0.6 && found !== 0) wrong.push(pixel);
+        if (distance <= radius - 2.5 && found !== level) wrong.push(pixel);
       }
       expect(wrong).toEqual([]);
     }
