@@ -197,12 +197,12 @@ async function inferBatch(
   const sceneGraph = isWhole ? await sessions.sceneGraph?.(size) : undefined;
   const batch = { config, images, firstImage, builders };
   const { emptyLogLikelihood, free } = sceneGraph
-    ? await runScenes(sceneGraph, { ...batch, patches: pixels, canvases: pixels || prune })
+    ? await runScenes(sceneGraph, { ...batch, patches: pixels })
     : { emptyLogLikelihood: await attendStepByStep(sessions, batch, options), free: undefined };
   signal?.throwIfAborted();
   const scenes = builders.map((image, i) => {
-    const pruneBy = prune ? images.subarray(i * imageLength, (i + 1) * imageLength) : undefined;
-    return image.scene(config, emptyLogLikelihood[i]!, maxSteps, { pruneBy, pixels });
+    const own = images.subarray(i * imageLength, (i + 1) * imageLength);
+    return image.scene(config, emptyLogLikelihood[i]!, maxSteps, { image: own, prune, pixels });
   });
   free?.();
   return scenes;

@@ -13,6 +13,7 @@ export * from "./count.js";
 export * from "./elbo.js";
 export * from "./errors.js";
 export * from "./evidence.js";
+export type { ObjectExtent } from "./extent.js";
 export { graphFault } from "./graph-check.js";
 export type { GraphSession } from "./graph-run.js";
 export * from "./graphs.js";

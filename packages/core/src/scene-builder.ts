@@ -5,6 +5,7 @@
 import type { AirConfig } from "./config.js";
 import { countProbabilities, logCountPrior, mapCount, sigmoid } from "./count.js";
 import { elboParts } from "./elbo.js";
+import { objectExtents } from "./extent.js";
 import type { SceneValueName } from "./graphs.js";
 import { neededObjects } from "./prune.js";
 import type { ObjectSummary, Scene, SceneObject, SceneSummary } from "./scene.js";
@@ -72,9 +73,11 @@ interface Step {
 
 /** What a scene is to have. */
 export interface SceneOptions {
-  /** The image, `[C, S, S]`, to leave out objects that explain nothing of it; undefined to keep them. */
-  readonly pruneBy: Float32Array | undefined;
-  /** Whether objects have their patches, and the scene its reconstruction. */
+  /** The image, `[C, S, S]`. */
+  readonly image: Float32Array;
+  /** Whether to leave out objects that explain nothing of the image. */
+  readonly prune: boolean;
+  /** Whether objects have their masks and patches, and the scene its reconstruction. */
   readonly pixels: boolean;
 }
 
@@ -147,28 +150,38 @@ export class SceneBuilder {
   #found(
     count: number,
     config: AirConfig,
-    { pruneBy, pixels }: SceneOptions,
+    { image, prune, pixels }: SceneOptions,
   ): Found<SceneObject> | Found<ObjectSummary> {
     const steps = this.#steps.slice(0, count);
     const length = config.channels * config.imageSize ** 2;
-    const drawn = pixels || pruneBy !== undefined ? steps : [];
-    const canvases = drawn.map(({ values, row }) => values.canvas.subarray(row * length, (row + 1) * length));
-    const { needed, canvas } =
-      pruneBy === undefined ? { needed: [...steps.keys()], canvas: canvases.at(-1) } : neededObjects(pruneBy, canvases);
-    const summaries = this.#summaries(count, config);
-    const objects = needed.map((i) => summaries[i]!);
-    if (!pixels) return { count: needed.length, objects };
+    const canvases = steps.map(({ values, row }) => values.canvas.subarray(row * length, (row + 1) * length));
+    const { needed, canvas = new Float32Array(length) } = prune
+      ? neededObjects(image, canvases)
+      : { needed: [...steps.keys()], canvas: canvases.at(-1) };
+    const latents = this.#latents(count, config);
+    const found = needed.map((i) => latents[i]!);
+    const extents = objectExtents(
+      found.map(({ zWhere }) => zWhere),
+      needed.map((i) => ({ before: canvases[i - 1], after: canvases[i]! })),
+      canvas,
+      image,
+      config,
+    );
+    if (!pixels) {
+      const objects = found.map((each, i) => ({ ...each, tightBox: extents[i]!.tightBox }));
+      return { count: needed.length, objects };
+    }
     const patchLength = config.channels * config.objectSize ** 2;
     const patchOf = ({ values, row }: Step): Float32Array => copyRow(values.patch, row, patchLength);
     return {
       count: needed.length,
-      objects: needed.map((i) => ({ ...summaries[i]!, patch: patchOf(steps[i]!) })),
+      objects: needed.map((step, i) => ({ ...found[i]!, ...extents[i]!, patch: patchOf(steps[step]!) })),
       // A copy: the steps' canvases are views of whole batches.
-      reconstruction: canvas?.slice() ?? new Float32Array(length),
+      reconstruction: canvas.slice(),
     };
   }
 
-  #summaries(count: number, { imageSize, zWhatSize }: AirConfig): ObjectSummary[] {
+  #latents(count: number, { imageSize, zWhatSize }: AirConfig): Omit<ObjectSummary, "tightBox">[] {
     let presence = 1;
     return this.#steps.slice(0, count).map(({ values, row }) => {
       presence *= values.presence[row]!;

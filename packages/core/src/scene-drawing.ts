@@ -3,10 +3,11 @@
  */
 
 import type { AirConfig } from "./config.js";
+import { objectExtents } from "./extent.js";
 import { disposeTensors, feedable, type GraphResults, GraphRunner, type GraphSession } from "./graph-run.js";
 import { requireInteger } from "./integer-option.js";
 import { RandomStream } from "./random.js";
-import type { DecodedScene, SceneLatents, SceneObject } from "./scene.js";
+import type { DecodedScene, SceneLatents } from "./scene.js";
 import { boxFromZWhere, priorWindow, zWhereFromLatent } from "./where.js";
 
 /** Numbers of the random streams that sampling draws from. */
@@ -55,9 +56,9 @@ async function decodeBatch(
   const patchLength = channels * objectSize ** 2;
   const batch = scenes.length;
   const graph = new GraphRunner(decoder, "decoder", config, batch);
-  const objects: SceneObject[][] = scenes.map(() => []);
   let canvas = graph.zeros("canvas");
-  let canvasValues: Float32Array = new Float32Array(batch * imageLength);
+  /** Values of each slot: latents `[B, Z]`, patches `[B, C, O, O]`, and the canvas after it, `[B, C, S, S]`. */
+  const drawn: { readonly zWhat: Float32Array; readonly patch: Float32Array; readonly canvas: Float32Array }[] = [];
   /** Results of the slot before, which own the memory of the canvas. */
   let held: GraphResults = {};
   const slots = Math.max(...scenes.map((scene) => scene.objects.length));
@@ -89,27 +90,31 @@ async function decodeBatch(
       canvas = feedable(results.next_canvas!);
       const originOf = (row: number) => ({ image: firstImage + row });
       const { next_canvas, patch } = await graph.readAll(results, ["next_canvas", "patch"], originOf);
-      canvasValues = next_canvas;
-      scenes.forEach((scene, i) => {
-        const object = scene.objects[slot];
-        if (!object) return;
-        objects[i]!.push({
-          presence: 1,
-          box: boxFromZWhere(object.zWhere, imageSize),
-          zWhere: object.zWhere,
-          zWhat: zWhat.slice(zWhatSize * i, zWhatSize * (i + 1)),
-          patch: patch.slice(patchLength * i, patchLength * (i + 1)),
-        });
-      });
+      drawn.push({ zWhat, patch, canvas: next_canvas });
     }
   } finally {
     disposeTensors(held);
   }
-  return scenes.map((_, i) => ({
-    count: objects[i]!.length,
-    objects: objects[i]!,
-    reconstruction: canvasValues.slice(imageLength * i, imageLength * (i + 1)),
-  }));
+  return scenes.map(({ objects }, i) => {
+    const own = drawn.slice(0, objects.length);
+    const canvases = own.map((slot) => slot.canvas.subarray(imageLength * i, imageLength * (i + 1)));
+    const reconstruction = canvases.at(-1)?.slice() ?? new Float32Array(imageLength);
+    const layers = canvases.map((after, slot) => ({ before: canvases[slot - 1], after }));
+    const windows = objects.map(({ zWhere }) => zWhere);
+    const extents = objectExtents(windows, layers, reconstruction, undefined, config);
+    return {
+      count: objects.length,
+      objects: own.map(({ zWhat, patch }, slot) => ({
+        presence: 1,
+        box: boxFromZWhere(windows[slot]!, imageSize),
+        ...extents[slot]!,
+        zWhere: windows[slot]!,
+        zWhat: zWhat.slice(zWhatSize * i, zWhatSize * (i + 1)),
+        patch: patch.slice(patchLength * i, patchLength * (i + 1)),
+      })),
+      reconstruction,
+    };
+  });
 }
 
 /**

@@ -16,9 +16,8 @@ export interface SceneRun {
   readonly builders: readonly SceneBuilder[];
   /** Number of the first image in error messages. */
   readonly firstImage: number;
-  /** Whether the steps' patches and canvases are needed. */
+  /** Whether the steps' patches are needed. */
   readonly patches: boolean;
-  readonly canvases: boolean;
 }
 
 /**
@@ -43,9 +42,7 @@ export interface SceneResults {
 export async function runScenes(session: GraphSession, run: SceneRun): Promise<SceneResults> {
   const { config, images, builders, firstImage } = run;
   const batch = builders.length;
-  const wanted = stepOutputNames.filter(
-    (name) => (name !== "patch" || run.patches) && (name !== "next_canvas" || run.canvases),
-  );
+  const wanted = stepOutputNames.filter((name) => name !== "patch" || run.patches);
   const steps = Array.from({ length: config.maxSteps }, (_, i) => i + 1);
   const outputs = [
     sceneGraphNames.emptyLogLikelihood,
@@ -111,7 +108,7 @@ function perImage(builders: readonly SceneBuilder[], value: (builder: SceneBuild
 /** The values of one step, and the row of the batch that each of their rows belongs to; no rows if it was not run. */
 function readStep(
   tensors: Readonly<Record<string, Tensor>>,
-  { config, firstImage, patches, canvases }: SceneRun,
+  { config, firstImage, patches }: SceneRun,
   step: number,
 ): { readonly rows: Float32Array; readonly values: StepValues } {
   const shapes = graphSignatures(config).step.outputs;
@@ -132,7 +129,7 @@ function readStep(
     next_z_where: output("next_z_where"),
     next_z_what: output("next_z_what"),
     patch: patches ? output("patch") : new Float32Array(),
-    next_canvas: canvases ? output("next_canvas") : new Float32Array(),
+    next_canvas: output("next_canvas"),
     kl_where: number("kl_where"),
     kl_what: number("kl_what"),
     log_likelihood: number("log_likelihood"),

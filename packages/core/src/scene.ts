@@ -3,6 +3,7 @@
  *
  * Letters: S image side, C channels, O object side, T steps, Z size of z_what.
  */
+import type { ObjectExtent } from "./extent.js";
 import type { Box, ZWhere } from "./where.js";
 
 /** The latents of one object, from which the decoder draws it. */
@@ -20,13 +21,13 @@ export interface SceneLatents {
 }
 
 /** One object of a scene, without its pixels. */
-export interface ObjectSummary {
+export interface ObjectSummary extends Pick<ObjectExtent, "tightBox"> {
   /**
    * Probability that the t-th object is present, `q(n ≥ t | x) = p_1·…·p_t`. Exactly 1 if the object is given rather than
    * inferred (`decode`, `sample`).
    */
   readonly presence: number;
-  /** Pixels of the image that the object's window covers. */
+  /** The object's window: the square that the model looked at. It may extend beyond the image. See also `tightBox`. */
   readonly box: Box;
   /** Scale and shift of the object's window. */
   readonly zWhere: ZWhere;
@@ -35,7 +36,7 @@ export interface ObjectSummary {
 }
 
 /** One object of a scene. */
-export interface SceneObject extends ObjectSummary {
+export interface SceneObject extends ObjectSummary, ObjectExtent {
   /** Appearance of the object in its own window, `[C, O, O]`, intensities in [0, 1]. */
   readonly patch: Float32Array;
 }

@@ -94,6 +94,21 @@ describe("inferScenes", () => {
     expect(scene!.reconstruction[7]).toBeCloseTo(first!.patch[0]! + second!.patch[0]!, 6);
   });
 
+  it("finds each object's extent by the image, pruned or not", async () => {
+    const image = toyImage(0.6, 0.55, 0);
+    image.fill(1, 4, 12);
+    for (const prune of [false, true]) {
+      const [scene] = await inferScenes(toySessions(), toyConfig, image, { prune });
+      expect(scene!.count).toBeGreaterThan(0);
+      for (const { tightBox, mask } of scene!.objects) {
+        // The windows reach over the last row of the image, which is black.
+        expect(tightBox.ymax).toBe(3);
+        expect(mask.subarray(5, 7)).toEqual(Uint8Array.of(1, 1));
+        expect(mask.subarray(12)).toEqual(new Uint8Array(4));
+      }
+    }
+  });
+
   it("reconstructs an image without objects as black", async () => {
     const [scene] = await inferScenes(toySessions(), toyConfig, toyImage(0));
     expect(scene).toMatchObject({ count: 0, objects: [], reconstruction: new Float32Array(16) });

@@ -56,6 +56,9 @@ describe("decodeScenes", () => {
     const [scene] = await decodeScenes(toySessions().decoder, toyConfig, [{ objects }]);
     expect(scene!.reconstruction[0]).toBeCloseTo(0.2 + 0.01 + 0.04, 6);
     expect(scene!.objects[0]!.presence).toBe(1);
+    // The toy decoder draws one value on the whole image, of which only the middle is looked at.
+    expect(scene!.objects[0]!.tightBox).toEqual({ xmin: 0, ymin: 0, xmax: 4, ymax: 4 });
+    expect(scene!.objects[0]!.mask).toEqual(new Uint8Array(16).fill(1));
   });
 
   it.each<[object, RegExp]>([

@@ -104,6 +104,8 @@ describe("words", () => {
       presence: 0.75,
       patch: new Float32Array(),
       box: boxFromZWhere([3, 1, 1], S),
+      tightBox: boxFromZWhere([3, 1, 1], S),
+      mask: new Uint8Array(S * S),
     };
     expect(sceneInWords({ count: 1, objects: [object] }, S).replaceAll("\u00a0", " ")).toBe(
       "1 object: 1 upper left, 17 px, 75 % sure.",

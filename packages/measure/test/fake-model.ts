@@ -58,7 +58,9 @@ export function fakeModel(cases: readonly Case[]): FakeModel {
           countProbabilities: probabilities(each),
           objects: shown.map((found) => ({
             presence: 1,
-            box: found,
+            box: { xmin: 0, ymin: 0, xmax: 10, ymax: 10 },
+            tightBox: found,
+            mask: new Uint8Array(100),
             zWhere: zWhereFromBox(found, 10),
             zWhat: new Float32Array(1),
             patch: new Float32Array(16),

@@ -9,6 +9,7 @@ export type {
   InferenceOptions,
   LoadProgress,
   Manifest,
+  ObjectExtent,
   ObjectLatents,
   ObjectSummary,
   Picture,

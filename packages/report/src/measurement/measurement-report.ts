@@ -148,10 +148,9 @@ function boxSection(record: MeasurementRecord): string[] {
   return groupSection(
     record,
     "boxes",
-    "Found boxes are the windows of the most probable count at the posterior means. Each is matched with at most one true box, " +
-      "so that the sum of intersections over unions (IoU) in an image is the largest. True boxes are those of the data set. " +
-      "A generator's true box is the square of the patch that it pasted, which can have a dark margin around the ink. A model that is " +
-      "trained without boxes need not find that margin, so even a perfect model may stay below 1.",
+    "Found boxes are the tight boxes of the objects of the most probable count at the posterior means. Each is matched with at most one " +
+      "true box, so that the sum of intersections over unions (IoU) in an image is the largest. True boxes are those of the data set; " +
+      "for drawn images, the smallest rectangles of the pixels that the objects ink.",
   );
 }
 
