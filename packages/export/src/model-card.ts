@@ -53,7 +53,7 @@ import { AirModel } from "@air-onnx/runtime-node";
 
 const model = await AirModel.fromPretrained("models/${name}");
 const [scene] = await model.infer({ data, width: ${model.imageSize}, height: ${model.imageSize}, channels: ${model.channels} });
-console.log(scene.count, scene.objects.map((object) => object.box));
+console.log(scene.count, scene.objects.map((object) => object.tightBox));
 await model.dispose();
 \`\`\`
 

@@ -28,6 +28,10 @@ export interface Evaluation {
   readonly countAccuracySampled: number;
   /** Mean of |most probable count − true count|, objects. */
   readonly countMeanAbsoluteError: number;
+  /** Share of images whose most probable count exceeds the true one. */
+  readonly overcounted: number;
+  /** Share of images whose most probable count is below the true one. */
+  readonly undercounted: number;
   /** `countAccuracyMap` of the images with each true count, by true count; null where there is no such image. */
   readonly countAccuracyMapByCount: readonly (number | null)[];
   /** `countAccuracySampled` of the images with each true count, by true count; null where there is no such image. */
@@ -99,6 +103,8 @@ export class EvaluationTally {
       countAccuracyMap: sum(right) / images,
       countAccuracySampled: sum(this.#expectedRight) / images,
       countMeanAbsoluteError: sum(this.#confusion.map(absoluteErrors)) / images,
+      overcounted: sum(this.#confusion.map((row, truth) => sum(row.slice(truth + 1)))) / images,
+      undercounted: sum(this.#confusion.map((row, truth) => sum(row.slice(0, truth)))) / images,
       countAccuracyMapByCount: shares(right),
       countAccuracySampledByCount: shares(this.#expectedRight),
       confusion: this.#confusion,

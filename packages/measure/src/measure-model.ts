@@ -251,7 +251,7 @@ class FoundTally {
     const truth = trueBoxes(scenes, index);
     if (truth.length !== scenes.counts[index]) return;
     this.#boxes.add(
-      objects.map(({ tightBox }) => tightBox),
+      objects.map(({ tightBox, presence }) => ({ box: tightBox, score: presence })),
       truth,
     );
   }

@@ -78,6 +78,9 @@ const boxForms: Readonly<Record<keyof BoxQuality, Omit<MeasureForm, "group" | "m
   meanIou: { label: "Mean IoU, 0 for a box without a match", unit: "IoU", better: "higher" },
   precision: { label: "Precision of boxes at IoU 0.5", unit: "share", better: "higher" },
   recall: { label: "Recall of boxes at IoU 0.5", unit: "share", better: "higher" },
+  recall75: { label: "Recall of boxes at IoU 0.75", unit: "share", better: "higher" },
+  ap50: { label: "Average precision of boxes at IoU 0.5 (AP50)", unit: "share", better: "higher" },
+  ap: { label: "Average precision of boxes, mean over IoU 0.1 to 0.9", unit: "share", better: "higher" },
 };
 
 const forms: Readonly<Record<MeasureKey, MeasureForm>> = {
@@ -118,6 +121,22 @@ const forms: Readonly<Record<MeasureKey, MeasureForm>> = {
     isHeadline: true,
     curve: { chart: "Mean absolute error of the count" },
     manifestKey: "countMeanAbsoluteError",
+  },
+  overcounted: {
+    group: "counts",
+    label: "Images with too many objects by the most probable count",
+    short: "overcounted",
+    unit: "share",
+    better: "lower",
+    manifestKey: "overcounted",
+  },
+  undercounted: {
+    group: "counts",
+    label: "Images with too few objects by the most probable count",
+    short: "undercounted",
+    unit: "share",
+    better: "lower",
+    manifestKey: "undercounted",
   },
   countAccuracyMean: {
     group: "counts",
@@ -209,6 +228,10 @@ const forms: Readonly<Record<MeasureKey, MeasureForm>> = {
   },
   ...boxMeasures("boxes", "boxes", ""),
   "boxes.meanIou": { group: "boxes", ...boxForms.meanIou, manifestKey: "boxMeanIou" },
+  "boxes.recall": { group: "boxes", ...boxForms.recall, manifestKey: "boxRecall50" },
+  "boxes.recall75": { group: "boxes", ...boxForms.recall75, manifestKey: "boxRecall75" },
+  "boxes.ap50": { group: "boxes", ...boxForms.ap50, manifestKey: "boxAp50" },
+  "boxes.ap": { group: "boxes", ...boxForms.ap, manifestKey: "boxAp" },
   "pruned.countAccuracy": {
     group: "pruned",
     label: "Count accuracy of what infer finds",

@@ -51,7 +51,7 @@ describe("an evaluation", () => {
     expect(evaluation.confusion[3]).toEqual([0, 0, 1]);
   });
 
-  it("has the mean absolute error of the most probable count", () => {
+  it("has the mean absolute error of the most probable count, and the shares of images with too high and too low ones", () => {
     const far = evaluate(
       [
         [0, [0, 0, 1]],
@@ -64,6 +64,8 @@ describe("an evaluation", () => {
     );
     expect(far.countMeanAbsoluteError).toBe((2 + 2 + 0 + 1) / 4);
     expect(evaluate(images).countMeanAbsoluteError).toBe(0.25);
+    expect(far).toMatchObject({ overcounted: 0.25, undercounted: 0.5 });
+    expect(evaluate(images)).toMatchObject({ overcounted: 0.25, undercounted: 0 });
   });
 
   it("has a bound that is the sum of its parts, and a standard error", () => {

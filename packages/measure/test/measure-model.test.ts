@@ -15,7 +15,7 @@ describe("boxes", () => {
     expect(countAccuracyMean).toBe(1);
     expect(boxes).toEqual({
       ...{ images: 2, trueBoxes: 2, foundBoxes: 2 },
-      ...{ meanIouMatched: 1, meanIou: 1, precision: 1, recall: 1 },
+      ...{ meanIouMatched: 1, meanIou: 1, precision: 1, recall: 1, recall75: 1, ap50: 1, ap: 1 },
     });
   });
 
@@ -41,6 +41,17 @@ describe("boxes", () => {
     expect(boxes).toMatchObject({ trueBoxes: 3, foundBoxes: 3, precision: 1 / 3, recall: 1 / 3 });
     expect(boxes!.meanIouMatched).toBeCloseTo((1 / 3 + 1) / 2, 6);
     expect(boxes!.meanIou).toBeCloseTo((1 / 3 + 1) / 4, 6);
+  });
+
+  it("have recalls at two IoUs, and average precisions", async () => {
+    const { boxes } = await measure([
+      // The intersection has 12 pixels, the union 20.
+      { truth: [box(0, 0)], found: [box(1, 0)] },
+      { truth: [box(0, 0)], found: [box(0, 0)] },
+    ]);
+    expect(boxes).toMatchObject({ recall: 1, recall75: 0.5, ap50: 1 });
+    expect(boxes!.ap).toBeGreaterThan(6 / 9);
+    expect(boxes!.ap).toBeLessThan(1);
   });
 
   it("are not measured where the true ones are not known", async () => {

@@ -77,7 +77,8 @@ describe("the table of measures", () => {
       expect.arrayContaining([
         ...["images", "elbo", "logLikelihood", "klWhere", "klWhat", "klCount", "countAccuracyMap"],
         ...["countAccuracySampled", "countAccuracyMean", "countAccuracyPruned", "presencePriorFitted"],
-        ...["elboPresencePriorFitted", "boxMeanIou"],
+        ...["elboPresencePriorFitted", "boxMeanIou", "boxRecall50", "boxRecall75", "boxAp50", "boxAp"],
+        ...["overcounted", "undercounted"],
       ]),
     );
   });

@@ -150,7 +150,8 @@ function boxSection(record: MeasurementRecord): string[] {
     "boxes",
     "Found boxes are the tight boxes of the objects of the most probable count at the posterior means. Each is matched with at most one " +
       "true box, so that the sum of intersections over unions (IoU) in an image is the largest. True boxes are those of the data set; " +
-      "for drawn images, the smallest rectangles of the pixels that the objects ink.",
+      "for drawn images, the smallest rectangles of the pixels that the objects ink. For average precision, the found boxes of all images are " +
+      "ranked by the presence of their objects; it is the mean over 101 recalls of the largest precision at or beyond each, as in COCO.",
   );
 }
 

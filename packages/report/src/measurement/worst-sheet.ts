@@ -27,7 +27,7 @@ const trueColour: Colour = [255, 255, 255];
 
 /**
  * Draws two groups of images in rows: those with the lowest ELBOs, and those with the surest wrong counts. Each image has its
- * true boxes in white and the found ones in colours. Below it are the reconstruction, the counts, and the ELBO or the
+ * true boxes in white and the found tight ones in colours. Below it are the reconstruction, the counts, and the ELBO or the
  * probability q(n|x) of the count that was found.
  *
  * @throws {RangeError} if there is no image
@@ -84,8 +84,8 @@ function drawCell(
   const image = new Float32Array(pixelsPerImage(scenes));
   fillBatch(scenes, [index], image);
   const drawFound = (top: number): void => {
-    scene.objects.forEach(({ box }, step) => {
-      outline(box, top, 2, stepColours[step % stepColours.length]!);
+    scene.objects.forEach(({ tightBox }, step) => {
+      outline(tightBox, top, 2, stepColours[step % stepColours.length]!);
     });
   };
   const outline = (box: Box, top: number, thickness: number, colour: Colour): void =>

@@ -79,10 +79,10 @@ export function explanationSheet(
   });
 }
 
-/** The parts of an inferred or imagined scene that a sheet shows. */
+/** The parts of an inferred or imagined scene that a sheet shows, with tight boxes. */
 export function explanationOf(scene: DecodedScene): Pick<PicturedScene, "boxes" | "count" | "reconstruction"> {
   return {
-    boxes: scene.objects.map(({ box }) => box),
+    boxes: scene.objects.map(({ tightBox }) => tightBox),
     count: scene.count,
     reconstruction: scene.reconstruction,
   };
