@@ -97,6 +97,7 @@ describe("wrong usage ends with 2 and says what to write", () => {
     [["data"], "missing required argument 'dataset'"],
     [["infer", "model", "image.png", "--device", "tpu"], "Allowed choices are cpu, cuda, webgpu, auto"],
     [["infer", "model", "image.png", "--seed", "1"], "--seed needs --mode sample"],
+    [["infer", "model", "image.png", "--windows"], "--windows needs --out"],
     [["train", "--set", "steps"], "must be of the form key=value"],
     [["train", "--set", "steps=40", "--steps", "60"], "steps is set twice"],
     [["train", "--set", "model.lstmSiz=4"], "There are: model.imageSize"],

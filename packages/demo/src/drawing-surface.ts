@@ -123,10 +123,10 @@ export class DrawingSurface {
     this.#changed();
   }
 
-  showObjects(objects: readonly Pick<SceneObject, "zWhere">[]): void {
+  showObjects(objects: readonly Pick<SceneObject, "tightBox">[]): void {
     showBoxes(
       this.#boxes,
-      objects.map(({ zWhere }, index) => ({ zWhere, index })),
+      objects.map(({ tightBox }, index) => ({ box: tightBox, index })),
       this.#form.imageSize,
     );
   }

@@ -1,12 +1,12 @@
 /** Shows objects as rows: number in the object's colour, patch, and position. */
-import type { ZWhere } from "@air-onnx/core";
+import type { Box } from "@air-onnx/core";
 import { paintAsObject } from "./colours.js";
 import { make, resizeChildren, within } from "./elements.js";
 import { paintPlanes } from "./picture-view.js";
-import { placeInWords, shareInWords, sideInWords } from "./words.js";
+import { placeInWords, shareInWords, sizeInWords } from "./words.js";
 
 export interface ListedObject {
-  readonly zWhere: ZWhere;
+  readonly box: Box;
   /** `[C, O, O]`; undefined until the decoder has drawn it. */
   readonly patch: ArrayLike<number> | undefined;
   readonly presence: number;
@@ -26,12 +26,12 @@ export function showObjects(
   { imageSize, channels, onSelect, selected }: ListOptions,
 ): void {
   const rows = resizeChildren(list, objects.length, (index) => makeRow(index, onSelect));
-  objects.forEach(({ zWhere, patch, presence }, i) => {
+  objects.forEach(({ box, patch, presence }, i) => {
     const row = rows[i]!.firstElementChild!;
     if (patch) paintPlanes(within(row, "canvas", HTMLCanvasElement), patch, channels);
-    within(row, "b", HTMLElement).textContent = capital(placeInWords(zWhere, imageSize));
+    within(row, "b", HTMLElement).textContent = capital(placeInWords(box, imageSize));
     within(row, "small", HTMLElement).textContent =
-      `${sideInWords(zWhere, imageSize)} wide${presence < 1 ? `, ${shareInWords(presence)}` : ""}`;
+      `${sizeInWords(box)}${presence < 1 ? `, ${shareInWords(presence)}` : ""}`;
     if (onSelect) row.setAttribute("aria-pressed", String(i === selected));
   });
 }

@@ -1,5 +1,5 @@
 /** Shows pictures and boxes: a canvas with the model's own pixels, and vector graphics above it in the same coordinates. */
-import { type Box, boxFromZWhere, type ZWhere } from "@air-onnx/core";
+import type { Box } from "@air-onnx/core";
 import { paintAsObject } from "./colours.js";
 import { makeSvg, resizeChildren, setAttributes } from "./elements.js";
 import { intensityToRgba } from "./tone.js";
@@ -23,7 +23,7 @@ export function clearPicture(canvas: HTMLCanvasElement): void {
 }
 
 export interface ShownBox {
-  readonly zWhere: ZWhere;
+  readonly box: Box;
   /** Index of the object, which gives colour and number. */
   readonly index: number;
   /** Classes of the style sheet: faint, dashed. */
@@ -34,12 +34,12 @@ export interface ShownBox {
 export function showBoxes(svg: SVGSVGElement, boxes: readonly ShownBox[], imageSize: number): void {
   setAttributes(svg, { viewBox: `0 0 ${imageSize} ${imageSize}` });
   const groups = resizeChildren(svg, boxes.length, () => makeSvg("g", {}, makeSvg("rect"), makeSvg("text")));
-  boxes.forEach(({ zWhere, index, look }, i) => {
+  boxes.forEach(({ box, index, look }, i) => {
     const group = groups[i]!;
     paintAsObject(group, index);
     group.setAttribute("class", look ?? "");
-    placeRect(group.children[0]!, boxFromZWhere(zWhere, imageSize));
-    placeLabel(group.children[1]!, boxFromZWhere(zWhere, imageSize), index, imageSize);
+    placeRect(group.children[0]!, box);
+    placeLabel(group.children[1]!, box, index, imageSize);
   });
 }
 

@@ -29,10 +29,14 @@ export class Reading {
     paintPlanes(this.#reconstruction, scene.reconstruction, channels);
     showBoxes(
       this.#boxes,
-      scene.objects.map(({ zWhere }, index) => ({ zWhere, index })),
+      scene.objects.map(({ tightBox }, index) => ({ box: tightBox, index })),
       imageSize,
     );
-    showObjects(this.#objects, scene.objects, { imageSize, channels });
+    showObjects(
+      this.#objects,
+      scene.objects.map(({ tightBox, patch, presence }) => ({ box: tightBox, patch, presence })),
+      { imageSize, channels },
+    );
     clearTimeout(this.#announcement);
     this.#announcement = setTimeout(() => {
       this.#summary.textContent = sceneInWords(scene, imageSize);

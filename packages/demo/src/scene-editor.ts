@@ -120,7 +120,7 @@ export class SceneEditor {
       paintAsObject(group, i);
       group.classList.toggle("selected", i === this.#selected);
       setAttributes(group, {
-        "aria-label": `Object ${i + 1}, ${placeInWords(zWhere, imageSize)}, ${sideInWords(zWhere, imageSize)} wide`,
+        "aria-label": `Object ${i + 1}, ${placeInWords(box, imageSize)}, ${sideInWords(box)} wide`,
         "aria-pressed": String(i === this.#selected),
       });
       placeRect(within(group, ".hit", SVGRectElement), box);
@@ -138,7 +138,11 @@ export class SceneEditor {
     });
     showObjects(
       this.#list,
-      objects.map(({ zWhere }, i) => ({ zWhere, patch: this.#patches[i], presence: 1 })),
+      objects.map(({ zWhere }, i) => ({
+        box: boxFromZWhere(zWhere, imageSize),
+        patch: this.#patches[i],
+        presence: 1,
+      })),
       { imageSize, channels, selected: this.#selected, onSelect: (index) => this.select(index) },
     );
   }

@@ -1,5 +1,5 @@
 /** Shows the inference step by step: a slider over attend, infer and repeat, and five pictures. */
-import type { AirConfig } from "@air-onnx/core";
+import { type AirConfig, boxFromZWhere } from "@air-onnx/core";
 import { paintAsObject } from "./colours.js";
 import { byId, make, resizeChildren, within } from "./elements.js";
 import { clearPicture, paintPlanes, paintRgba, type ShownBox, showBoxes } from "./picture-view.js";
@@ -91,8 +91,11 @@ export class StoryView {
     const before = Math.min(position.step, scene.count);
     const boxes: ShownBox[] = steps
       .slice(0, before)
-      .map(({ zWhere }, object) => ({ zWhere, index: object, look: "faint" }));
-    if (step) boxes.push({ zWhere: step.zWhere, index: position.step, look: found ? undefined : "dashed" });
+      .map(({ zWhere }, object) => ({ box: boxFromZWhere(zWhere, imageSize), index: object, look: "faint" }));
+    if (step) {
+      const box = boxFromZWhere(step.zWhere, imageSize);
+      boxes.push({ box, index: position.step, look: found ? undefined : "dashed" });
+    }
     this.#picture("window", image, channels);
     this.#overlay("window", boxes, imageSize);
     this.#picture("glimpse", step?.glimpse, channels);
@@ -102,7 +105,7 @@ export class StoryView {
     this.#picture("canvas", canvas, channels);
     this.#overlay(
       "canvas",
-      steps.slice(0, drawn).map(({ zWhere }, object) => ({ zWhere, index: object })),
+      steps.slice(0, drawn).map(({ zWhere }, object) => ({ box: boxFromZWhere(zWhere, imageSize), index: object })),
       imageSize,
     );
     const residual = within(this.#panels.residual, "canvas", HTMLCanvasElement);

@@ -1,5 +1,6 @@
 /** The positions of the story's slider (attend, infer and repeat of every step) and the sentence of each. */
 
+import { boxFromZWhere } from "@air-onnx/core";
 import type { RecordedStep } from "./trace.js";
 import { placeInWords, shareInWords, sideInWords } from "./words.js";
 
@@ -54,9 +55,10 @@ export function tell(
           : `${name} ${stop} ${phase === "infer" ? "Nothing is drawn." : `It stops, with ${index === 0 ? "an empty scene" : `${count === 1 ? "one object" : `${count} objects`}`}.`}`,
     };
   }
-  const where = placeInWords(step.zWhere, imageSize);
+  const window = boxFromZWhere(step.zWhere, imageSize);
+  const where = placeInWords(window, imageSize);
   const sentences: Record<Phase, string> = {
-    attend: `${name} Is there ${index === 0 ? "anything" : "anything left"} to explain? ${sure} likely: yes. It looks ${where === "centre" ? "at the centre" : `at the ${where}`}, through a window ${sideInWords(step.zWhere, imageSize)} wide.`,
+    attend: `${name} Is there ${index === 0 ? "anything" : "anything left"} to explain? ${sure} likely: yes. It looks ${where === "centre" ? "at the centre" : `at the ${where}`}, through a window ${sideInWords(window)} wide.`,
     infer: `${name} The glimpse becomes a short code, z_what, and the decoder draws what the code means. It cost ${step.kl.toFixed(1)} nats to say where and what.`,
     repeat: `${name} The drawing goes onto the canvas. What it explains is gone from the residual; on to the next step.`,
   };

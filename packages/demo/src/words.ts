@@ -1,14 +1,13 @@
 /** Describes what is on the page in words, for readers and for screen readers. */
-import { boxFromZWhere, type Scene, type ZWhere } from "@air-onnx/core";
+import type { Box, Scene } from "@air-onnx/core";
 
 export function countObjects(count: number): string {
   if (count === 0) return "No objects";
   return count === 1 ? "1 object" : `${count} objects`;
 }
 
-/** Names the third of the image, in each direction, where a window's centre is: "upper left", "centre", …. */
-export function placeInWords(zWhere: ZWhere, imageSize: number): string {
-  const { xmin, xmax, ymin, ymax } = boxFromZWhere(zWhere, imageSize);
+/** Names the third of the image, in each direction, where a box's centre is: "upper left", "centre", …. */
+export function placeInWords({ xmin, xmax, ymin, ymax }: Box, imageSize: number): string {
   const third = (low: number, high: number, names: readonly [string, string, string]) =>
     names[Math.min(Math.max(Math.floor(((low + high) / 2 / imageSize) * 3), 0), 2)]!;
   const words = [third(ymin, ymax, ["upper", "", "lower"]), third(xmin, xmax, ["left", "", "right"])].filter(Boolean);
@@ -27,17 +26,22 @@ export function shareInWords(probability: number): string {
   return `${Math.round(100 * probability)}\u00a0%`;
 }
 
-export function sideInWords(zWhere: ZWhere, imageSize: number): string {
-  const { xmin, xmax } = boxFromZWhere(zWhere, imageSize);
+/** Names the side of a window: "17 px". */
+export function sideInWords({ xmin, xmax }: Box): string {
   return `${Math.round(xmax - xmin)}\u00a0px`;
 }
 
-/** "2 objects: 1 upper left, 17 px, > 99.9 % sure; 2 …" */
+/** Names the width and height of a box: "12 × 17 px". */
+export function sizeInWords({ xmin, xmax, ymin, ymax }: Box): string {
+  return `${Math.round(xmax - xmin)}\u00a0×\u00a0${Math.round(ymax - ymin)}\u00a0px`;
+}
+
+/** "2 objects: 1 upper left, 12 × 17 px, > 99.9 % sure; 2 …" */
 export function sceneInWords(scene: Pick<Scene, "count" | "objects">, imageSize: number): string {
   if (scene.count === 0) return "No objects.";
   const objects = scene.objects.map(
-    ({ zWhere, presence }, i) =>
-      `${i + 1} ${placeInWords(zWhere, imageSize)}, ${sideInWords(zWhere, imageSize)}${presence < 1 ? `, ${shareInWords(presence)} sure` : ""}`,
+    ({ tightBox, presence }, i) =>
+      `${i + 1} ${placeInWords(tightBox, imageSize)}, ${sizeInWords(tightBox)}${presence < 1 ? `, ${shareInWords(presence)} sure` : ""}`,
   );
   return `${countObjects(scene.count)}: ${objects.join("; ")}.`;
 }

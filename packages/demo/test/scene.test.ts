@@ -82,7 +82,7 @@ describe("words", () => {
     [[3, -2, 0], "right"],
     [[3, -9, -9], "lower right"],
   ] as const)("%j is %s", (zWhere, place) => {
-    expect(placeInWords(zWhere, S)).toBe(place);
+    expect(placeInWords(boxFromZWhere(zWhere, S), S)).toBe(place);
   });
 
   it("never round to certainty", () => {
@@ -104,11 +104,11 @@ describe("words", () => {
       presence: 0.75,
       patch: new Float32Array(),
       box: boxFromZWhere([3, 1, 1], S),
-      tightBox: boxFromZWhere([3, 1, 1], S),
+      tightBox: { xmin: 10.2, ymin: 4, xmax: 15, ymax: 18 },
       mask: new Uint8Array(S * S),
     };
     expect(sceneInWords({ count: 1, objects: [object] }, S).replaceAll("\u00a0", " ")).toBe(
-      "1 object: 1 upper left, 17 px, 75 % sure.",
+      "1 object: 1 upper left, 5 × 14 px, 75 % sure.",
     );
   });
 });

@@ -19,6 +19,7 @@ interface InferFlags {
   readonly json?: string;
   readonly out?: string;
   readonly stepsPicture?: string;
+  readonly windows?: true;
 }
 
 /** Most images in one picture of steps. */
@@ -31,7 +32,8 @@ export function inferCommand(): Command {
     )
     .argument("<model folder>", "folder of an exported model")
     .argument("<images...>", "PNG files, or folders of them")
-    .option("--out <folder>", "folder to write a PNG file of each image to, with boxes and reconstruction")
+    .option("--out <folder>", "folder to write a PNG file of each image to, with tight boxes and reconstruction")
+    .option("--windows", "draw the windows that the model looked through as well, in thin lines, with --out")
     .option(
       "--steps-picture <file>",
       `PNG file to write the glimpse, patch and canvas of each step to, for the first ${STEPS_PICTURE_IMAGES} images`,
@@ -51,6 +53,7 @@ Examples:
   $ air-onnx infer models/multi-strokes digits.png --steps-picture steps.png`,
     )
     .action(async (path: string, images: string[], flags: InferFlags) => {
+      if (flags.windows && flags.out === undefined) throw new UsageError("--windows needs --out");
       if (flags.seed !== undefined && flags.mode !== "sample") throw new UsageError("--seed needs --mode sample");
       using stopping = listenForStop();
       const { signal } = stopping;
@@ -65,7 +68,7 @@ Examples:
       const batch = await readImages(files, model);
       const { mode, seed } = flags;
       const scenes = await model.infer(batch, { mode, seed, signal, ...(!flags.prune && { prune: false }) });
-      if (flags.out !== undefined) await drawScenes(flags.out, files, batch, scenes, model.config);
+      if (flags.out !== undefined) await drawScenes(flags.out, files, batch, scenes, model.config, flags);
       if (flags.stepsPicture !== undefined)
         await drawSteps(flags.stepsPicture, batch, files.length, model, flags, signal);
       const described = scenes.map((scene, i) => describe(files[i]!, scene, flags.latents === true));
@@ -116,8 +119,9 @@ function describe(file: string, { count, countProbabilities, objects, elbo }: Sc
     file,
     count,
     countProbabilities,
-    objects: objects.map(({ presence, box, zWhere, zWhat }) => ({
+    objects: objects.map(({ presence, tightBox, box, zWhere, zWhat }) => ({
       presence,
+      tightBox,
       box,
       zWhere,
       ...(latents && { zWhat: Array.from(zWhat) }),
@@ -132,14 +136,16 @@ async function drawScenes(
   batch: Float32Array,
   scenes: readonly Scene[],
   config: AirConfig,
+  { windows }: InferFlags,
 ): Promise<void> {
   const { sideBySide, writePicture } = await import("@air-onnx/scenes");
   const length = batch.length / files.length;
   const names = uniqueNames(files);
   for (const [i, { reconstruction, objects }] of scenes.entries()) {
-    const boxes = objects.map(({ box }) => box);
+    const boxes = objects.map(({ tightBox }) => tightBox);
+    const thin = windows ? objects.map(({ box }) => box) : [];
     const image = batch.subarray(i * length, (i + 1) * length);
-    await writePicture(join(folder, names[i]!), sideBySide(image, reconstruction, boxes, config));
+    await writePicture(join(folder, names[i]!), sideBySide(image, reconstruction, boxes, config, thin));
   }
 }
 

@@ -51,7 +51,7 @@ Examples:
       const scenes = await model.sample(n, { seed, count, presencePrior: prior, signal });
       const exhibits = scenes.map(({ reconstruction, objects }) => ({
         image: reconstruction,
-        boxes: objects.map(({ box }) => box),
+        boxes: objects.map(({ tightBox }) => tightBox),
         label: String(objects.length),
       }));
       await writePicture(out, contactSheet(exhibits, model.config));
