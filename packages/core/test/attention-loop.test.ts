@@ -57,7 +57,7 @@ describe("inferScenes", () => {
       const summaries = await infer(toySessions(), toyConfig, images, { ...options, pixels: false });
       const expected = whole.map(({ reconstruction: _, ...scene }) => ({
         ...scene,
-        objects: scene.objects.map(({ patch: __, ...object }) => object),
+        objects: scene.objects.map(({ patch: __, mask: ___, ...object }) => object),
       }));
       expect(summaries).toStrictEqual(expected);
     }

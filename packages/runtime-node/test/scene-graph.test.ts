@@ -113,7 +113,7 @@ describe("sceneGraph", () => {
       expect(summaries).toEqual(
         whole.map(({ reconstruction: _, ...scene }) => ({
           ...scene,
-          objects: scene.objects.map(({ patch: __, ...object }) => object),
+          objects: scene.objects.map(({ patch: __, mask: ___, ...object }) => object),
         })),
       );
     }
