@@ -14,6 +14,7 @@ import { EncodedImages, type InferenceSessions, type StepNoiseValues } from "./r
 import type { Scene, SceneSummary } from "./scene.js";
 import { SceneBuilder, stepValues } from "./scene-builder.js";
 import { runScenes } from "./scene-run.js";
+import type { TypicalityLimits } from "./typicality.js";
 
 export { EARLY_STOP_TOLERANCE } from "./scene-builder.js";
 
@@ -112,12 +113,14 @@ interface BatchOptions extends Pick<InferenceOptions, "onStep" | "signal"> {
   readonly earlyStop: boolean;
   readonly prune: boolean;
   readonly pixels: boolean;
+  readonly limits: TypicalityLimits | undefined;
 }
 
 /**
  * Infers the scene of every image.
  *
  * @param images `[B, C, S, S]`, intensities in [0, 1]; `toImageBatch` makes this array from pictures
+ * @param typicality limits by which images are judged, in mode `mean`; without them scenes have no `typical`
  * @throws {RangeError} for a length that is not a whole number of images, or an invalid option
  * @throws {GraphOutputError} if a graph returns NaN, infinity or a wrong shape; the message names the graph and the output
  */
@@ -132,12 +135,14 @@ export async function inferScenes(
   config: AirConfig,
   images: Float32Array,
   options?: InferenceOptions,
+  typicality?: TypicalityLimits,
 ): Promise<Scene[]>;
 export async function inferScenes(
   sessions: InferenceSessions,
   config: AirConfig,
   images: Float32Array,
   options?: InferenceOptions | SummaryOptions,
+  typicality?: TypicalityLimits,
 ): Promise<SceneSummary[]>;
 export async function inferScenes(
   sessions: InferenceSessions,
@@ -153,6 +158,7 @@ export async function inferScenes(
     batchSize = defaultBatch(config),
     ...rest
   }: InferenceOptions | SummaryOptions = {},
+  typicality?: TypicalityLimits,
 ): Promise<SceneSummary[]> {
   const imageLength = config.channels * config.imageSize ** 2;
   if (images.length === 0 || images.length % imageLength !== 0) {
@@ -164,7 +170,9 @@ export async function inferScenes(
   }
   requireInteger("steps", steps, 1);
   requireInteger("batchSize", batchSize, 1);
-  const options = { mode, seed, maxSteps: steps, earlyStop, prune, pixels, onStep: rest.onStep, signal: rest.signal };
+  const { onStep, signal } = rest;
+  const limits = mode === "sample" ? undefined : typicality;
+  const options = { mode, seed, maxSteps: steps, earlyStop, prune, pixels, limits, onStep, signal };
   const scenes: SceneSummary[] = [];
   for (let first = 0; first * imageLength < images.length; first += batchSize) {
     const batch = images.subarray(first * imageLength, (first + batchSize) * imageLength);
@@ -185,7 +193,7 @@ async function inferBatch(
   firstImage: number,
   options: BatchOptions,
 ): Promise<SceneSummary[]> {
-  const { mode, seed, maxSteps, earlyStop, prune, pixels, signal } = options;
+  const { mode, seed, maxSteps, earlyStop, prune, pixels, limits, signal } = options;
   const imageLength = config.channels * config.imageSize ** 2;
   const size = images.length / imageLength;
   const builders = Array.from({ length: size }, (_, i) => {
@@ -202,7 +210,7 @@ async function inferBatch(
   signal?.throwIfAborted();
   const scenes = builders.map((image, i) => {
     const own = images.subarray(i * imageLength, (i + 1) * imageLength);
-    return image.scene(config, emptyLogLikelihood[i]!, maxSteps, { image: own, prune, pixels });
+    return image.scene(config, emptyLogLikelihood[i]!, maxSteps, { image: own, prune, pixels, limits });
   });
   free?.();
   return scenes;

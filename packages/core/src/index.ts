@@ -33,4 +33,5 @@ export * from "./scene.js";
 export * from "./scene-drawing.js";
 export { sceneGraph, sceneGraphNames, stepOutput, stepOutputNames } from "./scene-graph.js";
 export type { SceneModel } from "./scene-model.js";
+export * from "./typicality.js";
 export * from "./where.js";

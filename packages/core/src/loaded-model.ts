@@ -83,7 +83,8 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   }
 
   /**
-   * Infers the scene of every image: how many objects it has, where they are, and what each looks like.
+   * Infers the scene of every image: how many objects it has, where they are, what each looks like, and whether the image
+   * is like the training data.
    *
    * @throws {ImageError} for images that this model does not take
    * @throws {RangeError} for an invalid option
@@ -99,7 +100,7 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
       const batch = toImageBatch(images, this.config, this.manifest.normalisation);
       const sessions = { ...this.#sessions, sceneGraph: (size: number) => this.#sceneGraph(size > SMALL_BATCH) };
       const onStep = options.onStep && this.#stepListener(call, options.onStep);
-      return inferScenes(sessions, this.config, batch, { ...options, onStep });
+      return inferScenes(sessions, this.config, batch, { ...options, onStep }, this.manifest.typicality);
     });
   }
 

@@ -9,6 +9,7 @@ import { type GraphName, graphNames } from "./graphs.js";
 import { parseJson } from "./json.js";
 import { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES, MAX_PATH_LENGTH } from "./limits.js";
 import { isRecord } from "./overlay.js";
+import { typicalityLimitsSchema } from "./typicality.js";
 
 /** Name of the manifest in a model's folder. */
 export const MANIFEST_FILE = "config.json";
@@ -70,6 +71,8 @@ export const manifestSchema = z.strictObject({
   }),
   /** Numbers measured on held-out images, by name, such as `countAccuracyMap` (fraction) or `elbo` (nats per image). */
   metrics: z.record(z.string(), z.number()),
+  /** By what the model tells images that are unlike its training data; a model without it cannot. */
+  typicality: typicalityLimitsSchema.optional(),
 });
 
 /** The content of a valid manifest. */

@@ -9,6 +9,7 @@ import { objectExtents } from "./extent.js";
 import type { SceneValueName } from "./graphs.js";
 import { neededObjects } from "./prune.js";
 import type { ObjectSummary, Scene, SceneObject, SceneSummary } from "./scene.js";
+import { judgeTypicality, measureTypicality, type TypicalityLimits } from "./typicality.js";
 import { boxFromZWhere, type ZWhere } from "./where.js";
 
 /**
@@ -79,6 +80,8 @@ export interface SceneOptions {
   readonly prune: boolean;
   /** Whether objects have their masks and patches, and the scene its reconstruction. */
   readonly pixels: boolean;
+  /** Limits by which the image is judged; undefined if it is not. */
+  readonly limits: TypicalityLimits | undefined;
 }
 
 /** The steps of one image so far, and the scene that they make. */
@@ -150,7 +153,7 @@ export class SceneBuilder {
   #found(
     count: number,
     config: AirConfig,
-    { image, prune, pixels }: SceneOptions,
+    { image, prune, pixels, limits }: SceneOptions,
   ): Found<SceneObject> | Found<ObjectSummary> {
     const steps = this.#steps.slice(0, count);
     const length = config.channels * config.imageSize ** 2;
@@ -167,9 +170,11 @@ export class SceneBuilder {
       image,
       config,
     );
+    const judgement =
+      limits && judgeTypicality(measureTypicality(image, { objects: found, reconstruction: canvas }, config), limits);
     if (!pixels) {
       const objects = found.map((each, i) => ({ ...each, tightBox: extents[i]!.tightBox }));
-      return { count: needed.length, objects };
+      return { count: needed.length, objects, ...judgement };
     }
     const patchLength = config.channels * config.objectSize ** 2;
     const patchOf = ({ values, row }: Step): Float32Array => copyRow(values.patch, row, patchLength);
@@ -178,6 +183,7 @@ export class SceneBuilder {
       objects: needed.map((step, i) => ({ ...found[i]!, ...extents[i]!, patch: patchOf(steps[step]!) })),
       // A copy: the steps' canvases are views of whole batches.
       reconstruction: canvas.slice(),
+      ...judgement,
     };
   }
 
@@ -193,8 +199,8 @@ export class SceneBuilder {
   }
 }
 
-/** Objects, and with pixels also the image that they form together. */
-type Found<Each> = {
+/** Objects, with pixels also the image that they form together, and with limits whether the image is typical. */
+type Found<Each> = Pick<SceneSummary, "typical" | "typicality"> & {
   readonly count: number;
   readonly objects: readonly Each[];
   readonly reconstruction?: Float32Array;

@@ -4,6 +4,7 @@
  * Letters: S image side, C channels, O object side, T steps, Z size of z_what.
  */
 import type { ObjectExtent } from "./extent.js";
+import type { Typicality } from "./typicality.js";
 import type { Box, ZWhere } from "./where.js";
 
 /** The latents of one object, from which the decoder draws it. */
@@ -67,6 +68,13 @@ export interface SceneSummary {
   readonly elbo: number;
   /** Number of steps that were run; fewer than T after an early stop. */
   readonly steps: number;
+  /**
+   * Whether the image is like the model's training data. If not, the count is a guess. Undefined for a model whose manifest
+   * has no `typicality`, and in mode `sample`: the limits are for scenes at the posterior means.
+   */
+  readonly typical?: boolean;
+  /** The measures behind `typical` with their limits; undefined where it is. */
+  readonly typicality?: Typicality;
 }
 
 /** Scene that the model infers from one image. */

@@ -20,6 +20,7 @@ export type {
   SceneSummary,
   StepReport,
   SummaryOptions,
+  Typicality,
   ZWhere,
 } from "@air-onnx/core";
 export {
