@@ -42,17 +42,21 @@ function sizeOfPng(name: string): { width: number; height: number } {
   return { width, height };
 }
 
+/** Of a model that was exported with few held-out images. */
+const cannotTell =
+  "notice: This model cannot tell images that are unlike its training data: its config.json has no typicality.\n";
+
 /** Runs a command in this process, as {@link succeed} does in another. */
 async function succeedHere(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await place.runHere(args);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: args[0] === "infer" ? cannotTell : "" });
   return stdout;
 }
 
-/** The standard output of a command that must succeed without a word on standard error. */
+/** The standard output of a command that must succeed without an unexpected word on standard error. */
 async function succeed(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await place.run(args);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: args[0] === "infer" ? cannotTell : "" });
   return stdout;
 }
 
@@ -65,7 +69,11 @@ async function fail(...args: string[]): Promise<string> {
 
 describe("export", () => {
   it("writes a model folder and the parity of every graph", () => {
-    expect([trained.stderr, exported.stderr]).toEqual(["", ""]);
+    expect(trained.stderr).toBe("");
+    expect(exported.stderr).toBe(
+      "notice: The exported model cannot tell images that are unlike its training data: " +
+        "that is fitted to at least 100 held-out images, and there are 60.\n",
+    );
     expect(exported.code).toBe(0);
     for (const graph of ["encoder", "step", "decoder", "loop"]) {
       expect(exported.stdout).toMatch(new RegExp(`^${graph} .* ok$`, "m"));
@@ -284,6 +292,31 @@ describe("infer", () => {
       expect(await fail("infer", "model", "images", "--device", "cuda")).toContain(
         'The device "cuda" is not available',
       );
+  });
+});
+
+describe("infer on images unlike the training data", () => {
+  it("names them, in a line and in the JSON", async () => {
+    cpSync(place.at("model"), place.at("telling"), { recursive: true });
+    const config = JSON.parse(readFileSync(place.at("model/config.json"), "utf8"));
+    const typicality = { images: 1000, falseAlarms: 0.01, limits: { unexplained: 9000, thickness: 5 } };
+    writeFileSync(place.at("telling/config.json"), JSON.stringify({ ...config, typicality }));
+    const { code, stdout, stderr } = await place.runHere(["infer", "telling", "images"]);
+    expect(code).toBe(0);
+    // A square of 14 pixels has half their side as its thickness: 2 · 14² / (4 · 14).
+    expect(stderr).toBe(
+      "notice: images/square.png is unlike anything this model was trained on: its count is a guess " +
+        "(thickness 7.0, typical up to 5.0).\n",
+    );
+    expect(JSON.parse(stdout)).toMatchObject([
+      { file: "images/dark.png", typical: true },
+      { file: "images/square.png", typical: false, typicality: { thickness: { value: 7, limit: 5 } } },
+    ]);
+    const sampled = await place.runHere(["infer", "telling", "images", "--mode", "sample"]);
+    expect(sampled.stderr).toBe(
+      "notice: Whether the images are like the training data is not judged with --mode sample.\n",
+    );
+    for (const scene of JSON.parse(sampled.stdout)) expect(scene).not.toHaveProperty("typical");
   });
 });
 

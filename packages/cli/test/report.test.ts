@@ -198,7 +198,7 @@ describe("infer --steps-picture", () => {
       "--backend",
       "cpu",
     ]);
-    expect({ code: exported.code, stderr: exported.stderr }).toEqual({ code: 0, stderr: "" });
+    expect(exported.code).toBe(0);
     const { readPng, encodePng } = await import("@air-onnx/scenes");
     mkdirSync(place.at("images"));
     const black = encodePng({ width: 50, height: 50, channels: 1, data: new Uint8Array(2500) });
@@ -209,7 +209,7 @@ describe("infer --steps-picture", () => {
       const { code, stdout, stderr } = await place.runHere(args);
       expect(code).toBe(0);
       expect(stdout).toContain("steps in steps/all.png");
-      expect(stderr).toBe(images === "images" ? "notice: steps/all.png shows the first 24 of 25 images\n" : "");
+      expect(stderr.includes("notice: steps/all.png shows the first 24 of 25 images\n")).toBe(images === "images");
       const { width, height } = readPng(place.at("steps/all.png"));
       expect(width).toBeGreaterThan(5 * 150);
       heights.push(height);

@@ -50,8 +50,8 @@ export type Typicality = Readonly<Record<keyof TypicalityMeasures, JudgedMeasure
 
 /** Default of `falseAlarms` of {@link fitTypicalityLimits}. */
 export const TYPICALITY_FALSE_ALARMS = 0.01;
-/** Fewest images to fit limits to: with 1 % false alarms, two may lie beyond. */
-export const LEAST_TYPICALITY_IMAGES = 200;
+/** Fewest images to fit limits to: with 1 % false alarms, one of them may lie beyond. */
+export const LEAST_TYPICALITY_IMAGES = 100;
 
 /** What {@link measureTypicality} reads of a scene. */
 interface ExplainedScene {

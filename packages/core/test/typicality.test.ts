@@ -103,7 +103,7 @@ describe("fitTypicalityLimits", () => {
   });
 
   it("refuses too few images and shares that are none", () => {
-    expect(() => fitTypicalityLimits(measures.slice(0, LEAST_TYPICALITY_IMAGES - 1))).toThrow(/at least 200 images/);
+    expect(() => fitTypicalityLimits(measures.slice(0, LEAST_TYPICALITY_IMAGES - 1))).toThrow(/at least 100 images/);
     for (const share of [0, 1, Number.NaN]) expect(() => fitTypicalityLimits(measures, share)).toThrow(/falseAlarms/);
   });
 });

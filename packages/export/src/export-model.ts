@@ -13,6 +13,7 @@ import {
   type Manifest,
   manifestSchema,
   parseWith,
+  type TypicalityLimits,
 } from "@air-onnx/core";
 import {
   FileError,
@@ -41,6 +42,8 @@ export interface TrainedModel {
   readonly training: Omit<Manifest["training"], "exportedAt">;
   /** Measures on held-out images, by the keys of the manifest's `metrics`. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** By what the model tells images that are unlike its training data. Without it, the exported model cannot tell. */
+  readonly typicality?: TypicalityLimits | undefined;
 }
 
 /** Options of {@link exportModel}. */
@@ -95,6 +98,7 @@ export async function exportModel(
       files: Object.fromEntries(graphNames.map((name) => [name, fileEntry(name, graphs[name])])),
       training: { ...model.training, exportedAt: new Date().toISOString() },
       metrics: model.metrics,
+      ...(model.typicality && { typicality: model.typicality }),
     },
     "manifest",
   );

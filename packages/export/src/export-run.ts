@@ -3,6 +3,7 @@
  * model.
  */
 import { dirname, join, resolve } from "node:path";
+import type { TypicalityLimits } from "@air-onnx/core";
 import { count, type Measurement, manifestMetrics, measureModel } from "@air-onnx/measure";
 import { type DataAccess, heldOutChoices, loadSplits, type SceneSet } from "@air-onnx/scenes";
 import type { WeightType } from "@air-onnx/tracer";
@@ -20,6 +21,7 @@ import { ParityError } from "./errors.js";
 import { clearKilledExports, exportModel, refuseToReplace, roundWeights } from "./export-model.js";
 import type { CardDetails } from "./model-card.js";
 import { checkParity, type ParityReport } from "./parity.js";
+import { fitTypicality } from "./typicality.js";
 
 /** Defaults of {@link ExportRunOptions}. */
 export const exportDefaults = { images: 1000, tolerance: 1e-4, backend: "wasm", weights: "float32" } as const;
@@ -73,8 +75,8 @@ export interface ExportedRun {
 }
 
 /**
- * Exports the newest checkpoint of the run in `path`: measures it on the held-out images, checks the parity of the
- * exported graphs with the trained model, and writes the model folder.
+ * Exports the newest checkpoint of the run in `path`: measures it on the held-out images, fits to them what it calls
+ * typical, checks the parity of the exported graphs with the trained model, and writes the model folder.
  *
  * @throws {ParityError} if the graphs differ from the trained model by more than the tolerance; nothing is exported
  *   then
@@ -101,11 +103,13 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
   const { test: heldOut } = await loadSplits(config.dataset, ["test"], { ...choices, ...places, signal });
   // The path of a user's own images is of no use to others, and stays out of the manifest.
   const { path: _, ...heldOutOf } = choices;
-  const measure = async (): Promise<Measurement> => {
+  const measure = async (): Promise<{ measurement: Measurement; typicality: TypicalityLimits | undefined }> => {
     await using model = await openCheckpoint(run);
-    return await measureModel(model, heldOut, { signal, onProgress: options.onMeasured });
+    const measurement = await measureModel(model, heldOut, { signal, onProgress: options.onMeasured });
+    const typicality = await fitTypicality(model, heldOut, { onNotice, ...(signal && { signal }) });
+    return { measurement, typicality };
   };
-  const measurement = await measure();
+  const { measurement, typicality } = await measure();
   const minutes = await trainingMinutes(run, onNotice);
   const card: CardDetails = {
     ...(options.commandFor && { command: options.commandFor(config) }),
@@ -128,6 +132,7 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
         commit: options.commit ?? null,
       },
       metrics: manifestMetrics(measurement),
+      typicality,
     },
     {
       overwrite: options.overwrite === true,

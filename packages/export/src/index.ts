@@ -12,3 +12,4 @@ export {
 export { encodeGraphs, traceGraph } from "./graphs.js";
 export { type CardDetails, modelCard } from "./model-card.js";
 export { checkParity, type ParityOptions, type ParityReport, type ParityRow } from "./parity.js";
+export { type FitTypicalityOptions, fitTypicality, TYPICALITY_IMAGES } from "./typicality.js";

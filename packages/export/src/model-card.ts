@@ -46,6 +46,10 @@ ${markdownTable({ head: ["Measure", "Value"], rows: resultRows(metrics) })}
 
 ${made.join("\n")}
 ${details.everySeed ? `\n## Every seed\n\n${details.everySeed}` : ""}
+## Typical or not
+
+${typicalityLines(manifest)}
+
 ## Use
 
 \`\`\`ts
@@ -60,9 +64,21 @@ await model.dispose();
 ## Limits
 
 - It takes images of exactly this size and number of channels, with bright objects on black.
-- It knows objects like those of its training data; on others it reports counts and boxes all the same.
+- It knows objects like those of its training data; on others it reports counts and boxes all the same${manifest.typicality ? ", and `typical: false` for those that it can tell" : ""}.
 - It never reports more than ${model.maxSteps} objects.
 `;
+}
+
+/** What the model says about images that are unlike its training data. */
+function typicalityLines({ typicality }: Manifest): string {
+  if (!typicality) {
+    return "This model cannot tell images that are unlike its training data: `scene.typical` is undefined. It was exported without images to fit that to.";
+  }
+  const { images, falseAlarms, limits } = typicality;
+  return `\`scene.typical\` is false for an image that is unlike the training data, whose count is a guess: one with more than
+${plain(limits.unexplained)} of unexplained intensity (Σ |image − reconstruction|, twice outside of all windows), or whose bright parts are on average
+thicker than ${plain(limits.thickness)} pixels (2·Σ image / total variation). These limits were fitted to ${count(images)} held-out images, of which at most
+${plain(100 * falseAlarms)} % exceed one.`;
 }
 
 /** Rows of the measures in the order of the table of measures, then rows of other numbers under their own names. */

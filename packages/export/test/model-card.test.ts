@@ -57,4 +57,14 @@ describe("a model's card", () => {
       ["ownRate", "1,234.57"],
     ]);
   });
+
+  it("says what the model calls typical, or that it cannot tell", () => {
+    const { typicality: _, ...manifest } = manifestOf(names[0]!);
+    expect(modelCard(manifest, {})).toContain("This model cannot tell images that are unlike its training data");
+    const limits = { unexplained: 59.456, thickness: 2.6 };
+    const card = modelCard({ ...manifest, typicality: { images: 1234, falseAlarms: 0.01, limits } }, {});
+    expect(card).toContain("59.456 of unexplained intensity");
+    expect(card.replaceAll("\n", " ")).toContain("fitted to 1,234 held-out images, of which at most 1 % exceed one");
+    expect(card).not.toContain("cannot tell images");
+  });
 });

@@ -47,6 +47,8 @@ export function inferCommand(): Command {
     .addHelpText(
       "after",
       `
+A line names each image that is unlike the training data, and the JSON has its "typical": false: its count is a guess.
+
 Examples:
   $ air-onnx infer models/multi-strokes digits.png
   $ air-onnx infer models/multi-strokes photos/ --out annotated --json scenes.json
@@ -68,6 +70,7 @@ Examples:
       const batch = await readImages(files, model);
       const { mode, seed } = flags;
       const scenes = await model.infer(batch, { mode, seed, signal, ...(!flags.prune && { prune: false }) });
+      sayWhatIsUnlike(files, scenes, model);
       if (flags.out !== undefined) await drawScenes(flags.out, files, batch, scenes, model.config, flags);
       if (flags.stepsPicture !== undefined)
         await drawSteps(flags.stepsPicture, batch, files.length, model, flags, signal);
@@ -114,10 +117,31 @@ async function readImages(files: readonly string[], { config, manifest }: AirMod
   return batch;
 }
 
-function describe(file: string, { count, countProbabilities, objects, elbo }: Scene, latents: boolean): unknown {
+/** Says which images the model was not made for, or once that it cannot say so. */
+function sayWhatIsUnlike(files: readonly string[], scenes: readonly Scene[], { manifest }: AirModel): void {
+  if (!manifest.typicality) {
+    notice("This model cannot tell images that are unlike its training data: its config.json has no typicality.");
+  } else if (scenes.some(({ typical }) => typical === undefined)) {
+    notice("Whether the images are like the training data is not judged with --mode sample.");
+  }
+  scenes.forEach(({ typical, typicality }, i) => {
+    if (typical !== false) return;
+    const beyond = Object.entries(typicality!)
+      .filter(([, { value, limit }]) => value > limit)
+      .map(([name, { value, limit }]) => `${name} ${value.toFixed(1)}, typical up to ${limit.toFixed(1)}`);
+    notice(`${files[i]} is unlike anything this model was trained on: its count is a guess (${beyond.join("; ")}).`);
+  });
+}
+
+function describe(
+  file: string,
+  { count, countProbabilities, objects, elbo, typical, typicality }: Scene,
+  latents: boolean,
+): unknown {
   return {
     file,
     count,
+    ...(typical !== undefined && { typical, typicality }),
     countProbabilities,
     objects: objects.map(({ presence, tightBox, box, zWhere, zWhat }) => ({
       presence,
