@@ -2,6 +2,7 @@
  * Errors of the packages below in the words of the command line: which flag or command helps. The packages know their own
  * options only. It is loaded when a command has failed.
  */
+import { CollapsedRunError } from "@air-onnx/export/errors";
 import { DeviceUnavailableError } from "@air-onnx/runtime-node/errors";
 import { DataError, OutputFolderError } from "@air-onnx/scenes/errors";
 import { BackendUnavailableError, DivergedError, NoCheckpointError } from "@air-onnx/train/errors";
@@ -15,6 +16,7 @@ export function adviceFor(error: unknown): string[] {
     return flag === undefined ? [] : [`The flag for ${error.key} is ${flag}.`];
   }
   if (error instanceof OutputFolderError) return [outputAdvice(error)];
+  if (error instanceof CollapsedRunError) return ["The flag is --force."];
   if (error instanceof NoCheckpointError) return [`Train it further by: air-onnx train --resume ${error.path}`];
   if (error instanceof BackendUnavailableError) {
     return ["Choose another backend by --backend. What can run here is listed by: air-onnx doctor"];

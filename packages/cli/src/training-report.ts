@@ -1,7 +1,7 @@
 /** Shows training: a bar or lines while it runs, and the results when it ends. */
 import { count, duration } from "@air-onnx/measure/format";
 import { measureOf, measureRows, rowInWords } from "@air-onnx/measure/measures";
-import type { TrainEvent, TrainResult } from "@air-onnx/train";
+import type { AlertKind, TrainEvent, TrainResult } from "@air-onnx/train";
 import { evaluationLine } from "./measurement-table.js";
 import type { Progress } from "./progress.js";
 
@@ -31,6 +31,9 @@ export function showTraining(progress: Progress): (event: TrainEvent) => void {
         accuracy = measureRows(event.evaluation, [measureOf("countAccuracyMap")]).map(rowInWords);
         progress.line(`Step ${count(event.step)}: ${evaluationLine(event.evaluation)}  ${event.picture}`);
         return;
+      case "alert":
+        progress.line(`Alert: ${event.message}`);
+        return;
       case "checkpoint":
         return;
       default:
@@ -54,5 +57,22 @@ export function resultLines({ evaluation, step, trainingSeconds, picture }: Trai
         ]
       : ["Nothing was left to train"]),
     ...(picture ? [`Picture: ${picture}`] : []),
+  ];
+}
+
+/**
+ * Lines with the command that follows a finished run.
+ *
+ * @param collapse alerts after which a run is of no use
+ */
+export function nextLines(
+  path: string,
+  { alerts }: Pick<TrainResult, "alerts">,
+  collapse: readonly AlertKind[],
+): string[] {
+  if (!alerts.some(({ alert }) => collapse.includes(alert))) return [`Next: air-onnx export ${path}`];
+  return [
+    "Next: another run, with what the alerts advise. This one has not learned to count.",
+    `To export it all the same: air-onnx export ${path} --force`,
   ];
 }

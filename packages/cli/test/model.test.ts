@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { PNG } from "pngjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Outcome, tiny, Workplace } from "./air-onnx.js";
@@ -100,6 +109,42 @@ describe("export", () => {
     expect(stdout).toContain("TOO FAR");
     expect(stderr).toContain("nothing was exported");
     expect(existsSync(place.at("strict"))).toBe(false);
+  });
+});
+
+describe("a run that does not count", () => {
+  it("is exported with --force alone, and its report shows the alert", async () => {
+    cpSync(place.at("run"), place.at("collapsed"), { recursive: true });
+    const message = "100 % of the held-out images get the count 0. Try another seed.";
+    const alert = { step: 40, kind: "alert", alert: "one-count", message };
+    appendFileSync(place.at("collapsed/metrics.jsonl"), `${JSON.stringify(alert)}\n`);
+    const args = ["export", "collapsed", "--out", "forced", "--images", "10", "--backend", "cpu"];
+    const refused = await fail(...args);
+    expect(refused).toContain("collapsed has not learned to count: nothing was exported");
+    expect(refused).toContain(message);
+    expect(refused).toContain("The flag is --force.");
+    expect(existsSync(place.at("forced"))).toBe(false);
+    const forced = await place.runHere([...args, "--force"]);
+    expect(forced.code).toBe(0);
+    expect(forced.stderr).toContain(`notice: Exported though the run has not learned to count: ${message}`);
+    expect(existsSync(place.at("forced/config.json"))).toBe(true);
+    expect((await place.runHere(["report", "collapsed"])).code).toBe(0);
+    expect(readFileSync(place.at("collapsed/report.html"), "utf8")).toContain(`Alert at step 40: ${message}`);
+  });
+
+  it("is exported if only an earlier evaluation was alerted to, or another alert came", async () => {
+    for (const [name, alert] of [
+      ["early", { step: 20, alert: "one-count" }],
+      ["overfitted", { step: 40, alert: "overfitting" }],
+    ] as const) {
+      cpSync(place.at("run"), place.at(name), { recursive: true });
+      appendFileSync(
+        place.at(name, "metrics.jsonl"),
+        `${JSON.stringify({ kind: "alert", message: "It is so.", ...alert })}\n`,
+      );
+      const args = ["export", name, "--out", `${name}-model`, "--images", "10", "--backend", "cpu"];
+      expect((await place.runHere(args)).code).toBe(0);
+    }
   });
 });
 

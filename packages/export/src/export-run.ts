@@ -8,16 +8,20 @@ import { count, type Measurement, manifestMetrics, measureModel } from "@air-onn
 import { type DataAccess, heldOutChoices, loadSplits, type SceneSet } from "@air-onnx/scenes";
 import type { WeightType } from "@air-onnx/tracer";
 import {
+  collapseAlerts,
   type EagerBackend,
   isSweep,
   type OnNotice,
   openSweep,
   openTrainedRun,
+  readAlerts,
+  readMetrics,
   type TrainConfig,
+  type TrainedRun,
   trainingMinutes,
 } from "@air-onnx/train";
 import { openCheckpoint } from "./checkpoint-model.js";
-import { ParityError } from "./errors.js";
+import { CollapsedRunError, ParityError } from "./errors.js";
 import { clearKilledExports, exportModel, refuseToReplace, roundWeights } from "./export-model.js";
 import type { CardDetails } from "./model-card.js";
 import { checkParity, type ParityReport } from "./parity.js";
@@ -34,6 +38,8 @@ export interface ExportRunOptions {
   readonly name?: string | undefined;
   /** Whether to replace an existing model folder; false by default. */
   readonly overwrite?: boolean | undefined;
+  /** Whether to export a run whose last evaluation shows that it does not count; false by default. */
+  readonly force?: boolean | undefined;
   /** Type of the stored weights. */
   readonly weights?: WeightType | undefined;
   /** Number of held-out images for the parity check. */
@@ -80,6 +86,7 @@ export interface ExportedRun {
  *
  * @throws {ParityError} if the graphs differ from the trained model by more than the tolerance; nothing is exported
  *   then
+ * @throws {CollapsedRunError} if the run's last evaluation shows that it does not count, and `force` is false
  * @throws {NoCheckpointError} if the run has no checkpoint yet
  * @throws {CheckpointError} if none of its checkpoints can be used
  * @throws {FileError} if there is no run in `path`, or the model folder exists and `overwrite` is false, or cannot be
@@ -99,6 +106,7 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
   await clearKilledExports(directory, onNotice);
   // Checked first, before minutes of measuring.
   await refuseToReplace(directory, options.overwrite === true);
+  await refuseCollapsed(path, trained, options.force === true, onNotice);
   const choices = heldOutChoices(config);
   const { test: heldOut } = await loadSplits(config.dataset, ["test"], { ...choices, ...places, signal });
   // The path of a user's own images is of no use to others, and stays out of the manifest.
@@ -154,6 +162,29 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
     },
   );
   return { directory, heldOut, measurement, parity: parity! };
+}
+
+/**
+ * Refuses a run whose last evaluation up to the checkpoint has an alert of `collapseAlerts`.
+ *
+ * @throws {CollapsedRunError} unless `force`
+ */
+async function refuseCollapsed(
+  path: string,
+  { folder: { metricsFile }, checkpoint }: TrainedRun,
+  force: boolean,
+  onNotice: OnNotice,
+): Promise<void> {
+  const evaluations = (await readMetrics(metricsFile, onNotice)).filter(
+    ({ kind, step }) => kind === "evaluation" && step <= checkpoint.step,
+  );
+  const last = evaluations.at(-1)?.step;
+  const alerts = (await readAlerts(metricsFile, () => {})).filter(
+    ({ step, alert }) => step === last && collapseAlerts.includes(alert),
+  );
+  if (alerts.length === 0) return;
+  if (!force) throw new CollapsedRunError(path, alerts);
+  for (const { message } of alerts) onNotice(`Exported though the run has not learned to count: ${message}`);
 }
 
 /** The table of all seeds, if the run belongs to a sweep. */

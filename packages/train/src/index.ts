@@ -1,3 +1,4 @@
+export { type AlertEvidence, alertThresholds, collapseAlerts, findAlerts } from "./alerts.js";
 export { Batches } from "./batches.js";
 export {
   architectures,

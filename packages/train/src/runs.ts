@@ -1,4 +1,5 @@
 /** Runs and sweeps on disk: configurations, metrics, checkpoints. This entry point loads no TensorFlow.js. */
+export { alertThresholds, collapseAlerts } from "./alerts.js";
 export {
   architectures,
   describeConfigDifference,

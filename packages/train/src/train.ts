@@ -13,15 +13,18 @@ import {
   type TrainingData,
   writeFileAtomic,
 } from "@air-onnx/scenes";
+import { findAlerts } from "./alerts.js";
 import { Batches } from "./batches.js";
 import type { TrainConfig } from "./config.js";
 import { stageAt } from "./curriculum.js";
 import { createEngine } from "./engine/create.js";
 import type { StepInputs } from "./engine/engine.js";
 import { DivergedError } from "./errors.js";
-import { Evaluator } from "./evaluate.js";
+import { Evaluator, type Explanation } from "./evaluate.js";
 import { checkpointShapes, initialState } from "./initial-state.js";
 import {
+  type AlertKind,
+  type AlertRecord,
   EventFile,
   keepNewestCheckpoints,
   loadNewestCheckpoint,
@@ -51,7 +54,14 @@ export type TrainEvent =
       readonly secondsLeft: number;
     }
   | { readonly type: "evaluation"; readonly step: number; readonly evaluation: Evaluation; readonly picture: string }
-  | { readonly type: "checkpoint"; readonly step: number; readonly file: string };
+  | { readonly type: "checkpoint"; readonly step: number; readonly file: string }
+  | {
+      readonly type: "alert";
+      readonly step: number;
+      readonly alert: AlertKind;
+      /** What was seen, and what to try, in one line. */
+      readonly message: string;
+    };
 
 /** Options of {@link train}. */
 export interface TrainOptions {
@@ -80,6 +90,8 @@ export interface TrainResult {
   readonly trainingSeconds: number;
   /** Path of the picture of the last evaluation; undefined if this call drew none. */
   readonly picture: string | undefined;
+  /** Alerts of the last evaluation. */
+  readonly alerts: readonly AlertRecord[];
 }
 
 /** Number of checkpoints kept in a run folder: the newest, and one to fall back to. */
@@ -106,12 +118,13 @@ export async function train(
   const { onEvent = () => {}, onNotice = () => {}, signal } = options;
   refuseOtherImages(config, dataset);
   const log = await MetricsLog.open(folder.metricsFile, onNotice);
-  let { step, state }: Position = await startingState(folder, log, options);
+  let { step, state, records }: Position = await startingState(folder, log, options);
   let lastCheckpoint = step > 0 ? step : undefined;
   const events = await EventFile.begin(folder.tensorboard, step);
   const record = (entry: MetricsRecord): void => {
     log.append(entry);
     events.record(entry);
+    records.push(entry);
   };
 
   const parameterCount = Object.values(state!.parameters).reduce((sum, { data }) => sum + data.length, 0);
@@ -120,17 +133,25 @@ export async function train(
   let stepsHere = 0;
   let evaluation: Evaluation | undefined;
   let picture: string | undefined;
+  let alerts: readonly AlertRecord[] = [];
 
   const evaluate = async (evaluator: Evaluator, parameters: NamedTensorData): Promise<void> => {
     const images = step === config.steps ? {} : { images: config.evaluateImages };
     evaluation = await evaluator.evaluate(parameters, dataset.test, images);
     record({ step, kind: "evaluation", ...loggedNumbers(evaluation), trainingSeconds });
     picture = folder.pictureFile(step);
-    const sheet = await drawPicture(evaluator, parameters, dataset.test);
+    const explanations = await explainFirst(evaluator, parameters, dataset.test);
+    const sheet = drawPicture(explanations, dataset.test);
     const png = encodePng(sheet);
     await writeFileAtomic(picture, png);
     events.picture(step, "evaluation/reconstructions", { png, width: sheet.width, height: sheet.height });
     onEvent({ type: "evaluation", step, evaluation, picture });
+    const windowSides = explanations.flatMap(({ zWhere }) => zWhere.map(([s]) => config.model.imageSize / Math.abs(s)));
+    alerts = findAlerts(config, { step, evaluation, windowSides, records });
+    for (const found of alerts) {
+      log.append(found);
+      onEvent({ type: "alert", step, alert: found.alert, message: found.message });
+    }
   };
   const checkpoint = async (state: TrainingState): Promise<void> => {
     // Before it: a checkpoint whose reports are lost would leave a gap for ever.
@@ -195,13 +216,17 @@ export async function train(
   } while (step < config.steps && !signal?.aborted);
   const finished = step === config.steps;
   if (!finished && lastCheckpoint !== step) await checkpoint(state!);
-  return { step, finished, evaluation: finished ? evaluation : undefined, trainingSeconds, picture };
+  return { step, finished, evaluation: finished ? evaluation : undefined, trainingSeconds, picture, alerts };
 }
 
-/** Number of training steps done and the state after them; the state is undefined while an engine holds it. */
+/**
+ * Number of training steps done, the state after them, and what was reported up to there; the state is undefined while an
+ * engine holds it.
+ */
 interface Position {
   step: number;
   state: TrainingState | undefined;
+  records: MetricsRecord[];
 }
 
 async function startingState(
@@ -214,9 +239,10 @@ async function startingState(
   if (!checkpoint) {
     if (resume) onNotice("The run has no checkpoint yet: starting from the beginning.");
     await log.truncateAfter(0);
-    return { step: 0, state: initialState(config) };
+    return { step: 0, state: initialState(config), records: [] };
   }
-  const missing = missingReports(await log.truncateAfter(checkpoint.step), checkpoint.step, config);
+  const records = await log.truncateAfter(checkpoint.step);
+  const missing = missingReports(records, checkpoint.step, config);
   if (missing.length > 0) {
     onNotice(
       `${folder.metricsFile} lacks reports that were written before the checkpoint of step ${checkpoint.step} (` +
@@ -224,7 +250,7 @@ async function startingState(
     );
   }
   const { step, parameters, firstMoment, secondMoment } = checkpoint;
-  return { step, state: { parameters, firstMoment, secondMoment } };
+  return { step, state: { parameters, firstMoment, secondMoment }, records };
 }
 
 function refuseOtherImages(config: TrainConfig, dataset: TrainingData): void {
@@ -258,14 +284,17 @@ function mean(values: Float32Array): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** A sheet of the first held-out images with the model's reconstructions, boxes and counts. */
-async function drawPicture(
+/** The model's explanations of the held-out images that an evaluation's picture shows. */
+function explainFirst(
   evaluator: Evaluator,
   parameters: NamedTensorData,
   scenes: LabelledImages,
-): Promise<PixelSheet> {
-  const shown = Math.min(PICTURE.images, scenes.size);
-  const explanations = await evaluator.explain(parameters, scenes, 0, shown);
+): Promise<Explanation[]> {
+  return evaluator.explain(parameters, scenes, 0, Math.min(PICTURE.images, scenes.size));
+}
+
+/** A sheet of the first held-out images with the model's reconstructions, boxes and counts. */
+function drawPicture(explanations: readonly Explanation[], scenes: LabelledImages): PixelSheet {
   const sheet = explanations.map(({ count, zWhere, reconstruction }, index) => {
     const image = new Float32Array(pixelsPerImage(scenes));
     fillBatch(scenes, [index], image);

@@ -19,6 +19,7 @@ export interface ExportFlags extends DataPlaces {
   readonly out?: string;
   readonly name?: string;
   readonly overwrite?: true;
+  readonly force?: true;
   readonly images: number;
   readonly tolerance: number;
   readonly backend: EagerBackend;
@@ -42,6 +43,7 @@ export function exportCommand(): Command {
     .option("--out <folder>", "model folder (default: models/NAME)")
     .option("--name <name>", "name of the model (default: the data set's name)")
     .option("--overwrite", "replace an existing model folder")
+    .option("--force", "export a run even if its last evaluation shows that it does not count")
     .addOption(
       new Option("--weights <type>", "type of the stored weights; float16 halves the files")
         .choices(weightChoices)
@@ -66,7 +68,8 @@ export function exportCommand(): Command {
     .addHelpText(
       "after",
       `
-If a difference exceeds the tolerance, the command ends with exit code 1 and exports nothing.
+If a difference exceeds the tolerance, or the run's last evaluation shows that it does not count, the command ends with exit
+code 1 and exports nothing.
 
 Examples:
   $ air-onnx export runs/multi-strokes-seed0
@@ -88,10 +91,10 @@ Examples:
 export async function exportAndShow(path: string, flags: ExportFlags, signal: AbortSignal): Promise<ExportedRun> {
   const { exportRun, paritySentence } = await import("@air-onnx/export");
   const { commandWriter } = await import("../train-settings.js");
-  const { out, name, overwrite, weights, images, tolerance, backend } = flags;
+  const { out, name, overwrite, force, weights, images, tolerance, backend } = flags;
   using progress = await showProgress({ label: "export" });
   return await exportRun(path, {
-    ...{ out, name, overwrite, weights, images, tolerance, backend, signal },
+    ...{ out, name, overwrite, force, weights, images, tolerance, backend, signal },
     places: dataAccess(flags, progress),
     commandFor: await commandWriter(),
     hardware: `${cpus().length} cores of ${cpus()[0]?.model.trim() ?? "an unknown processor"}`,

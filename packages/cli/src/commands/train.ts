@@ -57,7 +57,9 @@ Examples:
           ? await start(settings, flags, stopping.signal)
           : await resume(flags.resume, settings, flags, stopping.signal);
       if (!result.finished) throw stoppedTraining(path, result.step, stopping.signal);
-      print(`Next: air-onnx export ${path}`);
+      const { collapseAlerts } = await import("@air-onnx/train/runs");
+      const { nextLines } = await import("../training-report.js");
+      for (const line of nextLines(path, result, collapseAlerts)) print(line);
     });
 }
 

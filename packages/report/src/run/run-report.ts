@@ -39,6 +39,7 @@ export async function runReport(folder: RunFolder, options: ReportOptions): Prom
   };
   const state = await readRunState(folder, leaveOut);
   if (!state.isFinished) notices.push(`This run is ${state.inWords}.`);
+  notices.push(...alertNotices(state));
   const run = await trainedRun(folder, leaveOut);
   const sections: PageSection[] = [...resultSections(state), ...curveSections(folder, state)];
   sections.push(...(await measurementFileSection(folder.path, leaveOut)));
@@ -64,6 +65,16 @@ export async function runReport(folder: RunFolder, options: ReportOptions): Prom
     notices,
     sections,
     footer: footer(madeBy),
+  });
+}
+
+/** The last alert of each kind, with the steps of all of that kind. */
+function alertNotices({ alerts }: RunState): string[] {
+  return [...new Set(alerts.map(({ alert }) => alert))].map((kind) => {
+    const same = alerts.filter(({ alert }) => alert === kind);
+    const last = same.at(-1)!;
+    const since = same.length > 1 ? ` (the last of ${same.length} evaluations that show it)` : "";
+    return `Alert at step ${count(last.step)}${since}: ${last.message}`;
   });
 }
 

@@ -3,7 +3,15 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { count } from "@air-onnx/measure";
 import { FileError, reasonInWords } from "@air-onnx/scenes";
-import { type MetricsRecord, openRunFolder, type RunFolder, readMetrics, trainingSeconds } from "@air-onnx/train/runs";
+import {
+  type AlertRecord,
+  type MetricsRecord,
+  openRunFolder,
+  type RunFolder,
+  readAlerts,
+  readMetrics,
+  trainingSeconds,
+} from "@air-onnx/train/runs";
 import { isExportedModel } from "./exported-model.js";
 
 /**
@@ -46,8 +54,10 @@ export function findRuns(
 
 /** The state of a run, from its log. */
 export interface RunState {
-  /** All records of the log. */
+  /** All numbers of the log. */
   readonly records: readonly MetricsRecord[];
+  /** All alerts of the log. */
+  readonly alerts: readonly AlertRecord[];
   /** Number of steps done, according to the last record. */
   readonly step: number;
   /** Whether all steps are done and evaluated. */
@@ -63,6 +73,7 @@ export interface RunState {
 /** Reads the state of a run from its log. */
 export async function readRunState(folder: RunFolder, onNotice: (line: string) => void): Promise<RunState> {
   const records = await readMetrics(folder.metricsFile, onNotice);
+  const alerts = await readAlerts(folder.metricsFile, () => {});
   const step = records.at(-1)?.step ?? 0;
   const { steps } = folder.config;
   const lastEvaluation = records.findLast(({ kind }) => kind === "evaluation");
@@ -72,5 +83,5 @@ export async function readRunState(folder: RunFolder, onNotice: (line: string) =
   const inWords = isFinished
     ? `finished after ${count(steps)} steps`
     : `unfinished: step ${count(step)} of ${count(steps)}${lock}`;
-  return { records, step, isFinished, inWords, lastEvaluation, seconds: trainingSeconds(records) };
+  return { records, alerts, step, isFinished, inWords, lastEvaluation, seconds: trainingSeconds(records) };
 }

@@ -1,5 +1,5 @@
 /**
- * `metrics.jsonl`: what a training run reported, one JSON object a line, oldest first. Lines are only ever added, but for
+ * `metrics.jsonl`: what a training run reported, numbers and alerts, one JSON object a line, oldest first. Lines are only ever added, but for
  * two repairs that are made by replacing the file: what a kill left half-written, and what lies beyond the checkpoint
  * that a run goes on from.
  */
@@ -11,9 +11,18 @@ import { FileError, reasonInWords, syncFolder, writeFileAtomic } from "@air-onnx
 import { z } from "zod";
 import type { OnNotice } from "./lock.js";
 
-/** Kinds of reports. */
+/** Kinds of reports of numbers. */
 export const kinds = ["train", "evaluation"] as const;
 const recordSchema = z.object({ step: z.int().nonnegative(), kind: z.enum(kinds) }).catchall(z.number());
+
+/** Kinds of alerts; see {@link AlertRecord}. */
+export const alertKinds = ["one-count", "most-steps", "count-stuck", "overfitting", "windows-at-bound"] as const;
+const alertSchema = z.strictObject({
+  step: z.int().nonnegative(),
+  kind: z.literal("alert"),
+  alert: z.enum(alertKinds),
+  message: z.string(),
+});
 
 /** Kind of a report: of training steps, or of an evaluation. */
 export type MetricsKind = (typeof kinds)[number];
@@ -27,14 +36,32 @@ export interface MetricsRecord {
   readonly [metric: string]: number | MetricsKind;
 }
 
+/** What goes wrong, as an alert says. */
+export type AlertKind = (typeof alertKinds)[number];
+
+/** An alert: what went wrong, as far as the evaluation at a step shows. */
+export type AlertRecord = Readonly<z.output<typeof alertSchema>>;
+
+/** A line of a log. */
+type LogEntry = MetricsRecord | AlertRecord;
+
 /**
- * All records of a log, oldest first; none if the file does not exist.
+ * All reports of numbers of a log, oldest first; none if the file does not exist.
  *
  * @param onNotice is told if the last line is half-written, and is left out
  * @throws {FileError} naming the file and the line that is not a record.
  */
 export async function readMetrics(path: string, onNotice: OnNotice): Promise<MetricsRecord[]> {
-  return (await read(path, onNotice)).records;
+  return (await read(path, onNotice)).records.filter(isMetrics);
+}
+
+/**
+ * All alerts of a log, oldest first; see {@link readMetrics}.
+ *
+ * @throws the errors of {@link readMetrics}
+ */
+export async function readAlerts(path: string, onNotice: OnNotice): Promise<AlertRecord[]> {
+  return (await read(path, onNotice)).records.filter((entry) => !isMetrics(entry));
 }
 
 /** The log of a run, open for writing. */
@@ -62,8 +89,8 @@ export class MetricsLog {
    * @throws {ConfigError} naming a metric that is not a finite number.
    * @throws {FileError} if it cannot be written; the log is then as before.
    */
-  append(record: MetricsRecord): void {
-    parseWith(recordSchema, record, `metrics of step ${record.step}`);
+  append(record: LogEntry): void {
+    if (isMetrics(record)) parseWith(recordSchema, record, `metrics of step ${record.step}`);
     let before: number | undefined;
     try {
       before = sizeOf(this.#path);
@@ -98,13 +125,13 @@ export class MetricsLog {
   /**
    * Drops every record of a later step: of work that is lost, and will be done again.
    *
-   * @returns what is kept
+   * @returns the reports of numbers that are kept
    */
   async truncateAfter(step: number): Promise<MetricsRecord[]> {
     const { records } = await read(this.#path, () => {});
     const kept = records.filter((record) => record.step <= step);
     if (kept.length < records.length) await rewrite(this.#path, kept);
-    return kept;
+    return kept.filter(isMetrics);
   }
 }
 
@@ -170,11 +197,11 @@ function cannotWrite(path: string, cause: unknown): FileError {
   return new FileError(`Cannot write ${path}: ${reasonInWords(cause)}`, path, { cause });
 }
 
-async function rewrite(path: string, records: readonly MetricsRecord[]): Promise<void> {
+async function rewrite(path: string, records: readonly LogEntry[]): Promise<void> {
   await writeFileAtomic(path, records.map((record) => `${JSON.stringify(record)}\n`).join(""));
 }
 
-async function read(path: string, onNotice: OnNotice): Promise<{ records: MetricsRecord[]; isIntact: boolean }> {
+async function read(path: string, onNotice: OnNotice): Promise<{ records: LogEntry[]; isIntact: boolean }> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
@@ -191,9 +218,16 @@ async function read(path: string, onNotice: OnNotice): Promise<{ records: Metric
   return { records, isIntact: false };
 }
 
-function parseLine(line: string, path: string, number: number): MetricsRecord {
+function isMetrics(entry: LogEntry): entry is MetricsRecord {
+  return entry.kind !== "alert";
+}
+
+function parseLine(line: string, path: string, number: number): LogEntry {
   try {
-    return parseWith(recordSchema, JSON.parse(line), "record") as MetricsRecord;
+    const entry: unknown = JSON.parse(line);
+    const isAlert = typeof entry === "object" && entry !== null && "kind" in entry && entry.kind === "alert";
+    if (isAlert) return parseWith(alertSchema, entry, "record");
+    return parseWith(recordSchema, entry, "record") as MetricsRecord;
   } catch (cause) {
     throw new FileError(`${path}, line ${number}, is not a metrics record: ${reasonInWords(cause)}`, path, {
       kind: "content",

@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, write
 import { FileError } from "@air-onnx/scenes";
 import { linux } from "@air-onnx/test/requirements";
 import { describe, expect, it } from "vitest";
-import { MetricsLog, type MetricsRecord, missingReports, readMetrics } from "../../src/run/metrics-log.js";
+import { MetricsLog, type MetricsRecord, missingReports, readAlerts, readMetrics } from "../../src/run/metrics-log.js";
 import { useTemporaryFolder } from "./temporary-folder.js";
 
 const inFolder = useTemporaryFolder();
@@ -34,6 +34,28 @@ describe("MetricsLog", () => {
     const path = await writtenLog();
     (await MetricsLog.open(path, silent)).append({ step: 80, kind: "train" });
     expect(await readMetrics(path, silent)).toEqual([...records, { step: 80, kind: "train" }]);
+  });
+
+  it("keeps alerts beside the numbers, in order", async () => {
+    const path = await writtenLog();
+    const log = await MetricsLog.open(path, silent);
+    const alert = { kind: "alert", alert: "one-count", message: "All is one. Try two." } as const;
+    log.append({ step: 60, ...alert });
+    log.append({ step: 80, kind: "train", loss: 80 });
+    log.append({ step: 80, ...alert });
+    expect(await readMetrics(path, silent)).toEqual([...records, { step: 80, kind: "train", loss: 80 }]);
+    expect(await readAlerts(path, silent)).toEqual([
+      { step: 60, ...alert },
+      { step: 80, ...alert },
+    ]);
+    expect(await log.truncateAfter(60)).toEqual(records);
+    expect(await readAlerts(path, silent)).toEqual([{ step: 60, ...alert }]);
+    const lines = readFileSync(path, "utf8").trim().split("\n");
+    expect(JSON.parse(lines.at(-1)!)).toEqual({ step: 60, ...alert });
+    for (const wrong of [{ alert: "boredom" }, { message: 3 }, { step: -1 }, { more: 1 }]) {
+      writeFileSync(path, `${JSON.stringify({ step: 60, ...alert, ...wrong })}\n`);
+      await expect(readAlerts(path, silent)).rejects.toThrow(/line 1, is not a metrics record/);
+    }
   });
 
   it("has no records before the first", async () => {
