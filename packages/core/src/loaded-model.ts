@@ -215,7 +215,8 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
     await Promise.all([...this.#running].map(({ settled }) => settled));
     // Frees the serialised graphs that the function holds.
     this.#openSceneGraph = undefined;
-    const opened = await Promise.all([...this.#sceneGraphs.values()].map((graph) => graph?.catch(() => undefined)));
+    const opening = [...this.#sceneGraphs.values()].filter((graph) => graph !== undefined);
+    const opened = await Promise.all(opening.map((graph) => graph.catch(() => undefined)));
     const sessions = [...Object.values(this.#sessions), ...opened.filter((graph) => graph !== undefined)];
     await Promise.all(sessions.map((session) => session.release()));
   }
