@@ -15,10 +15,10 @@ try {
   const [scene] = await model.infer(readPng(image));
   const certainty = scene.countProbabilities[scene.count];
   console.log(`${scene.count} objects, with probability ${certainty.toFixed(3)}`);
-  for (const { box, presence } of scene.objects) {
-    // Pixels from the top left corner. A window may reach beyond the image.
-    const [x, y, right, bottom] = [box.xmin, box.ymin, box.xmax, box.ymax].map((edge) => edge.toFixed(1));
-    console.log(`  x ${x} to ${right}, y ${y} to ${bottom}, there with probability ${presence.toFixed(3)}`);
+  for (const { tightBox, presence } of scene.objects) {
+    // Pixels from the top left corner.
+    const { xmin, ymin, xmax, ymax } = tightBox;
+    console.log(`  x ${xmin} to ${xmax}, y ${ymin} to ${ymax}, there with probability ${presence.toFixed(3)}`);
   }
 } finally {
   await model.dispose(); // onnxruntime's memory and threads, which the garbage collector does not see.

@@ -23,7 +23,7 @@ try {
 
   const [scene] = await model.infer(context.getImageData(0, 0, side, side));
   context.strokeStyle = "orange";
-  for (const { xmin, ymin, xmax, ymax } of scene.objects.map(({ box }) => box)) {
+  for (const { xmin, ymin, xmax, ymax } of scene.objects.map(({ tightBox }) => tightBox)) {
     context.strokeRect(xmin, ymin, xmax - xmin, ymax - ymin);
   }
   answer.textContent = `${scene.count} objects, found on ${model.device}`;
