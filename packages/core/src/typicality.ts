@@ -8,6 +8,14 @@ import { z } from "zod";
 import type { AirConfig } from "./config.js";
 import { boxFromZWhere, type ZWhere } from "./where.js";
 
+/** What is measured of a scene: the windows of its objects, and the image `[C, S, S]` that they form. */
+export interface ExplainedImage {
+  /** The objects, of which only the windows matter. */
+  readonly objects: readonly { readonly zWhere: ZWhere }[];
+  /** Canvas with all objects, `[C, S, S]`. */
+  readonly reconstruction: Float32Array;
+}
+
 /** The numbers of an image by which {@link judgeTypicality} judges it. Larger is less typical. */
 export interface TypicalityMeasures {
   /**
@@ -53,13 +61,6 @@ export const TYPICALITY_FALSE_ALARMS = 0.01;
 /** Fewest images to fit limits to: with 1 % false alarms, one of them may lie beyond. */
 export const LEAST_TYPICALITY_IMAGES = 100;
 
-/** What {@link measureTypicality} reads of a scene. */
-interface ExplainedScene {
-  readonly objects: readonly { readonly zWhere: ZWhere }[];
-  /** `[C, S, S]` */
-  readonly reconstruction: Float32Array;
-}
-
 /**
  * Measures one image and its scene.
  *
@@ -68,7 +69,7 @@ interface ExplainedScene {
  */
 export function measureTypicality(
   image: Float32Array,
-  { objects, reconstruction }: ExplainedScene,
+  { objects, reconstruction }: ExplainedImage,
   { channels, imageSize }: Pick<AirConfig, "channels" | "imageSize">,
 ): TypicalityMeasures {
   const weights = new Uint8Array(imageSize ** 2).fill(2);

@@ -25,8 +25,11 @@ export const alertThresholds = {
   settled: { steps: 500, share: 0.25 },
   /** Share of images with the same count found from which counts have collapsed, if no true count is as frequent. */
   oneCount: { found: 0.98, mostTrue: 0.9 },
-  /** Evaluations whose count accuracy is alike within `range`, and at most `aboveFixed` above the share of the commonest count. */
-  stuck: { evaluations: 4, range: 0.01, aboveFixed: 0.05 },
+  /**
+   * Evaluations, at least so many and all that there were, whose count accuracy is alike within `range`, and at most
+   * `aboveFixed` above the share of the commonest count.
+   */
+  stuck: { evaluations: 3, range: 0.01, aboveFixed: 0.05 },
   /** Evaluations in a row that are worse than the best one by at least so much, nats per image. */
   overfitting: { evaluations: 2, nats: 2 },
   /** Share of windows within `margin` of the bound, as a share of the range of sides; among at least `windows`. */
@@ -97,7 +100,7 @@ function stuck(config: TrainConfig, { records, evaluation }: AlertEvidence): Fin
   if (Math.max(...accuracies) - Math.min(...accuracies) > range) return undefined;
   return {
     alert: "count-stuck",
-    message: `The count accuracy has been ${percent(last)} since the first of ${accuracies.length} evaluations, where always saying the commonest count gives ${percent(trueShare)}. Try a scale prior or bounds (model.prior.whereMean, model.where) of the size of the objects, a higher optimizer.learningRate, another seed.`,
+    message: `The count accuracy is still ${percent(last)}, as at the first of ${accuracies.length} evaluations, where always saying the commonest count gives ${percent(trueShare)}. Try a scale prior or bounds (model.prior.whereMean, model.where) of the size of the objects, a higher optimizer.learningRate, another seed.`,
   };
 }
 
