@@ -32,6 +32,23 @@ describe.each(names)("models/%s", (name) => {
     const { imageSize, channels } = model.config;
     const [scene] = await model.infer(new Float32Array(channels * imageSize ** 2));
     expect(scene!.count).toBe(0);
+    expect(scene!.typical).toBe(true);
+  });
+
+  it("calls an image typical as it is, but not inverted or on a lighter background", async () => {
+    await using model = await AirModel.fromPretrained(join(folder, name));
+    const { imageSize, channels } = model.config;
+    // The objects that the model draws itself are of its kind.
+    const drawn = await model.sample(20, { seed: 1, count: 1 });
+    const images = drawn.map(({ reconstruction }) => reconstruction.map((value) => Math.min(1, value)));
+    const typicalOf = async (change: (value: number) => number): Promise<number> => {
+      const batch = Float32Array.from(images.flatMap((image) => Array.from(image, change)));
+      expect(batch).toHaveLength(20 * channels * imageSize ** 2);
+      return (await model.infer(batch)).filter(({ typical }) => typical).length;
+    };
+    expect(await typicalOf((value) => value)).toBeGreaterThan(10);
+    expect(await typicalOf((value) => 1 - value)).toBe(0);
+    expect(await typicalOf((value) => Math.max(value, 0.05))).toBe(0);
   });
 });
 
