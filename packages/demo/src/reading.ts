@@ -4,13 +4,14 @@ import { byId, make, resizeChildren, within } from "./elements.js";
 import { showObjects } from "./object-list.js";
 import { paintPlanes, showBoxes } from "./picture-view.js";
 import type { Inference } from "./trace.js";
-import { countObjects, sceneInWords, shareInWords } from "./words.js";
+import { countObjects, sceneInWords, shareInWords, UNLIKE } from "./words.js";
 
 /** Time without a change after which screen readers announce a summary, ms. */
 const REST = 700;
 
 export class Reading {
   readonly #count = byId("count", HTMLElement);
+  readonly #unlike = byId("unlike", HTMLElement);
   readonly #bars = byId("bars", HTMLElement);
   readonly #reconstruction = byId("reconstruction", HTMLCanvasElement);
   readonly #boxes = byId("reconstruction-boxes", SVGSVGElement);
@@ -25,6 +26,8 @@ export class Reading {
 
   show({ scene }: Inference, { imageSize, channels }: AirConfig): void {
     this.#count.textContent = countObjects(scene.count);
+    // A space keeps the line, so that the page does not move.
+    this.#unlike.textContent = scene.typical === false ? UNLIKE : "\u00a0";
     this.#showBars(scene.countProbabilities);
     paintPlanes(this.#reconstruction, scene.reconstruction, channels);
     showBoxes(

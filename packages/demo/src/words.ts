@@ -1,6 +1,9 @@
 /** Describes what is on the page in words, for readers and for screen readers. */
 import type { Box, Scene } from "@air-onnx/core";
 
+/** What is said of an image that is not typical of the model's training data. */
+export const UNLIKE = "Unlike anything it was trained on: a guess.";
+
 export function countObjects(count: number): string {
   if (count === 0) return "No objects";
   return count === 1 ? "1 object" : `${count} objects`;
@@ -37,13 +40,14 @@ export function sizeInWords({ xmin, xmax, ymin, ymax }: Box): string {
 }
 
 /** "2 objects: 1 upper left, 12 × 17 px, > 99.9 % sure; 2 …" */
-export function sceneInWords(scene: Pick<Scene, "count" | "objects">, imageSize: number): string {
-  if (scene.count === 0) return "No objects.";
+export function sceneInWords(scene: Pick<Scene, "count" | "objects" | "typical">, imageSize: number): string {
+  const unlike = scene.typical === false ? ` ${UNLIKE}` : "";
+  if (scene.count === 0) return `No objects.${unlike}`;
   const objects = scene.objects.map(
     ({ tightBox, presence }, i) =>
       `${i + 1} ${placeInWords(tightBox, imageSize)}, ${sizeInWords(tightBox)}${presence < 1 ? `, ${shareInWords(presence)} sure` : ""}`,
   );
-  return `${countObjects(scene.count)}: ${objects.join("; ")}.`;
+  return `${countObjects(scene.count)}: ${objects.join("; ")}.${unlike}`;
 }
 
 /** Formats a number of bytes, in powers of ten. */

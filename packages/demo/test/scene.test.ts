@@ -110,6 +110,10 @@ describe("words", () => {
     expect(sceneInWords({ count: 1, objects: [object] }, S).replaceAll("\u00a0", " ")).toBe(
       "1 object: 1 upper left, 5 × 14 px, 75 % sure.",
     );
+    expect(sceneInWords({ count: 0, objects: [], typical: true }, S)).toBe("No objects.");
+    expect(sceneInWords({ count: 0, objects: [], typical: false }, S)).toBe(
+      "No objects. Unlike anything it was trained on: a guess.",
+    );
   });
 });
 
