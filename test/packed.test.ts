@@ -86,7 +86,7 @@ it("hold their build and its sources, a README, the licence and nothing else", {
   for (const name of packages) {
     const { stdout } = await run("tar", ["tzf", archives[name]!]);
     const files = stdout.trim().split("\n");
-    const expected = /^package\/(dist\/|bin\/|src\/|examples\/|scripts\/|package\.json|README\.md|LICENSE)/;
+    const expected = /^package\/(dist\/|bin\/|src\/|examples\/|scripts\/|kernels\/|package\.json|README\.md|LICENSE)/;
     expect(
       files.filter((file) => !expected.test(file) || /\.cases\.|tsbuildinfo|\.test\./.test(file)),
       name,

@@ -58,8 +58,8 @@ export interface InferenceOptions {
    */
   readonly prune?: boolean | undefined;
   /**
-   * Whether scenes have their pixels, `patch` and `reconstruction`, true by default. Without them a call takes less time
-   * and memory; see {@link SummaryOptions}.
+   * Whether scenes have their pixels, `mask`, `patch` and `reconstruction`, true by default. Without them a call takes less
+   * time and memory; see {@link SummaryOptions}.
    */
   readonly pixels?: true | undefined;
   /**
@@ -229,12 +229,11 @@ interface Batch {
 async function attendStepByStep(
   sessions: InferenceSessions,
   { config, images, firstImage, builders }: Batch,
-  { mode, seed, maxSteps, onStep, signal, pixels, prune }: BatchOptions,
+  { mode, seed, maxSteps, onStep, signal, pixels }: BatchOptions,
 ): Promise<Float32Array> {
   const encoded = await EncodedImages.encode(sessions, config, images, firstImage);
   const trajectory = encoded.start();
-  const unread = onStep ? [] : [...(pixels ? [] : ["patch"]), ...(pixels || prune ? [] : ["next_canvas"])];
-  const read = sceneValueNames.filter((name) => !unread.includes(name));
+  const read = sceneValueNames.filter((name) => name !== "patch" || pixels || onStep !== undefined);
   // The next state is an output anyway.
   const outputs = [...read, ...(onStep ? ["glimpse"] : [])].filter((name) => !name.startsWith("next_"));
   /** Indices, in the first batch, of the images that are still in the batch. */

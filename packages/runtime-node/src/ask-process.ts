@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 /** Options of {@link askProcess}. */
 export interface AskOptions {
   /** Environment of the process; by default that of this process. */
-  readonly env?: NodeJS.ProcessEnv | undefined;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Milliseconds after which the process is stopped if it has not answered; unlimited by default. */
   readonly timeLimit?: number | undefined;
 }

@@ -17,7 +17,7 @@ import { DeviceUnavailableError } from "./errors.js";
 /** Options of {@link probeDevice}. */
 export interface ProbeOptions {
   /** Environment of the process, such as other library paths; by default that of this process. */
-  readonly env?: NodeJS.ProcessEnv | undefined;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Milliseconds that a device may take to run its graph, {@link PROBE_TIME_LIMIT} by default. */
   readonly timeLimit?: number | undefined;
 }
