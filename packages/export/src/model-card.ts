@@ -72,7 +72,7 @@ await model.dispose();
 /** What the model says about images that are unlike its training data. */
 function typicalityLines({ typicality }: Manifest): string {
   if (!typicality) {
-    return "This model cannot tell images that are unlike its training data: `scene.typical` is undefined. It was exported without images to fit that to.";
+    return "This model cannot tell images that are unlike its training data: its scenes have no `typical`. It was exported without images to fit that to.";
   }
   const { images, falseAlarms, limits } = typicality;
   return `\`scene.typical\` is false for an image that is unlike the training data, whose count is a guess: one with more than
