@@ -56,7 +56,8 @@ describe("a reader that goes", () => {
 
   it("does not stop an export", async () => {
     const args = ["export", "run", "--out", "model", "--images", "5", "--backend", "cpu"];
-    expect(await runForReaderThatGoes(args, 0)).toMatchObject({ code: 0, stderr: CLOSED });
+    // Beside it stands that 60 held-out images are too few to fit to what is typical.
+    expect(await runForReaderThatGoes(args, 0)).toMatchObject({ code: 0, stderr: expect.stringContaining(CLOSED) });
     expect(existsSync(place.at("model", "README.md"))).toBe(true);
   });
 
