@@ -65,7 +65,12 @@ try {
   process.exit(0);
 }
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const run = async (done, steps) => mean((await engine.run(batches.next(done, steps))).loss);
+let inputs;
+/** As in training, the arrays of one run's inputs serve the next run's. */
+const run = async (done, steps) => {
+  inputs = batches.next(done, steps, inputs);
+  return mean((await engine.run(inputs)).loss);
+};
 
 let done = 1;
 const loss = await run(0, 1);
