@@ -129,6 +129,7 @@ export async function inferScenes(
   config: AirConfig,
   images: Float32Array,
   options: SummaryOptions,
+  typicality?: TypicalityLimits,
 ): Promise<SceneSummary[]>;
 export async function inferScenes(
   sessions: InferenceSessions,

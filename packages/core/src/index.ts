@@ -31,7 +31,7 @@ export * from "./random.js";
 export type { InferenceSessions, TrajectoryNoise } from "./recurrence.js";
 export * from "./scene.js";
 export * from "./scene-drawing.js";
-export { sceneGraph, sceneGraphNames, stepOutput, stepOutputNames } from "./scene-graph.js";
+export { sceneGraph, sceneGraphNames, stepNumbers, stepOutput, stepOutputNames } from "./scene-graph.js";
 export type { SceneModel } from "./scene-model.js";
 export * from "./typicality.js";
 export * from "./where.js";

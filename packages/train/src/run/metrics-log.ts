@@ -17,7 +17,8 @@ const recordSchema = z.object({ step: z.int().nonnegative(), kind: z.enum(kinds)
 
 /** Kinds of alerts; see {@link AlertRecord}. */
 export const alertKinds = ["one-count", "most-steps", "count-stuck", "overfitting", "windows-at-bound"] as const;
-const alertSchema = z.strictObject({
+/** The schema of {@link AlertRecord}. */
+export const alertSchema = z.strictObject({
   step: z.int().nonnegative(),
   kind: z.literal("alert"),
   alert: z.enum(alertKinds),
@@ -43,7 +44,7 @@ export type AlertKind = (typeof alertKinds)[number];
 export type AlertRecord = Readonly<z.output<typeof alertSchema>>;
 
 /** A line of a log. */
-type LogEntry = MetricsRecord | AlertRecord;
+export type LogEntry = MetricsRecord | AlertRecord;
 
 /**
  * All reports of numbers of a log, oldest first; none if the file does not exist.
