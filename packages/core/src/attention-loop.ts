@@ -78,7 +78,7 @@ export interface InferenceOptions {
 
 /** Options of `infer` for scenes without pixels: counts, boxes and latents alone. */
 export interface SummaryOptions extends Omit<InferenceOptions, "pixels"> {
-  /** Leaves `patch` and `reconstruction` out of the scenes. */
+  /** Leaves `mask`, `patch` and `reconstruction` out of the scenes. */
   readonly pixels: false;
 }
 

@@ -14,6 +14,7 @@ export * from "./elbo.js";
 export * from "./errors.js";
 export * from "./evidence.js";
 export type { ObjectExtent } from "./extent.js";
+export { freeBuffers } from "./free-buffers.js";
 export { graphFault } from "./graph-check.js";
 export type { GraphSession } from "./graph-run.js";
 export * from "./graphs.js";

@@ -2,9 +2,11 @@
 import { describe, it } from "vitest";
 
 it("runs", () => {});
+// Skipped so that the reporter has something to fail for.
 it.skip("is skipped", () => {});
 it.todo("is planned");
 it("leaves", (context) => context.skip("no reason that anyone knows"));
+// As above, for a whole suite.
 describe.skip("a skipped suite", () => {
   it("of one test", () => {});
 });

@@ -5,13 +5,13 @@
  * An update inside the graph costs a third of a step: onnxruntime fuses no elementwise operations on the CPU, so Adam goes
  * eleven times over all parameters, each time into new memory.
  */
+import { freeBuffers } from "@air-onnx/core";
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { encodeGraph } from "@air-onnx/tracer";
 import { kernelScalars } from "../optimizer/adam.js";
 import { adamKernel } from "../optimizer/adam-kernel.js";
 import type { NamedArrays, TrainingState } from "../training-state.js";
 import type { Engine, StepDefinition, StepInputs } from "./engine.js";
-import { freeArrays } from "./free-arrays.js";
 import { trainingSessionOptions } from "./session-options.js";
 import { allocateState } from "./state-memory.js";
 import { clipOutput, metricOutput, stackedInputs, traceGradients } from "./traced-step.js";
@@ -35,9 +35,10 @@ export async function createInPlaceEngine(
 ): Promise<Engine> {
   const { adam, learningRateScales } = definition;
   const { traced, parameters, perStep, metrics, clipGroups } = traceGradients(definition);
-  const session = await ort.InferenceSession.create(encodeGraph(traced), trainingSessionOptions(threads));
+  // Before the session, which would have to be released if there are too many parameters.
   const { memory, state, gradients, places } = allocateState(start);
   const update = adamKernel(memory);
+  const session = await ort.InferenceSession.create(encodeGraph(traced), trainingSessionOptions(threads));
 
   // onnxruntime reads feeds from where they are and writes fetches to where they are: these tensors serve every step.
   const weights = Object.fromEntries(
@@ -77,7 +78,7 @@ export async function createInPlaceEngine(
           update(places.get(name)!, { ...adam, clip: clips[clipGroup]!, step, epsilon });
         }
         // Beside what it wrote into the memory, onnxruntime-node returns a copy of each gradient.
-        freeArrays(parameters.map(({ output }) => results[output]!.data as Float32Array<ArrayBuffer>));
+        freeBuffers(parameters.map(({ output }) => (results[output]!.data as Float32Array<ArrayBuffer>).buffer));
       }
       return collected;
     },

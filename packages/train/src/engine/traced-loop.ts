@@ -3,11 +3,11 @@
  * many steps and the state stays on the device from the first to the last. It runs on the CPU, too, where tests compare it
  * with the engine that updates in place.
  */
+import { freeBuffers } from "@air-onnx/core";
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { encodeLoop, initialInput, stacked } from "@air-onnx/tracer";
 import { type NamedArrays, stateParts, type TrainingState } from "../training-state.js";
 import type { Engine, StepDefinition, StepInputs } from "./engine.js";
-import { freeArrays } from "./free-arrays.js";
 import { trainingSessionOptions } from "./session-options.js";
 import { metricOutput, stackedInputs, stateOf, traceTrainStep } from "./traced-step.js";
 
@@ -62,7 +62,7 @@ export async function createLoopEngine(
       const past = current;
       current = stateOf(state, ({ output }) => resultOf(output));
       // The caller owns the state that training started from.
-      if (!isStart) freeArrays(stateParts.flatMap((part) => Object.values(past[part]).map(({ data }) => data)));
+      if (!isStart) freeBuffers(stateParts.flatMap((part) => Object.values(past[part]).map(({ data }) => data.buffer)));
       isStart = false;
       return Object.fromEntries(metrics.map((name) => [name, resultOf(metricOutput(name))]));
     },
