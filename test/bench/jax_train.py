@@ -21,7 +21,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from competitor import resident_bytes, say
+from competitor import matmul_peak, resident_bytes, say
 from jax_air import IMAGE, STEPS, WHAT, Arrays, choose_device, initial_parameters, trajectory
 
 import jax
@@ -147,23 +147,6 @@ def eight_products(matrix: jax.Array) -> jax.Array:
     return product.sum()
 
 
-def matmul_peak() -> float:
-    """GFLOP/s of the fastest run of eight products, as packages/train/src/speed/matmul-peak.ts measures it."""
-    peak = 0.0
-    for size in (128, 256, 512, 1024, 2048, 4096):
-        matrix = jnp.full((size, size), 1 / size)
-        times = []
-        for _ in range(4):
-            began = time.perf_counter()
-            eight_products(matrix).item()
-            times.append(time.perf_counter() - began)
-        least = min(times[1:])
-        peak = max(peak, 16 * size**3 / least / 1e9)
-        if least > 0.1:
-            break
-    return peak
-
-
 def check(folder: Path) -> None:
     choose_device("cpu", 1)
     inputs = json.loads((folder / "inputs.json").read_text())
@@ -189,7 +172,7 @@ def main(images_file: str, batch: int, device: str, threads: int) -> None:
     for line in sys.stdin:
         request = json.loads(line)
         if "products" in request:
-            say({"work": training.matrix_work(), "peak": matmul_peak()})
+            say({"work": training.matrix_work(), "peak": matmul_peak(jnp.full, eight_products)})
             continue
         steps = request["steps"]
         wall, cpu = time.perf_counter(), time.process_time()

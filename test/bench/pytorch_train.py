@@ -25,7 +25,7 @@ import math
 import sys
 import time
 
-from competitor import resident_bytes, say
+from competitor import matmul_peak, resident_bytes, say
 from pytorch_air import IMAGE, STEPS, WHAT, Air, perceptron
 
 import torch
@@ -154,24 +154,11 @@ class Training:
         return counter.get_total_flops()
 
 
-def matmul_peak() -> float:
-    """GFLOP/s of the fastest run of eight products, as packages/train/src/speed/matmul-peak.ts measures it."""
-    peak = 0.0
-    for size in (128, 256, 512, 1024, 2048, 4096):
-        matrix = torch.full((size, size), 1 / size)
-        times = []
-        for _ in range(4):
-            began = time.perf_counter()
-            product = matrix
-            for _ in range(8):
-                product = product @ matrix
-            product.sum().item()
-            times.append(time.perf_counter() - began)
-        least = min(times[1:])
-        peak = max(peak, 16 * size**3 / least / 1e9)
-        if least > 0.1:
-            break
-    return peak
+def eight_products(matrix: torch.Tensor) -> torch.Tensor:
+    product = matrix
+    for _ in range(8):
+        product = product @ matrix
+    return product.sum()
 
 
 def main(images_file: str, mode: str, batch: int, threads: int) -> None:
@@ -186,7 +173,7 @@ def main(images_file: str, mode: str, batch: int, threads: int) -> None:
     for line in sys.stdin:
         request = json.loads(line)
         if "products" in request:
-            say({"work": training.matrix_work(), "peak": matmul_peak()})
+            say({"work": training.matrix_work(), "peak": matmul_peak(torch.full, eight_products)})
             continue
         steps = request["steps"]
         wall, cpu = time.perf_counter(), time.process_time()
