@@ -14,8 +14,16 @@ function namesOf<Name extends string>(names: Readonly<Record<Name, true>>): Name
 
 export { datasetNames as datasetChoices, defaultDataset } from "@air-onnx/scenes/names";
 export const heldOutSplitChoices = ["test", "fresh"] as const satisfies readonly Split[];
-export const architectureChoices = namesOf<TrainConfig["architecture"]>({ compact: true, reference: true });
-export const estimatorChoices = namesOf<TrainConfig["estimator"]>({ marginal: true, nvil: true });
+export const architectureChoices = namesOf<TrainConfig["architecture"]>({
+  compact: true,
+  reference: true,
+  local: true,
+});
+export const estimatorChoices = namesOf<TrainConfig["estimator"]>({
+  marginal: true,
+  nvil: true,
+  "optimal-count": true,
+});
 export const backendChoices = namesOf<TrainConfig["backend"]>({
   onnxruntime: true,
   "onnxruntime-cuda": true,

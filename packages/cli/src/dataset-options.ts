@@ -37,7 +37,10 @@ export const settingKeys = Object.keys(drawnSettings) as DrawnSettingKey[];
 const settingOptions = Object.fromEntries(
   settingKeys.map((key) => [
     key,
-    () => new Option(`${flagOfChoice(key)} <n>`, drawnSettings[key].meaning).argParser(integerFrom(1)),
+    () =>
+      new Option(`${flagOfChoice(key)} <n>`, drawnSettings[key].meaning).argParser(
+        integerFrom(drawnSettings[key].least ?? 1),
+      ),
   ]),
 ) as Record<DrawnSettingKey, () => Option>;
 

@@ -31,6 +31,12 @@ export function showTraining(progress: Progress): (event: TrainEvent) => void {
         accuracy = measureRows(event.evaluation, [measureOf("countAccuracyMap")]).map(rowInWords);
         progress.line(`Step ${count(event.step)}: ${evaluationLine(event.evaluation)}  ${event.picture}`);
         return;
+      case "composition":
+        progress.line(
+          `Step ${count(event.step)}: from now on ${event.images} images of each batch are composed, of up to ` +
+            `${event.objects} of ${count(event.cutOuts)} objects that the model found alone in training images`,
+        );
+        return;
       case "alert":
         progress.line(`Alert: ${event.message}`);
         return;

@@ -235,8 +235,7 @@ async function attendStepByStep(
   const encoded = await EncodedImages.encode(sessions, config, images, firstImage);
   const trajectory = encoded.start();
   const read = sceneValueNames.filter((name) => name !== "patch" || pixels || onStep !== undefined);
-  // The next state is an output anyway.
-  const outputs = [...read, ...(onStep ? ["glimpse"] : [])].filter((name) => !name.startsWith("next_"));
+  const outputs = [...read, ...(onStep ? ["glimpse"] : [])];
   /** Indices, in the first batch, of the images that are still in the batch. */
   let rows = [...builders.keys()];
   try {

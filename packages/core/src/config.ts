@@ -71,6 +71,35 @@ export function convolutionOf(lstmInput: z.output<typeof lstmInputSchema>): Conv
   return lstmInput.type === "remainder" ? null : lstmInput.convolution;
 }
 
+/** The network that a step proposes presence and window with. */
+const stepNetworkSchema = z.discriminatedUnion(
+  "type",
+  [
+    /** An LSTM that sees the whole image at once, the form of the paper. Its sizes are `lstmInput`, `lstmSize` and others. */
+    z.strictObject({ type: z.literal("lstm") }),
+    /**
+     * Two convolutions over the image and the remainder, both pooled, with one value for each place: how many nats an
+     * object drawn there would gain. The step looks at the best place. It has no memory, and its parameters fit any image
+     * size: every step asks the same question of what is left, so it goes on counting where training ended.
+     */
+    z.strictObject({
+      type: z.literal("local"),
+      /** Side of the first convolution's square kernel, pooled pixels; odd. */
+      kernel: side.refine((value) => value % 2 === 1, { error: "must be odd" }).default(9),
+      /** Pooled pixels from one place to the next. */
+      stride: side.default(2),
+      /** Side of the second convolution's square kernel, places; odd. */
+      contextKernel: side.refine((value) => value % 2 === 1, { error: "must be odd" }).default(3),
+      /** Channels of the two convolutions. */
+      channels: z.tuple([units, units], { error: "must be the channels of two convolutions" }).default([32, 64]),
+    }),
+  ],
+  { error: "must have type lstm or local" },
+);
+
+/** A step network of type local. */
+export type LocalStepNetwork = Extract<z.output<typeof stepNetworkSchema>, { readonly type: "local" }>;
+
 /** How the network's output becomes the posterior of z_where. */
 const whereSchema = z.discriminatedUnion(
   "type",
@@ -89,6 +118,13 @@ const whereSchema = z.discriminatedUnion(
       side: z
         .tuple([z.number().positive(), z.number().positive()], { error: "must be two sides, the smaller first" })
         .refine(([least, greatest]) => least < greatest, { error: "must be two sides, the smaller first" }),
+      /** Whether sides are nearly uniform under the prior, or their logarithms. */
+      spacing: z.enum(["linear", "logarithmic"]).default("linear"),
+      /**
+       * How a latent number x becomes a coordinate of the centre, which is -1 and 1 at the edges of the image: `squashed` by
+       * tanh, so that it never leaves the image, or `free`: x itself.
+       */
+      centre: z.enum(["squashed", "free"]).default("squashed"),
     }),
   ],
   { error: "must have type prior-offset, absolute or bounded" },
@@ -107,17 +143,19 @@ export const airConfigSchema = z
     maxSteps: z.int().positive().max(modelLimits.maxSteps).default(3),
     /** Dimensions Z of the appearance code z_what. */
     zWhatSize: units.default(50),
-    /** Side, in pixels, of the squares whose mean intensities the recurrent network sees; divides imageSize. */
+    /** The network that a step proposes presence and window with. */
+    stepNetwork: stepNetworkSchema.default({ type: "lstm" }),
+    /** Side, in pixels, of the squares whose mean intensities the step network sees; divides imageSize. */
     imagePooling: side.default(1),
-    /** Units of a hidden layer of ReLUs between the image and the recurrent network; 0 for none. */
+    /** Units of a hidden layer of ReLUs between the image and the LSTM; 0 for none. */
     embeddingSize: z.int().nonnegative().max(modelLimits.units).default(0),
-    /** What the recurrent network sees, and through which convolution. */
+    /** What the LSTM sees, and through which convolution. */
     lstmInput: lstmInputSchema.default({ type: "image", convolution: null }),
     /** What the glimpse is a window of: the image, or what the canvas so far leaves of it. */
     glimpseInput: z.enum(["image", "remainder"]).default("image"),
-    /** Units H of the recurrent network. */
+    /** Units H of the LSTM. */
     lstmSize: units.default(256),
-    /** Units of the hidden layer between the recurrent state and presence and where. */
+    /** Units of the hidden layer between the LSTM, or the best place's features, and presence and where. */
     predictorSize: units.default(200),
     /** Units of the hidden layer of the glimpse encoder. */
     encoderSize: units.default(200),
@@ -161,6 +199,15 @@ export const airConfigSchema = z
     message: "imagePooling must divide imageSize",
     path: ["imagePooling"],
   })
+  .refine(
+    ({ stepNetwork, where }) => stepNetwork.type === "lstm" || (where.type === "bounded" && where.centre === "free"),
+    { message: "must be of type bounded, its centre free, if the step network is local", path: ["where"] },
+  )
+  .refine(
+    ({ stepNetwork, imageSize, imagePooling }) =>
+      stepNetwork.type === "lstm" || stepNetwork.kernel <= imageSize / imagePooling,
+    { message: "kernel must not exceed the side of the pooled image", path: ["stepNetwork", "kernel"] },
+  )
   .refine(
     ({ lstmInput, imageSize, imagePooling }) => (convolutionOf(lstmInput)?.kernel ?? 1) <= imageSize / imagePooling,
     { message: "kernel must not exceed the side of the pooled image", path: ["lstmInput", "convolution"] },

@@ -114,6 +114,11 @@ export class GraphRunner<Name extends GraphName> {
     this.#signature = graphSignatures(config)[name];
   }
 
+  /** The model's configuration. */
+  get config(): AirConfig {
+    return this.#config;
+  }
+
   /** Makes a runner of the same graph for another batch size. */
   forBatch(batch: number): GraphRunner<Name> {
     return new GraphRunner(this.#session, this.#name, this.#config, batch);

@@ -4,23 +4,29 @@
  *
  * Letters: S image side, C channels, O object side, T steps, H LSTM units, Z size of z_what.
  *
- * - `encoder`: computes, once per image, the part of the recurrent network's gates that depends on the image alone, and
+ * - `encoder`: computes, once per image, the part of the step network's first sums that depends on the image alone, and
  *   the log-likelihood of the empty canvas.
  * - `step`: attend → infer → write, once per object. A `next_…` output feeds the input of the same name without
- *   `next_` at the following step; at the first step all of these are zero. Noise is an input: zero noise gives the
- *   posterior means.
+ *   `next_` at the following step, if there is one: a local step network takes over the canvas alone. At the first step all
+ *   of these are zero. Noise is an input: zero noise gives the posterior means.
  * - `decoder`: redraws objects one slot at a time onto a canvas.
  */
 import type { InferenceSession } from "onnxruntime-common";
-import type { AirConfig } from "./config.js";
+import type { AirConfig, LocalStepNetwork } from "./config.js";
 
 /** The graphs of an exported model, in the order in which they run. */
 export const graphNames = ["encoder", "step", "decoder"] as const;
 /** Name of one graph of an exported model. */
 export type GraphName = (typeof graphNames)[number];
 
+const lstmState = ["hidden", "cell", "z_where", "z_what", "canvas"] as const;
+/** Name of an input of the step graph that a `next_…` output feeds. */
+export type StateName = (typeof lstmState)[number];
+
 /** Inputs of the step graph that its `next_…` outputs feed; all zero before the first step. */
-export const stateNames = ["hidden", "cell", "z_where", "z_what", "canvas"] as const;
+export function stateNames({ stepNetwork }: AirConfig): readonly StateName[] {
+  return stepNetwork.type === "local" ? ["canvas"] : lstmState;
+}
 
 /** Outputs of the step graph that scenes are made of. */
 export const sceneValueNames = [
@@ -45,12 +51,23 @@ export type GraphSignature = {
 };
 
 /**
- * Width of `image_gates`. These are the image's share of the LSTM's gates, 4 per unit. If the recurrent network sees the
- * remainder of the image (the image minus the canvas) through a hidden layer, they are the image's share of that layer's
- * pre-activations instead: the part that can be computed before there is a canvas.
+ * Shape of `image_gates`. These are the image's share of the LSTM's gates, 4 per unit. If the LSTM sees the remainder of the
+ * image (the image minus the canvas) through a hidden layer, they are the image's share of that layer's pre-activations
+ * instead: the part that can be computed before there is a canvas. So they are if the step network is local: the image's
+ * share of its first convolution, for each place.
  */
-function imageGatesSize({ lstmInput, embeddingSize, lstmSize }: AirConfig): number {
-  return lstmInput.type === "remainder" && embeddingSize > 0 ? embeddingSize : 4 * lstmSize;
+function imageGatesShape(config: AirConfig): readonly number[] {
+  const { stepNetwork, lstmInput, embeddingSize, lstmSize } = config;
+  if (stepNetwork.type === "local") {
+    const places = placesOf(config, stepNetwork);
+    return [places, places, stepNetwork.channels[0]];
+  }
+  return [lstmInput.type === "remainder" && embeddingSize > 0 ? embeddingSize : 4 * lstmSize];
+}
+
+/** Number of places of a local step network along one side of the image. */
+export function placesOf({ imageSize, imagePooling }: AirConfig, { stride }: LocalStepNetwork): number {
+  return Math.ceil(imageSize / imagePooling / stride);
 }
 
 /** Shapes of all inputs and outputs of the three graphs, without the leading batch dimension; `[]` is one number per image. */
@@ -58,9 +75,10 @@ export function graphSignatures(config: AirConfig) {
   const image = [config.channels, config.imageSize, config.imageSize];
   const patch = [config.channels, config.objectSize, config.objectSize];
   const hidden = [config.lstmSize];
-  const imageGates = [imageGatesSize(config)];
+  const imageGates = imageGatesShape(config);
   const what = [config.zWhatSize];
   const where = [3];
+  const isLocal = config.stepNetwork.type === "local";
   return {
     encoder: {
       inputs: { image },
@@ -70,17 +88,13 @@ export function graphSignatures(config: AirConfig) {
       inputs: {
         image,
         image_gates: imageGates,
-        hidden,
-        cell: hidden,
-        z_where: where,
-        z_what: what,
+        ...(isLocal ? {} : { hidden, cell: hidden, z_where: where, z_what: what }),
         canvas: image,
         eps_where: where,
         eps_what: what,
       },
       outputs: {
-        next_hidden: hidden,
-        next_cell: hidden,
+        ...(isLocal ? {} : { next_hidden: hidden, next_cell: hidden }),
         next_z_where: where,
         next_z_what: what,
         next_canvas: image,

@@ -5,7 +5,7 @@
 import { Tensor } from "onnxruntime-common";
 import type { AirConfig } from "./config.js";
 import { disposeTensors, feedable, type GraphResults, GraphRunner, type GraphSession } from "./graph-run.js";
-import { stateNames } from "./graphs.js";
+import { type StateName, stateNames } from "./graphs.js";
 
 /** The sessions that inference runs. */
 export interface InferenceSessions {
@@ -113,6 +113,8 @@ export class TrajectoryRunner {
   #feeds: Tensors;
   /** Zero noise, which gives the posterior means; made when it is first needed. */
   #zeroNoise: Readonly<Record<"eps_where" | "eps_what", Tensor>> | undefined;
+  /** Names of what a step takes over from the step before. */
+  readonly #stateNames: readonly StateName[];
   #state: Tensors;
   /** Results of the last step, which own the memory that the state refers to. */
   #results: GraphResults = {};
@@ -120,15 +122,16 @@ export class TrajectoryRunner {
 
   constructor(graph: GraphRunner<"step">, firstImage: number, feeds: Tensors) {
     this.#graph = graph;
+    this.#stateNames = stateNames(graph.config);
     this.#imageOf = (row) => firstImage + row;
     this.#feeds = feeds;
-    this.#state = Object.fromEntries(stateNames.map((name) => [name, graph.zeros(name)]));
+    this.#state = Object.fromEntries(this.#stateNames.map((name) => [name, graph.zeros(name)]));
   }
 
   /**
    * Runs one more step. The outputs of the step before cannot be read afterwards.
    *
-   * @param outputs names of the outputs of the step graph that will be read, besides `next_…`
+   * @param outputs names of the outputs of the step graph that will be read
    * @param noise noise of the latents; the posterior means are taken without it
    */
   async step(outputs: readonly string[], noise?: StepNoiseValues): Promise<StepOutputs> {
@@ -140,10 +143,12 @@ export class TrajectoryRunner {
           eps_what: graph.input("eps_what", noise.what),
         }
       : await this.#makeZeroNoise();
-    const results = await graph.run({ ...this.#feeds, ...this.#state, ...eps }, [...NEXT_STATE, ...outputs]);
+    const nextState = this.#stateNames.map((name) => `next_${name}`);
+    const wanted = [...new Set([...nextState, ...outputs])];
+    const results = await graph.run({ ...this.#feeds, ...this.#state, ...eps }, wanted);
     disposeTensors(this.#results);
     this.#results = results;
-    this.#state = Object.fromEntries(stateNames.map((name) => [name, feedable(results[`next_${name}`]!)]));
+    this.#state = Object.fromEntries(this.#stateNames.map((name) => [name, feedable(results[`next_${name}`]!)]));
     const imageOf = this.#imageOf;
     const originOf = (row: number) => ({ image: imageOf(row), step });
     return {
@@ -191,8 +196,6 @@ export class TrajectoryRunner {
     return this.#zeroNoise;
   }
 }
-
-const NEXT_STATE = stateNames.map((name) => `next_${name}`);
 
 /** Copies some rows of a `[B, …]` tensor that is on the CPU. */
 function pickRows(tensor: Tensor, rows: readonly number[]): Tensor {

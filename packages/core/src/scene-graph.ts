@@ -13,7 +13,7 @@
 import type { AirConfig } from "./config.js";
 import { type GraphNode, type NodeList, neededOf, readNodes, renameValues, writeNodes } from "./graph-nodes.js";
 import { constantTest, fused, withoutZeros } from "./graph-rewriting.js";
-import { graphSignatures, stateNames } from "./graphs.js";
+import { graphSignatures, type StateName, stateNames } from "./graphs.js";
 import {
   attribute,
   constant,
@@ -80,7 +80,7 @@ export function sceneGraph(
   if (String(headerOf(encoder)) !== String(head) || config.maxSteps > MOST_STEPS) return undefined;
   const [encoding, stepping] = [readNodes(encoder), readNodes(step)];
   if (encoding === undefined || stepping === undefined) return undefined;
-  const parts = partsOf(encoding, stepping);
+  const parts = partsOf(encoding, stepping, stateNames(config));
   const { inputs } = graphSignatures(config).step;
   const content: Pieces[] = [
     textField(graph.name, "scene"),
@@ -101,21 +101,25 @@ export function sceneGraph(
 
 /** Outputs of the step graph that the scene graph uses. */
 const STEP_VALUES = [
-  ...stateNames.map((name) => `next_${name}` as const),
+  "next_z_where",
+  "next_z_what",
+  "next_canvas",
   "patch",
   "presence_logit",
   "kl_where",
   "kl_what",
   "log_likelihood",
 ] as const;
-type StepValue = (typeof STEP_VALUES)[number];
+type StepValue = (typeof STEP_VALUES)[number] | `next_${StateName}`;
 
-/** Nodes of a step, and the names that its outputs have in them. */
+/** Nodes of a step, and the names that its outputs have in them: {@link STEP_VALUES}, and the next state. */
 interface StepNodes extends NodeList {
-  readonly outputs: Readonly<Record<StepValue, string>>;
+  readonly outputs: Readonly<Record<(typeof STEP_VALUES)[number], string>> & Readonly<Record<string, string>>;
 }
 
 interface Parts {
+  /** What a step takes over from the step before. */
+  readonly state: readonly StateName[];
   /** What is computed once: the encoder, and what steps need that depends on the image or on constants alone. */
   readonly once: NodeList;
   /** Name in `once` of the input `image_gates` of the steps. */
@@ -127,8 +131,9 @@ interface Parts {
   readonly other: StepNodes;
 }
 
-function partsOf(encoder: NodeList, step: NodeList): Parts {
-  const named = Object.fromEntries(STEP_VALUES.map((name) => [name, name])) as Record<StepValue, string>;
+function partsOf(encoder: NodeList, step: NodeList, state: readonly StateName[]): Parts {
+  const values = [...STEP_VALUES, ...state.map((name) => `next_${name}`)];
+  const named = Object.fromEntries(values.map((name) => [name, name])) as StepNodes["outputs"];
   const noiseless = withFlatPatch(withZeros({ ...step, outputs: named }, ["eps_where", "eps_what"]));
   const fusedStep = fused(noiseless, Object.values(noiseless.outputs));
   const other = { ...neededOf(fusedStep, Object.values(noiseless.outputs)), outputs: noiseless.outputs };
@@ -161,10 +166,10 @@ function partsOf(encoder: NodeList, step: NodeList): Parts {
     constants: new Map([...renamedEncoder.constants, ...ofSteps.constants]),
   };
   const imageGates = gates === undefined ? "encoder/image_gates" : sharedName(gates);
-  const first = withZeros(rest, stateNames);
+  const first = withZeros(rest, state);
   const read = [...first.nodes, ...rest.nodes].flatMap(({ inputs }) => inputs).filter((name) => shared.has(name));
   const kept = [imageGates, "encoder/log_likelihood", ...read.map(sharedName)];
-  return { once: neededOf(fused(all, kept), kept), imageGates, shared, first, other: rest };
+  return { state, once: neededOf(fused(all, kept), kept), imageGates, shared, first, other: rest };
 }
 
 /**
@@ -197,10 +202,11 @@ function withZeros(step: StepNodes, zeros: readonly string[]): StepNodes {
 }
 
 /** What a step takes over from the step before, the state and more. */
-const CARRIED = [...stateNames, "image", "image_gates", "remaining", "stop_below", "rows"] as const;
-type CarriedName = (typeof CARRIED)[number];
-/** Names of the values that a step takes over. */
-type Carried = Readonly<Record<CarriedName, string>>;
+const CARRIED_BESIDE_STATE = ["image", "image_gates", "remaining", "stop_below", "rows"] as const;
+type CarriedName = StateName | (typeof CARRIED_BESIDE_STATE)[number];
+/** Names of the values that a step takes over: those of the state that there are, and all others. */
+type Carried = Readonly<Partial<Record<StateName, string>>> &
+  Readonly<Record<(typeof CARRIED_BESIDE_STATE)[number], string>>;
 
 /** What the nodes of a step have made, by name. */
 interface StepScope {
@@ -234,14 +240,14 @@ function stepNodes(
   const outputNames = new Map<string, string>();
   for (const name of stepOutputNames) if (name !== "numbers") outputNames.set(own.outputs[name], nameOfOutput(name));
   const renamed = (name: string): string => {
-    if (isCarried(name)) return carried[name];
+    if (isCarried(name)) return carried[name]!;
     const asOutput = outputNames.get(name);
     if (asOutput !== undefined) return asOutput;
     return parts.shared.has(name) ? sharedName(name) : `${prefix}/${name}`;
   };
-  const value = (name: StepValue): string => renamed(own.outputs[name]);
+  const value = (name: StepValue): string => renamed(own.outputs[name]!);
   const numbers = stepNumbers.map((name) => (name === "row" ? carried.rows : value(name)));
-  const state = Object.fromEntries(stateNames.map((name) => [name, value(`next_${name}`)]));
+  const state = Object.fromEntries(parts.state.map((name) => [name, value(`next_${name}`)]));
   const remaining = carried.remaining === "" ? local("presence") : local("remaining");
   const content = [
     writeNodes(renameValues({ nodes: own.nodes, constants: new Map() }, renamed)),
@@ -259,9 +265,8 @@ function stepNodes(
 
 /** The nodes of all steps. */
 function allSteps(parts: Parts, config: AirConfig, narrows: boolean): Pieces[] {
-  const initialState = Object.fromEntries(stateNames.map((name) => [name, initial(name)]));
   const before = {
-    ...(initialState as Record<(typeof stateNames)[number], string>),
+    ...Object.fromEntries(parts.state.map((name) => [name, initial(name)])),
     image: "image",
     image_gates: parts.imageGates,
     remaining: "",
@@ -290,7 +295,8 @@ function conditionalStep(
   narrows: boolean,
 ): StepScope {
   const reads = new Set([...parts.other.nodes.flatMap(({ inputs }) => inputs), ...Object.values(parts.other.outputs)]);
-  const needed = CARRIED.filter((name) => ["remaining", "stop_below", "rows"].includes(name) || reads.has(name));
+  const carriedNames: readonly CarriedName[] = [...parts.state, ...CARRIED_BESIDE_STATE];
+  const needed = carriedNames.filter((name) => ["remaining", "stop_below", "rows"].includes(name) || reads.has(name));
   const shapes = shapesOf(config);
   const narrowing = narrows ? needed : [];
   const narrowed = Object.fromEntries(narrowing.map((name) => [name, `${step}/scene/from/${name}`]));
@@ -303,10 +309,10 @@ function conditionalStep(
     to: stepOutput(step, name),
     shape: shapes[name],
   }));
-  const carried: Record<CarriedName, string> = { ...before.carried };
+  const carried: { -readonly [Name in keyof Carried]: Carried[Name] } = { ...before.carried };
   for (const name of made) {
-    const from = inner.carried[name];
-    const output = returned.find((each) => each.from === from) ?? { from, to: outer(name), shape: shapes[name] };
+    const from = inner.carried[name]!;
+    const output = returned.find((each) => each.from === from) ?? { from, to: outer(name), shape: shapes[name]! };
     if (!returned.includes(output)) returned.push(output);
     carried[name] = output.to;
   }
@@ -317,7 +323,7 @@ function conditionalStep(
   const run: Pieces[] = [
     textField(graph.name, `step${step}`),
     ...narrowing.map((name) =>
-      node("Compress", [before.carried[name], before.goesOn], [narrowed[name]!], [attribute("axis", 0)]),
+      node("Compress", [before.carried[name]!, before.goesOn], [narrowed[name]!], [attribute("axis", 0)]),
     ),
     ...inner.content,
     ...infos(({ from }) => from),
@@ -345,7 +351,7 @@ function conditionalStep(
 }
 
 /** Shapes, without the batch, of the outputs of a step and of what it takes over. */
-function shapesOf(config: AirConfig): Record<StepOutputName | CarriedName, readonly number[]> {
+function shapesOf(config: AirConfig): Record<StepOutputName, readonly number[]> & Record<string, readonly number[]> {
   const { inputs, outputs } = graphSignatures(config).step;
   const patch = [outputs.patch.reduce((product, side) => product * side, 1)];
   return { ...outputs, ...inputs, patch, numbers: [], remaining: [], stop_below: [], rows: [] };
@@ -358,15 +364,15 @@ function emptyName(shape: readonly number[]): string {
 
 /** The state before the first step, as far as its nodes read it. */
 function zeroState(nodes: readonly GraphNode[], config: AirConfig): Pieces[] {
-  const { inputs } = graphSignatures(config).step;
-  const read = stateNames.filter((name) => nodes.some((each) => each.inputs.includes(name)));
+  const inputs: Readonly<Record<string, readonly number[]>> = graphSignatures(config).step.inputs;
+  const read = stateNames(config).filter((name) => nodes.some((each) => each.inputs.includes(name)));
   if (read.length === 0) return [];
   return [
     constant("scene/first_axis", "int64", [1], BigInt64Array.of(0n)),
     node("Shape", ["image"], ["scene/image_shape"]),
     node("Gather", ["scene/image_shape", "scene/first_axis"], ["scene/batch"]),
     ...read.flatMap((name) => [
-      constant(`scene/sides_${name}`, "int64", [inputs[name].length], BigInt64Array.from(inputs[name], BigInt)),
+      constant(`scene/sides_${name}`, "int64", [inputs[name]!.length], BigInt64Array.from(inputs[name]!, BigInt)),
       node("Concat", ["scene/batch", `scene/sides_${name}`], [`scene/shape_${name}`], [attribute("axis", 0)]),
       node("ConstantOfShape", [`scene/shape_${name}`], [initial(name)]),
     ]),

@@ -8,6 +8,8 @@
 
 import type { AirConfig } from "./config.js";
 
+type BoundedWhere = Extract<AirConfig["where"], { readonly type: "bounded" }>;
+
 /** An axis-aligned box in pixels of the image. It may extend beyond the image's border. */
 export interface Box {
   /** Left edge. */
@@ -51,15 +53,23 @@ export const UNIFORM_FROM_NORMAL = 0.851;
 
 /**
  * Computes z_where from the three latent numbers that the prior and the posterior describe. Usually they are z_where
- * itself. If the configuration's `where` is bounded, they are mapped by tanh, see {@link UNIFORM_FROM_NORMAL}, to the side of
- * the window, within `where.side`, and to its centre, within the edges of the image.
+ * itself. If the configuration's `where` is bounded, the first is mapped by tanh, see {@link UNIFORM_FROM_NORMAL}, to the side
+ * of the window, within `where.side`. The others are its centre, which is mapped likewise to within the edges of the image
+ * unless it is free.
  */
 export function zWhereFromLatent({ where, imageSize }: AirConfig, latent: readonly [number, number, number]): ZWhere {
   if (where.type !== "bounded") return latent;
-  const [size, x, y] = latent.map((value) => Math.tanh(UNIFORM_FROM_NORMAL * value)) as [number, number, number];
-  const [least, most] = where.side;
-  const s = imageSize / ((most + least) / 2 + (size * (most - least)) / 2);
-  return [s, s * x, s * y];
+  const squash = (value: number): number => Math.tanh(UNIFORM_FROM_NORMAL * value);
+  const [size, ...centre] = latent;
+  const [x, y] = where.centre === "free" ? centre : centre.map(squash);
+  const s = imageSize / windowSide(where, squash(size));
+  return [s, s * x!, s * y!];
+}
+
+/** Side of a bounded window in pixels, for a number between -1, the least side, and 1, the greatest. */
+function windowSide({ side: [least, most], spacing }: BoundedWhere, size: number): number {
+  if (spacing === "logarithmic") return Math.sqrt(least * most) * (most / least) ** (size / 2);
+  return (most + least) / 2 + (size * (most - least)) / 2;
 }
 
 /** Window at the mean of the prior. */

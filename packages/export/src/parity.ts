@@ -11,6 +11,7 @@ import {
   logCountPrior,
   mapCount,
   RandomStream,
+  stateNames,
 } from "@air-onnx/core";
 import { AirModel } from "@air-onnx/runtime-node";
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
@@ -209,13 +210,13 @@ async function compareGraphs(
   differences.add("encoder", encoder);
 
   // Both start each step from tfjs's state, so that differences of one step do not add to those of the next.
-  let state: Values = {
-    hidden: new Float32Array(size * config.lstmSize),
-    cell: new Float32Array(size * config.lstmSize),
-    z_where: new Float32Array(size * 3),
-    z_what: new Float32Array(size * config.zWhatSize),
-    canvas: new Float32Array(image.length),
-  };
+  const inputs: Readonly<Record<string, readonly number[]>> = graphSignatures(config).step.inputs;
+  let state: Values = Object.fromEntries(
+    stateNames(config).map((name) => [
+      name,
+      new Float32Array(inputs[name]!.reduce((product, side) => product * side, size)),
+    ]),
+  );
   for (let t = 0; t < config.maxSteps; t++) {
     const step = await graphs.run("step", size, {
       image,
@@ -228,8 +229,8 @@ async function compareGraphs(
     const canvas = state.canvas!;
     state = Object.fromEntries(Object.keys(state).map((name) => [name, step.tfjs[`next_${name}`]!]));
     const decoder = await graphs.run("decoder", size, {
-      z_where: state.z_where!,
-      z_what: state.z_what!,
+      z_where: step.tfjs.next_z_where!,
+      z_what: step.tfjs.next_z_what!,
       presence: new Float32Array(size).fill(1),
       canvas,
     });

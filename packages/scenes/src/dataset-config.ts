@@ -78,10 +78,10 @@ function drawnShape({ published, sizes, settings }: DrawnSet): z.ZodRawShape {
     testSize: (published ? count.max(sizes.test) : count).default(sizes.test),
     ...(!published && { dataSeed }),
     ...Object.fromEntries(
-      Object.entries<DrawnSetting>(settings).map(([key, { default: usual, most }]) => [
-        key,
-        (most === undefined ? count : count.max(most)).default(usual),
-      ]),
+      Object.entries<DrawnSetting>(settings).map(([key, { default: usual, least = 1, most }]) => {
+        const value = z.int().gte(least);
+        return [key, (most === undefined ? value : value.max(most)).default(usual)];
+      }),
     ),
   };
 }

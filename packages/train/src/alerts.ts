@@ -158,7 +158,7 @@ function commonest(confusion: Evaluation["confusion"]): { count: number; share: 
 /** Whether the evaluation at `step` was of a model with all its inference steps, rather than of an earlier stage. */
 function hasAllSteps(config: TrainConfig, step: number): boolean {
   // The evaluation at the end of a stage is by the model of that stage.
-  return stageAt(config, Math.max(0, step - 1)).config.model.maxSteps === config.model.maxSteps;
+  return stageAt(config, Math.max(0, step - 1)).evaluated.maxSteps === config.model.maxSteps;
 }
 
 function boundWithoutCount({ logLikelihood, klWhere, klWhat }: MetricsRecord): number {

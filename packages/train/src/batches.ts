@@ -5,9 +5,10 @@
  */
 import { logCountPrior, RandomStream } from "@air-onnx/core";
 import { fillBatch, type ImageSource, pixelsPerImage } from "@air-onnx/scenes";
+import type { Composer } from "./composition/composer.js";
 import type { TrainConfig } from "./config.js";
 import type { StepInputs } from "./engine/engine.js";
-import type { Estimator } from "./objective/estimator.js";
+import type { Estimator, ScheduleName } from "./objective/estimator.js";
 import { estimators } from "./objective/estimators.js";
 import { adamScalars, annealedProbability, warmupCosine } from "./optimizer/schedule.js";
 
@@ -20,11 +21,16 @@ export class Batches {
   readonly #config: TrainConfig;
   readonly #estimator: Estimator;
   readonly #scenes: ImageSource;
+  readonly #composer: Composer | undefined;
   readonly #orders = new Map<number, Uint32Array>();
 
-  /** @param scenes the training images */
-  constructor(config: TrainConfig, scenes: ImageSource) {
+  /**
+   * @param scenes the training images
+   * @param composer what composes a part of each batch; all images are training images without it
+   */
+  constructor(config: TrainConfig, scenes: ImageSource, composer?: Composer) {
     this.#config = config;
+    this.#composer = composer;
     this.#estimator = estimators[config.estimator];
     this.#scenes = scenes;
   }
@@ -36,19 +42,28 @@ export class Batches {
    *   have the right size. Without this, hundreds of megabytes would wait for the garbage collector.
    */
   next(done: number, steps: number, past?: StepInputs): StepInputs {
-    const { model, batchSize, optimizer, seed } = this.#config;
+    const { model, optimizer, seed } = this.#config;
+    const composed = this.#composer?.batch;
+    const batchSize = this.#config.batchSize - (composed?.images ?? 0);
     const pixels = pixelsPerImage(this.#scenes);
     const images = arrayOf(steps * batchSize * pixels, past?.images);
-    fillBatch(this.#scenes, this.#indices(done * batchSize, steps * batchSize), images);
+    fillBatch(this.#scenes, this.#indices(done * this.#config.batchSize, steps, batchSize), images);
 
-    const noiseSpecs = Object.entries(this.#estimator.noise(model, batchSize));
+    const layers = this.#composer?.compose(done, steps, past?.layers);
+
+    const noiseSpecs = Object.entries(this.#estimator.noise(model, batchSize, composed));
     const sizes = noiseSpecs.map(([, { shape }]) => shape.reduce((product, dim) => product * dim, 1));
     const noise = Object.fromEntries(
       noiseSpecs.map(([name], i) => [name, arrayOf(steps * sizes[i]!, past?.noise[name])]),
     );
     const stepSize = new Float32Array(steps);
     const rootCorrection = new Float32Array(steps);
-    const priors = new Float32Array(steps * (model.maxSteps + 1));
+    const scheduled = Object.entries(this.#estimator.schedules(model)).map(
+      ([name, shape]) => [name as ScheduleName, shape.reduce((product, dim) => product * dim, 1)] as const,
+    );
+    const schedules = Object.fromEntries(
+      scheduled.map(([name, size]) => [name, arrayOf(steps * size, past?.schedules[name])] as const),
+    );
     for (let k = 0; k < steps; k++) {
       const stream = new RandomStream(seed, NOISE_STREAM, done + k);
       noiseSpecs.forEach(([name, { distribution }], i) => {
@@ -60,9 +75,26 @@ export class Batches {
       const scalars = adamScalars(update, this.learningRate(update), optimizer);
       stepSize[k] = scalars.stepSize;
       rootCorrection[k] = scalars.rootCorrection;
-      priors.set(logCountPrior(this.presencePrior(update), model.maxSteps), k * (model.maxSteps + 1));
+      for (const [name, size] of scheduled) schedules[name]!.set(this.#scheduled(name, update), k * size);
     }
-    return { steps, images, noise, stepSize, rootCorrection, logCountPrior: priors };
+    return { steps, images, layers, noise, stepSize, rootCorrection, schedules };
+  }
+
+  /** A scheduled value at update t = 1, 2, …. */
+  #scheduled(name: ScheduleName, update: number): ArrayLike<number> {
+    const { model, placeExploration: exploration, steps } = this.#config;
+    switch (name) {
+      case "logCountPrior":
+        return logCountPrior(this.presencePrior(update), model.maxSteps);
+      case "placeTemperature": {
+        const { from, to, share } = exploration.temperature;
+        return [from * (to / from) ** Math.min(1, update / (share * steps))];
+      }
+      case "firstObjectWeight":
+        return [Math.max(0, 1 - update / exploration.firstObjectSteps)];
+      default:
+        return name satisfies never;
+    }
   }
 
   /** Learning rate of update t = 1, 2, …. */
@@ -86,18 +118,17 @@ export class Batches {
   }
 
   /**
-   * Indices of the images at positions `start` to `start + count`. In a stream, these are the positions. In a finite
-   * set they come from a sequence of epochs, each of which has all images in a random order.
+   * Indices of the first `batchSize` images of the batches from position `start` on. In a stream, these are the positions. In
+   * a finite set they come from a sequence of epochs, each of which has all images in a random order. The places of composed
+   * images are left out, so that the others do not depend on them.
    */
-  #indices(start: number, count: number): Uint32Array {
+  #indices(start: number, steps: number, batchSize: number): Uint32Array {
     const size = this.#scenes.size;
-    const indices = Uint32Array.from({ length: count }, (_, i) => start + i);
-    if (size === Number.POSITIVE_INFINITY) return indices;
-    for (let i = 0; i < count; i++) {
-      const position = start + i;
-      indices[i] = this.#order(Math.floor(position / size))[position % size]!;
-    }
-    return indices;
+    const stride = this.#config.batchSize;
+    return Uint32Array.from({ length: steps * batchSize }, (_, i) => {
+      const position = start + Math.floor(i / batchSize) * stride + (i % batchSize);
+      return size === Number.POSITIVE_INFINITY ? position : this.#order(Math.floor(position / size))[position % size]!;
+    });
   }
 
   #order(epoch: number): Uint32Array {

@@ -5,15 +5,7 @@
  * A run is a function of its configuration: two runs with equal configurations end with equal parameters, on one machine with
  * one thread.
  */
-import {
-  type AirConfigInput,
-  airConfigSchema,
-  type Convolution,
-  defaultAirConfig,
-  overlay,
-  parseWith,
-  upgradeAirConfig,
-} from "@air-onnx/core";
+import { airConfigSchema, defaultAirConfig, overlay, parseWith, upgradeAirConfig } from "@air-onnx/core";
 import {
   type DatasetName,
   type DatasetSettings,
@@ -23,6 +15,8 @@ import {
   drawnSet,
 } from "@air-onnx/scenes";
 import { z } from "zod";
+
+import { architectureNames, architectures } from "./architectures.js";
 
 const count = z.int().positive();
 const seed = z.int().nonnegative();
@@ -46,14 +40,15 @@ const optimizerSchema = z.strictObject({
 });
 
 const settings = {
-  /** Name of the network sizes that `model` does not set itself, see {@link architectures}. */
-  architecture: z.enum(["compact", "reference"]).default("compact"),
+  /** Name of the settings that are the defaults of networks and their training, see {@link architectures}. */
+  architecture: z.enum(architectureNames).default("compact"),
   model: airConfigSchema.prefault({}),
   /**
    * Estimator of the gradient of the ELBO. `marginal` sums over the count of objects exactly. `nvil`, the paper's estimator,
-   * samples the count and learns a baseline.
+   * samples the count and learns a baseline. `optimal-count` sums over the count like marginal, which here follows the
+   * evidence of the trajectory; it is for local step networks.
    */
-  estimator: z.enum(["marginal", "nvil"]).default("marginal"),
+  estimator: z.enum(["marginal", "nvil", "optimal-count"]).default("marginal"),
   /**
    * Backend that computes the training steps: one traced ONNX graph in onnxruntime, on the CPU, CUDA or WebGPU; or
    * TensorFlow.js op by op, in TensorFlow (on the CPU or a GPU), on WebGPU, in WebAssembly or in plain JavaScript (`cpu`).
@@ -88,11 +83,49 @@ const settings = {
     .strictObject({ from: probability, to: probability.optional(), share: z.number().gt(0).lte(1) })
     .nullable()
     .default(null),
+  /** How places are tried out by the estimator optimal-count, which the others ignore. */
+  placeExploration: z
+    .strictObject({
+      /** Scale of the noise on the values of places: from `from` to `to`, exponentially over the first `share` of the steps. */
+      temperature: z
+        .strictObject({
+          from: z.number().positive().default(1),
+          to: z.number().positive().default(0.1),
+          share: z.number().gt(0).lte(1).default(0.25),
+        })
+        .prefault({}),
+      /** Steps over which the bound of exactly one object loses its weight. */
+      firstObjectSteps: count.default(400),
+    })
+    .prefault({}),
+  /**
+   * Most objects that the model looks for in training images, at most `model.maxSteps`, which is what it looks for in
+   * evaluations and after. Null for model.maxSteps. A model that counts on beyond its training images looks for more.
+   */
+  trainingMaxSteps: count.nullable().default(null),
   /**
    * Shares of the training steps in which the model may find at most 1 object, at most 2, and so on. In the rest it may find
-   * `model.maxSteps`. See curriculum.ts.
+   * as many as `trainingMaxSteps` says. See curriculum.ts.
    */
   curriculum: z.array(z.number().gt(0).lt(1)).default([]),
+  /**
+   * Composed images: from some step on, most images of a batch are composed of cut-outs of training images in which the model
+   * found one object. They show it more objects than the training images have. Null for none. Only the estimator
+   * optimal-count learns from them.
+   */
+  composition: z
+    .strictObject({
+      /** Share of the training steps before the first composed image. */
+      after: z.number().gt(0).lt(1).default(0.5),
+      /** Share of a batch that is composed. */
+      share: z.number().gt(0).lt(1).default(0.75),
+      /** Most objects of a composed image. */
+      maxObjects: count.default(5),
+      /** Whether images are composed anew where intensities add up to more than 1, or cut off there. */
+      overlap: z.enum(["redraw", "clip"]).default("clip"),
+    })
+    .nullable()
+    .default(null),
   /** Steps between evaluations on held-out images. */
   evaluateEvery: count.default(500),
   /** Number of held-out images in an evaluation. */
@@ -122,11 +155,37 @@ export const trainConfigSchema = z.discriminatedUnion("dataset", [first!, ...oth
       reject(key, `must be a multiple of stepsPerRun (${stepsPerRun}), such as ${multiple}; got ${value}`);
     }
   }
-  const { curriculum } = config;
-  if (curriculum.length > 0 && curriculum.length >= model.maxSteps) {
-    reject("curriculum", `must have fewer stages than model.maxSteps (${model.maxSteps}), got ${curriculum.length}`);
+  if ((config.estimator === "optimal-count") !== (model.stepNetwork.type === "local")) {
+    reject("estimator", "must be optimal-count if model.stepNetwork is local, and only then");
   }
-  if (curriculum.reduce((sum, share) => sum + share, 0) >= 1) {
+  if (config.estimator === "optimal-count" && model.likelihood.type !== "gaussian") {
+    reject("model.likelihood.type", "must be gaussian for the estimator optimal-count");
+  }
+  const { curriculum, composition } = config;
+  const curriculumShare = curriculum.reduce((sum, share) => sum + share, 0);
+  if (composition) {
+    if (config.estimator !== "optimal-count") reject("composition", "needs the estimator optimal-count");
+    if (curriculumShare > composition.after) {
+      reject(
+        "composition.after",
+        `must not be before the curriculum ends, at a share of ${curriculumShare} of the steps`,
+      );
+    }
+    const composed = Math.round(composition.share * config.batchSize);
+    if (composed === 0 || composed === config.batchSize) {
+      reject("composition.share", `must leave both kinds of images in a batch of ${config.batchSize}`);
+    }
+  }
+  const { trainingMaxSteps } = config;
+  if (trainingMaxSteps !== null && trainingMaxSteps > model.maxSteps) {
+    reject("trainingMaxSteps", `must not exceed model.maxSteps (${model.maxSteps}), got ${trainingMaxSteps}`);
+  }
+  const [most, mostKey] =
+    trainingMaxSteps === null ? [model.maxSteps, "model.maxSteps"] : [trainingMaxSteps, "trainingMaxSteps"];
+  if (curriculum.length > 0 && curriculum.length >= most) {
+    reject("curriculum", `must have fewer stages than ${mostKey} (${most}), got ${curriculum.length}`);
+  }
+  if (curriculumShare >= 1) {
     reject("curriculum", "must leave some steps to the whole model: the sum of the shares must be below 1");
   }
   if (optimizer.warmupSteps > steps) {
@@ -155,38 +214,6 @@ export const trainConfigSchema = z.discriminatedUnion("dataset", [first!, ...oth
 export type TrainConfig = z.output<typeof trainConfigSchema>;
 /** A configuration as a user writes it: what is left out gets its default. */
 export type TrainConfigInput = z.input<typeof trainConfigSchema>;
-
-/**
- * Sizes of the networks of the model, by name:
- *
- * - `compact`, the default, sees the image at a half or a quarter of its resolution, through a convolution about the size
- *   of an object and a small hidden layer.
- * - `reference` has the sizes of the reference implementation, which are the defaults of the model configuration. The
- *   recurrent network sees every pixel.
- */
-export const architectures: {
-  readonly [A in TrainConfig["architecture"]]: (imageSize: number) => AirConfigInput;
-} = {
-  compact: (imageSize) => ({
-    imagePooling: poolingOf(imageSize),
-    lstmInput: { type: "image", convolution: compactConvolution(imageSize / poolingOf(imageSize)) },
-    embeddingSize: 256,
-    encoderSize: 400,
-    decoderSize: 400,
-  }),
-  reference: () => ({}),
-};
-
-/** Side of the squares whose means the network sees: 50 pixels become 25, 64 become 16. */
-function poolingOf(imageSize: number): number {
-  if (imageSize >= 64 && imageSize % 4 === 0) return 4;
-  return imageSize % 2 === 0 ? 2 : 1;
-}
-
-/** A convolution with kernels of 9 pooled pixels, about the size of an object; null where they do not fit. */
-function compactConvolution(side: number): Convolution | null {
-  return side < 9 ? null : { kernel: 9, stride: 2, channels: [64, 32] };
-}
 
 /** The settings of `dataset` that differ from the defaults of the schema. */
 function presetOf(dataset: DatasetName): Partial<z.input<z.ZodObject<typeof settings>>> & { trainSize?: number } {
@@ -220,9 +247,13 @@ export function parseTrainConfig(input: TrainConfigInput | unknown): TrainConfig
   if (stream === true) delete preset.trainSize;
   const defaults = defaultAirConfig();
   const imageSize = imageSizeOf.safeParse(overlay(preset, input)).data?.model.imageSize ?? defaults.imageSize;
+  const { model: networks, training, required } = architectures[architecture];
+  const { composition } = preset;
   const base = {
     ...preset,
-    model: overlay(overlay(defaults, architectures[architecture](imageSize)), preset.model),
+    ...training,
+    composition: training?.composition ? { ...training.composition, ...composition } : null,
+    model: overlay(overlay(overlay(defaults, networks(imageSize)), preset.model), required),
   };
   const { model, ...others } = input as Record<string, unknown>;
   const given = { ...others, model: upgradeAirConfig(model, base.model, what, "model.") };

@@ -7,23 +7,42 @@
  * The parameters' shapes do not depend on the number of inference steps, so each stage continues with the parameters of
  * the stage before. Its training steps are cheaper the fewer inference steps it has.
  */
+import type { AirConfig } from "@air-onnx/core";
 import type { TrainConfig } from "./config.js";
+import type { ComposedBatch } from "./objective/estimator.js";
 
-/** Consecutive training steps with the same number of inference steps. */
+/** Consecutive training steps with the same number of inference steps and the same kinds of images. */
 export interface Stage {
   /** The run's configuration, with the `maxSteps` of this stage. */
   readonly config: TrainConfig;
+  /** The model that evaluations are of: with the steps of this stage while the curriculum limits them, then with all. */
+  readonly evaluated: AirConfig;
+  /** The composed images of each batch; undefined if all are training images. */
+  readonly composed: ComposedBatch | undefined;
+  /** Number of training steps since the start of the run at which the stage begins. */
+  readonly begin: number;
   /** Number of training steps since the start of the run at which the stage ends. */
   readonly end: number;
 }
 
 /** The stage of a run after `step` training steps. Stages end at a multiple of `stepsPerRun`. */
 export function stageAt(config: TrainConfig, step: number): Stage {
-  let share = 0;
-  for (const [i, stageShare] of config.curriculum.entries()) {
+  const { curriculum, composition, model, steps, stepsPerRun, batchSize } = config;
+  const upTo = (maxSteps: number): TrainConfig => ({ ...config, model: { ...model, maxSteps } });
+  const endOf = (share: number): number => Math.round((share * steps) / stepsPerRun) * stepsPerRun;
+  let [share, begin] = [0, 0];
+  for (const [i, stageShare] of curriculum.entries()) {
     share += stageShare;
-    const end = Math.round((share * config.steps) / config.stepsPerRun) * config.stepsPerRun;
-    if (step < end) return { config: { ...config, model: { ...config.model, maxSteps: i + 1 } }, end };
+    const end = endOf(share);
+    const limited = upTo(i + 1);
+    if (step < end) return { config: limited, evaluated: limited.model, composed: undefined, begin, end };
+    begin = end;
   }
-  return { config, end: config.steps };
+  const whole = config.trainingMaxSteps === null ? config : upTo(config.trainingMaxSteps);
+  const composedBegin = composition === null ? steps : endOf(composition.after);
+  if (composition === null || step < composedBegin) {
+    return { config: whole, evaluated: model, composed: undefined, begin, end: composedBegin };
+  }
+  const composed = { images: Math.round(composition.share * batchSize), objects: composition.maxObjects };
+  return { config: whole, evaluated: model, composed, begin: composedBegin, end: steps };
 }

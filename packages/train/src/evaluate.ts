@@ -17,6 +17,8 @@ import type { NamedTensorData } from "./training-state.js";
 export interface Explanation {
   /** Most probable number of objects. */
   readonly count: number;
+  /** Its probability. */
+  readonly countProbability: number;
   /** Windows of these objects, `count` of (s, x, y). */
   readonly zWhere: readonly (readonly [number, number, number])[];
   /** Canvas of these objects, [C, S, S]. */
@@ -108,23 +110,35 @@ export class Evaluator implements AsyncDisposable {
     start: number,
     size: number,
   ): Promise<Explanation[]> {
-    const { maxSteps } = this.#config;
     const images = new Float32Array(size * pixelsPerImage(scenes));
     fillBatch(
       scenes,
       Array.from({ length: size }, (_, i) => start + i),
       images,
     );
-    const outputs = await this.#run(EXPLAINED, parameters, images, { seed: 0, firstImage: start });
+    return this.explainImages(parameters, images, start);
+  }
+
+  /**
+   * The model's explanations of images, along the trajectory of seed 0.
+   *
+   * @param images [B, C, S, S]
+   * @param firstImage number of the first one, on which the noise depends
+   */
+  async explainImages(parameters: NamedTensorData, images: Float32Array, firstImage: number): Promise<Explanation[]> {
+    const { maxSteps, channels, imageSize } = this.#config;
+    const pixels = channels * imageSize ** 2;
+    const outputs = await this.#run(EXPLAINED, parameters, images, { seed: 0, firstImage });
     const logCounts = outputs.logCount!.data as Float32Array;
     const windows = outputs.zWhere!.data as Float32Array;
     const canvases = outputs.canvases!.data as Float32Array;
-    const pixels = pixelsPerImage(scenes);
-    return Array.from({ length: size }, (_, i) => {
-      const count = mapCount(logCounts.subarray(i * (maxSteps + 1), (i + 1) * (maxSteps + 1)));
+    return Array.from({ length: images.length / pixels }, (_, i) => {
+      const own = logCounts.subarray(i * (maxSteps + 1), (i + 1) * (maxSteps + 1));
+      const count = mapCount(own);
       const first = (i * maxSteps + count - 1) * pixels;
       return {
         count,
+        countProbability: Math.exp(own[count]!),
         zWhere: Array.from({ length: count }, (_, t) => {
           const [s, x, y] = windows.subarray((i * maxSteps + t) * 3);
           return [s!, x!, y!] as const;

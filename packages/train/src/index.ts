@@ -1,7 +1,7 @@
 export { type AlertEvidence, alertThresholds, collapseAlerts, findAlerts } from "./alerts.js";
+export { type Architecture, type ArchitectureName, architectureNames, architectures } from "./architectures.js";
 export { Batches } from "./batches.js";
 export {
-  architectures,
   describeConfigDifference,
   parseTrainConfig,
   type TrainConfig,

@@ -1,7 +1,8 @@
 /** Runs and sweeps on disk: configurations, metrics, checkpoints. This entry point loads no TensorFlow.js. */
+
 export { alertThresholds, collapseAlerts } from "./alerts.js";
+export { type Architecture, type ArchitectureName, architectureNames, architectures } from "./architectures.js";
 export {
-  architectures,
   describeConfigDifference,
   parseTrainConfig,
   type TrainConfig,

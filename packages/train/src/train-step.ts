@@ -31,22 +31,24 @@ export interface LossAndGradients {
  * Computes the loss of one batch and its gradient with respect to every parameter.
  *
  * @param image [B, C, S, S]
+ * @param layers objects of composed images, [K, N, C, S, S], see `Estimator.loss`
  */
 export type LossAndGradientsFunction = (
   parameters: ParameterTensors,
   image: tf.Tensor,
   noise: Noise,
   schedules: Schedules,
+  layers?: tf.Tensor,
 ) => LossAndGradients;
 
 /** The function that differentiates the estimator's loss for the model `config`. */
 export function lossAndGradients(estimator: Estimator, config: AirConfig): LossAndGradientsFunction {
   const names = Object.keys(trainedParameterShapes(estimator, config));
-  return (parameters, image, noise, schedules) =>
+  return (parameters, image, noise, schedules, layers) =>
     tf.tidy(() => {
       const kept: [string, tf.Scalar][] = [];
       const forward = (): tf.Scalar => {
-        const { loss, elbo, metrics } = estimator.loss(parameters, config, image, noise, schedules);
+        const { loss, elbo, metrics } = estimator.loss(parameters, config, image, noise, schedules, layers);
         // TensorFlow.js disposes of all tensors made in this function except the loss.
         for (const [name, scalar] of Object.entries({ loss, elbo, ...metrics })) {
           kept.push([name, tf.keep(tf.clone(scalar))]);
@@ -147,6 +149,7 @@ export type TrainStepFunction = (
   image: tf.Tensor,
   noise: Noise,
   scalars: StepScalars,
+  layers?: tf.Tensor,
 ) => TrainStepResult;
 
 /** The training step of the estimator for the model `config`. */
@@ -157,9 +160,9 @@ export function trainStep(
 ): TrainStepFunction {
   const differentiate = gradientStep(estimator, config, maxGradientNorm);
   const groups = clipGroups(estimator, config);
-  return (state, image, noise, scalars) =>
+  return (state, image, noise, scalars, layers) =>
     tf.tidy(() => {
-      const { gradients, clipFactors, metrics } = differentiate(state.parameters, image, noise, scalars);
+      const { gradients, clipFactors, metrics } = differentiate(state.parameters, image, noise, scalars, layers);
       const clipped = groups.flatMap(([group, names]) =>
         names.map((name) => [name, tf.mul(gradients[name]!, clipFactors[group]!)] as const),
       );

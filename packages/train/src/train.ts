@@ -15,18 +15,22 @@ import {
 } from "@air-onnx/scenes";
 import { findAlerts } from "./alerts.js";
 import { Batches } from "./batches.js";
+import { Composer } from "./composition/composer.js";
+import { findCutOuts } from "./composition/cut-outs.js";
 import type { TrainConfig } from "./config.js";
-import { stageAt } from "./curriculum.js";
+import { type Stage, stageAt } from "./curriculum.js";
 import { createEngine } from "./engine/create.js";
 import type { StepInputs } from "./engine/engine.js";
 import { DivergedError } from "./errors.js";
 import { Evaluator, type Explanation } from "./evaluate.js";
 import { checkpointShapes, initialState } from "./initial-state.js";
+import type { ComposedBatch } from "./objective/estimator.js";
 import {
   type AlertKind,
   type AlertRecord,
   EventFile,
   keepNewestCheckpoints,
+  loadCutOuts,
   loadNewestCheckpoint,
   MetricsLog,
   type MetricsRecord,
@@ -34,6 +38,7 @@ import {
   type OnNotice,
   type RunFolder,
   saveCheckpoint,
+  saveCutOuts,
 } from "./run/index.js";
 import { Stopwatch } from "./stopwatch.js";
 import type { NamedArrays, NamedTensorData, TrainingState } from "./training-state.js";
@@ -55,6 +60,17 @@ export type TrainEvent =
     }
   | { readonly type: "evaluation"; readonly step: number; readonly evaluation: Evaluation; readonly picture: string }
   | { readonly type: "checkpoint"; readonly step: number; readonly file: string }
+  | {
+      /** From now on a part of each batch is composed. */
+      readonly type: "composition";
+      readonly step: number;
+      /** Number of objects cut out of training images, of which images are composed. */
+      readonly cutOuts: number;
+      /** Composed images of a batch. */
+      readonly images: number;
+      /** Most objects of a composed image. */
+      readonly objects: number;
+    }
   | {
       readonly type: "alert";
       readonly step: number;
@@ -153,6 +169,18 @@ export async function train(
       onEvent({ type: "alert", step, alert: found.alert, message: found.message });
     }
   };
+  const composerOf = async (
+    { config, begin }: Stage,
+    composed: ComposedBatch,
+    evaluator: Evaluator,
+    parameters: NamedTensorData,
+  ): Promise<Composer> => {
+    if (step > begin) return new Composer(config, composed, await loadCutOuts(folder.cutOutsFile, begin));
+    const cutOuts = await findCutOuts(evaluator, parameters, dataset.train);
+    await saveCutOuts(folder.cutOutsFile, begin, cutOuts);
+    onEvent({ type: "composition", step, cutOuts: cutOuts.length, ...composed });
+    return new Composer(config, composed, cutOuts);
+  };
   const checkpoint = async (state: TrainingState): Promise<void> => {
     // Before it: a checkpoint whose reports are lost would leave a gap for ever.
     await log.sync();
@@ -164,11 +192,12 @@ export async function train(
 
   do {
     const stage = stageAt(config, step);
-    const batches = new Batches(stage.config, dataset.train);
-    await using engine = await createEngine(stage.config, state!);
+    await using evaluator = await Evaluator.create(stage.evaluated, { threads: config.threads });
+    const composer = stage.composed && (await composerOf(stage, stage.composed, evaluator, state!.parameters));
+    const batches = new Batches(stage.config, dataset.train, composer);
+    await using engine = await createEngine(stage.config, state!, stage.composed);
     // The engine holds the state now. A second copy would only take memory.
     state = undefined;
-    await using evaluator = await Evaluator.create(stage.config.model, { threads: config.threads });
     if (!started) onEvent({ type: "start", engine: engine.name, step, parameters: parameterCount });
     started = true;
     let inputs: StepInputs | undefined;

@@ -246,7 +246,7 @@ describe("batches", () => {
   it("anneal the presence prior, and then keep it", () => {
     // The data set npz has no schedule of its own.
     const config = configOf({ dataset: "npz", path: "x.npz", presencePriorSchedule: { from: 0.5, share: 0.1 } });
-    const { logCountPrior: priors } = new Batches(config, scenes).next(0, 20);
+    const priors = new Batches(config, scenes).next(0, 20).schedules.logCountPrior!;
     const counts = config.model.maxSteps + 1;
     const last = Float32Array.from(logCountPrior(0.01, config.model.maxSteps));
     for (let step = 9; step < 20; step++) expect(priors.slice(step * counts, (step + 1) * counts)).toEqual(last);
@@ -254,9 +254,9 @@ describe("batches", () => {
       expect(priors[step * counts]).toBeGreaterThan(priors[(step - 1) * counts]!);
     }
     const towards = configOf({ presencePriorSchedule: { from: 0.01, to: 0.5, share: 0.1 } });
-    const end = new Batches(towards, scenes).next(0, 20).logCountPrior.slice(-counts);
+    const end = new Batches(towards, scenes).next(0, 20).schedules.logCountPrior!.slice(-counts);
     expect(end).toEqual(Float32Array.from(logCountPrior(0.5, config.model.maxSteps)));
-    const fixed = new Batches(configOf({ presencePriorSchedule: null }), scenes).next(0, 2).logCountPrior;
+    const fixed = new Batches(configOf({ presencePriorSchedule: null }), scenes).next(0, 2).schedules.logCountPrior!;
     expect(fixed.slice(0, counts)).toEqual(Float32Array.from(logCountPrior(0.01, config.model.maxSteps)));
   });
 

@@ -13,12 +13,14 @@ import type { SceneGenerator } from "./generate.js";
  */
 export type Split = "train" | "test" | "fresh";
 
-/** A setting that a data set has of its own: a whole number from 1 to `most`. */
+/** A setting that a data set has of its own: a whole number from `least` to `most`. */
 export interface DrawnSetting {
   /** Description in the help of the command line. */
   readonly meaning: string;
   /** Value where none is given. */
   readonly default: number;
+  /** Smallest value; 1 if absent. */
+  readonly least?: number;
   /** Largest value; no limit if absent. */
   readonly most?: number;
 }
@@ -42,6 +44,8 @@ export interface TrainingPreset {
   readonly curriculum?: number[];
   /** Presence prior at the start and in the end, and the share of the steps over which it changes. */
   readonly presencePriorSchedule?: { from: number; to?: number; share: number };
+  /** How images are composed, for architectures that compose images. */
+  readonly composition?: { overlap: "redraw" | "clip" };
 }
 
 /** The members that all drawn sets have. */

@@ -3,4 +3,5 @@ export { multiDiscsSet } from "./multi-discs.js";
 export { multiDsprites64Set } from "./multi-dsprites-64.js";
 export { multiMnistSet } from "./multi-mnist.js";
 export { multiMnist64Set } from "./multi-mnist-64.js";
+export { multiMnistOpenSet } from "./multi-mnist-open.js";
 export { multiStrokesSet } from "./multi-strokes.js";

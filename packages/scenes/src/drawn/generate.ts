@@ -45,13 +45,18 @@ export interface SceneGenerator extends ImageForm {
   readonly maxObjects: number;
   /** Treatment of an image whose sum exceeds 255 somewhere: its objects are drawn anew, or the sum is clipped. */
   readonly overlap: "redraw" | "clip";
+  /**
+   * Tries after which an image is given up whose objects cannot be placed. If it is given, an image is drawn anew as soon as
+   * an object does not fit. If not, all objects are drawn first, as in the published sets, and 1,000 tries are made.
+   */
+  readonly maxTries?: number;
   /** Returns the recipe of image `index`. A generator that can stream depends on the index alone, in any order of calls. */
   recipe(index: number): SceneRecipe;
 }
 
 /** Images, a few milliseconds' worth, between two checks of the abort signal and two turns of the event loop. */
 const IMAGES_PER_SLICE = 500;
-/** Tries after which an image whose objects overlap too much is given up: they do not fit. */
+/** Tries, by default, after which an image whose objects overlap too much is given up: they do not fit. */
 const MAX_TRIES = 1_000;
 
 /**
@@ -156,7 +161,7 @@ class SceneCanvas {
 
   /** Writes image `index` and the boxes of its objects, and returns their number. */
   draw(index: number, image: Uint8Array, boxes: Float32Array): number {
-    const { dataset, imageSize, overlap } = this.#generator;
+    const { dataset, imageSize, overlap, maxTries } = this.#generator;
     const { count, nextPatch } = this.#generator.recipe(index);
     for (let tries = 1; ; tries++) {
       this.#sums.fill(0);
@@ -164,10 +169,11 @@ class SceneCanvas {
       for (let object = 0; object < count; object++) {
         const corners = boxes.subarray(object * 4, (object + 1) * 4);
         brightest = Math.max(brightest, this.#paste(nextPatch(), corners));
+        if (brightest > 255 && overlap === "redraw" && maxTries !== undefined) break;
       }
       if (brightest > 255 && overlap === "clip") this.#clip();
       if (brightest <= 255 || overlap === "clip") break;
-      if (tries === MAX_TRIES) {
+      if (tries === (maxTries ?? MAX_TRIES)) {
         throw new DataError(
           `${dataset}: ${count} objects do not fit into ${imageSize}x${imageSize} pixels, use fewer`,
           {

@@ -96,18 +96,21 @@ export function multiMnistKind(digits: Uint8Array, seed: number): SceneGenerator
   };
 }
 
-/** A function that draws the next patch into `pixels`. The random numbers are drawn in the order of the original. */
-function digitPatches(
+/**
+ * A function that draws the next patch into `pixels`, anywhere in an image of side `imageSize`. The random numbers are drawn in the order of the original.
+ */
+export function digitPatches(
   digits: Uint8Array,
   random: { integer(bound: number): number; normal(): number },
   pixels: Uint8Array,
+  imageSize = IMAGE_SIZE,
 ): () => PlacedPatch {
   const digitCount = digitsIn(digits);
   return () => {
     const digit = random.integer(digitCount);
     const scale = 0.1 * random.normal() + 1.3;
     const side = Math.trunc(DIGIT_SIZE / scale);
-    const padding = IMAGE_SIZE - side;
+    const padding = imageSize - side;
     const y = random.integer(padding);
     const x = random.integer(padding);
     resizeNearest(digitOf(digits, digit), DIGIT_SIZE, pixels, side);
@@ -196,6 +199,7 @@ export const multiMnistSet = publishedSet({
     // A low prior at first makes every object expensive: otherwise the model would mend a blurred patch with a second one.
     // In the end the prior fits the data, so that two digits close together are not counted as one.
     presencePriorSchedule: { from: 0.01, to: 0.5, share: 0.5 },
+    composition: { overlap: "redraw" },
   },
   version: 2,
   published: {

@@ -12,7 +12,7 @@ export interface PatchForm {
 }
 
 /** Largest `maxCount`: counts are kept in bytes, and the sum of as many saturated objects fits 16 bits. */
-const MOST_OBJECTS = 255;
+export const MOST_OBJECTS = 255;
 
 /** A form with defaults for what is left out. */
 export type PatchFormInput = { readonly [K in keyof PatchForm]?: PatchForm[K] | undefined };

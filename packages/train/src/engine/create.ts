@@ -1,5 +1,6 @@
 /** The creation of engines from configurations. */
 import type { TrainConfig } from "../config.js";
+import type { ComposedBatch } from "../objective/estimator.js";
 import { estimators } from "../objective/estimators.js";
 import type { TrainingState } from "../training-state.js";
 import { requireBackend } from "./backends.js";
@@ -9,14 +10,19 @@ import { createInPlaceEngine } from "./traced-in-place.js";
 import { createLoopEngine } from "./traced-loop.js";
 import { createTracedWebgpuEngine } from "./traced-webgpu.js";
 
-/** The training step that a configuration defines. */
-export function stepDefinition(config: TrainConfig): StepDefinition {
+/**
+ * The training step that a configuration defines.
+ *
+ * @param composed the composed images among those of a batch, if there are any
+ */
+export function stepDefinition(config: TrainConfig, composed?: ComposedBatch): StepDefinition {
   const { beta1, beta2, epsilon, clipNorm, learningRate, baselineLearningRate } = config.optimizer;
   const estimator = estimators[config.estimator];
   return {
     config: config.model,
     estimator,
-    batchSize: config.batchSize,
+    batchSize: config.batchSize - (composed?.images ?? 0),
+    composed,
     adam: { beta1, beta2, epsilon },
     clipNorm,
     learningRateScales: Object.fromEntries(
@@ -29,10 +35,15 @@ export function stepDefinition(config: TrainConfig): StepDefinition {
  * Creates the engine of the configuration's backend.
  *
  * @param start the state that training starts from; it is not changed
+ * @param composed the composed images among those of a batch, if there are any
  * @throws {BackendUnavailableError} if the backend cannot run on this machine
  */
-export async function createEngine(config: TrainConfig, start: TrainingState): Promise<Engine> {
-  const definition = stepDefinition(config);
+export async function createEngine(
+  config: TrainConfig,
+  start: TrainingState,
+  composed?: ComposedBatch,
+): Promise<Engine> {
+  const definition = stepDefinition(config, composed);
   const { backend } = config;
   await requireBackend(backend);
   switch (backend) {

@@ -23,9 +23,10 @@ export async function createEagerEngine(
   backend: EagerBackend,
 ): Promise<Engine> {
   await useEagerBackend(backend);
-  const { config, estimator, batchSize, adam, clipNorm, learningRateScales } = definition;
+  const { config, estimator, batchSize, composed, adam, clipNorm, learningRateScales } = definition;
   const shapes = trainedParameterShapes(estimator, config);
-  const noiseSpecs = estimator.noise(config, batchSize);
+  const noiseSpecs = estimator.noise(config, batchSize, composed);
+  const scheduleShapes = Object.entries(estimator.schedules(config));
   const step = trainStep(estimator, config, { adam, maxGradientNorm: clipNorm, learningRateScales });
   const tensorsOf = (values: NamedTensorData): NamedTensors =>
     Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, tf.tensor(values[name]!.data, shape)]));
@@ -36,33 +37,40 @@ export async function createEagerEngine(
 
     async run(inputs: StepInputs): Promise<NamedArrays> {
       await useEagerBackend(backend);
-      const scalars: Record<string, tf.Scalar[]> = {};
+      const collected: Record<string, tf.Scalar[]> = {};
       // Metrics are read after the last step, as each read would wait for the device.
       for (let k = 0; k < inputs.steps; k++) {
         const cut = (data: Float32Array, shape: number[]): tf.Tensor => {
           const size = shape.reduce((product, dim) => product * dim, 1);
           return tf.tensor(data.slice(k * size, (k + 1) * size), shape);
         };
-        const image = cut(inputs.images, [batchSize, config.channels, config.imageSize, config.imageSize]);
+        const sides = [config.channels, config.imageSize, config.imageSize];
+        const image = cut(inputs.images, [batchSize, ...sides]);
+        const layers =
+          composed && inputs.layers ? cut(inputs.layers, [composed.images, composed.objects, ...sides]) : undefined;
         const noise = Object.fromEntries(
           Object.entries(noiseSpecs).map(([name, { shape }]) => [name, cut(inputs.noise[name]!, shape)] as const),
         );
-        const schedules = {
+        const schedules: NamedTensors = Object.fromEntries(
+          scheduleShapes.map(([name, shape]) => [name, cut(inputs.schedules[name]!, shape)] as const),
+        );
+        const scalars = {
+          ...schedules,
+          logCountPrior: schedules.logCountPrior!,
           stepSize: cut(inputs.stepSize, []),
           rootCorrection: cut(inputs.rootCorrection, []),
-          logCountPrior: cut(inputs.logCountPrior, [config.maxSteps + 1]),
         };
-        const next = step(state, image, noise, schedules);
-        tf.dispose([image, noise, schedules]);
+        const next = step(state, image, noise, scalars, layers);
+        tf.dispose([image, noise, scalars, ...(layers ? [layers] : [])]);
         disposeState(state);
         state = { parameters: next.parameters, firstMoment: next.firstMoment, secondMoment: next.secondMoment };
         for (const [name, value] of Object.entries(next.metrics)) {
-          scalars[name] ??= [];
-          scalars[name].push(value);
+          collected[name] ??= [];
+          collected[name].push(value);
         }
       }
       const metrics: NamedArrays = {};
-      for (const [name, values] of Object.entries(scalars)) {
+      for (const [name, values] of Object.entries(collected)) {
         metrics[name] = Float32Array.from((await Promise.all(values.map((value) => value.data()))).map(([x]) => x!));
         tf.dispose(values);
       }

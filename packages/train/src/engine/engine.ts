@@ -3,7 +3,7 @@
  * step; they differ in the library and device that compute it, and tests compare them with each other.
  */
 import type { AirConfig } from "@air-onnx/core";
-import type { Estimator } from "../objective/estimator.js";
+import type { ComposedBatch, Estimator } from "../objective/estimator.js";
 import type { AdamOptions, LearningRateScales } from "../optimizer/adam.js";
 import type { NamedArrays, TrainingState } from "../training-state.js";
 
@@ -13,8 +13,10 @@ export interface StepDefinition {
   readonly config: AirConfig;
   /** The loss to minimise. */
   readonly estimator: Estimator;
-  /** Images of one step. */
+  /** Training images of one step. */
   readonly batchSize: number;
+  /** Composed images of one step, beside the training images; undefined for none. */
+  readonly composed?: ComposedBatch | undefined;
   /** Constants of Adam. */
   readonly adam: AdamOptions;
   /** Largest norm of the gradients, for the model's parameters and for the estimator's own separately. */
@@ -35,8 +37,10 @@ export interface StepInputs {
   readonly stepSize: Float32Array<ArrayBuffer>;
   /** Bias correction of the root of Adam's second moment, 1 / √(1 - β2^t), [K]. */
   readonly rootCorrection: Float32Array<ArrayBuffer>;
-  /** Prior of the number of objects, log p(n) for n = 0..T, [K, T + 1]. */
-  readonly logCountPrior: Float32Array<ArrayBuffer>;
+  /** Scheduled values by the names of `Estimator.schedules`, [K, …]. */
+  readonly schedules: NamedArrays;
+  /** Objects of the composed images, [K, images, objects, C, S, S]; undefined if the step has none. */
+  readonly layers?: Float32Array<ArrayBuffer> | undefined;
 }
 
 /** The state of training on some device, with the training step that advances it. Dispose of it to free its memory. */

@@ -33,26 +33,35 @@ export interface GradientCheck extends AsyncDisposable {
 
 /** Traces the loss and gradients of `definition` for comparisons with the tfjs backend `backend`. */
 export async function createGradientCheck(
-  { config, estimator, batchSize }: StepDefinition,
+  { config, estimator, batchSize, composed }: StepDefinition,
   backend: EagerBackend,
 ): Promise<GradientCheck> {
   const parameterShapes = trainedParameterShapes(estimator, config);
   const names = Object.keys(parameterShapes);
   const noiseShapes = Object.fromEntries(
-    Object.entries(estimator.noise(config, batchSize)).map(([name, { shape }]) => [name, shape]),
+    Object.entries(estimator.noise(config, batchSize, composed)).map(([name, { shape }]) => [name, shape]),
   );
   const differentiate = lossAndGradients(estimator, config);
+  const sides = [config.channels, config.imageSize, config.imageSize];
+  const scheduleShapes = estimator.schedules(config);
   const shapes: Record<string, number[]> = {
     ...parameterShapes,
     ...noiseShapes,
-    image: [batchSize, config.channels, config.imageSize, config.imageSize],
-    logCountPrior: [config.maxSteps + 1],
+    image: [batchSize, ...sides],
+    ...(composed && { layers: [composed.images, composed.objects, ...sides] }),
+    ...scheduleShapes,
   };
   const gradientName = (name: string): string => `gradient/${name}`;
   const compute = (tensors: Record<string, tf.Tensor>): Record<string, tf.Tensor> => {
     const noise = Object.fromEntries(Object.keys(noiseShapes).map((name) => [name, tensors[name]!]));
-    const schedules = { logCountPrior: tensors.logCountPrior! };
-    const { gradients, metrics } = differentiate(tensors, tensors.image!, noise, schedules);
+    const schedules = Object.fromEntries(Object.keys(scheduleShapes).map((name) => [name, tensors[name]!]));
+    const { gradients, metrics } = differentiate(
+      tensors,
+      tensors.image!,
+      noise,
+      { ...schedules, logCountPrior: tensors.logCountPrior! },
+      tensors.layers,
+    );
     return {
       loss: metrics.loss!,
       ...Object.fromEntries(names.map((name) => [gradientName(name), gradients[name]!])),
@@ -64,13 +73,14 @@ export async function createGradientCheck(
   const session = await InferenceSession.create(encodeGraph(traced));
 
   return {
-    async compare(parameters, { steps, images, noise, logCountPrior }) {
+    async compare(parameters, { steps, images, noise, schedules, layers }) {
       if (steps !== 1) throw new RangeError(`One step is compared at a time, got the inputs of ${steps}`);
       const values: NamedArrays = {
         ...Object.fromEntries(Object.entries(parameters).map(([name, { data }]) => [name, data])),
         ...noise,
         image: images,
-        logCountPrior,
+        ...(layers && { layers }),
+        ...schedules,
       };
       const results = await session.run(
         Object.fromEntries(

@@ -6,7 +6,7 @@
 
 import { fuse, type NamedTensors, type TracedGraph, trace } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
-import { trainedParameterShapes } from "../objective/estimator.js";
+import { type Schedules, trainedParameterShapes } from "../objective/estimator.js";
 import { type ClipGroup, clipGroups, gradientStep, trainStep } from "../train-step.js";
 import { eachPart, type NamedArrays, type StatePart, stateParts, type TrainingState } from "../training-state.js";
 import type { StepDefinition, StepInputs } from "./engine.js";
@@ -76,11 +76,13 @@ export function traceTrainStep(
     (tensors) => {
       const partOf = (part: StatePart): NamedTensors =>
         Object.fromEntries(Object.keys(shapes).map((name) => [name, tensors[`${part}/${name}`]!]));
-      const next = step(eachPart(partOf), tensors.images!, noiseOf(definition, tensors), {
+      const scalars = {
+        ...schedulesOf(definition, tensors),
         stepSize: tensors.stepSize!,
         rootCorrection: tensors.rootCorrection!,
-        logCountPrior: tensors.logCountPrior!,
-      });
+      };
+      const noise = noiseOf(definition, tensors);
+      const next = step(eachPart(partOf), tensors.images!, noise, scalars, tensors[LAYERS_INPUT]);
       metrics = Object.keys(next.metrics);
       return {
         ...Object.fromEntries(state.map(({ part, name, output }) => [output, next[part][name]!])),
@@ -141,9 +143,8 @@ export function traceGradients(definition: StepDefinition): TracedGradients {
   const traced = trace(
     (tensors) => {
       const values = Object.fromEntries(parameters.map(({ name, input }) => [name, tensors[input]!]));
-      const result = differentiate(values, tensors.images!, noiseOf(definition, tensors), {
-        logCountPrior: tensors.logCountPrior!,
-      });
+      const [noise, schedules] = [noiseOf(definition, tensors), schedulesOf(definition, tensors)];
+      const result = differentiate(values, tensors.images!, noise, schedules, tensors[LAYERS_INPUT]);
       metrics = Object.keys(result.metrics);
       return {
         ...Object.fromEntries(parameters.map(({ name, output }) => [output, result.gradients[name]!])),
@@ -161,19 +162,29 @@ export function traceGradients(definition: StepDefinition): TracedGradients {
 type Shapes = Readonly<Record<string, readonly number[]>>;
 
 /** Shapes of the inputs that are drawn for each step: images and noise. */
-function batchInputs({ config, estimator, batchSize }: StepDefinition): Shapes {
-  const noise = Object.entries(estimator.noise(config, batchSize));
+function batchInputs({ config, estimator, batchSize, composed }: StepDefinition): Shapes {
+  const noise = Object.entries(estimator.noise(config, batchSize, composed));
+  const image = [config.channels, config.imageSize, config.imageSize];
   return {
-    images: [batchSize, config.channels, config.imageSize, config.imageSize],
+    images: [batchSize, ...image],
+    ...(composed && { [LAYERS_INPUT]: [composed.images, composed.objects, ...image] }),
     ...Object.fromEntries(noise.map(([name, { shape }]) => [noiseInput(name), shape])),
   };
 }
 
 /** Shapes of the inputs that belong to the loss and change by a schedule. */
-const scheduleInputs = ({ config }: StepDefinition): Shapes => ({ logCountPrior: [config.maxSteps + 1] });
+const scheduleInputs = ({ config, estimator }: StepDefinition): Shapes => estimator.schedules(config);
 
-function noiseOf({ config, estimator, batchSize }: StepDefinition, tensors: NamedTensors): NamedTensors {
-  const names = Object.keys(estimator.noise(config, batchSize));
+/** The graph's input for the objects of composed images. */
+const LAYERS_INPUT = "layers";
+
+function schedulesOf(definition: StepDefinition, tensors: NamedTensors): Schedules {
+  const values = Object.keys(scheduleInputs(definition)).map((name) => [name, tensors[name]!] as const);
+  return { ...Object.fromEntries(values), logCountPrior: tensors.logCountPrior! };
+}
+
+function noiseOf({ config, estimator, batchSize, composed }: StepDefinition, tensors: NamedTensors): NamedTensors {
+  const names = Object.keys(estimator.noise(config, batchSize, composed));
   return Object.fromEntries(names.map((name) => [name, tensors[noiseInput(name)]!]));
 }
 
@@ -184,9 +195,17 @@ const inputsOf = (shapes: readonly (readonly [string, readonly number[]])[]) =>
   Object.fromEntries(shapes.map(([name, shape]) => [name, { shape }]));
 
 /** The inputs of K steps by the graph's names, [K, …]. */
-export function stackedInputs({ images, noise, stepSize, rootCorrection, logCountPrior }: StepInputs): NamedArrays {
+export function stackedInputs(inputs: StepInputs): NamedArrays {
+  const { images, layers, noise, stepSize, rootCorrection, schedules } = inputs;
   const noises = Object.entries(noise).map(([name, data]) => [noiseInput(name), data] as const);
-  return { images, ...Object.fromEntries(noises), stepSize, rootCorrection, logCountPrior };
+  return {
+    images,
+    ...(layers && { [LAYERS_INPUT]: layers }),
+    ...Object.fromEntries(noises),
+    stepSize,
+    rootCorrection,
+    ...schedules,
+  };
 }
 
 /** A state, from a function that returns the array of each of its tensors. */

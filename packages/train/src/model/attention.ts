@@ -6,6 +6,7 @@
  * (Jaderberg et al., 2015) with zero padding whose coordinates run over [-1, 1] between the outer edges of the image,
  * and needs only batched matrix products.
  */
+import type { AirConfig } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 
 /**
@@ -29,6 +30,21 @@ export function attend(image: tf.Tensor, zWhere: tf.Tensor, objectSize: number):
  */
 export function write(patch: tf.Tensor, zWhere: tf.Tensor, imageSize: number): tf.Tensor {
   return resample(patch, zWhere, imageSize);
+}
+
+/**
+ * How far a window covers each row and each column of the image: the weights of a white patch written into it. Their
+ * product is the share of each pixel that the window covers.
+ *
+ * @param zWhere [B, 3]
+ * @returns `rows` and `columns`, [B, S] each, in [0, 1]
+ */
+export function windowCoverage(
+  zWhere: tf.Tensor,
+  { imageSize, objectSize }: Pick<AirConfig, "imageSize" | "objectSize">,
+): { rows: tf.Tensor; columns: tf.Tensor } {
+  const along = (axis: "x" | "y"): tf.Tensor => tf.sum(interpolationWeights(zWhere, axis, imageSize, objectSize), 2);
+  return { rows: along("y"), columns: along("x") };
 }
 
 /** The inverse of the map u ↦ s·u + (x, y), as a window: (1/s, -x/s, -y/s), [B, 3]. */

@@ -5,10 +5,11 @@
 import type { AirConfig, GraphName } from "@air-onnx/core";
 import type { NamedTensors } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
-import { decode, imageGatesOf, inferStep, klFromPrior } from "./air.js";
+import { decode, imageGatesOf, inferStep } from "./air.js";
 import { write } from "./attention.js";
 import { drawOn, logLikelihood } from "./likelihood.js";
 import type { ParameterTensors } from "./parameters.js";
+import { klFromPrior } from "./posterior.js";
 
 /**
  * A graph as a function of its inputs by name that returns its outputs by name. Every tensor has a leading batch
@@ -30,21 +31,21 @@ export function graphFunctions(p: ParameterTensors, config: AirConfig): Record<G
 
     step(inputs) {
       const image = input(inputs, "image");
-      const previous = {
+      const lstmState = () => ({
         hidden: input(inputs, "hidden"),
         cell: input(inputs, "cell"),
         zWhere: input(inputs, "z_where"),
         zWhat: input(inputs, "z_what"),
         presence: tf.ones([image.shape[0]!, 1]),
-      };
+      });
+      const previous = config.stepNetwork.type === "lstm" ? lstmState() : undefined;
       const noise = { epsWhere: input(inputs, "eps_where"), epsWhat: input(inputs, "eps_what") };
       const before = input(inputs, "canvas");
       const step = inferStep(p, config, image, input(inputs, "image_gates"), previous, before, noise);
       const patch = decode(p, config, step.zWhat.sample);
       const canvas = drawOn(config, before, write(patch, step.zWhere.sample, config.imageSize));
       return {
-        next_hidden: step.hidden,
-        next_cell: step.cell,
+        ...(step.memory && { next_hidden: step.memory.hidden, next_cell: step.memory.cell }),
         next_z_where: step.zWhere.sample,
         next_z_what: step.zWhat.sample,
         next_canvas: canvas,

@@ -19,6 +19,16 @@ export function drawOn({ likelihood }: AirConfig, canvas: tf.Tensor, layer: tf.T
 }
 
 /**
+ * 1 / std² of a pixel: half of it is what a squared residual of 1 costs, nats.
+ *
+ * @throws {Error} unless the likelihood is Gaussian
+ */
+export function gaussianPrecision({ likelihood }: AirConfig): number {
+  if (likelihood.type !== "gaussian") throw new Error(`The likelihood must be gaussian, not ${likelihood.type}`);
+  return 1 / likelihood.std ** 2;
+}
+
+/**
  * log p(image | canvas), nats.
  *
  * @param image [B, C, S, S]

@@ -2,7 +2,7 @@
  * The learned parameters of AIR: their names, shapes and initial values. Checkpoints, gradients and the optimizer have
  * them in the order of {@link parameterShapes}.
  */
-import { type AirConfig, type Convolution, convolutionOf, RandomStream } from "@air-onnx/core";
+import { type AirConfig, type Convolution, convolutionOf, type LocalStepNetwork, RandomStream } from "@air-onnx/core";
 import type * as tf from "@tensorflow/tfjs";
 import type { NamedTensorData, TensorData } from "../training-state.js";
 
@@ -25,21 +25,50 @@ export const INITIAL_PARAMETERS_STREAM = 0x696e6974;
  * - `lstm.image_kernel`: its inputs are the features of the image (or of the remainder, if steps see that alone).
  * - `lstm.remainder_kernel`: its inputs are the features of the remainder, if steps see both.
  * - `lstm.convolution0_kernel`: its inputs are the pixels under the kernel, in the order rows, columns, channels.
+ * - `detector`: the local step network's; the inputs of its convolutions are in the order rows, columns, channels.
  * - `predictor`: its outputs are the presence logit, the means of z_where, and the raw standard deviations of z_where.
  * - `encoder`: its outputs are the means of z_what and the raw standard deviations of z_what.
  * - `decoder`: its outputs are the logits of a patch's pixels.
  */
 export function parameterShapes(config: AirConfig): Record<string, number[]> {
   const patch = config.channels * config.objectSize ** 2;
-  const { lstmSize, zWhatSize } = config;
+  const { stepNetwork, zWhatSize } = config;
   return {
-    ...lstmShapes("lstm", config),
-    ...(config.lstmInput.type === "image-and-remainder"
-      ? { "lstm.remainder_kernel": [embeddingWidth(config), 4 * lstmSize] }
-      : {}),
-    ...mlpShapes("predictor", lstmSize, config.predictorSize, 1 + 3 + 3),
+    ...(stepNetwork.type === "local" ? detectorShapes(config, stepNetwork) : stepLstmShapes(config)),
+    ...mlpShapes("predictor", featuresOf(config), config.predictorSize, 1 + 3 + 3),
     ...mlpShapes("encoder", patch, config.encoderSize, 2 * zWhatSize),
     ...mlpShapes("decoder", zWhatSize, config.decoderSize, patch),
+  };
+}
+
+/** Number of features that the predictor sees. */
+function featuresOf({ stepNetwork, lstmSize }: AirConfig): number {
+  return stepNetwork.type === "local" ? stepNetwork.channels[1] : lstmSize;
+}
+
+/** The parameters of the LSTM of the steps. */
+function stepLstmShapes(config: AirConfig): Record<string, number[]> {
+  const seesBoth = config.lstmInput.type === "image-and-remainder";
+  return {
+    ...lstmShapes("lstm", config),
+    ...(seesBoth ? { "lstm.remainder_kernel": [embeddingWidth(config), 4 * config.lstmSize] } : {}),
+  };
+}
+
+/** The parameters of a local step network but for the predictor. */
+function detectorShapes(
+  config: AirConfig,
+  { kernel, contextKernel, channels: [first, second] }: LocalStepNetwork,
+): Record<string, number[]> {
+  const pixels = kernel ** 2 * config.channels;
+  return {
+    "detector.image_kernel": [pixels, first],
+    "detector.remainder_kernel": [pixels, first],
+    "detector.bias": [first],
+    "detector.context_kernel": [contextKernel ** 2 * first, second],
+    "detector.context_bias": [second],
+    "detector.value_kernel": [second, 1],
+    "detector.value_bias": [1],
   };
 }
 
@@ -119,7 +148,8 @@ export function baselineShapes(config: AirConfig, name: string): Record<string, 
  * - layers with ReLUs: kernels within ±√(6/inputs), which preserves the variance of the inputs through any number of
  *   layers (He et al., 2015); biases are 0;
  * - recurrent networks: kernels and biases within ±1/√H, H = `lstmSize`;
- * - other layers: kernels and biases within ±1/√inputs.
+ * - other layers: kernels and biases within ±1/√inputs;
+ * - a local step network's outputs: see {@link LOCAL_OUTPUTS}.
  *
  * A seed gives the same values on every machine. Each parameter has its own random stream, so changing the size of one
  * layer does not change the draws of the others.
@@ -136,24 +166,42 @@ export function initialParameters(
   const shapes = { ...parameterShapes(config), ...extra };
   const values = Object.entries(shapes).map(([name, shape], index): [string, TensorData] => {
     const stream = new RandomStream(seed, INITIAL_PARAMETERS_STREAM, index);
-    const bound = initialBound(name, fanIn(name, shapes, config));
+    const output = config.stepNetwork.type === "local" ? LOCAL_OUTPUTS[name] : undefined;
+    const bound = (output?.scale ?? 1) * initialBound(name, fanIn(name, shapes, config));
     const data = new Float32Array(shape.reduce((product, side) => product * side, 1));
     for (let i = 0; i < data.length; i++) data[i] = (2 * stream.uniform() - 1) * bound;
+    if (output?.values) data.set(output.values);
     return [name, { shape, data }];
   });
   return Object.fromEntries(values);
 }
 
+/**
+ * Initial values of a local step network's outputs, which differ from those of other layers: their kernels are scaled down,
+ * so that every place starts alike, and the step believes that an object is there (presence 0.88), at the place's centre,
+ * of about the prior's mean size (standard deviations of 0.3 of the prior's, and of 0.2 of the distance between places).
+ */
+const LOCAL_OUTPUTS: Readonly<Record<string, { readonly scale?: number; readonly values?: readonly number[] }>> = {
+  "detector.value_kernel": { scale: 0.5 },
+  "detector.value_bias": { values: [0] },
+  "predictor.output_kernel": { scale: 0.1 },
+  "predictor.output_bias": { values: [2, 0, 0, 0, -1, -1.5, -1.5] },
+};
+
 function initialBound(name: string, inputs: number): number {
   if (!RELU_LAYER.test(name)) return 1 / Math.sqrt(inputs);
-  return name.endsWith("_bias") ? 0 : Math.sqrt(6 / inputs);
+  return name.endsWith("bias") ? 0 : Math.sqrt(6 / inputs);
 }
 
 /** Matches the names of parameters of layers with ReLUs. */
-const RELU_LAYER = /\.(convolution\d+|embedding|hidden)_/;
+const RELU_LAYER =
+  /(\.(convolution\d+|embedding|hidden|context)_|^detector\.(image|remainder)_kernel$|^detector\.bias$)/;
 
 function fanIn(name: string, shapes: Record<string, number[]>, config: AirConfig): number {
   if (/(^|\.)lstm\.(?!embedding|convolution)\w+$/.test(name)) return config.lstmSize;
+  // The first convolution adds up what it sees of the image and of the remainder.
+  if (/^detector\.(image|remainder)_kernel$/.test(name)) return 2 * shapes[name]![0]!;
+  if (name === "detector.bias") return 1;
   return shapes[name.replace(/_bias$/, "_kernel")]![0]!;
 }
 

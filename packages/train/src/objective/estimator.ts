@@ -16,10 +16,24 @@ export interface NoiseSpec {
   readonly shape: number[];
 }
 
-/** Values that are not learned but may change from one update to the next. */
+/** Values that are not learned but may change from one update to the next, by name. */
 export interface Schedules {
   /** log p(n) of n = 0..T objects, [T + 1], finite. */
   readonly logCountPrior: tf.Tensor;
+  /** Scale of the noise by which a local step network's places are chosen, a scalar. */
+  readonly placeTemperature?: tf.Tensor;
+  /** Weight of the bound of one object beside that of the best count, a scalar. */
+  readonly firstObjectWeight?: tf.Tensor;
+}
+/** Name of a scheduled value. */
+export type ScheduleName = keyof Schedules;
+
+/** Images composed of known objects, which an estimator can learn from beside the training images. */
+export interface ComposedBatch {
+  /** Composed images K of a batch. */
+  readonly images: number;
+  /** Most objects N of one of them. */
+  readonly objects: number;
 }
 
 /** Loss of one batch, and numbers for the log. */
@@ -42,18 +56,41 @@ export interface Estimator {
    * learning rate of their own.
    */
   parameters(config: AirConfig): Record<string, number[]>;
-  /** Noise tensors that a batch of `batch` images needs, by name. */
-  noise(config: AirConfig, batch: number): Record<string, NoiseSpec>;
+  /**
+   * Noise tensors that a batch needs, by name.
+   *
+   * @param batch number of training images
+   * @param composed the composed images of the batch, if it has any
+   */
+  noise(config: AirConfig, batch: number, composed?: ComposedBatch): Record<string, NoiseSpec>;
+  /** Shapes of the scheduled values that the loss depends on. */
+  schedules(config: AirConfig): Partial<Record<ScheduleName, number[]>> & { readonly logCountPrior: number[] };
   /**
    * Loss of one batch.
    *
    * @param p the model's parameters and the estimator's own, by name
    * @param image [B, C, S, S]
    * @param noise see {@link Estimator.noise}
+   * @param layers the objects of composed images, each alone on black, [K, N, C, S, S]; black where there are fewer. Only
+   *   estimators whose `composes` is true take them
    * @throws {Error} if a parameter or a noise tensor is missing
    */
-  loss(p: ParameterTensors, config: AirConfig, image: tf.Tensor, noise: Noise, schedules: Schedules): Loss;
+  loss(
+    p: ParameterTensors,
+    config: AirConfig,
+    image: tf.Tensor,
+    noise: Noise,
+    schedules: Schedules,
+    layers?: tf.Tensor,
+  ): Loss;
+  /** Whether the estimator can learn from composed images. */
+  readonly composes: boolean;
 }
+
+/** Schedules of estimators that depend on the prior of the count alone. */
+export const countPriorSchedule = ({ maxSteps }: AirConfig): { readonly logCountPrior: number[] } => ({
+  logCountPrior: [maxSteps + 1],
+});
 
 /** Shape of every parameter that training changes, by name: the model's, then the estimator's own. */
 export function trainedParameterShapes(estimator: Estimator, config: AirConfig): Record<string, number[]> {

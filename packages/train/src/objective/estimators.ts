@@ -2,6 +2,10 @@
 import type { Estimator } from "./estimator.js";
 import { marginal } from "./marginal.js";
 import { nvil } from "./nvil.js";
+import { optimalCount } from "./optimal-count.js";
 
 /** Every estimator, by its name in a configuration. */
-export const estimators = { marginal, nvil } as const satisfies Record<string, Estimator>;
+export const estimators = { marginal, nvil, "optimal-count": optimalCount } as const satisfies Record<
+  string,
+  Estimator
+>;

@@ -15,11 +15,13 @@ import * as tf from "@tensorflow/tfjs";
 import { inferTrajectory, type TrajectoryTensors } from "../model/air.js";
 import { logSigmoid } from "../model/distributions.js";
 import type { ParameterTensors } from "../model/parameters.js";
-import { type Estimator, type Loss, type Noise, noiseTensor } from "./estimator.js";
+import { countPriorSchedule, type Estimator, type Loss, type Noise, noiseTensor } from "./estimator.js";
 
 /** The estimator that sums over the number of objects exactly. Its loss is minus the ELBO. */
 export const marginal: Estimator = {
   name: "marginal",
+  composes: false,
+  schedules: countPriorSchedule,
 
   parameters: () => ({}),
 
@@ -31,22 +33,25 @@ export const marginal: Estimator = {
   loss(p, config, image, noise, schedules): Loss {
     const terms = elboTerms(trajectoryOf(p, config, image, noise), schedules.logCountPrior);
     const elbo = tf.mean(terms.elbo) as tf.Scalar;
-    const expected = (perCount: tf.Tensor): tf.Scalar =>
-      tf.mean(tf.sum(tf.mul(terms.countProbability, perCount), 0)) as tf.Scalar;
-    const counts = tf.tensor2d([...new Array(config.maxSteps + 1).keys()], [config.maxSteps + 1, 1]);
-    return {
-      loss: tf.neg(elbo),
-      elbo,
-      metrics: {
-        logLikelihood: expected(terms.logLikelihood),
-        klWhere: expected(terms.klWhere),
-        klWhat: expected(terms.klWhat),
-        klCount: expected(tf.sub(terms.logCount, terms.logCountPrior)),
-        count: expected(counts),
-      },
-    };
+    return { loss: tf.neg(elbo), elbo, metrics: expectedParts(terms) };
   },
 };
+
+/** Means over the batch of the parts of the bound under q(n|x), for the log. */
+export function expectedParts(
+  terms: ElboTerms,
+): Record<"logLikelihood" | "klWhere" | "klWhat" | "klCount" | "count", tf.Scalar> {
+  const expected = (perCount: tf.Tensor): tf.Scalar =>
+    tf.mean(tf.sum(tf.mul(terms.countProbability, perCount), 0)) as tf.Scalar;
+  const counts = terms.countProbability.shape[0]!;
+  return {
+    logLikelihood: expected(terms.logLikelihood),
+    klWhere: expected(terms.klWhere),
+    klWhat: expected(terms.klWhat),
+    klCount: expected(tf.sub(terms.logCount, terms.logCountPrior)),
+    count: expected(tf.tensor2d([...new Array(counts).keys()], [counts, 1])),
+  };
+}
 
 /** The bound and its parts along one trajectory, for each image of a batch. */
 export interface SceneEvaluation {
@@ -106,7 +111,7 @@ function trajectoryOf(p: ParameterTensors, config: AirConfig, image: tf.Tensor, 
 }
 
 /** The parts of the bound for every count n, [T + 1, B] unless said otherwise. */
-interface ElboTerms {
+export interface ElboTerms {
   /** [B] */
   readonly elbo: tf.Tensor;
   /** log q(n|x) */
@@ -123,7 +128,11 @@ interface ElboTerms {
   readonly klWhat: tf.Tensor;
 }
 
-function elboTerms(trajectory: TrajectoryTensors, prior: tf.Tensor): ElboTerms {
+/**
+ * @param prior log p(n), n = 0..T, [T + 1]
+ * @returns the parts of the bound along `trajectory`
+ */
+export function elboTerms(trajectory: TrajectoryTensors, prior: tf.Tensor): ElboTerms {
   const { presenceLogit, logLikelihood } = trajectory;
   const steps = trajectory.steps.length;
   const present = stepMatrix(steps, (n, t) => t < n);

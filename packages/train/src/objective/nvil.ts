@@ -8,18 +8,13 @@
  */
 import type { AirConfig } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
-import {
-  inferTrajectory,
-  lstmStep,
-  mlp,
-  type StepState,
-  type TrajectoryTensors,
-  wholeImageGatesOf,
-} from "../model/air.js";
+import { inferTrajectory, type TrajectoryTensors } from "../model/air.js";
 import { logSigmoid } from "../model/distributions.js";
+import { mlp } from "../model/layers.js";
+import { type LstmState, lstmStep, wholeImageGatesOf } from "../model/lstm.js";
 import { baselineShapes, type ParameterTensors } from "../model/parameters.js";
 import { stopGradient } from "../model/stop-gradient.js";
-import { type Estimator, type Loss, noiseTensor } from "./estimator.js";
+import { countPriorSchedule, type Estimator, type Loss, noiseTensor } from "./estimator.js";
 
 /** Prefix of the baseline's parameters. */
 const BASELINE = "baseline";
@@ -30,6 +25,8 @@ const BASELINE = "baseline";
  */
 export const nvil: Estimator = {
   name: "nvil",
+  composes: false,
+  schedules: countPriorSchedule,
 
   parameters: (config) => baselineShapes(config, BASELINE),
 
@@ -193,7 +190,7 @@ export function baselineValues(
   const gates = wholeImageGatesOf(p, config, image, network);
   const present = tf.ones([batch, 1]);
   const values: tf.Tensor[] = [];
-  let previous: StepState | undefined;
+  let previous: LstmState | undefined;
   for (const { zWhere, zWhat } of steps) {
     const { hidden, cell } = lstmStep(p, gates, previous, network);
     values.push(tf.reshape(mlp(p, `${BASELINE}.regressor`, hidden), [batch]));

@@ -1,4 +1,5 @@
 export * from "./checkpoint.js";
+export * from "./cut-outs-file.js";
 export type { FileLock, OnNotice } from "./lock.js";
 export * from "./metrics-log.js";
 export * from "./run-folder.js";

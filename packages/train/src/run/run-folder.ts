@@ -5,6 +5,7 @@
  *     metrics.jsonl                          one line per report, see metrics-log.ts
  *     checkpoints/step-00001000.safetensors  and .json, see checkpoint.ts
  *     pictures/step-00001000.png             reconstructions at each evaluation
+ *     cut-outs.safetensors                   what composed images are made of, if the run has any, see cut-outs-file.ts
  *     tensorboard/                           event files, see tensorboard.ts
  *     lock                                   while a process trains
  *
@@ -29,6 +30,8 @@ export class RunFolder {
   readonly metricsFile: string;
   /** Path of the folder of checkpoints. */
   readonly checkpoints: string;
+  /** Path of `cut-outs.safetensors`. */
+  readonly cutOutsFile: string;
   /** Path of the folder of pictures. */
   readonly pictures: string;
   /** Path of the folder of event files. */
@@ -45,6 +48,7 @@ export class RunFolder {
     this.configFile = join(path, CONFIG_FILE);
     this.metricsFile = join(path, "metrics.jsonl");
     this.checkpoints = join(path, "checkpoints");
+    this.cutOutsFile = join(path, "cut-outs.safetensors");
     this.pictures = join(path, "pictures");
     this.tensorboard = join(path, "tensorboard");
     this.lockFile = join(path, LOCK_FILE);

@@ -1,9 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, it } from "vitest";
-import { decode, imageGatesOf, inferStep, klFromPrior, type StepState } from "../../src/model/air.js";
+import { decode, imageGatesOf, inferStep } from "../../src/model/air.js";
 import { write } from "../../src/model/attention.js";
 import { logSigmoid } from "../../src/model/distributions.js";
 import { drawOn, logLikelihood } from "../../src/model/likelihood.js";
+import type { LstmState } from "../../src/model/lstm.js";
+import { klFromPrior } from "../../src/model/posterior.js";
 import { expectClose } from "./close.js";
 import { forwardReferences, readReference, referenceConfig, referenceParameters, tensor } from "./reference.js";
 
@@ -23,7 +25,7 @@ describe.each(forwardReferences)("one forward pass of the reference implementati
     );
 
     const gates = imageGatesOf(p, config, image);
-    let previous: StepState | undefined;
+    let previous: LstmState | undefined;
     let presenceBefore: tf.Tensor = tf.ones([batch]);
     let canvas: tf.Tensor = tf.zeros(image.shape);
     let kl: tf.Tensor = tf.zeros([batch]);
@@ -57,15 +59,15 @@ describe.each(forwardReferences)("one forward pass of the reference implementati
       expectClose(tf.reshape(presence, [batch, 1]), tensor(recorded.z_pres!), 0, `${where}: z_pres`);
       expectClose(step.zWhere.sample, tensor(recorded.z_where!), 1e-4, `${where}: z_where`);
       expectClose(step.zWhat.sample, tensor(recorded.z_what!), 1e-4, `${where}: z_what`);
-      expectClose(step.hidden, tensor(recorded.h!), 1e-4, `${where}: hidden`);
-      expectClose(step.cell, tensor(recorded.c!), 1e-4, `${where}: cell`);
+      expectClose(step.memory!.hidden, tensor(recorded.h!), 1e-4, `${where}: hidden`);
+      expectClose(step.memory!.cell, tensor(recorded.c!), 1e-4, `${where}: cell`);
       expectClose(klPresence, tensor(recorded.kl_pres!), 1e-4, `${where}: kl_pres`);
       expectClose(klWhere, tensor(recorded.kl_where!), 1e-4, `${where}: kl_where`);
       expectClose(klWhat, tensor(recorded.kl_what!), 1e-4, `${where}: kl_what`);
 
       previous = {
-        hidden: step.hidden,
-        cell: step.cell,
+        hidden: step.memory!.hidden,
+        cell: step.memory!.cell,
         zWhere: step.zWhere.sample,
         zWhat: step.zWhat.sample,
         presence: tf.reshape(presence, [batch, 1]),

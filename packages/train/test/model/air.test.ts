@@ -3,15 +3,18 @@ import {
   boxFromZWhere,
   graphNames,
   graphSignatures,
+  stateNames,
   zWhereFromLatent as zWhereOfCore,
 } from "@air-onnx/core";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { imageGatesOf, inferStep, inferTrajectory, lstmStep, zWhereFromLatent } from "../../src/model/air.js";
+import { imageGatesOf, inferStep, inferTrajectory } from "../../src/model/air.js";
 import { graphFunctions } from "../../src/model/graphs.js";
 import { logLikelihood } from "../../src/model/likelihood.js";
+import { lstmStep } from "../../src/model/lstm.js";
+import { zWhereFromLatent } from "../../src/model/posterior.js";
 import { expectClose } from "./close.js";
-import { boundedWindows, normal, tinyConfig, tinyParameters, uniform } from "./tiny.js";
+import { boundedWindows, localSteps, normal, tinyConfig, tinyParameters, uniform } from "./tiny.js";
 
 tf.enableProdMode();
 beforeAll(() => tf.setBackend("cpu"));
@@ -34,6 +37,13 @@ describe.each<AirConfigInput>([
     embeddingSize: 5,
   },
   boundedWindows,
+  localSteps,
+  {
+    ...localSteps,
+    channels: 3,
+    imagePooling: 3,
+    where: { type: "bounded", side: [3, 8], spacing: "logarithmic", centre: "free" },
+  },
 ])("with %j", (overrides) => {
   const config = tinyConfig(overrides);
   const { channels } = config;
@@ -67,9 +77,7 @@ describe.each<AirConfigInput>([
     expectClose(encoded.log_likelihood!, trajectory.logLikelihood.gather(0), 1e-6, "empty canvas");
 
     let state: Record<string, tf.Tensor> = Object.fromEntries(
-      (["hidden", "cell", "z_where", "z_what", "canvas"] as const).map((name) => {
-        return [name, tf.zeros([batch, ...graphSignatures(config).step.inputs[name]])];
-      }),
+      stateNames(config).map((name) => [name, tf.zeros([batch, ...graphSignatures(config).step.inputs[name]!])]),
     );
     const [epsWhere, epsWhat] = [tf.unstack(noise.epsWhere), tf.unstack(noise.epsWhat)];
     for (let t = 0; t < config.maxSteps; t++) {
@@ -83,8 +91,7 @@ describe.each<AirConfigInput>([
       state = Object.fromEntries(Object.keys(state).map((name) => [name, outputs[`next_${name}`]!]));
       const inference = trajectory.steps[t]!;
       const expected: Record<string, tf.Tensor> = {
-        next_hidden: inference.hidden,
-        next_cell: inference.cell,
+        ...(inference.memory && { next_hidden: inference.memory.hidden, next_cell: inference.memory.cell }),
         next_z_where: inference.zWhere.sample,
         next_z_what: inference.zWhat.sample,
         next_canvas: trajectory.canvases[t]!,
@@ -181,7 +188,7 @@ it("the recurrent network sees the remainder: nothing, where the canvas equals t
     const image = uniform([2, 1, 9, 9], 6);
     const noise = { epsWhere: tf.zeros([2, 3]), epsWhat: tf.zeros([2, config.zWhatSize]) };
     const hidden = (x: tf.Tensor, canvas: tf.Tensor | undefined): tf.Tensor =>
-      inferStep(p, config, x, imageGatesOf(p, config, x), undefined, canvas, noise).hidden;
+      inferStep(p, config, x, imageGatesOf(p, config, x), undefined, canvas, noise).memory!.hidden;
     const black = tf.zerosLike(image);
     expectClose(hidden(image, image), hidden(black, undefined), 1e-6, "all drawn");
     expectClose(hidden(image, black), hidden(image, undefined), 1e-6, "nothing drawn");

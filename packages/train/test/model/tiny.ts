@@ -25,6 +25,14 @@ export const boundedWindows: AirConfigInput = {
   prior: { whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
 };
 
+/** Settings for a local step network with places two pixels apart, of which the image of 9 pixels has 5 a side. */
+export const localSteps: AirConfigInput = {
+  stepNetwork: { type: "local", kernel: 3, stride: 2, contextKernel: 3, channels: [4, 5] },
+  glimpseInput: "remainder",
+  where: { type: "bounded", side: [3, 8], centre: "free" },
+  prior: { whereMean: [0, 0, 0], whereStd: [1, 0.6, 0.6] },
+};
+
 export function tinyParameters(config: AirConfig, seed: number): Record<string, tf.Tensor> {
   return Object.fromEntries(
     Object.entries(initialParameters(config, seed)).map(([name, { shape, data }]) => [

@@ -131,7 +131,9 @@ describe("ten updates", () => {
       },
       stepSize: Float32Array.from(scalars, ({ stepSize }) => stepSize),
       rootCorrection: Float32Array.from(scalars, ({ rootCorrection }) => rootCorrection),
-      logCountPrior: Float32Array.from({ length: steps! * prior.length }, (_, i) => prior[i % prior.length]!),
+      schedules: {
+        logCountPrior: Float32Array.from({ length: steps! * prior.length }, (_, i) => prior[i % prior.length]!),
+      },
     };
   };
   const start = (): NamedTensorData =>

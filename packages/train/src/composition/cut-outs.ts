@@ -1,0 +1,113 @@
+/**
+ * Cut-outs: objects that the model found alone in a training image, to compose images of. What is cut out is what the
+ * model's own reconstruction covers and a margin around it, so that an object that it overlooked is not part of another.
+ */
+import { fillBatch, type ImageSource, pixelsPerImage } from "@air-onnx/scenes";
+import { TooFewCutOutsError } from "../errors.js";
+import type { Evaluator } from "../evaluate.js";
+import type { NamedTensorData } from "../training-state.js";
+
+/** An object cut out of a training image. */
+export interface CutOut {
+  /** Intensities in [0, 1], [C, height, width]; 0 where the object is not. */
+  readonly pixels: Float32Array;
+  /** Width, pixels. */
+  readonly width: number;
+  /** Height, pixels. */
+  readonly height: number;
+}
+
+/** Cut-outs that are looked for, and the training images that are searched for them at most. */
+const WANTED = { cutOuts: 4000, images: 40_000 } as const;
+/** Fewest cut-outs that images can be composed of. */
+const LEAST_CUT_OUTS = 16;
+/** Images that are explained together. */
+const BATCH_SIZE = 100;
+/** Probability of exactly one object from which an image's object is taken. */
+const CONFIDENT = 0.9;
+/** Share of its reconstruction's maximum from which a pixel is the object's, and the margin around such pixels. */
+const MASK = { share: 0.1, margin: 2 } as const;
+
+/**
+ * Cuts out the objects of training images in which the model is confident of one.
+ *
+ * @throws {TooFewCutOutsError} if there are hardly any
+ */
+export async function findCutOuts(
+  evaluator: Evaluator,
+  parameters: NamedTensorData,
+  scenes: ImageSource,
+): Promise<CutOut[]> {
+  const found: CutOut[] = [];
+  const pixels = pixelsPerImage(scenes);
+  const searched = Math.min(scenes.size, WANTED.images);
+  for (let start = 0; start < searched && found.length < WANTED.cutOuts; start += BATCH_SIZE) {
+    const size = Math.min(BATCH_SIZE, searched - start);
+    const images = new Float32Array(size * pixels);
+    fillBatch(
+      scenes,
+      Array.from({ length: size }, (_, i) => start + i),
+      images,
+    );
+    const explanations = await evaluator.explainImages(parameters, images, start);
+    explanations.forEach(({ count, countProbability, reconstruction }, i) => {
+      if (count !== 1 || countProbability < CONFIDENT) return;
+      const cutOut = cutOutOf(images.subarray(i * pixels, (i + 1) * pixels), reconstruction, scenes);
+      if (cutOut) found.push(cutOut);
+    });
+  }
+  if (found.length < LEAST_CUT_OUTS) throw new TooFewCutOutsError(found.length, searched);
+  return found.slice(0, WANTED.cutOuts);
+}
+
+/**
+ * Cuts the object that `reconstruction` shows out of `image`, both [C, S, S]; undefined if it shows none.
+ */
+export function cutOutOf(
+  image: Float32Array,
+  reconstruction: Float32Array,
+  { imageSize: side, channels }: Pick<ImageSource, "imageSize" | "channels">,
+): CutOut | undefined {
+  const plane = side ** 2;
+  const brightest = new Float32Array(plane);
+  let most = 0;
+  for (let i = 0; i < plane; i++) {
+    for (let c = 0; c < channels; c++) brightest[i] = Math.max(brightest[i]!, reconstruction[c * plane + i]!);
+    most = Math.max(most, brightest[i]!);
+  }
+  const mask = new Uint8Array(plane);
+  const { share, margin } = MASK;
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      if (most === 0 || brightest[y * side + x]! < share * most) continue;
+      for (let v = Math.max(0, y - margin); v <= Math.min(side - 1, y + margin); v++) {
+        mask.fill(1, v * side + Math.max(0, x - margin), v * side + Math.min(side - 1, x + margin) + 1);
+      }
+    }
+  }
+  let [left, top, right, bottom] = [side, side, -1, -1];
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const i = y * side + x;
+      if (mask[i] === 0 || !isLit(image, i, plane, channels)) continue;
+      [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), Math.max(bottom, y)];
+    }
+  }
+  if (right < left) return undefined;
+  const [width, height] = [right - left + 1, bottom - top + 1];
+  const pixels = new Float32Array(channels * width * height);
+  for (let c = 0; c < channels; c++) {
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const i = (top + y) * side + left + x;
+        pixels[(c * height + y) * width + x] = image[c * plane + i]! * mask[i]!;
+      }
+    }
+  }
+  return { pixels, width, height };
+}
+
+function isLit(image: Float32Array, i: number, plane: number, channels: number): boolean {
+  for (let c = 0; c < channels; c++) if (image[c * plane + i]! > 0) return true;
+  return false;
+}
