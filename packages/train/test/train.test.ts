@@ -123,6 +123,48 @@ describe("a run", () => {
     },
   );
 
+  describe("with composed images", () => {
+    const CERTAIN = 1 - 2 ** -53;
+    // A prior of one more object for certain, and nearly black patches, make the tiny model confident of one object in nearly all images.
+    const composing = {
+      architecture: "local",
+      model: { ...base.model, maxSteps: 1, decoderBias: -6, stepNetwork: { type: "local", channels: [4, 5] } },
+      optimizer: { warmupSteps: 5, learningRate: 0.02 },
+      presencePriorSchedule: { from: CERTAIN, to: CERTAIN, share: 1 },
+      trainingMaxSteps: null,
+      curriculum: [],
+      composition: { maxObjects: 2 },
+      maxCount: 1,
+    };
+
+    it("that was stopped among them and resumed is bit for bit the same as one that was not", async () => {
+      const composed: TrainEvent[] = [];
+      const straight = await run("straight-composed", composing, {
+        onEvent: (event) => event.type === "composition" && composed.push(event),
+      });
+      expect(composed).toMatchObject([{ step: 20, images: 3, objects: 2 }]);
+      const stop = new AbortController();
+      const stopped = await run("stopped-composed", composing, {
+        signal: stop.signal,
+        onEvent: (event) => event.type === "progress" && event.step === 30 && stop.abort(),
+      });
+      expect(stopped.result).toMatchObject({ step: 30, finished: false });
+      const resumed = await run("stopped-composed", {}, { resume: true });
+      const [one, other] = [await newest(straight.folder), await newest(resumed.folder)];
+      expect(other!.parameters).toEqual(one!.parameters);
+      expect(resumed.result.evaluation).toEqual(straight.result.evaluation);
+
+      await rm(resumed.folder.cutOutsFile);
+      await rm(join(resumed.folder.checkpoints, "step-00000040.json"));
+      await expect(run("stopped-composed", {}, { resume: true })).rejects.toThrow(/cut-outs/);
+    });
+
+    it("stops with what to do if the model found no single objects", async () => {
+      const impossible = { ...composing, presencePriorSchedule: { from: 1e-6, to: 1e-6, share: 1 } };
+      await expect(run("no-cut-outs", impossible)).rejects.toThrow(/confident of exactly one object in only 0 of 64/);
+    });
+  });
+
   it("with a curriculum begins with one inference step, which leaves the recurrent kernel unchanged", async () => {
     const kernels = await Promise.all(
       [[], [0.5]].map(async (curriculum) => {

@@ -40,8 +40,13 @@ const VALUE_UNIT = 50;
 const PRESENCE_WEIGHT = 10;
 /** Least weight of a step that the trajectory's evidence, or presence, says is not reached. */
 const LEAST_REACH = { presence: 0.02, value: 0.05 } as const;
-/** Share of an object's ink, as log-likelihood, from which a composed object counts as explained. */
+/** Share of an object's ink, as log-likelihood, from which the step that drew it has explained a composed object. */
 const EXPLAINED_SHARE = 0.3;
+/**
+ * Share of an object's ink that the remainder must show for a composed object to be left: what other steps have drawn
+ * cannot be seen any more, and a step cannot learn that it is there.
+ */
+const LEFT_SHARE = 0.3;
 
 /** The estimator whose count follows the evidence of the trajectory. It needs a local step network. */
 export const optimalCount: Estimator = {
@@ -270,7 +275,10 @@ function composedLoss(
     const before = left;
     left = stopGradient(() => {
       const isDone = tf.greater(gain, tf.mul(tf.sum(tf.mul(ink, best), 1), EXPLAINED_SHARE * nats));
-      return tf.mul(before, tf.sub(1, tf.mul(best, tf.expandDims(tf.cast(isDone, "float32"), 1))));
+      const others = tf.mul(before, tf.sub(1, tf.mul(best, tf.expandDims(tf.cast(isDone, "float32"), 1))));
+      const remainder = tf.reshape(tf.sub(image, trajectory.canvases[t]!), [images, pixels, 1]);
+      const inkLeft = tf.squeeze(tf.matMul(flat, remainder), [2]);
+      return tf.mul(others, tf.cast(tf.greater(inkLeft, tf.mul(ink, LEFT_SHARE)), "float32"));
     });
   }
   return {

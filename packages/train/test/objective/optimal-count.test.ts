@@ -148,6 +148,8 @@ describe("the loss of composed images", () => {
     });
     const objects = tf.reshape(layers(), [2, 2, 81]).arraySync() as number[][][];
     const drawn = trajectory.layers.map((layer) => tf.reshape(layer, [2, 81]).arraySync() as number[][]);
+    const canvases = trajectory.canvases.map((canvas) => tf.reshape(canvas, [2, 81]).arraySync() as number[][]);
+    const pixels = tf.reshape(tf.minimum(tf.sum(layers(), 1), 1), [2, 81]).arraySync() as number[][];
     const [klWhere, klWhat, logits] = [trajectory.klWhere, trajectory.klWhat, trajectory.presenceLogit].map(columns);
     const values = columns(tf.stack(trajectory.steps.map(({ value }) => value!)));
     const nats = 0.5 / std ** 2;
@@ -169,6 +171,11 @@ describe("the loss of composed images", () => {
         expected += 50 * smooth(values[image]![t]! - target / 50);
         if (logits![image]![t]! > 0 !== any) errors++;
         if (best >= 0 && gain > 0.3 * nats * squares(objects[image]![best]!)) left[best] = false;
+        objects[image]!.forEach((object, j) => {
+          const remainder = object.map((_, i) => pixels[image]![i]! - canvases[t]![image]![i]!);
+          const inkLeft = object.reduce((sum, value, i) => sum + value * remainder[i]!, 0);
+          if (inkLeft <= 0.3 * squares(object)) left[j] = false;
+        });
       }
     }
     expect(number(metrics.composedLoss!)).toBeCloseTo(expected / 2, 2);
