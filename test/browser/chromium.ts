@@ -18,7 +18,11 @@ export function launchChromium({ webgpu }: BrowserOptions): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
-      ...(webgpu ? ["--enable-unsafe-webgpu"] : []),
+      // V8 spends more time on optimising onnxruntime's WebAssembly than a test on running it. The results are the same.
+      "--js-flags=--liftoff-only",
+      // In software, code that zeroes workgroup memory takes most of a shader's compilation. A kernel that relied on zeros would give other
+      // results than Node.
+      ...(webgpu ? ["--enable-unsafe-webgpu", "--enable-dawn-features=disable_workgroup_init"] : []),
     ],
   });
 }
