@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { intersectionOverUnion } from "@air-onnx/core";
 import { AirModel } from "@air-onnx/runtime-node";
 import { fillBatch, generateMultiStrokes } from "@air-onnx/scenes";
 import { describe, expect, it } from "vitest";
@@ -59,4 +60,27 @@ it("models/multi-mnist counts digits that it was not trained on", async () => {
   await using model = await AirModel.fromPretrained(join(folder, "multi-mnist"));
   const right = (await model.infer(images)).filter((scene, i) => scene.count === scenes.counts[i]).length;
   expect(right / 200).toBeGreaterThan(0.9);
+});
+
+it("models/multi-mnist finds a digit of twice the size with zooms, and without counts two", async () => {
+  await using model = await AirModel.fromPretrained(join(folder, "multi-mnist"));
+  const usual = await model.sample(40, { seed: 2, count: 1 });
+  const large = usual.map(({ objects }) => ({
+    objects: objects.map(({ zWhere: [s], zWhat }) => ({ zWhere: [s / 2, 0, 0] as const, zWhat })),
+  }));
+  const drawn = await model.decode(large);
+  const images = Float32Array.from(
+    drawn.flatMap(({ reconstruction }) => Array.from(reconstruction, (value) => Math.min(1, value))),
+  );
+  const plain = await model.infer(images);
+  const zoomed = await model.infer(images, { zoom: "auto" });
+  const ones = (scenes: typeof plain): number => scenes.filter(({ count }) => count === 1).length;
+  expect(ones(plain)).toBeLessThan(20);
+  expect(ones(zoomed)).toBeGreaterThan(34);
+  // The box is that of the digit in the image itself.
+  for (const [i, { count, objects, zoom }] of zoomed.entries()) {
+    expect(zoom).toBeLessThanOrEqual(1);
+    if (count !== 1) continue;
+    expect(intersectionOverUnion(objects[0]!.tightBox, drawn[i]!.objects[0]!.tightBox)).toBeGreaterThan(0.5);
+  }
 });

@@ -21,6 +21,15 @@ export function numberAbove(bound: number, end = Number.POSITIVE_INFINITY): (tex
   };
 }
 
+/** Makes a parser of lists of numbers from `least` to `most`, with commas between them. */
+export function numbersFrom(least: number, most: number): (text: string) => number[] {
+  return (text) => {
+    const values = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+    if (values.every((value) => value >= least && value <= most)) return values;
+    throw new InvalidArgumentError(`It must be numbers from ${least} to ${most} with commas between them.`);
+  };
+}
+
 /** The flag for an option of the data sets, such as `--max-count` for `maxCount`; undefined if there is none. */
 export function flagOfChoice(key: string): string | undefined {
   if (key === "imageSize") return undefined;

@@ -13,8 +13,10 @@ import { RandomStream } from "./random.js";
 import { EncodedImages, type InferenceSessions, type StepNoiseValues } from "./recurrence.js";
 import type { Scene, SceneSummary } from "./scene.js";
 import { SceneBuilder, stepValues } from "./scene-builder.js";
+import { decodeScenes } from "./scene-drawing.js";
 import { runScenes } from "./scene-run.js";
 import type { TypicalityLimits } from "./typicality.js";
+import { inferAtZooms, zoomsOf } from "./zoom.js";
 
 export { EARLY_STOP_TOLERANCE } from "./scene-builder.js";
 
@@ -57,6 +59,13 @@ export interface InferenceOptions {
    * `mean`.
    */
   readonly prune?: boolean | undefined;
+  /**
+   * Shares of their size at which images are inferred: a list of numbers from 0.1 to 1, or `auto` for six from 1 down to 0.35.
+   * Of each image the scene is kept that explains it best, see `inferAtZooms`: so objects are found that are up to three times
+   * as large as those of training. A call takes as many times as long as there are zooms. By default images are inferred as they
+   * are. Only for models with a Gaussian likelihood, in mode `mean`, without `onStep`.
+   */
+  readonly zoom?: "auto" | readonly number[] | undefined;
   /**
    * Whether scenes have their pixels, `mask`, `patch` and `reconstruction`, true by default. Without them a call takes less
    * time and memory; see {@link SummaryOptions}.
@@ -157,6 +166,7 @@ export async function inferScenes(
     prune = mode === "mean" && config.likelihood.type === "gaussian",
     pixels = true,
     batchSize = defaultBatch(config),
+    zoom,
     ...rest
   }: InferenceOptions | SummaryOptions = {},
   typicality?: TypicalityLimits,
@@ -172,14 +182,55 @@ export async function inferScenes(
   requireInteger("steps", steps, 1);
   requireInteger("batchSize", batchSize, 1);
   const { onStep, signal } = rest;
+  const zooms = zoom === undefined ? undefined : zoomsOf(zoom);
+  if (zooms) refuseZoom(config, mode, onStep !== undefined);
   const limits = mode === "sample" ? undefined : typicality;
   const options = { mode, seed, maxSteps: steps, earlyStop, prune, pixels, limits, onStep, signal };
   const scenes: SceneSummary[] = [];
   for (let first = 0; first * imageLength < images.length; first += batchSize) {
     const batch = images.subarray(first * imageLength, (first + batchSize) * imageLength);
-    scenes.push(...(await inferBatch(sessions, config, batch, first, options)));
+    if (zooms) scenes.push(...(await inferBatchAtZooms(sessions, config, batch, first, options, zooms)));
+    else scenes.push(...(await inferBatch(sessions, config, batch, first, options)));
   }
   return scenes;
+}
+
+function refuseZoom({ likelihood }: AirConfig, mode: "mean" | "sample", hasOnStep: boolean): void {
+  if (likelihood.type !== "gaussian") {
+    throw new RangeError(`zoom is for models with a Gaussian likelihood; this one's is ${likelihood.type}`);
+  }
+  if (mode !== "mean") throw new RangeError(`zoom is for mode "mean", got mode "${mode}"`);
+  if (hasOnStep)
+    throw new RangeError("zoom runs the steps of an image several times, so it cannot be used with onStep");
+}
+
+async function inferBatchAtZooms(
+  sessions: InferenceSessions,
+  config: AirConfig,
+  images: Float32Array,
+  firstImage: number,
+  options: BatchOptions,
+  zooms: readonly number[],
+): Promise<SceneSummary[]> {
+  const { decoder } = sessions;
+  if (!decoder) throw new Error("Inference at several zooms needs the session of the decoder");
+  const { signal, pixels } = options;
+  const scenes = await inferAtZooms(
+    {
+      config,
+      // The scenes are compared by their pixels, so they have them.
+      infer: async (batch) =>
+        (await inferBatch(sessions, config, batch, firstImage, { ...options, pixels: true })) as Scene[],
+      decode: (latents, own) => decodeScenes(decoder, config, latents, { signal }, own),
+    },
+    images,
+    zooms,
+  );
+  return pixels ? scenes : scenes.map(withoutPixels);
+}
+
+function withoutPixels({ reconstruction: _, objects, ...scene }: Scene): SceneSummary {
+  return { ...scene, objects: objects.map(({ mask: _mask, patch: _patch, ...object }) => object) };
 }
 
 function defaultBatch({ channels, imageSize }: AirConfig): number {

@@ -36,3 +36,4 @@ export { sceneGraph, sceneGraphNames, stepNumbers, stepOutput, stepOutputNames }
 export type { SceneModel } from "./scene-model.js";
 export * from "./typicality.js";
 export * from "./where.js";
+export { AUTO_ZOOMS, LEAST_ZOOM, MOST_ZOOMS } from "./zoom.js";

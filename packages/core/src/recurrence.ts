@@ -18,6 +18,8 @@ export interface InferenceSessions {
    * run the batch step by step.
    */
   readonly sceneGraph?: ((images: number) => Promise<GraphSession | undefined>) | undefined;
+  /** Session of the graph `decoder`, which inference at several zooms needs. */
+  readonly decoder?: GraphSession | undefined;
 }
 
 /** Standard normal noise of one step over a batch of B images. */

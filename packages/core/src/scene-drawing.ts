@@ -26,6 +26,8 @@ export interface DecodeOptions {
  * Draws each scene's objects, in their order, onto a black canvas. Decoding an inferred scene gives its reconstruction
  * again.
  *
+ * @param images images that the scenes explain, `[B, C, S, S]`: the extents of the objects then have their edges; by default
+ *   those of what is drawn
  * @throws {RangeError} for a z_where or z_what of the wrong length, not finite, or a scale of 0
  * @throws {GraphOutputError} if the graph returns NaN, infinity or a wrong shape
  */
@@ -34,12 +36,14 @@ export async function decodeScenes(
   config: AirConfig,
   scenes: readonly SceneLatents[],
   { batchSize = 64, signal }: DecodeOptions = {},
+  images?: Float32Array,
 ): Promise<DecodedScene[]> {
   requireInteger("batchSize", batchSize, 1);
   for (const [i, scene] of scenes.entries()) checkLatents(scene, i, config);
   const decoded: DecodedScene[] = [];
   for (let first = 0; first < scenes.length; first += batchSize) {
-    decoded.push(...(await decodeBatch(decoder, config, scenes.slice(first, first + batchSize), first, signal)));
+    const batch = scenes.slice(first, first + batchSize);
+    decoded.push(...(await decodeBatch(decoder, config, batch, first, images, signal)));
   }
   return decoded;
 }
@@ -49,6 +53,7 @@ async function decodeBatch(
   config: AirConfig,
   scenes: readonly SceneLatents[],
   firstImage: number,
+  images: Float32Array | undefined,
   signal: AbortSignal | undefined,
 ): Promise<DecodedScene[]> {
   const { channels, imageSize, objectSize, zWhatSize } = config;
@@ -101,7 +106,9 @@ async function decodeBatch(
     const reconstruction = canvases.at(-1)?.slice() ?? new Float32Array(imageLength);
     const layers = canvases.map((after, slot) => ({ before: canvases[slot - 1], after }));
     const windows = objects.map(({ zWhere }) => zWhere);
-    const extents = objectExtents(windows, layers, reconstruction, undefined, config);
+    const start = (firstImage + i) * imageLength;
+    const image = images?.subarray(start, start + imageLength);
+    const extents = objectExtents(windows, layers, reconstruction, image, config);
     return {
       count: objects.length,
       objects: own.map(({ zWhat, patch }, slot) => ({

@@ -69,6 +69,11 @@ export interface SceneSummary {
   /** Number of steps that were run; fewer than T after an early stop. */
   readonly steps: number;
   /**
+   * Share of its size at which the image was inferred; only with the option `zoom`. All boxes, windows, masks and pixels are
+   * those of the image itself, and so is `elbo`; `typicality` is that of the smaller image.
+   */
+  readonly zoom?: number;
+  /**
    * Whether the image is like the model's training data. If not, the count is a guess. Undefined for a model whose manifest
    * has no `typicality`, and in mode `sample`: the limits are for scenes at the posterior means.
    */

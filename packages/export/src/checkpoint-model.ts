@@ -28,7 +28,7 @@ export async function openCheckpoint({ folder, parameters }: TrainedRun): Promis
   const { encoder, step, decoder } = sessions;
   return {
     config,
-    infer: (images, options) => inferScenes({ encoder, step }, config, images, options),
+    infer: (images, options) => inferScenes({ encoder, step, decoder }, config, images, options),
     evidence: (images, options) => estimateEvidence({ encoder, step }, config, images, options),
     sample: (n, { seed = 0, count, presencePrior = config.prior.presence, ...options } = {}) =>
       decodeScenes(decoder, config, samplePrior(withPresencePrior(config, presencePrior), n, seed, count), options),

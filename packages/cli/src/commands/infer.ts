@@ -6,7 +6,7 @@ import type { AirModel } from "@air-onnx/runtime-node";
 import { Command, Option } from "commander";
 import { deviceChoices, modeChoices } from "../choices.js";
 import { CommandError, UsageError } from "../failures.js";
-import { integerFrom } from "../option-values.js";
+import { integerFrom, numbersFrom } from "../option-values.js";
 import { notice, print, printJson } from "../output.js";
 import { listenForStop } from "../stop-signal.js";
 
@@ -16,6 +16,7 @@ interface InferFlags {
   readonly seed?: number;
   readonly latents?: true;
   readonly prune: boolean;
+  readonly zoom?: "auto" | readonly number[];
   readonly json?: string;
   readonly out?: string;
   readonly stepsPicture?: string;
@@ -41,6 +42,12 @@ export function inferCommand(): Command {
     .option("--json <file>", "file to write the JSON to instead of standard output")
     .option("--latents", "include z_what of each object in the JSON")
     .option("--no-prune", "keep objects that explain nothing, such as a window between two objects")
+    .addOption(
+      new Option(
+        "--zoom <shares>",
+        "infer each image at several shares of its size, such as 1,0.7,0.5, or auto for 1 down to 0.35, and keep the scene that explains it best: finds objects larger than those of training",
+      ).argParser((text) => (text === "auto" ? text : numbersFrom(0.1, 1)(text))),
+    )
     .addOption(new Option("--device <name>", "device that runs the model").choices(deviceChoices).default("cpu"))
     .addOption(new Option("--mode <name>", "use the posterior means, or samples").choices(modeChoices).default("mean"))
     .addOption(new Option("--seed <n>", "seed of the samples, with --mode sample").argParser(integerFrom(0)))
@@ -52,11 +59,16 @@ A line names each image that is unlike the training data, and the JSON has its "
 Examples:
   $ air-onnx infer models/multi-strokes digits.png
   $ air-onnx infer models/multi-strokes photos/ --out annotated --json scenes.json
-  $ air-onnx infer models/multi-strokes digits.png --steps-picture steps.png`,
+  $ air-onnx infer models/multi-strokes digits.png --steps-picture steps.png
+  $ air-onnx infer models/multi-mnist large-digit.png --zoom auto`,
     )
     .action(async (path: string, images: string[], flags: InferFlags) => {
       if (flags.windows && flags.out === undefined) throw new UsageError("--windows needs --out");
       if (flags.seed !== undefined && flags.mode !== "sample") throw new UsageError("--seed needs --mode sample");
+      if (flags.zoom !== undefined && flags.mode === "sample") throw new UsageError("--zoom needs --mode mean");
+      if (flags.zoom !== undefined && flags.stepsPicture !== undefined) {
+        throw new UsageError("--steps-picture shows the steps of one zoom: leave out --zoom");
+      }
       using stopping = listenForStop();
       const { signal } = stopping;
       const files = images.flatMap(pngFiles);
@@ -68,8 +80,13 @@ Examples:
         signal,
       });
       const batch = await readImages(files, model);
-      const { mode, seed } = flags;
-      const scenes = await model.infer(batch, { mode, seed, signal, ...(!flags.prune && { prune: false }) });
+      const { mode, seed, zoom } = flags;
+      if (zoom !== undefined && model.config.likelihood.type !== "gaussian") {
+        throw new UsageError(
+          `--zoom is for models with a Gaussian likelihood, ${path} has a ${model.config.likelihood.type} one`,
+        );
+      }
+      const scenes = await model.infer(batch, { mode, seed, zoom, signal, ...(!flags.prune && { prune: false }) });
       sayWhatIsUnlike(files, scenes, model);
       if (flags.out !== undefined) await drawScenes(flags.out, files, batch, scenes, model.config, flags);
       if (flags.stepsPicture !== undefined)
@@ -135,13 +152,14 @@ function sayWhatIsUnlike(files: readonly string[], scenes: readonly Scene[], { m
 
 function describe(
   file: string,
-  { count, countProbabilities, objects, elbo, typical, typicality }: Scene,
+  { count, countProbabilities, objects, elbo, typical, typicality, zoom }: Scene,
   latents: boolean,
 ): unknown {
   return {
     file,
     count,
     ...(typical !== undefined && { typical, typicality }),
+    ...(zoom !== undefined && { zoom }),
     countProbabilities,
     objects: objects.map(({ presence, tightBox, box, zWhere, zWhat }) => ({
       presence,
