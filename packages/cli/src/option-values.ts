@@ -21,6 +21,15 @@ export function numberAbove(bound: number, end = Number.POSITIVE_INFINITY): (tex
   };
 }
 
+/** Makes a parser of numbers from `least` to `most`. */
+export function numberFrom(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a number from ${least} to ${most}.`);
+  };
+}
+
 /** Makes a parser of lists of numbers from `least` to `most`, with commas between them. */
 export function numbersFrom(least: number, most: number): (text: string) => number[] {
   return (text) => {

@@ -79,10 +79,15 @@ async function fail(...args: string[]): Promise<string> {
 describe("export", () => {
   it("writes a model folder and the parity of every graph", () => {
     expect(trained.stderr).toBe("");
-    expect(exported.stderr).toBe(
+    const [typicality, scores, ...others] = exported.stderr.split("\n");
+    expect(typicality).toBe(
       "notice: The exported model cannot tell images that are unlike its training data: " +
-        "that is fitted to at least 100 held-out images, and there are 60.\n",
+        "that is fitted to at least 100 held-out images, and there are 60.",
     );
+    expect(scores).toMatch(
+      /^notice: The scores of the exported model's objects are their presences: .* and there are \d+\.$/,
+    );
+    expect(others).toEqual([""]);
     expect(exported.code).toBe(0);
     for (const graph of ["encoder", "step", "decoder", "loop"]) {
       expect(exported.stdout).toMatch(new RegExp(`^${graph} .* ok$`, "m"));
@@ -183,7 +188,7 @@ describe("eval", () => {
   it("writes a report with its pictures, which the noise's seed changes", async () => {
     const stdout = await succeedHere("eval", "model", "--out", "evaluation/first", "--images", "30", "--seed", "1");
     expect(stdout).toContain("Report: evaluation/first/report.md");
-    const names = ["confusion.png", "evaluation.json", "report.md", "scenes.png", "worst.png"];
+    const names = ["confusion.png", "evaluation.json", "reliability.png", "report.md", "scenes.png", "worst.png"];
     expect(readdirSync(place.at("evaluation/first")).toSorted()).toEqual(names);
     const record = JSON.parse(readFileSync(place.at("evaluation/first/evaluation.json"), "utf8"));
     expect(record).toMatchObject({

@@ -85,7 +85,7 @@ describe("train", () => {
     const exported = await place.runHere(["export", "runs/own", "--out", "own", "--images", "5", "--backend", "cpu"]);
     expect(exported.code).toBe(0);
     expect(exported.stderr).toMatch(
-      /^notice: The exported model cannot tell [^\n]*100 held-out images, and there are 10\.\n$/,
+      /^notice: The exported model cannot tell [^\n]*100 held-out images, and there are 10\.\nnotice: The scores of [^\n]*\n$/,
     );
     const card = readFileSync(place.at("own/README.md"), "utf8");
     expect(card).toContain("--dataset npz --data mine.npz --test-fraction 0.2");

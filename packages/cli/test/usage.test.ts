@@ -98,6 +98,7 @@ describe("wrong usage ends with 2 and says what to write", () => {
     [["infer", "model", "image.png", "--device", "tpu"], "Allowed choices are cpu, cuda, webgpu, auto"],
     [["infer", "model", "image.png", "--seed", "1"], "--seed needs --mode sample"],
     [["infer", "model", "image.png", "--windows"], "--windows needs --out"],
+    [["infer", "model", "image.png", "--threshold", "2"], "It must be a number from 0 to 1"],
     [["infer", "model", "image.png", "--zoom", "1,2"], "It must be numbers from 0.1 to 1 with commas between them"],
     [["infer", "model", "image.png", "--zoom", "auto", "--mode", "sample"], "--zoom needs --mode mean"],
     [["infer", "model", "image.png", "--zoom", "1", "--steps-picture", "a.png"], "shows the steps of one zoom"],

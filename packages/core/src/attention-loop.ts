@@ -12,10 +12,9 @@ import { requireInteger } from "./integer-option.js";
 import { RandomStream } from "./random.js";
 import { EncodedImages, type InferenceSessions, type StepNoiseValues } from "./recurrence.js";
 import type { Scene, SceneSummary } from "./scene.js";
-import { SceneBuilder, stepValues } from "./scene-builder.js";
+import { type FittedJudgement, SceneBuilder, stepValues } from "./scene-builder.js";
 import { decodeScenes } from "./scene-drawing.js";
 import { runScenes } from "./scene-run.js";
-import type { TypicalityLimits } from "./typicality.js";
 import { inferAtZooms, zoomsOf } from "./zoom.js";
 
 export { EARLY_STOP_TOLERANCE } from "./scene-builder.js";
@@ -59,6 +58,11 @@ export interface InferenceOptions {
    * `mean`.
    */
   readonly prune?: boolean | undefined;
+  /**
+   * Least score of an object: those below are left out of `count`, `objects` and `reconstruction`; `countProbabilities`, `elbo` and
+   * `typical` stay as they are. By default no object is left out by its score.
+   */
+  readonly threshold?: number | undefined;
   /**
    * Shares of their size at which images are inferred: a list of numbers from 0.1 to 1, or `auto` for six from 1 down to 0.35.
    * Of each image the scene is kept that explains it best, see `inferAtZooms`: so objects are found that are up to three times
@@ -122,14 +126,16 @@ interface BatchOptions extends Pick<InferenceOptions, "onStep" | "signal"> {
   readonly earlyStop: boolean;
   readonly prune: boolean;
   readonly pixels: boolean;
-  readonly limits: TypicalityLimits | undefined;
+  readonly threshold: number;
+  readonly fitted: FittedJudgement;
 }
 
 /**
  * Infers the scene of every image.
  *
  * @param images `[B, C, S, S]`, intensities in [0, 1]; `toImageBatch` makes this array from pictures
- * @param typicality limits by which images are judged, in mode `mean`; without them scenes have no `typical`
+ * @param fitted what the model's manifest has about typical images and scores; without it scenes have no `typical`, and the
+ *   scores of objects are their presences
  * @throws {RangeError} for a length that is not a whole number of images, or an invalid option
  * @throws {GraphOutputError} if a graph returns NaN, infinity or a wrong shape; the message names the graph and the output
  */
@@ -138,21 +144,21 @@ export async function inferScenes(
   config: AirConfig,
   images: Float32Array,
   options: SummaryOptions,
-  typicality?: TypicalityLimits,
+  fitted?: FittedJudgement,
 ): Promise<SceneSummary[]>;
 export async function inferScenes(
   sessions: InferenceSessions,
   config: AirConfig,
   images: Float32Array,
   options?: InferenceOptions,
-  typicality?: TypicalityLimits,
+  fitted?: FittedJudgement,
 ): Promise<Scene[]>;
 export async function inferScenes(
   sessions: InferenceSessions,
   config: AirConfig,
   images: Float32Array,
   options?: InferenceOptions | SummaryOptions,
-  typicality?: TypicalityLimits,
+  fitted?: FittedJudgement,
 ): Promise<SceneSummary[]>;
 export async function inferScenes(
   sessions: InferenceSessions,
@@ -166,10 +172,11 @@ export async function inferScenes(
     prune = mode === "mean" && config.likelihood.type === "gaussian",
     pixels = true,
     batchSize = defaultBatch(config),
+    threshold = 0,
     zoom,
     ...rest
   }: InferenceOptions | SummaryOptions = {},
-  typicality?: TypicalityLimits,
+  fitted: FittedJudgement = {},
 ): Promise<SceneSummary[]> {
   const imageLength = config.channels * config.imageSize ** 2;
   if (images.length === 0 || images.length % imageLength !== 0) {
@@ -184,8 +191,10 @@ export async function inferScenes(
   const { onStep, signal } = rest;
   const zooms = zoom === undefined ? undefined : zoomsOf(zoom);
   if (zooms) refuseZoom(config, mode, onStep !== undefined);
-  const limits = mode === "sample" ? undefined : typicality;
-  const options = { mode, seed, maxSteps: steps, earlyStop, prune, pixels, limits, onStep, signal };
+  if (!(threshold >= 0 && threshold <= 1)) throw new RangeError(`threshold must be from 0 to 1, got ${threshold}`);
+  // Limits and scores are fitted to scenes at the posterior means.
+  const own = mode === "sample" ? {} : fitted;
+  const options = { mode, seed, maxSteps: steps, earlyStop, prune, pixels, threshold, fitted: own, onStep, signal };
   const scenes: SceneSummary[] = [];
   for (let first = 0; first * imageLength < images.length; first += batchSize) {
     const batch = images.subarray(first * imageLength, (first + batchSize) * imageLength);
@@ -214,17 +223,17 @@ async function inferBatchAtZooms(
 ): Promise<SceneSummary[]> {
   const { decoder } = sessions;
   if (!decoder) throw new Error("Inference at several zooms needs the session of the decoder");
-  const { signal, pixels } = options;
+  const { signal, pixels, threshold } = options;
+  // The scenes are compared by their pixels, with all objects.
+  const whole = { ...options, pixels: true, threshold: 0 };
   const scenes = await inferAtZooms(
     {
       config,
-      // The scenes are compared by their pixels, so they have them.
-      infer: async (batch) =>
-        (await inferBatch(sessions, config, batch, firstImage, { ...options, pixels: true })) as Scene[],
+      infer: async (batch) => (await inferBatch(sessions, config, batch, firstImage, whole)) as Scene[],
       decode: (latents, own) => decodeScenes(decoder, config, latents, { signal }, own),
     },
     images,
-    zooms,
+    { zooms, threshold },
   );
   return pixels ? scenes : scenes.map(withoutPixels);
 }
@@ -245,7 +254,7 @@ async function inferBatch(
   firstImage: number,
   options: BatchOptions,
 ): Promise<SceneSummary[]> {
-  const { mode, seed, maxSteps, earlyStop, prune, pixels, limits, signal } = options;
+  const { mode, seed, maxSteps, earlyStop, prune, pixels, threshold, fitted, signal } = options;
   const imageLength = config.channels * config.imageSize ** 2;
   const size = images.length / imageLength;
   const builders = Array.from({ length: size }, (_, i) => {
@@ -262,7 +271,7 @@ async function inferBatch(
   signal?.throwIfAborted();
   const scenes = builders.map((image, i) => {
     const own = images.subarray(i * imageLength, (i + 1) * imageLength);
-    return image.scene(config, emptyLogLikelihood[i]!, maxSteps, { image: own, prune, pixels, limits });
+    return image.scene(config, emptyLogLikelihood[i]!, maxSteps, { image: own, prune, pixels, threshold, fitted });
   });
   free?.();
   return scenes;

@@ -34,6 +34,7 @@ export * from "./scene.js";
 export * from "./scene-drawing.js";
 export { sceneGraph, sceneGraphNames, stepNumbers, stepOutput, stepOutputNames } from "./scene-graph.js";
 export type { SceneModel } from "./scene-model.js";
+export * from "./score.js";
 export * from "./typicality.js";
 export * from "./where.js";
 export { AUTO_ZOOMS, LEAST_ZOOM, MOST_ZOOMS } from "./zoom.js";

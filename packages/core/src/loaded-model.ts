@@ -100,7 +100,7 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
       const batch = toImageBatch(images, this.config, this.manifest.normalisation);
       const sessions = { ...this.#sessions, sceneGraph: (size: number) => this.#sceneGraph(size > SMALL_BATCH) };
       const onStep = options.onStep && this.#stepListener(call, options.onStep);
-      return inferScenes(sessions, this.config, batch, { ...options, onStep }, this.manifest.typicality);
+      return inferScenes(sessions, this.config, batch, { ...options, onStep }, this.manifest);
     });
   }
 

@@ -9,6 +9,7 @@ import { type GraphName, graphNames } from "./graphs.js";
 import { parseJson } from "./json.js";
 import { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES, MAX_PATH_LENGTH } from "./limits.js";
 import { isRecord } from "./overlay.js";
+import { scoreCalibrationSchema } from "./score.js";
 import { typicalityLimitsSchema } from "./typicality.js";
 
 /** Name of the manifest in a model's folder. */
@@ -73,6 +74,8 @@ export const manifestSchema = z.strictObject({
   metrics: z.record(z.string(), z.number()),
   /** By what the model tells images that are unlike its training data; a model without it cannot. */
   typicality: typicalityLimitsSchema.optional(),
+  /** How the scores of objects follow from what is found; without it they are the objects' presences. */
+  score: scoreCalibrationSchema.optional(),
 });
 
 /** The content of a valid manifest. */

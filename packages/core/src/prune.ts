@@ -4,6 +4,8 @@
  * drew whole. Such an object is recognised by what it draws.
  */
 
+import type { Layer } from "./extent.js";
+
 /** A scene without the objects that explain nothing. */
 export interface NeededObjects {
   /** Indices of the objects that stay, rising. */
@@ -28,7 +30,10 @@ export function neededObjects(image: Float32Array, canvases: readonly Float32Arr
     if (least > 0) break;
     const useless = needed[losses.indexOf(least)]!;
     needed = needed.filter((object) => object !== useless);
-    canvas = needed.length === 0 ? undefined : without(canvas, canvases[useless - 1], canvases[useless]!);
+    canvas =
+      needed.length === 0
+        ? undefined
+        : withoutLayer(canvas, { before: canvases[useless - 1], after: canvases[useless]! });
   }
   return { needed, canvas };
 }
@@ -53,6 +58,6 @@ function lossWithout(
 }
 
 /** Subtracts from a canvas what an object added to it. */
-function without(canvas: Float32Array, before: Float32Array | undefined, after: Float32Array): Float32Array {
+export function withoutLayer(canvas: Float32Array, { before, after }: Layer): Float32Array {
   return canvas.map((value, i) => value - (after[i]! - (before?.[i] ?? 0)));
 }

@@ -7,8 +7,9 @@ import { countProbabilities, logCountPrior, mapCount, sigmoid } from "./count.js
 import { elboParts } from "./elbo.js";
 import { objectExtents } from "./extent.js";
 import type { SceneValueName } from "./graphs.js";
-import { neededObjects } from "./prune.js";
+import { neededObjects, withoutLayer } from "./prune.js";
 import type { ObjectSummary, Scene, SceneObject, SceneSummary } from "./scene.js";
+import { type ScoreCalibration, scoreOf, unexplainedShare } from "./score.js";
 import { judgeTypicality, measureTypicality, type TypicalityLimits } from "./typicality.js";
 import { boxFromZWhere, type ZWhere } from "./where.js";
 
@@ -80,8 +81,18 @@ export interface SceneOptions {
   readonly prune: boolean;
   /** Whether objects have their masks and patches, and the scene its reconstruction. */
   readonly pixels: boolean;
-  /** Limits by which the image is judged; undefined if it is not. */
-  readonly limits: TypicalityLimits | undefined;
+  /** Least score of an object. */
+  readonly threshold: number;
+  /** What the image and its objects are judged by. */
+  readonly fitted: FittedJudgement;
+}
+
+/** What was fitted to a model's held-out images, by which scenes are judged. */
+export interface FittedJudgement {
+  /** Limits by which an image is called typical; without them it is not judged. */
+  readonly typicality?: TypicalityLimits | undefined;
+  /** Calibration of the objects' scores; without it they are the objects' presences. */
+  readonly score?: ScoreCalibration | undefined;
 }
 
 /** The steps of one image so far, and the scene that they make. */
@@ -153,28 +164,37 @@ export class SceneBuilder {
   #found(
     count: number,
     config: AirConfig,
-    { image, prune, pixels, limits }: SceneOptions,
+    { image, prune, pixels, threshold, fitted }: SceneOptions,
   ): Found<SceneObject> | Found<ObjectSummary> {
     const steps = this.#steps.slice(0, count);
     const length = config.channels * config.imageSize ** 2;
     const canvases = steps.map(({ values, row }) => values.canvas.subarray(row * length, (row + 1) * length));
-    const { needed, canvas = new Float32Array(length) } = prune
-      ? neededObjects(image, canvases)
-      : { needed: [...steps.keys()], canvas: canvases.at(-1) };
+    const all = prune ? neededObjects(image, canvases) : { needed: [...steps.keys()], canvas: canvases.at(-1) };
+    const drawn = all.canvas ?? new Float32Array(length);
     const latents = this.#latents(count, config);
-    const found = needed.map((i) => latents[i]!);
+    const judgement = judge(
+      image,
+      all.needed.map((i) => latents[i]!),
+      drawn,
+      config,
+      fitted,
+    );
+    const scores = new Map(all.needed.map((i, at) => [i, judgement.scores[at]!]));
+    const needed = all.needed.filter((i) => scores.get(i)! >= threshold);
+    const layers = new Map(all.needed.map((i) => [i, { before: canvases[i - 1], after: canvases[i]! }]));
+    const left = all.needed.filter((i) => !needed.includes(i)).map((i) => layers.get(i)!);
+    const canvas = left.reduce(withoutLayer, drawn);
+    const found = needed.map((i) => ({ ...latents[i]!, score: scores.get(i)! }));
     const extents = objectExtents(
       found.map(({ zWhere }) => zWhere),
-      needed.map((i) => ({ before: canvases[i - 1], after: canvases[i]! })),
+      needed.map((i) => layers.get(i)!),
       canvas,
       image,
       config,
     );
-    const judgement =
-      limits && judgeTypicality(measureTypicality(image, { objects: found, reconstruction: canvas }, config), limits);
     if (!pixels) {
       const objects = found.map((each, i) => ({ ...each, tightBox: extents[i]!.tightBox }));
-      return { count: needed.length, objects, ...judgement };
+      return { count: needed.length, objects, ...judgement.typical };
     }
     const patchLength = config.channels * config.objectSize ** 2;
     const patchOf = ({ values, row }: Step): Float32Array => copyRow(values.patch, row, patchLength);
@@ -183,11 +203,11 @@ export class SceneBuilder {
       objects: needed.map((step, i) => ({ ...found[i]!, ...extents[i]!, patch: patchOf(steps[step]!) })),
       // A copy: the steps' canvases are views of whole batches.
       reconstruction: canvas.slice(),
-      ...judgement,
+      ...judgement.typical,
     };
   }
 
-  #latents(count: number, { imageSize, zWhatSize }: AirConfig): Omit<ObjectSummary, "tightBox">[] {
+  #latents(count: number, { imageSize, zWhatSize }: AirConfig): Omit<ObjectSummary, "tightBox" | "score">[] {
     let presence = 1;
     return this.#steps.slice(0, count).map(({ values, row }) => {
       presence *= values.presence[row]!;
@@ -197,6 +217,24 @@ export class SceneBuilder {
       return { presence, box, zWhere, zWhat: copyRow(values.zWhat, row, zWhatSize) };
     });
   }
+}
+
+/** Judges an image, and scores the objects found in it. */
+function judge(
+  image: Float32Array,
+  objects: readonly Pick<ObjectSummary, "presence" | "zWhere">[],
+  reconstruction: Float32Array,
+  config: AirConfig,
+  { typicality, score }: FittedJudgement,
+): { readonly typical: Pick<SceneSummary, "typical" | "typicality">; readonly scores: readonly number[] } {
+  const measured = typicality && measureTypicality(image, { objects, reconstruction }, config);
+  return {
+    typical: measured ? judgeTypicality(measured, typicality) : {},
+    scores: objects.map(({ presence, zWhere }) => {
+      if (!score) return presence;
+      return scoreOf({ presence, unexplained: unexplainedShare(zWhere, image, reconstruction, config) }, score);
+    }),
+  };
 }
 
 /** Objects, with pixels also the image that they form together, and with limits whether the image is typical. */

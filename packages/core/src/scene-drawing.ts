@@ -113,6 +113,7 @@ async function decodeBatch(
       count: objects.length,
       objects: own.map(({ zWhat, patch }, slot) => ({
         presence: 1,
+        score: 1,
         box: boxFromZWhere(windows[slot]!, imageSize),
         ...extents[slot]!,
         zWhere: windows[slot]!,

@@ -28,6 +28,11 @@ export interface ObjectSummary extends Pick<ObjectExtent, "tightBox"> {
    * inferred (`decode`, `sample`).
    */
   readonly presence: number;
+  /**
+   * Probability that the object is really there: that its tight box has an IoU of at least 0.5 with that of a true object. It is
+   * calibrated on held-out images if the model's manifest has a `score`; else it is the `presence`.
+   */
+  readonly score: number;
   /** The object's window: the square that the model looked at. It may extend beyond the image. See also `tightBox`. */
   readonly box: Box;
   /** Scale and shift of the object's window. */

@@ -6,7 +6,7 @@
  * Letters: B images, S image side, C channels.
  */
 import type { AirConfig } from "./config.js";
-import type { DecodedScene, ObjectLatents, Scene, SceneLatents, SceneSummary } from "./scene.js";
+import type { DecodedScene, ObjectLatents, Scene, SceneLatents, SceneObject, SceneSummary } from "./scene.js";
 import type { ZWhere } from "./where.js";
 
 /** Shares of a picture's size that it is inferred at with `zoom: "auto"`. */
@@ -41,19 +41,26 @@ export interface ZoomInference {
   decode(scenes: readonly SceneLatents[], images: Float32Array): Promise<readonly DecodedScene[]>;
 }
 
+/** Options of {@link inferAtZooms}. */
+export interface ZoomOptions {
+  /** Shares of the size, the largest first. */
+  readonly zooms: readonly number[];
+  /** Least score of an object, which is left out of the scene that is kept otherwise. */
+  readonly threshold: number;
+}
+
 /**
  * Infers each image at every one of `zooms` and keeps the scene with the largest ELBO of the image's own pixels, among those
  * that are typical of the training data, or among all if none is or typicality is not judged. The ELBO at a zoom is log p(image |
  * objects drawn at their windows in the image) less the scene's KL terms; of equal ones, the largest zoom is kept.
  *
  * @param images `[B, C, S, S]`, intensities in [0, 1]
- * @param zooms the largest first
  * @returns scenes whose windows, boxes, masks, reconstructions and ELBOs are those of `images`
  */
 export async function inferAtZooms(
   { config, infer, decode }: ZoomInference,
   images: Float32Array,
-  zooms: readonly number[],
+  { zooms, threshold }: ZoomOptions,
 ): Promise<Scene[]> {
   const length = config.channels * config.imageSize ** 2;
   const size = images.length / length;
@@ -67,7 +74,7 @@ export async function inferAtZooms(
       if (kept === undefined || isBetter(scene, kept)) best[i] = { ...scene, zoom };
     });
   }
-  return best as Scene[];
+  return aboveThreshold(best as Scene[]);
 
   async function inOwnPixels(zoom: number, inferred: readonly Scene[], zoomed: Float32Array): Promise<Scene[]> {
     const latents = inferred.map(({ objects }) => ({ objects: objects.map((each) => unzoomed(each, zoom)) }));
@@ -79,12 +86,37 @@ export async function inferAtZooms(
         logLikelihood(at(images), reconstruction, config) - logLikelihood(at(zoomed), scene.reconstruction, config);
       return {
         ...scene,
-        objects: objects.map((each, slot) => ({ ...each, presence: scene.objects[slot]!.presence })),
+        objects: objects.map((each, slot) => judgedAs(each, scene.objects[slot]!)),
         reconstruction,
         elbo: scene.elbo + difference,
       };
     });
   }
+
+  /** Leaves objects out by their scores; the others are drawn again without them. */
+  async function aboveThreshold(scenes: readonly Scene[]): Promise<Scene[]> {
+    const left = scenes.map((scene) => scene.objects.filter(({ score }) => score >= threshold));
+    const changed = [...scenes.keys()].filter((i) => left[i]!.length < scenes[i]!.objects.length);
+    if (changed.length === 0) return [...scenes];
+    const own = new Float32Array(changed.length * length);
+    changed.forEach((i, row) => void own.set(images.subarray(i * length, (i + 1) * length), row * length));
+    const drawn = await decode(
+      changed.map((i) => ({ objects: left[i]! })),
+      own,
+    );
+    return scenes.map((scene, i) => {
+      const row = changed.indexOf(i);
+      if (row < 0) return scene;
+      const { count, objects, reconstruction } = drawn[row]!;
+      const judged = objects.map((each, slot) => judgedAs(each, left[i]![slot]!));
+      return { ...scene, count, objects: judged, reconstruction };
+    });
+  }
+}
+
+/** The object `drawn`, with the probabilities of `found`. */
+function judgedAs(drawn: SceneObject, { presence, score }: SceneObject): SceneObject {
+  return { ...drawn, presence, score };
 }
 
 function isBetter(scene: SceneSummary, kept: SceneSummary): boolean {

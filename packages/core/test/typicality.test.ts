@@ -24,6 +24,7 @@ function objectAt(xmin: number, ymin: number, side: number): SceneObject {
   const box = boxFromZWhere(zWhere, SIDE);
   return {
     presence: 1,
+    score: 1,
     zWhere,
     box,
     tightBox: box,

@@ -59,7 +59,7 @@ describe("inferAtZooms", () => {
     count: 1,
     objects: [
       {
-        ...{ presence: 0.75, zWhere, zWhat: new Float32Array(2), patch: new Float32Array(4) },
+        ...{ presence: 0.75, score: 0.5, zWhere, zWhat: new Float32Array(2), patch: new Float32Array(4) },
         box: boxFromZWhere(zWhere, 4),
         tightBox: boxFromZWhere(zWhere, 4),
         mask: new Uint8Array(16),
@@ -95,7 +95,7 @@ describe("inferAtZooms", () => {
         },
       },
       image,
-      zooms,
+      { zooms, threshold: 0 },
     );
     return scene!;
   }

@@ -102,6 +102,7 @@ describe("words", () => {
     const object = {
       ...scene.objects[0]!,
       presence: 0.75,
+      score: 0.75,
       patch: new Float32Array(),
       box: boxFromZWhere([3, 1, 1], S),
       tightBox: { xmin: 10.2, ymin: 4, xmax: 15, ymax: 18 },

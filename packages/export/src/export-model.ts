@@ -13,6 +13,7 @@ import {
   type Manifest,
   manifestSchema,
   parseWith,
+  type ScoreCalibration,
   type TypicalityLimits,
 } from "@air-onnx/core";
 import {
@@ -44,6 +45,8 @@ export interface TrainedModel {
   readonly metrics: Readonly<Record<string, number>>;
   /** By what the model tells images that are unlike its training data. Without it, the exported model cannot tell. */
   readonly typicality?: TypicalityLimits | undefined;
+  /** How the scores of objects follow from what is found. Without it, the scores are the objects' presences. */
+  readonly score?: ScoreCalibration | undefined;
 }
 
 /** Options of {@link exportModel}. */
@@ -99,6 +102,7 @@ export async function exportModel(
       training: { ...model.training, exportedAt: new Date().toISOString() },
       metrics: model.metrics,
       ...(model.typicality && { typicality: model.typicality }),
+      ...(model.score && { score: model.score }),
     },
     "manifest",
   );

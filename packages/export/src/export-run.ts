@@ -3,7 +3,6 @@
  * model.
  */
 import { dirname, join, resolve } from "node:path";
-import type { TypicalityLimits } from "@air-onnx/core";
 import { count, type Measurement, manifestMetrics, measureModel } from "@air-onnx/measure";
 import { type DataAccess, heldOutChoices, loadSplits, type SceneSet } from "@air-onnx/scenes";
 import type { WeightType } from "@air-onnx/tracer";
@@ -25,6 +24,7 @@ import { CollapsedRunError, ParityError } from "./errors.js";
 import { clearKilledExports, exportModel, refuseToReplace, roundWeights } from "./export-model.js";
 import type { CardDetails } from "./model-card.js";
 import { checkParity, type ParityReport } from "./parity.js";
+import { fitScore } from "./score.js";
 import { fitTypicality } from "./typicality.js";
 
 /** Defaults of {@link ExportRunOptions}. */
@@ -82,7 +82,7 @@ export interface ExportedRun {
 
 /**
  * Exports the newest checkpoint of the run in `path`: measures it on the held-out images, fits to them what it calls
- * typical, checks the parity of the exported graphs with the trained model, and writes the model folder.
+ * typical and how its scores follow from what it finds, checks the parity of the exported graphs with the trained model, and writes the model folder.
  *
  * @throws {ParityError} if the graphs differ from the trained model by more than the tolerance; nothing is exported
  *   then
@@ -111,13 +111,14 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
   const { test: heldOut } = await loadSplits(config.dataset, ["test"], { ...choices, ...places, signal });
   // The path of a user's own images is of no use to others, and stays out of the manifest.
   const { path: _, ...heldOutOf } = choices;
-  const measure = async (): Promise<{ measurement: Measurement; typicality: TypicalityLimits | undefined }> => {
+  const measure = async () => {
     await using model = await openCheckpoint(run);
     const measurement = await measureModel(model, heldOut, { signal, onProgress: options.onMeasured });
-    const typicality = await fitTypicality(model, heldOut, { onNotice, ...(signal && { signal }) });
-    return { measurement, typicality };
+    const fitting = { onNotice, ...(signal && { signal }) };
+    const typicality = await fitTypicality(model, heldOut, fitting);
+    return { measurement, typicality, score: await fitScore(model, heldOut, fitting) };
   };
-  const { measurement, typicality } = await measure();
+  const { measurement, typicality, score } = await measure();
   const minutes = await trainingMinutes(run, onNotice);
   const card: CardDetails = {
     ...(options.commandFor && { command: options.commandFor(config) }),
@@ -141,6 +142,7 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
       },
       metrics: manifestMetrics(measurement),
       typicality,
+      score,
     },
     {
       overwrite: options.overwrite === true,

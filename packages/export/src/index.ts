@@ -12,4 +12,5 @@ export {
 export { encodeGraphs, traceGraph } from "./graphs.js";
 export { type CardDetails, modelCard } from "./model-card.js";
 export { checkParity, type ParityOptions, type ParityReport, type ParityRow } from "./parity.js";
+export { fitScore } from "./score.js";
 export { type FitTypicalityOptions, fitTypicality, TYPICALITY_IMAGES } from "./typicality.js";

@@ -50,6 +50,10 @@ ${details.everySeed ? `\n## Every seed\n\n${details.everySeed}` : ""}
 
 ${typicalityLines(manifest)}
 
+## Scores
+
+${scoreLines(manifest)}
+
 ## Use
 
 \`\`\`ts
@@ -79,6 +83,16 @@ function typicalityLines({ typicality }: Manifest): string {
 ${plain(limits.unexplained)} of unexplained intensity (Σ |image − reconstruction|, twice outside of all windows), or whose bright parts are on average
 thicker than ${plain(limits.thickness)} pixels (2·Σ image / total variation). These limits were fitted to ${count(images)} held-out images, of which at most
 ${plain(100 * falseAlarms)} % exceed one.`;
+}
+
+/** How the scores of objects come about. */
+function scoreLines({ score }: Manifest): string {
+  if (!score) {
+    return "The `score` of an object is its `presence`: the model was exported without objects to fit another to. It is not calibrated.";
+  }
+  return `The \`score\` of an object is the probability that it is really there, its tight box having an IoU of at least 0.5 with that of a true
+object. It follows from the object's presence and from the share of the image in its window that is left unexplained, by a logistic
+regression fitted to ${count(score.objects)} objects found in held-out images. \`threshold\` of \`infer\` leaves out objects whose score is lower.`;
 }
 
 /** Rows of the measures in the order of the table of measures, then rows of other numbers under their own names. */

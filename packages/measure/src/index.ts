@@ -14,4 +14,5 @@ export {
   measureModel,
 } from "./measure-model.js";
 export * from "./measures.js";
+export { judgeObjects, type ReliabilityGroup, type ScoreQuality, ScoreTally } from "./score-quality.js";
 export { confidence, WorstImages } from "./worst-images.js";

@@ -13,6 +13,7 @@ import {
 import { DataError, fillBatch, type LabelledImages, pixelsPerImage, trueBoxes } from "@air-onnx/scenes";
 import { type BoxQuality, BoxTally } from "./box-quality.js";
 import { type Evaluation, EvaluationTally, type ImageMeasures, MeanTally } from "./evaluation.js";
+import { type ScoreQuality, ScoreTally } from "./score-quality.js";
 
 /** A model that can be measured: an opened model of either runtime, or a checkpoint. */
 export interface MeasurableModel {
@@ -50,6 +51,8 @@ export interface Measurement extends Evaluation {
   readonly boxes?: BoxQuality;
   /** The two numbers above for `infer` with `prune`; absent for a model whose likelihood does not allow pruning. */
   readonly pruned?: { readonly countAccuracy: number; readonly boxes?: BoxQuality };
+  /** Agreement of the scores of the objects that `infer` finds by default with the truth; absent where no true box is known. */
+  readonly score?: ScoreQuality;
   /** The importance-weighted bound; absent unless `importanceSamples` is given. */
   readonly importanceWeighted?: ImportanceWeightedBound;
 }
@@ -188,11 +191,13 @@ export async function measureModel(
     }
     return evidence;
   });
+  const { scores } = pruned ?? found;
   return {
     ...evaluation,
     seed,
     countAccuracyMean: found.countAccuracy,
     ...(found.boxes && { boxes: found.boxes }),
+    ...(scores && { score: scores }),
     ...(pruned && {
       pruned: { countAccuracy: pruned.countAccuracy, ...(pruned.boxes && { boxes: pruned.boxes }) },
     }),
@@ -234,9 +239,10 @@ function* batchEnds(total: number, batchSize: number, start = 0): Generator<numb
   }
 }
 
-/** Adds up the count accuracy and the box quality of inferred scenes. */
+/** Adds up the count accuracy, the box quality and the scores of inferred scenes. */
 class FoundTally {
   readonly #boxes = new BoxTally();
+  readonly #scores = new ScoreTally();
   #images = 0;
   #right = 0;
 
@@ -254,6 +260,7 @@ class FoundTally {
       objects.map(({ tightBox, presence }) => ({ box: tightBox, score: presence })),
       truth,
     );
+    this.#scores.add(objects, truth);
   }
 
   /** Share of scenes whose count is right. */
@@ -264,6 +271,11 @@ class FoundTally {
   /** Box quality; undefined where the true boxes are not known. */
   get boxes(): BoxQuality | undefined {
     return this.#boxes.result();
+  }
+
+  /** Quality of the scores; undefined where the true boxes are not known, or no object was found. */
+  get scores(): ScoreQuality | undefined {
+    return this.boxes && this.#scores.result();
   }
 }
 

@@ -36,6 +36,7 @@ export const measureGroups = {
   bound: "Evidence lower bound (ELBO), mean per image",
   importance: "Importance-weighted bound on log p(x), mean per image",
   boxes: "Boxes",
+  score: "Scores of objects",
   pruned: "Without objects that explain nothing",
 } as const;
 
@@ -232,6 +233,26 @@ const forms: Readonly<Record<MeasureKey, MeasureForm>> = {
   "boxes.recall75": { group: "boxes", ...boxForms.recall75, manifestKey: "boxRecall75" },
   "boxes.ap50": { group: "boxes", ...boxForms.ap50, manifestKey: "boxAp50" },
   "boxes.ap": { group: "boxes", ...boxForms.ap, manifestKey: "boxAp" },
+  "score.objects": { group: "score", label: "Objects with a score", unit: "count" },
+  "score.right": {
+    group: "score",
+    label: "Objects that are really there, at IoU 0.5",
+    unit: "share",
+    better: "higher",
+  },
+  "score.calibrationError": {
+    group: "score",
+    label: "Expected calibration error of scores",
+    unit: "share",
+    better: "lower",
+  },
+  "score.brier": { group: "score", label: "Brier score of scores", unit: "number", digits: 5, better: "lower" },
+  "score.ranking": {
+    group: "score",
+    label: "Pairs of a right and a wrong object that scores rank right",
+    unit: "share",
+    better: "higher",
+  },
   "pruned.countAccuracy": {
     group: "pruned",
     label: "Count accuracy of what infer finds",

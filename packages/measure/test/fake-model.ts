@@ -19,6 +19,8 @@ export interface Case {
   /** The objects that `prune` leaves; all by default. */
   readonly needed?: readonly Box[];
   readonly elbo?: number;
+  /** Score of each object that is found. */
+  readonly score?: number;
   /** Probability of the count that is found. */
   readonly confidence?: number;
 }
@@ -58,6 +60,7 @@ export function fakeModel(cases: readonly Case[]): FakeModel {
           countProbabilities: probabilities(each),
           objects: shown.map((found) => ({
             presence: 1,
+            score: each.score ?? 1,
             box: { xmin: 0, ymin: 0, xmax: 10, ymax: 10 },
             tightBox: found,
             mask: new Uint8Array(100),

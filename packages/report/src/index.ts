@@ -17,6 +17,7 @@ export {
 export { confusionPicture } from "./measurement/confusion-picture.js";
 export { type MeasurementRecord, measurementReport, type ReportPictures } from "./measurement/measurement-report.js";
 export { drawModelScenes } from "./measurement/model-scenes.js";
+export { reliabilityPicture } from "./measurement/reliability-picture.js";
 export { worstSheet } from "./measurement/worst-sheet.js";
 export { isExportedModel } from "./run/exported-model.js";
 export { learningCurves, type RunRecords } from "./run/learning-curves.js";

@@ -4,7 +4,12 @@ import type { Colour, PixelSheet } from "@air-onnx/scenes";
 import { describe, expect, it } from "vitest";
 import { box, type Case, fakeModel, scenesOf } from "../../measure/test/fake-model.js";
 
-const pictures = { scenes: "scenes.png", worst: "worst.png", confusion: "confusion.png" };
+const pictures = {
+  scenes: "scenes.png",
+  worst: "worst.png",
+  confusion: "confusion.png",
+  reliability: "reliability.png",
+};
 
 async function recordOf(cases: readonly Case[], options?: MeasureOptions): Promise<MeasurementRecord> {
   return {

@@ -34,6 +34,7 @@ const files = {
   scenes: "scenes.png",
   worst: "worst.png",
   confusion: "confusion.png",
+  reliability: "reliability.png",
 } as const;
 
 /** Number of images of either kind in the picture of the worst. */
@@ -163,10 +164,12 @@ async function writeReport(
   worst: import("@air-onnx/measure").WorstImages,
   scenes: SceneSet,
 ): Promise<void> {
-  const { confusionPicture, measurementReport, worstSheet } = await import("@air-onnx/report");
+  const { confusionPicture, measurementReport, reliabilityPicture, worstSheet } = await import("@air-onnx/report");
   const { writeInFolder, writePicture } = await import("@air-onnx/scenes");
   await writePicture(join(folder, files.worst), worstSheet(worst, scenes));
   await writePicture(join(folder, files.confusion), confusionPicture(record.confusion));
+  const { score } = record;
+  if (score) await writePicture(join(folder, files.reliability), reliabilityPicture(score.reliability));
   await writeInFolder(join(folder, files.report), measurementReport(record, files));
   await writeInFolder(join(folder, files.record), `${JSON.stringify(record, null, 2)}\n`);
 }

@@ -6,7 +6,7 @@ import type { AirModel } from "@air-onnx/runtime-node";
 import { Command, Option } from "commander";
 import { deviceChoices, modeChoices } from "../choices.js";
 import { CommandError, UsageError } from "../failures.js";
-import { integerFrom, numbersFrom } from "../option-values.js";
+import { integerFrom, numberFrom, numbersFrom } from "../option-values.js";
 import { notice, print, printJson } from "../output.js";
 import { listenForStop } from "../stop-signal.js";
 
@@ -17,6 +17,7 @@ interface InferFlags {
   readonly latents?: true;
   readonly prune: boolean;
   readonly zoom?: "auto" | readonly number[];
+  readonly threshold?: number;
   readonly json?: string;
   readonly out?: string;
   readonly stepsPicture?: string;
@@ -42,6 +43,12 @@ export function inferCommand(): Command {
     .option("--json <file>", "file to write the JSON to instead of standard output")
     .option("--latents", "include z_what of each object in the JSON")
     .option("--no-prune", "keep objects that explain nothing, such as a window between two objects")
+    .addOption(
+      new Option(
+        "--threshold <score>",
+        "leave out objects whose score, the probability that they are really there, is below this number from 0 to 1",
+      ).argParser(numberFrom(0, 1)),
+    )
     .addOption(
       new Option(
         "--zoom <shares>",
@@ -80,14 +87,24 @@ Examples:
         signal,
       });
       const batch = await readImages(files, model);
-      const { mode, seed, zoom } = flags;
+      const { mode, seed, zoom, threshold } = flags;
       if (zoom !== undefined && model.config.likelihood.type !== "gaussian") {
         throw new UsageError(
           `--zoom is for models with a Gaussian likelihood, ${path} has a ${model.config.likelihood.type} one`,
         );
       }
-      const scenes = await model.infer(batch, { mode, seed, zoom, signal, ...(!flags.prune && { prune: false }) });
+      const scenes = await model.infer(batch, {
+        mode,
+        seed,
+        zoom,
+        threshold,
+        signal,
+        ...(!flags.prune && { prune: false }),
+      });
       sayWhatIsUnlike(files, scenes, model);
+      if (threshold !== undefined && !isCalibrated(model, flags)) {
+        notice(`--threshold compares the objects' presences, which are not calibrated: ${whyNotCalibrated(flags)}.`);
+      }
       if (flags.out !== undefined) await drawScenes(flags.out, files, batch, scenes, model.config, flags);
       if (flags.stepsPicture !== undefined)
         await drawSteps(flags.stepsPicture, batch, files.length, model, flags, signal);
@@ -134,6 +151,14 @@ async function readImages(files: readonly string[], { config, manifest }: AirMod
   return batch;
 }
 
+function isCalibrated({ manifest }: AirModel, { mode }: InferFlags): boolean {
+  return manifest.score !== undefined && mode === "mean";
+}
+
+function whyNotCalibrated({ mode }: InferFlags): string {
+  return mode === "sample" ? "scores are for --mode mean" : "the model's config.json has no score";
+}
+
 /** Says which images the model was not made for, or once that it cannot say so. */
 function sayWhatIsUnlike(files: readonly string[], scenes: readonly Scene[], { manifest }: AirModel): void {
   if (!manifest.typicality) {
@@ -161,7 +186,8 @@ function describe(
     ...(typical !== undefined && { typical, typicality }),
     ...(zoom !== undefined && { zoom }),
     countProbabilities,
-    objects: objects.map(({ presence, tightBox, box, zWhere, zWhat }) => ({
+    objects: objects.map(({ presence, score, tightBox, box, zWhere, zWhat }) => ({
+      score,
       presence,
       tightBox,
       box,

@@ -10,6 +10,7 @@ import {
   measureRowsByGroup,
   measures,
   measuresByCount,
+  percent,
   written,
 } from "@air-onnx/measure";
 
@@ -49,6 +50,8 @@ export interface ReportPictures {
   readonly worst: string;
   /** Picture of the confusion matrix. */
   readonly confusion: string;
+  /** Reliability plot of the scores; it is shown only if scores were measured. */
+  readonly reliability: string;
 }
 
 /** Writes the page about a measurement. */
@@ -65,6 +68,7 @@ export function measurementReport(record: MeasurementRecord, pictures: ReportPic
     ...boundSection(record),
     ...importanceSection(record),
     ...boxSection(record),
+    ...scoreSection(record, pictures),
     ...groupSection(
       record,
       "pruned",
@@ -152,6 +156,27 @@ function boxSection(record: MeasurementRecord): string[] {
       "true box, so that the sum of intersections over unions (IoU) in an image is the largest. True boxes are those of the data set; " +
       "for drawn images, the smallest rectangles of the pixels that the objects ink. For average precision, the found boxes of all images are " +
       "ranked by the presence of their objects; it is the mean over 101 recalls of the largest precision at or beyond each, as in COCO.",
+  );
+}
+
+function scoreSection(record: MeasurementRecord, { reliability }: ReportPictures): string[] {
+  if (!record.score) return [];
+  return groupSection(
+    record,
+    "score",
+    "Scores of the objects that `infer` finds by default. An object is really there if its tight box has an IoU of at least 0.5 with the true box that it " +
+      "is matched with. The score is a calibrated probability of that if the model's `config.json` has a `score`; else, and for a run, it is the " +
+      "object's presence. The calibration error is the mean over the objects of |mean score − share that is really there| in ten groups of equally " +
+      "many objects, by rising score. The Brier score is the mean of (score − 1 or 0)².",
+    markdownTable({
+      head: ["mean score of the group", "objects", "really there"],
+      rows: record.score.reliability.map(({ objects, meanScore, right }) => [
+        percent(meanScore, 2),
+        count(objects),
+        percent(right, 2),
+      ]),
+    }),
+    `![Reliability plot](${reliability})`,
   );
 }
 

@@ -22,7 +22,7 @@ describe("sideBySide", () => {
 });
 
 it("explains a scene by its tight boxes", () => {
-  const object = { presence: 1, box, tightBox, mask: new Uint8Array(400), zWhere: [2, 0, 0] as const };
+  const object = { presence: 1, score: 1, box, tightBox, mask: new Uint8Array(400), zWhere: [2, 0, 0] as const };
   const scene = { count: 1, objects: [{ ...object, zWhat: image, patch: image }], reconstruction: image };
   expect(explanationOf(scene)).toEqual({ boxes: [tightBox], count: 1, reconstruction: image });
 });
