@@ -1,7 +1,15 @@
 /** The flags that choose a data set, its images and its folders; and functions that load it and show progress. */
 
 import { count, duration } from "@air-onnx/measure/format";
-import type { DataAccess, DataPlaces, DataProgress, DatasetChoices, SceneSet, TrainingData } from "@air-onnx/scenes";
+import type {
+  DataAccess,
+  DataPlaces,
+  DataProgress,
+  DatasetChoices,
+  LabelledImages,
+  SceneSet,
+  TrainingData,
+} from "@air-onnx/scenes";
 import {
   type DatasetName,
   type DrawnSettingKey,
@@ -129,15 +137,11 @@ export async function loadData(
   if (flags.stream && flags.trainSize !== undefined) {
     throw new UsageError("--stream and --train-size exclude each other: a stream has no end");
   }
-  const { isBrought, loadDataset, loadOwnImages, streamDataset } = await import("@air-onnx/scenes");
+  const { loadDataset, streamDataset } = await import("@air-onnx/scenes");
   const choices = choicesOf(flags);
-  return reporting(name, places, options, (context) => {
-    if (flags.stream) return streamDataset(name, { ...choices, ...context });
-    // The counts of some of the user's images may not be known, as in training.
-    return isBrought(name)
-      ? loadOwnImages(name, { ...choices, ...context })
-      : loadDataset(name, { ...choices, ...context });
-  });
+  return reporting(name, places, options, (context) =>
+    flags.stream ? streamDataset(name, { ...choices, ...context }) : loadDataset(name, { ...choices, ...context }),
+  );
 }
 
 /** Loads the images that a run with `config` trains and evaluates on, and shows progress. */
@@ -199,7 +203,15 @@ function describe(progress: DataProgress): [done: number, total: number | undefi
 
 /** The line about loaded data: `multi-strokes: 20,000 images to train on, 2,000 held out, ready in 3 s`. */
 export function loadedLine({ name, train, test }: TrainingData, seconds: number): string {
-  return `${name}: ${sizeInWords(train.size)} images to train on, ${count(test.size)} held out, ready in ${duration(seconds)}`;
+  return `${name}: ${sizeInWords(train.size)} images to train on, ${count(test.size)} held out${knownCounts(test)}, ready in ${duration(seconds)}`;
+}
+
+/** What cannot be measured on the held-out images, in words; empty if all their counts are known. */
+function knownCounts({ counts: { length: known }, size }: LabelledImages): string {
+  if (known === size) return "";
+  return known === 0
+    ? " without counts (evaluations are the bound, reconstructions and pictures)"
+    : ` (counts are measured on the ${count(known)} whose count is known)`;
 }
 
 /** The number of images of a set in words; `endless` for a stream. */

@@ -2,7 +2,7 @@
 import { count, duration } from "@air-onnx/measure/format";
 import { measureOf, measureRows, rowInWords } from "@air-onnx/measure/measures";
 import type { AlertKind, TrainEvent, TrainResult } from "@air-onnx/train";
-import { evaluationLine } from "./measurement-table.js";
+import { evaluationLine, foundLine } from "./measurement-table.js";
 import type { Progress } from "./progress.js";
 
 /** Makes a listener that shows training's events through `progress`. */
@@ -57,6 +57,7 @@ export function resultLines({ evaluation, step, trainingSeconds, picture }: Trai
   const steps = step - firstStep;
   return [
     ...(evaluation ? [`Done: ${evaluationLine(evaluation)}`] : []),
+    ...(evaluation && !evaluation.confusion ? [foundLine(evaluation)] : []),
     ...(steps > 0
       ? [
           `${count(steps)} steps took ${duration(trainingSeconds)} (${((1000 * trainingSeconds) / steps).toFixed(1)} ms/step)`,

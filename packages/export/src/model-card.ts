@@ -41,7 +41,7 @@ are in an image (up to ${model.maxSteps}), where they are, and what they look li
 ${details.everySeed ? `Seed ${training.seed}; [every seed](#every-seed) is below.` : `One seed (${training.seed}).`}
 
 ${markdownTable({ head: ["Measure", "Value"], rows: resultRows(metrics) })}
-
+${uncounted(metrics)}
 ## Training
 
 ${made.join("\n")}
@@ -71,6 +71,12 @@ await model.dispose();
 - It knows objects like those of its training data; on others it reports counts and boxes all the same${manifest.typicality ? ", and `typical: false` for those that it can tell" : ""}.
 - It never reports more than ${model.maxSteps} objects.
 `;
+}
+
+/** A line for a model that was measured without true counts. */
+function uncounted(metrics: Manifest["metrics"]): string {
+  const isCounted = Object.keys(metrics).length === 0 || metrics.countAccuracyMap !== undefined;
+  return isCounted ? "" : "\nHow well it counts was not measured: no true count of its images is known.\n";
 }
 
 /** What the model says about images that are unlike its training data. */

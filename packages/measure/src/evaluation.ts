@@ -1,27 +1,13 @@
 /**
- * Evaluations: the bound and the counts along one draw of the latents, on images whose truth is known. An evaluation is cheap
+ * Evaluations: the bound along one draw of the latents, and the counts where the true ones are known. An evaluation is cheap
  * enough to be repeated during training. A `Measurement` has an evaluation and all other numbers of a model.
  */
 import { type ElboParts, fitPresencePrior, logCountPrior, mapCount } from "@air-onnx/core";
 
-/** An evaluation. Its numbers are means over the images, in nats per image or as shares of 1, or numbers of images. */
-export interface Evaluation {
-  /** Number of images measured. */
-  readonly images: number;
-  /** Evidence lower bound, nats: one draw of the latents, analytic KLs, the sum over the count exact. */
-  readonly elbo: number;
-  /** Standard error of `elbo` over the images, nats; 0 if there is only one image. */
-  readonly elboStandardError: number;
-  /** Log-likelihood, nats. `elbo` is this minus the three KLs. */
-  readonly logLikelihood: number;
-  /** KL of the where latents from their prior, nats. */
-  readonly klWhere: number;
-  /** KL of the what latents from their prior, nats. */
-  readonly klWhat: number;
-  /** KL of the count from its prior, nats. */
-  readonly klCount: number;
-  /** The presence prior that makes `elbo` largest over these images, and the `elbo` with it; all else is unchanged. */
-  readonly presencePriorFitted: { readonly presence: number; readonly elbo: number };
+/** The quality of the counts: means over the images whose true count is known, or numbers of such images. */
+export interface CountQuality {
+  /** Number of images whose true count is known. */
+  readonly countedImages: number;
   /** Share of images whose most probable count is right. */
   readonly countAccuracyMap: number;
   /** Expected share of right counts if each count is drawn from q(n|x). */
@@ -38,6 +24,31 @@ export interface Evaluation {
   readonly countAccuracySampledByCount: readonly (number | null)[];
   /** Number of images by `[true count][most probable count]`. */
   readonly confusion: readonly (readonly number[])[];
+}
+
+/**
+ * An evaluation. Its numbers are means over the images, in nats per image or as shares of 1, or numbers of images. The quality
+ * of the counts is absent if no true count is known.
+ */
+export interface Evaluation extends Partial<CountQuality> {
+  /** Number of images measured. */
+  readonly images: number;
+  /** Evidence lower bound, nats: one draw of the latents, analytic KLs, the sum over the count exact. */
+  readonly elbo: number;
+  /** Standard error of `elbo` over the images, nats; 0 if there is only one image. */
+  readonly elboStandardError: number;
+  /** Log-likelihood, nats. `elbo` is this minus the three KLs. */
+  readonly logLikelihood: number;
+  /** KL of the where latents from their prior, nats. */
+  readonly klWhere: number;
+  /** KL of the what latents from their prior, nats. */
+  readonly klWhat: number;
+  /** KL of the count from its prior, nats. */
+  readonly klCount: number;
+  /** The presence prior that makes `elbo` largest over these images, and the `elbo` with it; all else is unchanged. */
+  readonly presencePriorFitted: { readonly presence: number; readonly elbo: number };
+  /** Number of images by most probable count, 0..T, of all images. */
+  readonly foundCounts: readonly number[];
 }
 
 /** The bound and the count probabilities of one image. */
@@ -57,13 +68,14 @@ export class EvaluationTally {
   readonly #parts = { logLikelihood: 0, klWhere: 0, klWhat: 0, klCount: 0 };
   /** Sums of q(n|x) over the images, n = 0..T. */
   readonly #counts: number[];
+  readonly #found: number[];
 
   /**
    * Starts an evaluation of no images.
    *
    * @param presencePrior the presence prior that the bounds were computed with
    * @param maxSteps most objects that the model can find
-   * @param maxObjects most objects in an image
+   * @param maxObjects most objects in an image whose count is known
    */
   constructor(presencePrior: number, maxSteps: number, maxObjects: number) {
     this.#presencePrior = presencePrior;
@@ -71,26 +83,26 @@ export class EvaluationTally {
     this.#confusion = Array.from({ length: rows }, () => new Array<number>(maxSteps + 1).fill(0));
     this.#expectedRight = new Array<number>(rows).fill(0);
     this.#counts = new Array<number>(maxSteps + 1).fill(0);
+    this.#found = new Array<number>(maxSteps + 1).fill(0);
   }
 
-  /** Adds an image. */
-  add(trueCount: number, measures: ImageMeasures): void {
+  /** Adds an image. Its true count is undefined if it is not known. */
+  add(trueCount: number | undefined, measures: ImageMeasures): void {
     const q = measures.countProbabilities;
     this.#elbo.add(measures.elbo);
     for (const name of partNames) this.#parts[name] += measures[name];
     for (let n = 0; n < this.#counts.length; n++) this.#counts[n]! += q[n]!;
+    const found = mapCount(q);
+    this.#found[found]!++;
+    if (trueCount === undefined) return;
     // Counts beyond what the model can find have probability 0.
     this.#expectedRight[trueCount]! += q[trueCount] ?? 0;
-    this.#confusion[trueCount]![mapCount(q)]!++;
+    this.#confusion[trueCount]![found]!++;
   }
 
   /** Returns the evaluation of all images so far. */
   result(): Evaluation {
     const { size: images, mean: elbo, standardError: elboStandardError } = this.#elbo;
-    const right = this.#confusion.map((row, truth) => row[truth] ?? 0);
-    const having = this.#confusion.map(sum);
-    const shares = (values: readonly number[]): (number | null)[] =>
-      values.map((value, truth) => (having[truth]! > 0 ? value / having[truth]! : null));
     return {
       images,
       elbo,
@@ -100,6 +112,21 @@ export class EvaluationTally {
       klWhat: this.#parts.klWhat / images,
       klCount: this.#parts.klCount / images,
       presencePriorFitted: this.#fitPresencePrior(),
+      foundCounts: this.#found,
+      ...this.#countQuality(),
+    };
+  }
+
+  /** Undefined if no true count is known. */
+  #countQuality(): CountQuality | undefined {
+    const having = this.#confusion.map(sum);
+    const images = sum(having);
+    if (images === 0) return undefined;
+    const right = this.#confusion.map((row, truth) => row[truth] ?? 0);
+    const shares = (values: readonly number[]): (number | null)[] =>
+      values.map((value, truth) => (having[truth]! > 0 ? value / having[truth]! : null));
+    return {
+      countedImages: images,
       countAccuracyMap: sum(right) / images,
       countAccuracySampled: sum(this.#expectedRight) / images,
       countMeanAbsoluteError: sum(this.#confusion.map(absoluteErrors)) / images,

@@ -1,6 +1,6 @@
 /** Measures the quality of a model, a checkpoint or an exported one, on images whose truth is known. */
 export type { BoxQuality } from "./box-quality.js";
-export { type Evaluation, EvaluationTally, type ImageMeasures } from "./evaluation.js";
+export { type CountQuality, type Evaluation, EvaluationTally, type ImageMeasures } from "./evaluation.js";
 export * from "./format.js";
 export {
   type EvidenceModel,

@@ -1,5 +1,5 @@
 /**
- * Measurements: everything that is reported about a model on images whose truth is known, computed by the graphs that its
+ * Measurements: everything that is reported about a model on images, whose truth may be known, computed by the graphs that its
  * users run. A checkpoint is measured by the graphs that its export would have, so both give the same numbers.
  */
 import {
@@ -45,11 +45,11 @@ export interface ImportanceWeightedBound {
 export interface Measurement extends Evaluation {
   /** Seed of the noise. */
   readonly seed: number;
-  /** Share of right counts of inferred scenes, at the posterior means, without noise. */
-  readonly countAccuracyMean: number;
+  /** Share of right counts of inferred scenes, at the posterior means, without noise; absent if no true count is known. */
+  readonly countAccuracyMean?: number;
   /** Quality of the boxes of inferred scenes; absent where the true boxes are not known. */
   readonly boxes?: BoxQuality;
-  /** The two numbers above for `infer` with `prune`; absent for a model whose likelihood does not allow pruning. */
+  /** The two above for `infer` with `prune`; absent if they are, or the model's likelihood does not allow pruning. */
   readonly pruned?: { readonly countAccuracy: number; readonly boxes?: BoxQuality };
   /** Agreement of the scores of the objects that `infer` finds by default with the truth; absent where no true box is known. */
   readonly score?: ScoreQuality;
@@ -61,8 +61,8 @@ export interface Measurement extends Evaluation {
 export interface MeasuredImage {
   /** Index in the set. */
   readonly index: number;
-  /** True number of objects. */
-  readonly trueCount: number;
+  /** True number of objects; undefined if it is not known. */
+  readonly trueCount: number | undefined;
   /** The scene inferred at the posterior means. */
   readonly scene: InferredScene;
   /** The bound and the count probabilities. */
@@ -187,7 +187,7 @@ export async function measureModel(
         effectiveSamples.add(measured.effectiveSamples);
         formula.add(measured.analyticKlFormula);
       }
-      onImage?.({ index, trueCount: scenes.counts[index]!, scene, evidence: measured });
+      onImage?.({ index, trueCount: scenes.counts[index], scene, evidence: measured });
     }
     return evidence;
   });
@@ -195,10 +195,10 @@ export async function measureModel(
   return {
     ...evaluation,
     seed,
-    countAccuracyMean: found.countAccuracy,
+    ...(found.countAccuracy !== undefined && { countAccuracyMean: found.countAccuracy }),
     ...(found.boxes && { boxes: found.boxes }),
     ...(scores && { score: scores }),
-    ...(pruned && {
+    ...(pruned?.countAccuracy !== undefined && {
       pruned: { countAccuracy: pruned.countAccuracy, ...(pruned.boxes && { boxes: pruned.boxes }) },
     }),
     ...(isWeighted && {
@@ -225,7 +225,7 @@ async function tallyBatches(
   let start = 0;
   for (const end of ends) {
     const evidence = await evidenceOf(batchOf(scenes, start, end), start, end);
-    for (let index = start; index < end; index++) tally.add(scenes.counts[index]!, evidence[index - start]!);
+    for (let index = start; index < end; index++) tally.add(scenes.counts[index], evidence[index - start]!);
     start = end;
   }
   return tally.result();
@@ -252,10 +252,12 @@ class FoundTally {
    * @param index the index of its image in the set
    */
   add({ count, objects }: InferredScene, scenes: LabelledImages, index: number): void {
+    const trueCount = scenes.counts[index];
+    if (trueCount === undefined) return;
     this.#images++;
-    if (count === scenes.counts[index]) this.#right++;
+    if (count === trueCount) this.#right++;
     const truth = trueBoxes(scenes, index);
-    if (truth.length !== scenes.counts[index]) return;
+    if (truth.length !== trueCount) return;
     this.#boxes.add(
       objects.map(({ tightBox, presence }) => ({ box: tightBox, score: presence })),
       truth,
@@ -263,9 +265,9 @@ class FoundTally {
     this.#scores.add(objects, truth);
   }
 
-  /** Share of scenes whose count is right. */
-  get countAccuracy(): number {
-    return this.#right / this.#images;
+  /** Share of scenes whose count is right; undefined if no true count is known. */
+  get countAccuracy(): number | undefined {
+    return this.#images > 0 ? this.#right / this.#images : undefined;
   }
 
   /** Box quality; undefined where the true boxes are not known. */

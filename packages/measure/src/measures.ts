@@ -6,7 +6,7 @@
  * here. Without a row, this file does not compile.
  */
 import type { BoxQuality } from "./box-quality.js";
-import type { Evaluation } from "./evaluation.js";
+import type { CountQuality, Evaluation } from "./evaluation.js";
 import { inUnit, type Unit, unitSymbol, withoutUnit } from "./format.js";
 import type { Measurement } from "./measure-model.js";
 
@@ -24,10 +24,10 @@ export type NumberKey<T> = {
 /** The key of a number in a {@link Measurement}, such as `elbo` or `boxes.meanIou`. */
 export type MeasureKey = NumberKey<Measurement>;
 
-/** The key of a list in an {@link Evaluation} that has a measure for each true count. */
+/** The key of a list in a {@link CountQuality} that has a measure for each true count. */
 export type CountListKey = {
-  [K in keyof Evaluation]: Evaluation[K] extends readonly (number | null)[] ? K : never;
-}[keyof Evaluation];
+  [K in keyof CountQuality]: CountQuality[K] extends readonly (number | null)[] ? K : never;
+}[keyof CountQuality];
 
 /** The titles of the groups that measures form in tables. */
 export const measureGroups = {
@@ -87,6 +87,13 @@ const boxForms: Readonly<Record<keyof BoxQuality, Omit<MeasureForm, "group" | "m
 const forms: Readonly<Record<MeasureKey, MeasureForm>> = {
   images: { group: "images", label: "Held-out images", unit: "count", manifestKey: "images" },
   seed: { group: "images", label: "Seed of the noise", unit: "count" },
+  countedImages: {
+    group: "counts",
+    label: "Images whose true count is known",
+    short: "images with a true count",
+    unit: "count",
+    manifestKey: "countedImages",
+  },
   countAccuracyMap: {
     group: "counts",
     label: "Count accuracy, most probable count",
@@ -395,6 +402,12 @@ export function measureRowsByGroup(numbers: unknown): Readonly<Record<MeasureGro
 /** Writes a row as text: `ELBO 615.20 nats`. */
 export function rowInWords({ measure, text }: MeasureRow): string {
   return `${measure.short} ${text}`;
+}
+
+/** The headline measures that some of these evaluations have, for the columns of a table; all if nothing was evaluated yet. */
+export function headlineMeasuresOf(evaluations: readonly unknown[]): readonly Measure[] {
+  const known = headlineMeasures.filter((measure) => evaluations.some((each) => measured(each, measure) !== undefined));
+  return known.length > 0 ? known : headlineMeasures;
 }
 
 /** Writes all headline measures as text: `MAP count accuracy 97.40 %, sampled count accuracy 96.93 %, ELBO 615.20 nats`. */

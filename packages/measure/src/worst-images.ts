@@ -15,7 +15,8 @@ export class WorstImages {
   /** Adds an image, which is kept if it is among the worst so far. */
   add(image: MeasuredImage): void {
     this.#keep(this.#lowestElbo, image, ({ evidence }) => -evidence.elbo);
-    if (image.scene.count !== image.trueCount) this.#keep(this.#mostConfidentlyWrong, image, confidence);
+    if (image.trueCount !== undefined && image.scene.count !== image.trueCount)
+      this.#keep(this.#mostConfidentlyWrong, image, confidence);
   }
 
   /** Images with the lowest bounds, the lowest first. */

@@ -16,7 +16,11 @@ function image(countProbabilities: number[], presence = PRESENCE): ImageMeasures
   return { ...parts, countProbabilities };
 }
 
-function evaluate(images: readonly (readonly [truth: number, q: number[]])[], presence = PRESENCE, maxObjects = 2) {
+function evaluate(
+  images: readonly (readonly [truth: number | undefined, q: number[]])[],
+  presence = PRESENCE,
+  maxObjects = 2,
+) {
   const tally = new EvaluationTally(presence, 2, maxObjects);
   for (const [truth, q] of images) tally.add(truth, image(q, presence));
   return tally.result();
@@ -41,14 +45,27 @@ describe("an evaluation", () => {
     expect(evaluation.countAccuracyMap).toBe(0.75);
     expect(evaluation.countAccuracySampled).toBeCloseTo((0.9 + 0.6 + 0.2 + 1) / 4, 12);
     expect(evaluation.countAccuracyMapByCount).toEqual([1, 0.5, null]);
-    expect(evaluation.countAccuracySampledByCount[1]).toBeCloseTo(0.4, 12);
-    expect(evaluation.countAccuracySampledByCount[2]).toBeNull();
+    expect(evaluation.countAccuracySampledByCount![1]).toBeCloseTo(0.4, 12);
+    expect(evaluation.countAccuracySampledByCount![2]).toBeNull();
+  });
+
+  it("measures counts on the images whose true count is known, and the bound on all", () => {
+    const evaluation = evaluate([...images, [undefined, [0, 0, 1]], [undefined, [0, 1, 0]]]);
+    expect(evaluation).toMatchObject({ images: 6, countedImages: 4, countAccuracyMap: 0.75, foundCounts: [2, 2, 2] });
+    expect(evaluation.confusion).toEqual(evaluate(images).confusion);
+  });
+
+  it("has no measure of counts if no true count is known", () => {
+    const evaluation = evaluate(images.map(([, q]) => [undefined, q]));
+    expect(evaluation).toMatchObject({ images: 4, foundCounts: [2, 1, 1] });
+    expect(Object.keys(evaluation).filter((key) => /^(count|over|under|confusion)/.test(key))).toEqual([]);
+    for (const value of Object.values(evaluation)) if (typeof value === "number") expect(value).not.toBeNaN();
   });
 
   it("cannot be right about more objects than the model has steps", () => {
     const evaluation = evaluate([[3, [0, 0, 1]]], PRESENCE, 3);
     expect(evaluation).toMatchObject({ countAccuracyMap: 0, countAccuracySampled: 0 });
-    expect(evaluation.confusion[3]).toEqual([0, 0, 1]);
+    expect(evaluation.confusion![3]).toEqual([0, 0, 1]);
   });
 
   it("has the mean absolute error of the most probable count, and the shares of images with too high and too low ones", () => {

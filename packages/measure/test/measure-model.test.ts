@@ -54,6 +54,36 @@ describe("boxes", () => {
     expect(boxes!.ap).toBeLessThan(1);
   });
 
+  it("are measured, like counts, on the images whose count is known", async () => {
+    const cases = [
+      { truth: [box(0, 0)], found: [box(0, 0)] },
+      { truth: [], found: [box(0, 0)] },
+    ];
+    const { counts, boxes, ...scenes } = scenesOf(cases);
+    const part = { ...scenes, counts: counts.subarray(0, 1), boxes: boxes.subarray(0, 8) };
+    const images: (number | undefined)[] = [];
+    const measurement = await measureModel(fakeModel(cases), part, {
+      onImage: ({ trueCount }) => void images.push(trueCount),
+    });
+    expect(measurement).toMatchObject({ images: 2, countedImages: 1, countAccuracyMap: 1, countAccuracyMean: 1 });
+    expect(measurement.boxes).toMatchObject({ images: 1, foundBoxes: 1, precision: 1 });
+    expect(measurement.pruned).toMatchObject({ countAccuracy: 1 });
+    expect(images).toEqual([1, undefined]);
+  });
+
+  it("are absent, like counts, if no count is known", async () => {
+    const cases = [{ truth: [], found: [box(0, 0)] }];
+    const scenes = { ...scenesOf(cases), counts: new Uint8Array(0), boxes: new Float32Array(0) };
+    const worst = new WorstImages(1);
+    const measurement = await measureModel(fakeModel(cases), scenes, { onImage: (image) => worst.add(image) });
+    expect(measurement.foundCounts).toEqual([0, 1, 0]);
+    for (const key of ["countAccuracyMap", "countAccuracyMean", "confusion", "boxes", "pruned"]) {
+      expect(measurement).not.toHaveProperty(key);
+    }
+    expect(worst.lowestElbo).toHaveLength(1);
+    expect(worst.mostConfidentlyWrong).toEqual([]);
+  });
+
   it("are not measured where the true ones are not known", async () => {
     const cases = [{ truth: [box(0, 0)], found: [box(0, 0)] }];
     const scenes = scenesOf(cases);

@@ -31,7 +31,9 @@ const measureAll = (): Promise<Measurement> =>
   measureModel(fakeModel(cases), scenesOf(cases), { importanceSamples: 10 });
 
 /** An evaluation with the form that training logs. */
-const evaluation = new EvaluationTally(0.01, 2, 2).result();
+const tally = new EvaluationTally(0.01, 2, 2);
+tally.add(0, { elbo: 0, logLikelihood: 0, klWhere: 0, klWhat: 0, klCount: 0, countProbabilities: [1, 0, 0] });
+const evaluation = tally.result();
 
 function numberKeys(value: unknown, path: readonly string[] = []): string[] {
   if (typeof value === "number" || value === null) return [path.join(".")];

@@ -8,7 +8,7 @@ import {
   type DataAccess,
   type DatasetChoices,
   DEFAULT_TEST_FRACTION,
-  loadOwnImages,
+  loadDataset,
   loadPacked,
   streamDataset,
 } from "./dataset.js";
@@ -132,7 +132,7 @@ export async function loadTrainingData(
   access: DataAccess = {},
 ): Promise<TrainingData> {
   const options = { ...access, ...heldOutChoices(config) };
-  if (isBroughtConfig(config)) return loadOwnImages(config.dataset, options);
+  if (isBroughtConfig(config)) return loadDataset(config.dataset, options);
   const { dataset, stream, trainSize, seed } = config;
   return stream
     ? streamDataset(dataset, { ...options, streamSeed: seed })

@@ -3,7 +3,7 @@
  *
  * To add a drawn data set, write its generator and definition in a file of its own and add a line to drawn/drawn-sets.ts.
  */
-import { type BroughtImages, holdOut, withoutLabels } from "./brought-images.js";
+import { holdOut } from "./brought-images.js";
 import type { DrawnForm, DrawnMaterial, PublishedSet, PublishedWhole, SeededSet, Split } from "./drawn/drawn-set.js";
 import { generatePacked, streamScenes } from "./drawn/generate.js";
 import { type DrawnSet, type DrawnSettingKey, drawnSet, drawnSettings, formOf } from "./drawn/registry.js";
@@ -13,7 +13,7 @@ import { type Cache, cached, openCache, withDownloadFolder } from "./files/cache
 import { defaultCacheDir, environmentMnistDir } from "./files/environment.js";
 import { loadMnistPart } from "./files/mnist.js";
 import { readingFile } from "./files/read-file.js";
-import { type BroughtName, broughtSet, type DatasetName, datasetNames, MAX_DATA_SEED } from "./registry.js";
+import { broughtSet, type DatasetName, datasetNames, MAX_DATA_SEED } from "./registry.js";
 import type { Reporting } from "./reporting.js";
 import {
   type Dataset,
@@ -158,21 +158,6 @@ export async function streamDataset(name: DatasetName, options: StreamOptions = 
   };
 }
 
-/**
- * Loads the user's own images: labelled or unlabelled ones to train on, labelled ones held out.
- *
- * @throws as {@link loadDataset}
- */
-export async function loadOwnImages(
-  name: BroughtName,
-  options: DatasetOptions,
-): Promise<TrainingData & { readonly test: SceneSet }> {
-  const set = setNamed(name, options);
-  if (!("read" in set)) throw new DataError(`The images of ${name} are no user's own`, { kind: "option" });
-  const { train, test } = await readBrought(set, options);
-  return { name, train: withoutLabels(train), test };
-}
-
 /** The data set called `name`, once all of `options` are found to be valid for it. */
 function setNamed(name: string, options: DatasetOptions): DrawnSet | BroughtSet {
   const set = drawnSet(name) ?? broughtSet(name);
@@ -249,7 +234,7 @@ function load(
   wanted: readonly Split[],
   job: Job,
 ): Promise<Partial<Record<Split, LabelledImages>>> {
-  if ("read" in set) return loadBrought(set, wanted, job);
+  if ("read" in set) return loadBrought(set, job);
   return set.published ? loadPublished(set, wanted, job) : loadSeeded(set, wanted, job);
 }
 
@@ -308,26 +293,11 @@ async function loadPublished(
   return splits;
 }
 
-/** Loads the user's own images, all of which must have counts. */
+/** Reads the user's own images and splits them. */
 async function loadBrought(
-  set: BroughtSet,
-  wanted: readonly Split[],
-  options: DatasetOptions,
-): Promise<Partial<Record<Split, SceneSet>>> {
-  const { train, test } = await readBrought(set, options);
-  if (wanted.includes("train") && train.unlabelled.size > 0) {
-    const { path } = options;
-    throw new DataError(`${path}: the number of objects is not known of ${train.unlabelled.size} images`, {
-      file: path,
-    });
-  }
-  return { train: train.labelled, test };
-}
-
-async function readBrought(
   { name, place, read }: BroughtSet,
   options: DatasetOptions,
-): Promise<{ readonly train: BroughtImages; readonly test: SceneSet }> {
+): Promise<Record<"train" | "test", SceneSet>> {
   const { path, testFraction = DEFAULT_TEST_FRACTION, seed = 0 } = options;
   if (path === undefined) throw new DataError(`${name} needs the path of ${place}`, { kind: "option", key: "path" });
   const images = await readingFile(path, () => read(path, options));

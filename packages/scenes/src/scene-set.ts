@@ -1,6 +1,6 @@
 /**
- * Sets of images, with or without the truth about them: how many objects there are, and where. Every data set consists of
- * them. The truth is for measuring alone; training never sees it.
+ * Sets of images, with the truth about all, some or none of them: how many objects there are, and where. Every data set
+ * consists of them. The truth is for measuring alone; training never sees it.
  */
 import type { Box } from "@air-onnx/core";
 import { DataError } from "./errors.js";
@@ -32,28 +32,31 @@ export interface PackedSet extends ImageForm {
   readonly size: number;
 }
 
-/** The truth about the N images of a set. */
+/**
+ * The truth about the first K of the N images of a set. K is N for drawn images. It is less for a user's images of which some
+ * have no count, and 0 if none has.
+ */
 export interface SceneLabels {
-  /** Number of objects in each image, `[N]`. */
+  /** Number of objects in each image whose count is known, `[K]`: the images with counts come first. */
   readonly counts: Uint8Array;
   /**
-   * True boxes `[N, maxObjects, 4]`: xmin, ymin, xmax, ymax in pixels, `max` edges exclusive; NaN where there is no object or
+   * True boxes `[K, maxObjects, 4]`: xmin, ymin, xmax, ymax in pixels, `max` edges exclusive; NaN where there is no object or
    * its box is not known, as in most images of users. A true box is tight: the smallest rectangle of all pixels that the
    * object inks. A generated object inks the pixels of its patch whose intensity is above 0 in any channel, also where another
    * object covers them.
    */
   readonly boxes: Float32Array;
-  /** Most objects in an image. */
+  /** Most objects in an image whose count is known. */
   readonly maxObjects: number;
 }
 
-/** Images of 0 to `maxObjects` objects, with the truth about them. */
+/** Images with the truth about them, as far as it is known. */
 export interface SceneSet extends ImageSet, SceneLabels {}
 
 /** A {@link SceneSet} whose images are kept without their black areas. {@link unpackScenes} gives the pixels. */
 export interface PackedScenes extends PackedSet, SceneLabels {}
 
-/** Images with the truth about them, packed or not. */
+/** Images with the truth about them, as far as it is known, packed or not. */
 export type LabelledImages = SceneSet | PackedScenes;
 
 /** An endless sequence of images 0, 1, 2, …, each drawn when it is asked for. */
@@ -67,7 +70,7 @@ export interface ImageStream extends ImageForm {
 /** The images that training draws its batches from. */
 export type ImageSource = ImageSet | PackedSet | ImageStream;
 
-/** Images to train on, of any source, and labelled ones to evaluate on during training. */
+/** Images to train on, of any source, and others to evaluate on during training. */
 export interface TrainingData {
   /** Name of the data set. */
   readonly name: string;
@@ -77,7 +80,7 @@ export interface TrainingData {
   readonly test: LabelledImages;
 }
 
-/** Training data whose images are all labelled, and none of them packed. */
+/** Training data that is neither packed nor a stream. */
 export interface Dataset extends TrainingData {
   readonly train: SceneSet;
   readonly test: SceneSet;
@@ -95,11 +98,18 @@ const IMAGES_AT_ONCE = 64;
 /**
  * Makes a set of black images without objects, to be drawn on.
  *
+ * @param labelled number of images whose count is known; all by default
  * @throws {DataError} if so many images do not fit into one set
  */
-export function emptyScenes(size: number, imageSize: number, channels: number, maxObjects: number): SceneSet {
+export function emptyScenes(
+  size: number,
+  imageSize: number,
+  channels: number,
+  maxObjects: number,
+  labelled = size,
+): SceneSet {
   const bytes = imageBytes({ imageSize, channels }, size);
-  const labels = emptyLabels(size, maxObjects);
+  const labels = emptyLabels(labelled, maxObjects);
   return { imageSize, channels, images: new Uint8Array(bytes), ...labels, size };
 }
 
@@ -220,13 +230,13 @@ export function fillBatch(source: ImageSource, indices: ArrayLike<number>, targe
 }
 
 /**
- * Returns the true boxes of one image: one for each of its objects whose box is known.
+ * Returns the true boxes of one image: one for each of its objects whose box is known, and none if its count is not.
  *
  * @throws {RangeError} if `index` is not in the set
  */
 export function trueBoxes(set: LabelledImages, index: number): Box[] {
   checkIndex(set, index);
-  return Array.from({ length: set.counts[index]! }, (_, object) => {
+  return Array.from({ length: set.counts[index] ?? 0 }, (_, object) => {
     const [xmin, ymin, xmax, ymax] = set.boxes.subarray((index * set.maxObjects + object) * 4) as unknown as number[];
     return { xmin: xmin!, ymin: ymin!, xmax: xmax!, ymax: ymax! };
   }).filter(({ xmin }) => !Number.isNaN(xmin));

@@ -10,7 +10,7 @@ import type { AlertKind, AlertRecord, MetricsRecord } from "./run/metrics-log.js
 /**
  * Alerts after which the model does not count. An export of such a run has to be forced.
  *
- * - `one-count`: nearly all held-out images get the same count, though they differ;
+ * - `one-count`: nearly all held-out images get the same count, though they differ; or the count 0, if no true count is known;
  * - `most-steps`: the same, and that count is the most that the model can find;
  * - `count-stuck`: the count accuracy has not moved since the first evaluation, and is that of a fixed answer.
  */
@@ -41,7 +41,7 @@ export interface AlertEvidence {
   /** Training steps done. */
   readonly step: number;
   /** Evaluation after them. */
-  readonly evaluation: Pick<Evaluation, "confusion">;
+  readonly evaluation: Pick<Evaluation, "confusion" | "foundCounts">;
   /** Sides of windows that hold objects in some held-out images, pixels. */
   readonly windowSides: readonly number[];
   /** The run's log up to this evaluation, which is its last record. */
@@ -71,9 +71,12 @@ function isSettled(config: TrainConfig, step: number): boolean {
 
 function collapse(config: TrainConfig, { evaluation }: AlertEvidence): Finding | undefined {
   const { found, mostTrue } = alertThresholds.oneCount;
-  const { count, share, trueShare } = commonest(evaluation.confusion);
-  if (share < found || trueShare > mostTrue) return undefined;
-  const seen = `${percent(share)} of the held-out images get the count ${count}, though at most ${percent(trueShare)} have the same number of objects`;
+  const { count, share, trueShare } = commonest(evaluation);
+  if (share < found) return undefined;
+  // Without true counts, all images may well have the same number of objects, but hardly none.
+  if (trueShare === undefined ? count > 0 : trueShare > mostTrue) return undefined;
+  const truth = trueShare === undefined ? "" : `, though at most ${percent(trueShare)} have the same number of objects`;
+  const seen = `${percent(share)} of the held-out images get the count ${count}${truth}`;
   if (count < config.model.maxSteps) {
     const why = count === 0 ? "nothing is worth its cost to the model" : "it makes no difference between images";
     const attempts =
@@ -90,8 +93,8 @@ function collapse(config: TrainConfig, { evaluation }: AlertEvidence): Finding |
 
 function stuck(config: TrainConfig, { records, evaluation }: AlertEvidence): Finding | undefined {
   const { evaluations, range, aboveFixed } = alertThresholds.stuck;
-  const { trueShare } = commonest(evaluation.confusion);
-  if (trueShare > alertThresholds.oneCount.mostTrue) return undefined;
+  const { trueShare } = commonest(evaluation);
+  if (trueShare === undefined || trueShare > alertThresholds.oneCount.mostTrue) return undefined;
   const accuracies = records.flatMap(({ kind, step, countAccuracyMap }) =>
     kind === "evaluation" && hasAllSteps(config, step) ? [Number(countAccuracyMap)] : [],
   );
@@ -146,13 +149,19 @@ function atBound(config: TrainConfig, { windowSides }: AlertEvidence): Finding |
   };
 }
 
-/** The count found most often with its share of the images, and the share of the most frequent true count. */
-function commonest(confusion: Evaluation["confusion"]): { count: number; share: number; trueShare: number } {
-  const truths = confusion.map((row) => row.reduce((sum, images) => sum + images, 0));
-  const found = confusion[0]!.map((_, count) => confusion.reduce((sum, row) => sum + row[count]!, 0));
-  const images = truths.reduce((sum, each) => sum + each, 0);
-  const most = Math.max(...found);
-  return { count: found.indexOf(most), share: most / images, trueShare: Math.max(...truths) / images };
+/** The count found most often with its share of the images, and the share of the most frequent true count, if any is known. */
+function commonest({ confusion, foundCounts }: AlertEvidence["evaluation"]): {
+  readonly count: number;
+  readonly share: number;
+  readonly trueShare: number | undefined;
+} {
+  const most = Math.max(...foundCounts);
+  const truths = confusion?.map(sum);
+  return {
+    count: foundCounts.indexOf(most),
+    share: most / sum(foundCounts),
+    trueShare: truths && Math.max(...truths) / sum(truths),
+  };
 }
 
 /** Whether the evaluation at `step` was of a model with all its inference steps, rather than of an earlier stage. */
@@ -166,7 +175,11 @@ function boundWithoutCount({ logLikelihood, klWhere, klWhat }: MetricsRecord): n
 }
 
 function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  return sum(values) / values.length;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 function percent(share: number): string {

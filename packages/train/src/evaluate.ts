@@ -1,6 +1,6 @@
 /**
- * Evaluation of parameters during training, on held-out images whose true counts are known: the bound and its parts,
- * and count accuracy.
+ * Evaluation of parameters during training, on held-out images: the bound and its parts, and count accuracy where true counts
+ * are known.
  */
 import { type AirConfig, elboParts, logCountPrior, mapCount, trajectoryNoise } from "@air-onnx/core";
 import { type Evaluation, type EvidenceModel, type ImageMeasures, measureEvidence } from "@air-onnx/measure";

@@ -332,7 +332,7 @@ function drawPicture(explanations: readonly Explanation[], scenes: LabelledImage
       reconstruction,
       boxes: zWhere.map((each) => boxFromZWhere(each, scenes.imageSize)),
       count,
-      trueCount: scenes.counts[index]!,
+      trueCount: scenes.counts[index],
     };
   });
   const { imageSize, channels } = scenes;

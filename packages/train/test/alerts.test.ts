@@ -47,10 +47,16 @@ function logOf(evaluations: readonly Evaluated[]): MetricsRecord[] {
   });
 }
 
+/** The counts of an evaluation by their confusion matrix. */
+const counted = (confusion: readonly (readonly number[])[]): AlertEvidence["evaluation"] => ({
+  confusion,
+  foundCounts: confusion[0]!.map((_, n) => confusion.reduce((sum, row) => sum + row[n]!, 0)),
+});
+
 function alertsOf(evaluations: readonly Evaluated[], given: Partial<AlertEvidence> = {}, of = config) {
   const records = logOf(evaluations);
   const step = records.at(-1)!.step;
-  return findAlerts(of, { step, evaluation: { confusion: healthy }, windowSides: [], records, ...given });
+  return findAlerts(of, { step, evaluation: counted(healthy), windowSides: [], records, ...given });
 }
 const kindsOf = (...args: Parameters<typeof alertsOf>) => alertsOf(...args).map(({ alert }) => alert);
 const twice: Evaluated[] = [{ accuracy: 0.4 }, { accuracy: 0.9 }];
@@ -61,30 +67,30 @@ describe("findAlerts", () => {
   });
 
   it("tells of one count for all images, with what to try", () => {
-    const [alert] = alertsOf(twice, { evaluation: { confusion: all(0) } });
+    const [alert] = alertsOf(twice, { evaluation: counted(all(0)) });
     expect(alert).toMatchObject({ step: 1000, kind: "alert", alert: "one-count" });
     expect(alert!.message).toMatch(
       /^100 % of the held-out images get the count 0, though at most 33 % .* Try .*model\.prior\.presence/,
     );
-    expect(alertsOf(twice, { evaluation: { confusion: all(1) } })[0]!.message).toMatch(/the count 1, .* another seed/);
+    expect(alertsOf(twice, { evaluation: counted(all(1)) })[0]!.message).toMatch(/the count 1, .* another seed/);
     // 2 % of the images may have another count, 3 % may not.
     const but = (images: number) => [[300 - images, images, 0, 0], ...all(0, [350, 350])];
-    expect(kindsOf(twice, { evaluation: { confusion: but(20) } })).toEqual(["one-count"]);
-    expect(kindsOf(twice, { evaluation: { confusion: but(30) } })).toEqual([]);
+    expect(kindsOf(twice, { evaluation: counted(but(20)) })).toEqual(["one-count"]);
+    expect(kindsOf(twice, { evaluation: counted(but(30)) })).toEqual([]);
   });
 
   it("tells of the most steps in all images", () => {
-    const [alert] = alertsOf(twice, { evaluation: { confusion: all(3) } });
+    const [alert] = alertsOf(twice, { evaluation: counted(all(3)) });
     expect(alert!.alert).toBe("most-steps");
     expect(alert!.message).toContain("the most that the model can find");
   });
 
   it("accepts one count for images that nearly all have it", () => {
-    expect(kindsOf(twice, { evaluation: { confusion: all(1, [5, 95, 0]) } })).toEqual([]);
+    expect(kindsOf(twice, { evaluation: counted(all(1, [5, 95, 0])) })).toEqual([]);
   });
 
   it("says nothing before a model can have learned to count", () => {
-    const collapsed = { evaluation: { confusion: all(0) } };
+    const collapsed = { evaluation: counted(all(0)) };
     expect(kindsOf([{}], { ...collapsed, step: 499 })).toEqual([]);
     // A quarter of 4,000 steps.
     expect(kindsOf([{}], collapsed)).toEqual([]);
@@ -211,8 +217,22 @@ it("no alert comes in a run that went well", async () => {
     // A log has no confusion matrices. Once a model is judged, its counts are like those of this one.
     if (step >= 500) expect(countAccuracyMap).toBeGreaterThan(0.95);
     const until = records.filter((record) => record.step <= step);
-    const evidence = { step, evaluation: { confusion: healthy }, windowSides: [], records: until };
+    const evidence = { step, evaluation: counted(healthy), windowSides: [], records: until };
     expect(findAlerts(healthyConfig, evidence)).toEqual([]);
+  }
+});
+
+it("finds only a model that finds nothing where no true count is known", () => {
+  const uncounted = (...foundCounts: number[]) => ({ evaluation: { foundCounts } as AlertEvidence["evaluation"] });
+  expect(alertsOf(twice, uncounted(500, 0, 0, 0))[0]!.message).toMatch(
+    /^100 % of the held-out images get the count 0: /,
+  );
+  for (const found of [
+    [0, 500, 0, 0],
+    [0, 0, 0, 500],
+    [100, 200, 200, 0],
+  ]) {
+    expect(kindsOf(twice, uncounted(...found))).toEqual([]);
   }
 });
 

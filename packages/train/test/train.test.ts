@@ -88,7 +88,7 @@ describe("a run", () => {
     for (const record of records.filter(({ kind }) => kind === "train")) expect(record.loss).toBe(-Number(record.elbo));
     expect((await newest(made))!.step).toBe(40);
     expect(events.map(({ type }) => type).slice(0, 3)).toEqual(["start", "progress", "progress"]);
-    const confusion = result.evaluation!.confusion.flat().reduce((sum, images) => sum + images, 0);
+    const confusion = result.evaluation!.confusion!.flat().reduce((sum, images) => sum + images, 0);
     expect(confusion).toBe(32);
   });
 

@@ -30,7 +30,10 @@ export function dataCommand(): Command {
     )
     .addArgument(new Argument("<dataset>", "name of the data set").choices(datasetChoices))
     .option("--picture <file>", "PNG file to write the first held-out images to, with their true boxes")
-    .option("--npz <file>", "NPZ file to write all images and counts to, the held-out ones last");
+    .option(
+      "--npz <file>",
+      "NPZ file to write all images and counts to, the held-out ones last, images without a count behind those with one",
+    );
   for (const option of Object.values(imageOptions)) command.addOption(option());
   return addPlaceOptions(command)
     .addHelpText(
@@ -61,52 +64,47 @@ Examples:
 
 function describe({ train, test }: TrainingData): string {
   const { imageSize, channels } = train;
-  const counts = Array.from({ length: test.maxObjects + 1 }, (_, n) => n);
+  const all = [train, test].filter(hasCounts);
+  const most = Math.max(...all.map(({ maxObjects }) => maxObjects));
+  const counts = all.some((set) => set.counts.length > 0) ? Array.from({ length: most + 1 }, (_, n) => n) : [];
+  const isPartial = all.some((set) => set.counts.length < set.size);
   const row = (label: string, set: ImageSource): string[] => [
     label,
     sizeInWords(set.size),
     ...counts.map((n) =>
       hasCounts(set) ? count(set.counts.reduce((sum, each) => sum + (each === n ? 1 : 0), 0)) : "?",
     ),
+    ...(isPartial ? [hasCounts(set) ? count(set.size - set.counts.length) : "?"] : []),
   ];
   return table([
     [
       `${imageSize}x${imageSize}, ${channels === 1 ? "grey" : `${channels} channels`}`,
       "images",
       ...counts.map((n) => `with ${n}`),
+      ...(isPartial ? ["without a count"] : []),
     ],
     row("train", train),
     row("held out", test),
   ]);
 }
 
-/** Tells whether the counts of all images are known. Streams and some images of users have none. */
+/** Tells whether the truth about the images is known, as far as it can be: a stream has none. */
 function hasCounts(set: ImageSource): set is LabelledImages {
   return "counts" in set;
 }
 
 async function writeAll({ name, train, test }: TrainingData, path: string): Promise<void> {
-  if (!hasCounts(train)) {
-    const reason = train.size === Number.POSITIVE_INFINITY ? "a stream has no end" : "the counts of some are not known";
-    throw new CommandError(`The images of ${name} cannot be written to ${path}: ${reason}`);
-  }
-  const { emptyScenes, unpackScenes, writeNpz } = await import("@air-onnx/scenes");
-  const { imageSize, channels, maxObjects } = train;
-  // Both splits belong to one set, so their images have the same form.
-  const all = emptyScenes(train.size + test.size, imageSize, channels, maxObjects);
-  const [first, last] = [unpackScenes(train), unpackScenes(test)];
-  for (const key of ["images", "counts", "boxes"] as const) {
-    all[key].set(first[key]);
-    all[key].set(last[key], first[key].length);
-  }
-  await writeNpz(path, all);
+  if (!hasCounts(train))
+    throw new CommandError(`The images of ${name} cannot be written to ${path}: a stream has no end`);
+  const { joinScenes, unpackScenes, writeNpz } = await import("@air-onnx/scenes");
+  await writeNpz(path, joinScenes(unpackScenes(train), unpackScenes(test)));
 }
 
 async function drawTruth(scenes: LabelledImages, path: string): Promise<void> {
   const { trueBoxes } = await import("@air-onnx/scenes");
   const { contactSheet, firstImages, SHEET, writePicture } = await import("@air-onnx/scenes");
   const exhibits = firstImages(scenes, SHEET.images).map((image, i) => {
-    return { image, boxes: trueBoxes(scenes, i), label: String(scenes.counts[i]) };
+    return { image, boxes: trueBoxes(scenes, i), label: String(scenes.counts[i] ?? "?") };
   });
   await writePicture(path, contactSheet(exhibits, scenes));
 }

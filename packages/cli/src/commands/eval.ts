@@ -167,7 +167,7 @@ async function writeReport(
   const { confusionPicture, measurementReport, reliabilityPicture, worstSheet } = await import("@air-onnx/report");
   const { writeInFolder, writePicture } = await import("@air-onnx/scenes");
   await writePicture(join(folder, files.worst), worstSheet(worst, scenes));
-  await writePicture(join(folder, files.confusion), confusionPicture(record.confusion));
+  if (record.confusion) await writePicture(join(folder, files.confusion), confusionPicture(record.confusion));
   const { score } = record;
   if (score) await writePicture(join(folder, files.reliability), reliabilityPicture(score.reliability));
   await writeInFolder(join(folder, files.report), measurementReport(record, files));

@@ -95,7 +95,8 @@ async function quickstart({ out, seed, threads, ...places }: QuickstartFlags, si
   const picture = join(out, "scenes.png");
   await drawModelScenes(model, heldOut, picture, signal);
   print(evaluationLines(measurement));
-  const accuracy = written(measureOf("countAccuracyMap"), measurement.countAccuracyMap);
+  // The counts of drawn images are all known.
+  const accuracy = written(measureOf("countAccuracyMap"), measurement.countAccuracyMap!);
 
   print(`
 Count accuracy of the exported model in Node on ${count(measurement.images)} held-out images: ${accuracy}

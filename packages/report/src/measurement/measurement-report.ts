@@ -74,13 +74,14 @@ export function measurementReport(record: MeasurementRecord, pictures: ReportPic
       "pruned",
       "Counts and boxes of `infer` with pruning, which leaves out objects that explain nothing.",
     ),
-    ...pictureSection(pictures),
+    ...pictureSection(record, pictures),
   ].join("\n\n")}\n`;
 }
 
 /** The text in place of a group of measures that was not measured. */
 const missing: Partial<Record<MeasureGroup, string>> = {
   importance: "Not measured: it needs many draws for each image, and was not asked for.",
+  counts: "Not measured: the true counts of these images are not known.",
   boxes: "Not measured: the true boxes of these images are not known.",
 };
 
@@ -95,8 +96,9 @@ function groupSection(record: MeasurementRecord, group: MeasureGroup, ...words: 
 
 function countSection(record: MeasurementRecord, pictures: ReportPictures): string[] {
   const { confusion } = record;
+  if (!confusion) return [...groupSection(record, "counts"), foundSentence(record)];
   const seen = confusion.flatMap((row, truth) => (row.some((images) => images > 0) ? [{ row, truth }] : []));
-  const lists = measuresByCount.map(({ measure, list }) => ({ measure, values: record[list] }));
+  const lists = measuresByCount.map(({ measure, list }) => ({ measure, values: record[list]! }));
   return groupSection(
     record,
     "counts",
@@ -120,6 +122,12 @@ function countSection(record: MeasurementRecord, pictures: ReportPictures): stri
     }),
     `![Confusion matrix](${pictures.confusion})`,
   );
+}
+
+/** How many images got which count. */
+function foundSentence({ foundCounts }: MeasurementRecord): string {
+  const found = foundCounts.flatMap((images, n) => (images > 0 ? [`${n} in ${count(images)} images`] : []));
+  return `Most probable counts: ${found.join(", ")}.`;
 }
 
 function boundSection(record: MeasurementRecord): string[] {
@@ -180,13 +188,13 @@ function scoreSection(record: MeasurementRecord, { reliability }: ReportPictures
   );
 }
 
-function pictureSection({ scenes, worst }: ReportPictures): string[] {
+function pictureSection({ confusion }: MeasurementRecord, { scenes, worst }: ReportPictures): string[] {
+  const wrong = ", then those with the surest wrong counts (q is the probability of the count that was found)";
   return [
     "## Pictures",
     "The first images, and the scenes found in them:",
     `![Scenes](${scenes})`,
-    "The images with the lowest ELBOs, then those with the surest wrong counts (q is the probability of the count that was found). True boxes " +
-      "are white, found ones are coloured; below each image is its reconstruction.",
+    `The images with the lowest ELBOs${confusion ? wrong : ""}. True boxes are white, found ones are coloured; below each image is its reconstruction.`,
     `![Worst images](${worst})`,
   ];
 }

@@ -37,7 +37,7 @@ export function worstSheet({ lowestElbo, mostConfidentlyWrong }: WorstImages, sc
   const groups: readonly Group[] = [
     { title: "lowest elbo", images: lowestElbo, label: ({ evidence }) => `elbo ${evidence.elbo.toFixed(1)}` },
     {
-      title: mostConfidentlyWrong.length > 0 ? "most confident wrong counts" : "no count is wrong",
+      title: wrongTitle(mostConfidentlyWrong.length, scenes.counts.length),
       images: mostConfidentlyWrong,
       label: (image) => `q ${confidence(image).toFixed(3)}`,
     },
@@ -66,6 +66,12 @@ export function worstSheet({ lowestElbo, mostConfidentlyWrong }: WorstImages, sc
   return picture;
 }
 
+/** The heading of the images with the surest wrong counts. */
+function wrongTitle(wrong: number, known: number): string {
+  if (known === 0) return "no true count is known";
+  return wrong > 0 ? "most confident wrong counts" : "no count is wrong";
+}
+
 interface Group {
   readonly title: string;
   readonly images: readonly MeasuredImage[];
@@ -74,7 +80,7 @@ interface Group {
 
 function drawCell(
   picture: PixelSheet,
-  { index, trueCount, scene }: MeasuredImage,
+  { index, scene, trueCount = scene.count }: MeasuredImage,
   scenes: SceneSet,
   label: string,
   { x, y, scale }: { readonly x: number; readonly y: number; readonly scale: number },

@@ -1,7 +1,7 @@
 /** Sections on a run's newest checkpoint: its evaluation on held-out images, and its steps on some of them. */
 
 import type { SceneModel } from "@air-onnx/core";
-import { count } from "@air-onnx/measure";
+import { count, type Evaluation } from "@air-onnx/measure";
 import {
   type AttendedScene,
   attendTo,
@@ -14,7 +14,7 @@ import {
 } from "@air-onnx/scenes";
 import type { TrainedRun } from "@air-onnx/train";
 import { type Markup, markup } from "../html/markup.js";
-import { confusionTable, type PageSection, pictureFigure, sideBySideBlocks } from "../html/page.js";
+import { confusionTable, dataTable, type PageSection, pictureFigure, sideBySideBlocks } from "../html/page.js";
 import { measureTable } from "./measure-table.js";
 import type { ReportOptions } from "./report-options.js";
 
@@ -48,46 +48,50 @@ export async function heldOutSections(
     title: "Counts",
     body: sideBySideBlocks([
       measureTable(`The checkpoint of step ${step}, evaluated for this report`, evaluation),
-      confusionTable(
-        `Confusion matrix: true and most probable counts of ${count(evaluation.images)} held-out images`,
-        evaluation.confusion,
-      ),
+      evaluation.confusion
+        ? confusionTable(
+            `Confusion matrix: true and most probable counts of ${count(evaluation.countedImages ?? 0)} held-out images`,
+            evaluation.confusion,
+          )
+        : foundCountsTable(evaluation),
     ]),
   };
 
-  const candidates = firstImages(scenes, CANDIDATES);
+  const isCounted = scenes.counts.length > 0;
+  const candidates = firstImages(scenes, isCounted ? Math.min(CANDIDATES, scenes.counts.length) : SHOWN);
   const found = await model.infer(concatenated(candidates), { signal });
   const { right, wrong } = chosen(
     scenes,
     found.map((scene) => scene.count),
   );
   const show = async (indices: readonly number[]): Promise<Markup[]> => {
-    const trueCounts = indices.map((index) => scenes.counts[index]!);
+    const trueCounts = indices.map((index) => scenes.counts[index]);
     const batch = concatenated(indices.map((index) => candidates[index]!));
     const attended = await attendTo(model, batch, { signal }, trueCounts);
     return attended.map((each, i) => attentionFigure(each, indices[i]!, model));
   };
+  const mistakes = async (): Promise<PageSection> => ({
+    title: "Mistakes",
+    body: [
+      markup`<p>${count(wrong.all)} of the first ${count(candidates.length)} held-out images get a wrong count at the posterior means${wrong.all > SHOWN ? `; the first ${SHOWN} of them` : ""}.</p>`,
+      wrong.shown.length > 0 ? await show(wrong.shown) : undefined,
+    ],
+  });
   return [
     measured,
     {
       title: "Step by step",
       body: [
         markup`<p>Attend, infer, repeat: each step looks at a window (glimpse), redraws it (patch) and adds the patch to the canvas. p is the probability that the step's object is present, given the objects before it. Grey steps do not count as objects. The residual is orange where the canvas is too dark, and blue where it is too bright.</p>`,
-        right.length > 0
-          ? await show(right)
-          : markup`<p>No count of the first ${count(candidates.length)} is right.</p>`,
+        isCounted && right.length === 0
+          ? markup`<p>No count of the first ${count(candidates.length)} is right.</p>`
+          : await show(isCounted ? right : [...candidates.keys()]),
       ],
     },
-    {
-      title: "Mistakes",
-      body: [
-        markup`<p>${count(wrong.all)} of the first ${count(candidates.length)} held-out images get a wrong count at the posterior means${wrong.all > SHOWN ? `; the first ${SHOWN} of them` : ""}.</p>`,
-        wrong.shown.length > 0 ? await show(wrong.shown) : undefined,
-      ],
-    },
+    // Without true counts nobody knows which counts are mistakes.
+    ...(isCounted ? [await mistakes()] : []),
   ];
 }
-
 /** Chooses images to show: some of those with each right count, and the first ones with a wrong count. */
 function chosen(
   { counts }: SceneSet,
@@ -105,13 +109,23 @@ function chosen(
   return { right: shown.slice(0, SHOWN + 1), wrong: { all: wrong.length, shown: wrong.slice(0, SHOWN) } };
 }
 
+/** How many images got which count, where no true count is known. */
+function foundCountsTable({ foundCounts, images }: Evaluation): Markup {
+  return dataTable({
+    caption: `Most probable counts of ${count(images)} held-out images. How many are right is not measured: no true count is known.`,
+    head: ["Count", "Images"],
+    rows: foundCounts.map((found, n) => [String(n), count(found)]),
+  });
+}
+
 function attentionFigure(attended: AttendedScene, index: number, { config }: SceneModel): Markup {
-  const { count: found, trueCount = found, steps } = attended;
+  const { count: found, trueCount, steps } = attended;
+  const there = trueCount === undefined ? "" : `${trueCount} there, `;
   const presence = steps.map((step) => step.presence.toFixed(2)).join(", ");
   return pictureFigure({
     png: encodePng(attentionSheet([attended], { ...config, scale: 3 })),
-    alt: `Held-out image ${index} step by step: ${trueCount} objects there, ${found} found; probability of presence ${presence}`,
-    caption: `Image ${index}: ${trueCount} there, ${found} found`,
+    alt: `Held-out image ${index} step by step: ${trueCount === undefined ? "" : `${trueCount} objects there, `}${found} found; probability of presence ${presence}`,
+    caption: `Image ${index}: ${there}${found} found`,
   });
 }
 

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { columnHead, count, duration, headlineMeasures, measured, writtenInColumn } from "@air-onnx/measure";
+import { columnHead, count, duration, headlineMeasuresOf, measured, writtenInColumn } from "@air-onnx/measure";
 import { DataError, FileError } from "@air-onnx/scenes";
 import type { TrainedRun } from "@air-onnx/train";
 import { CheckpointError, checkpointSteps, type RunFolder } from "@air-onnx/train/runs";
@@ -122,12 +122,13 @@ function curveSections({ path }: RunFolder, { records }: RunState): PageSection[
   const charts = learningCurves([{ name: basename(resolve(path)), records }]);
   if (charts.length === 0) return [{ title: "Learning curves", body: markup`<p>Nothing has been reported yet.</p>` }];
   const evaluations = records.filter(({ kind }) => kind === "evaluation");
+  const shown = headlineMeasuresOf(evaluations);
   const numbers = dataTable({
     caption: "Evaluations on held-out images",
-    head: ["Step", ...headlineMeasures.map(columnHead)],
+    head: ["Step", ...shown.map(columnHead)],
     rows: evaluations.map((record) => [
       count(record.step),
-      ...headlineMeasures.map((measure) => {
+      ...shown.map((measure) => {
         const value = measured(record, measure);
         return typeof value === "number" ? writtenInColumn(measure, value) : "–";
       }),
@@ -161,7 +162,7 @@ async function evaluationPicture(
     png: await readFile(file),
     alt: `Held-out images above what the model redraws, with a box around each object it found, at step ${lastEvaluation.step}`,
     caption:
-      "Above, each image with the windows of the objects found; below, the reconstruction and the count. Wrong counts are red.",
+      "Above, each image with the windows of the objects found; below, the reconstruction and the count. Counts that are known to be wrong are red.",
   });
   return [{ title: `Reconstructions at step ${count(lastEvaluation.step)}`, body: figure }];
 }

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { columnHead, count, duration, headlineMeasures, measured, writtenInColumn } from "@air-onnx/measure";
+import { columnHead, count, duration, headlineMeasuresOf, measured, writtenInColumn } from "@air-onnx/measure";
 import { describeConfigDifference, type RunFolder } from "@air-onnx/train/runs";
 import { type Markup, markup } from "../html/markup.js";
 import { chartFigures, dataTable, disclosure, htmlPage, type PageSection, pictureFigure } from "../html/page.js";
@@ -63,18 +63,19 @@ export async function severalRunsReport(
 
 /** A table of the last evaluation of every run, finished or not, with mean ± standard deviation over those that have one. */
 function resultTable(runs: readonly Run[]): Markup {
+  const shown = headlineMeasuresOf(runs.map(({ state }) => state.lastEvaluation));
   const rows = runs.map(({ name, folder, state: { step, isFinished, lastEvaluation, seconds } }) => [
     name,
     String(folder.config.seed),
     isFinished ? count(step) : `${count(step)} of ${count(folder.config.steps)}, unfinished`,
-    ...headlineMeasures.map((measure) => {
+    ...shown.map((measure) => {
       const value = measured(lastEvaluation, measure);
       return typeof value === "number" ? writtenInColumn(measure, value) : "–";
     }),
     seconds === undefined ? "–" : duration(seconds),
   ]);
   const evaluated = runs.filter(({ state }) => state.lastEvaluation !== undefined);
-  const spread = headlineMeasures.map((measure) => {
+  const spread = shown.map((measure) => {
     const values = evaluated.flatMap(({ state }) => measured(state.lastEvaluation, measure) ?? []);
     // A mean over only some of the evaluated runs would be taken for the mean over all of them.
     if (values.length < 2 || values.length < evaluated.length) return "–";
@@ -83,7 +84,7 @@ function resultTable(runs: readonly Run[]): Markup {
   const all = evaluated.length === runs.length ? `all ${runs.length}` : `the ${evaluated.length} evaluated`;
   return dataTable({
     caption: `Held-out images, last evaluation of each run; ± is the sample standard deviation over ${all} runs`,
-    head: ["Run", "Seed", "Steps", ...headlineMeasures.map(columnHead), "Time in training steps"],
+    head: ["Run", "Seed", "Steps", ...shown.map(columnHead), "Time in training steps"],
     rows: [...rows, ["Mean", "", "", ...spread, ""]],
   });
 }

@@ -1,6 +1,6 @@
 /** The data sets that read the user's own files. Their readers are loaded when they are used. */
-import type { BroughtImages } from "../brought-images.js";
 import type { Reporting } from "../reporting.js";
+import type { SceneSet } from "../scene-set.js";
 
 /** The definition of a data set that reads the user's own files. */
 export interface BroughtSet<Name extends string = string> {
@@ -11,7 +11,7 @@ export interface BroughtSet<Name extends string = string> {
   /** Kind of the path, for error messages. */
   readonly place: "a file" | "a folder";
   /** Reads the images at `path`. */
-  read(path: string, reporting: Reporting): Promise<BroughtImages>;
+  read(path: string, reporting: Reporting): Promise<SceneSet>;
 }
 
 function broughtSet<const Name extends string>(set: BroughtSet<Name>): BroughtSet<Name> {

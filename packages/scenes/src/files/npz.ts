@@ -6,9 +6,9 @@
  * dtype does not matter. Intensities are kept as 256 levels.
  */
 
-import type { BroughtImages } from "../brought-images.js";
+import { labelledFirst } from "../brought-images.js";
 import { DataError } from "../errors.js";
-import { emptyScenes, type ImageForm, type ImageSet, type SceneSet, unknownBoxes } from "../scene-set.js";
+import { emptyLabels, type ImageForm, type ImageSet, type SceneSet, unknownBoxes } from "../scene-set.js";
 import { writeFileAtomic } from "./atomic-file.js";
 import { decodeNpy, encodeNpy, type NpyArray, type NpyData, type NpyForm } from "./npy.js";
 import { readWholeFile } from "./read-file.js";
@@ -26,24 +26,40 @@ const MAX_COUNT = 255;
 /**
  * Writes a set as an NPZ file, which `np.load(path)` reads in Python: `x` (bytes, 0..255, `[N, S, S]` for grey images and
  * `[N, C, S, S]` for others), `n_obj` (64-bit integers `[N]`) and `boxes` (32-bit floats `[N, maxObjects, 4]`, NaN for none).
+ * Where
+ * a count is not known it is -1; if none is, the file has `x` alone.
  *
  * @throws {FileError} if the file cannot be written
  * @throws {DataError} if it would exceed 4 GiB
  */
 export async function writeNpz(path: string, scenes: SceneSet): Promise<void> {
-  const { size, channels, imageSize, maxObjects, images, counts, boxes } = scenes;
+  const { size, channels, imageSize, maxObjects, images, counts } = scenes;
   const plane = [imageSize, imageSize];
   const chunks = await zipChunks({
     "x.npy": encodeNpy(channels === 1 ? [size, ...plane] : [size, channels, ...plane], images),
-    "n_obj.npy": encodeNpy([size], BigInt64Array.from(counts, BigInt)),
-    "boxes.npy": encodeNpy([size, maxObjects, 4], boxes),
+    ...(counts.length > 0 && {
+      "n_obj.npy": encodeNpy(
+        [size],
+        BigInt64Array.from({ length: size }, (_, i) => BigInt(counts[i] ?? -1)),
+      ),
+      "boxes.npy": encodeNpy([size, maxObjects, 4], boxesOfAll(scenes)),
+    }),
   });
   await writeFileAtomic(path, chunks);
 }
 
+/** Boxes `[N, maxObjects, 4]`, NaN for images whose count is not known. */
+function boxesOfAll({ size, maxObjects, boxes }: SceneSet): Float32Array {
+  if (boxes.length === size * maxObjects * 4) return boxes;
+  const all = unknownBoxes(size, maxObjects);
+  all.set(boxes);
+  return all;
+}
+
 /**
  * Reads a file with `x` `[N, S, S]`, `[N, C, S, S]` or `[N, S, S, C]`, where C is 1 or 3, and perhaps `n_obj` `[N]` and
- * `boxes` `[N, M, 4]`. Either all images are labelled or none is.
+ * `boxes` `[N, M, 4]`. Without `n_obj` no count is known. A count of
+ * -1 or NaN is not known either: such images come behind the others.
  *
  * An array is unpacked only once its shape and dtype have been checked, and never beyond the bytes that they need.
  *
@@ -51,7 +67,7 @@ export async function writeNpz(path: string, scenes: SceneSet): Promise<void> {
  * @throws {DataError} naming the file and the array, if it is not an NPZ file, is damaged, has no `x`, or has an array of
  *   another shape, of Python objects, in Fortran order, with values out of range, or that unpacks to too much
  */
-export async function readNpz(path: string): Promise<BroughtImages> {
+export async function readNpz(path: string): Promise<SceneSet> {
   const bytes = await readWholeFile(path, { maxBytes: MAX_FILE_BYTES });
   const archive = new ZipArchive(bytes, path);
   const names = new Set(archive.names);
@@ -74,16 +90,15 @@ export async function readNpz(path: string): Promise<BroughtImages> {
   }
   const x = await array("x", ({ shape }, what) => void storedForm(shape, what));
   const set = imagesFrom(x, named("x"));
-  const { imageSize, channels, size } = set;
-  if (!has("n_obj")) return { labelled: emptyScenes(0, imageSize, channels, 0), unlabelled: set };
+  const { size } = set;
+  if (!has("n_obj")) return { ...set, ...emptyLabels(0, 0) };
   const n_obj = await array("n_obj", ({ shape }, what) => checkCountShape(shape, size, what));
   const counts = countsFrom(n_obj, named("n_obj"));
-  const most = counts.reduce((max, count) => Math.max(max, count), 0);
+  const most = counts.reduce<number>((max, count = 0) => Math.max(max, count), 0);
   const { boxes, maxObjects } = has("boxes")
     ? boxesFrom(await array("boxes", ({ shape }, what) => checkBoxShape(shape, size, most, what)))
     : { boxes: unknownBoxes(size, most), maxObjects: most };
-  const unlabelled = { imageSize, channels, size: 0, images: new Uint8Array(0) };
-  return { labelled: { ...set, counts, boxes, maxObjects }, unlabelled };
+  return labelledFirst(set, counts, { boxes, maxObjects });
 }
 
 function checkExpansion(unpacked: number, packed: number, what: string): void {
@@ -148,14 +163,15 @@ function checkCountShape(shape: readonly number[], size: number, what: string): 
   }
 }
 
-function countsFrom({ data }: NpyArray, what: string): Uint8Array {
-  for (let i = 0; i < data.length; i++) {
-    const count = data[i]!;
-    if (!(Number.isInteger(count) && count >= 0 && count <= MAX_COUNT)) {
-      throw new DataError(`${what} has the count ${count} for image ${i}, expected an integer from 0 to ${MAX_COUNT}`);
-    }
-  }
-  return Uint8Array.from(data);
+/** The counts; undefined where one is not known. */
+function countsFrom({ data }: NpyArray, what: string): (number | undefined)[] {
+  return Array.from(data, (count, i) => {
+    if (count === -1 || Number.isNaN(count)) return undefined;
+    if (Number.isInteger(count) && count >= 0 && count <= MAX_COUNT) return count;
+    throw new DataError(
+      `${what} has the count ${count} for image ${i}, expected an integer from 0 to ${MAX_COUNT}, or -1 if it is not known`,
+    );
+  });
 }
 
 function checkBoxShape(shape: readonly number[], size: number, most: number, what: string): void {

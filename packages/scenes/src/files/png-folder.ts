@@ -1,12 +1,11 @@
 /**
  * A folder of PNG files, all of one size, as a data set. Its `counts.csv` has the number of objects in each image, in lines
- * `file,count`. Images without a line can be trained on, as training needs no counts, but not evaluated on.
+ * `file,count`. The counts of images without a line are not known.
  */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { ImageError, type PlanesForm, writePlanes } from "@air-onnx/core";
-import type { BroughtImages } from "../brought-images.js";
 import { DataError, FileError } from "../errors.js";
 import type { Reporting } from "../reporting.js";
 import { emptyScenes, pixelsPerImage, type SceneSet } from "../scene-set.js";
@@ -21,15 +20,15 @@ const IMAGES_PER_SLICE = 100;
 const MAX_COUNTS_BYTES = 2 ** 26;
 
 /**
- * Reads every `*.png` of the folder, in the order of their names, as images of 1 channel if they are grey and 3 in colour.
- * Other files and folders within are ignored.
+ * Reads every `*.png` of the folder, as images of 1 channel if they are grey and 3 in colour: those with a count in the order
+ * of their names, then the others. Other files and folders within are ignored.
  *
  * @throws {FileError} naming a file that cannot be read
  * @throws {DataError} if there are no images or too many, one is not square or has transparent pixels, two differ in size or channels
  *   (naming both), or `counts.csv` is not as it should be (naming the line)
  * @throws the signal's reason when aborted
  */
-export async function readPngFolder(folder: string, { onProgress, signal }: Reporting = {}): Promise<BroughtImages> {
+export async function readPngFolder(folder: string, { onProgress, signal }: Reporting = {}): Promise<SceneSet> {
   const files = await readdir(folder).catch((cause: unknown) => {
     throw new FileError(`Cannot read the folder ${folder}: ${reasonInWords(cause)}`, folder, { cause });
   });
@@ -37,9 +36,9 @@ export async function readPngFolder(folder: string, { onProgress, signal }: Repo
   const counts: ReadonlyMap<string, number> = files.includes(COUNTS_FILE)
     ? await readCounts(join(folder, COUNTS_FILE), new Set(names))
     : new Map();
-  let sets: { readonly labelled: SceneSet; readonly unlabelled: SceneSet } | undefined;
+  let set: SceneSet | undefined;
   let form: PlanesForm | undefined;
-  let [withCount, without] = [0, 0];
+  let [withCount, without] = [0, counts.size];
   for (const [i, name] of names.entries()) {
     if (i % IMAGES_PER_SLICE === 0) {
       signal?.throwIfAborted();
@@ -48,27 +47,23 @@ export async function readPngFolder(folder: string, { onProgress, signal }: Repo
     }
     const raster = readPng(join(folder, name));
     form ??= formOfFirst(raster, name, folder);
-    sets ??= roomFor(form, names.length, counts);
+    set ??= roomFor(form, names.length, counts);
     const count = counts.get(name);
-    const pixels = pixelsPerImage(sets.labelled);
-    const [set, place] = count === undefined ? [sets.unlabelled, without++] : [sets.labelled, withCount++];
+    const pixels = pixelsPerImage(set);
+    const place = count === undefined ? without++ : withCount++;
     if (count !== undefined) set.counts[place] = count;
     const target = set.images.subarray(place * pixels, (place + 1) * pixels);
     writeAlike(raster, name, form, names[0]!, folder, target);
   }
-  if (!sets) throw new DataError(`The folder ${folder} has no .png files`, { kind: "missing", file: folder });
-  const { imageSize, channels, images, size } = sets.unlabelled;
-  return { labelled: sets.labelled, unlabelled: { imageSize, channels, images, size } };
+  if (!set) throw new DataError(`The folder ${folder} has no .png files`, { kind: "missing", file: folder });
+  return set;
 }
 
-/** Makes empty sets for `images` images of one form, of which those in `counts` are labelled. */
-function roomFor({ imageSize, channels }: PlanesForm, images: number, counts: ReadonlyMap<string, number>) {
+/** Makes an empty set for `images` images of one form, of which those in `counts` are labelled. */
+function roomFor({ imageSize, channels }: PlanesForm, images: number, counts: ReadonlyMap<string, number>): SceneSet {
   let most = 0;
   for (const count of counts.values()) most = Math.max(most, count);
-  return {
-    labelled: emptyScenes(counts.size, imageSize, channels, most),
-    unlabelled: emptyScenes(images - counts.size, imageSize, channels, 0),
-  };
+  return emptyScenes(images, imageSize, channels, most, counts.size);
 }
 
 /** The form that all images must have: that of the first one. */

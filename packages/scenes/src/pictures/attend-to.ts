@@ -19,7 +19,7 @@ export async function attendTo(
   model: Pick<SceneModel, "config" | "infer">,
   images: Float32Array,
   options: Pick<InferenceOptions, "mode" | "seed" | "signal">,
-  trueCounts?: readonly number[],
+  trueCounts?: readonly (number | undefined)[],
 ): Promise<AttendedScene[]> {
   const record = recordAttention(model.config);
   // A picture of steps shows every step and its output, so none may be skipped or pruned.
@@ -29,7 +29,7 @@ export async function attendTo(
     image: images.subarray(i * length, (i + 1) * length),
     steps: record.stepsOf(i),
     count: scene.count,
-    ...(trueCounts && { trueCount: trueCounts[i]! }),
+    trueCount: trueCounts?.[i],
     scene,
   }));
 }

@@ -16,7 +16,7 @@ export interface AttendedImage {
   /** Number of objects found. The first `count` steps found them. */
   readonly count: number;
   /** True number of objects, where it is known. */
-  readonly trueCount?: number;
+  readonly trueCount?: number | undefined;
 }
 
 /** The sizes of an attention sheet's images. */

@@ -13,7 +13,7 @@ export interface PicturedScene {
   /** Number of objects found. */
   readonly count: number;
   /** True number of objects, where it is known. */
-  readonly trueCount?: number;
+  readonly trueCount?: number | undefined;
 }
 
 /** The sizes of a picture's images. */

@@ -74,7 +74,7 @@ export function explanationSheet(
   const shown = explanations.map((explanation, i) => ({
     ...explanation,
     image: images[i]!,
-    trueCount: scenes.counts[i]!,
+    trueCount: scenes.counts[i],
   }));
   return reconstructionSheet(shown, {
     imageSize: scenes.imageSize,

@@ -60,18 +60,16 @@ function npy(descr: string, shape: readonly number[], data: ArrayBufferView, { o
 
 describe("a file that NumPy wrote", () => {
   it("gives its images and counts", async () => {
-    const { labelled, unlabelled } = await readNpz(await file(byNumpy.bytes));
-    expect(labelled).toMatchObject({ size: 2, imageSize: 3, channels: 1, maxObjects: 2 });
-    expect(labelled.images).toEqual(ramp);
-    expect([...labelled.counts]).toEqual([1, 2]);
-    expect(labelled.boxes.every(Number.isNaN)).toBe(true);
-    expect(unlabelled.size).toBe(0);
+    const scenes = await readNpz(await file(byNumpy.bytes));
+    expect(scenes).toMatchObject({ size: 2, imageSize: 3, channels: 1, maxObjects: 2 });
+    expect(scenes.images).toEqual(ramp);
+    expect([...scenes.counts]).toEqual([1, 2]);
+    expect(scenes.boxes.every(Number.isNaN)).toBe(true);
   });
 
   it("gives unlabelled images if it has no counts, also from floats in 0..1", async () => {
-    const { labelled, unlabelled } = await readNpz(await file(byNumpy.floats));
-    expect(labelled.size).toBe(0);
-    expect(unlabelled).toEqual({ size: 2, imageSize: 3, channels: 1, images: ramp });
+    const scenes = await readNpz(await file(byNumpy.floats));
+    expect(scenes).toMatchObject({ size: 2, imageSize: 3, channels: 1, images: ramp, counts: new Uint8Array(0) });
   });
 
   it("is refused if it has Python objects, with what to save instead", async () => {
@@ -91,7 +89,16 @@ describe("writeNpz", () => {
     scenes.boxes.set([0, 1, 2, 3.5], 8);
     const path = join(folder, "out.npz");
     await writeNpz(path, scenes);
-    expect((await readNpz(path)).labelled).toEqual(scenes);
+    expect(await readNpz(path)).toEqual(scenes);
+  });
+
+  it("writes which counts are not known", async () => {
+    const scenes = emptyScenes(3, 2, 1, 2, 1);
+    scenes.counts.set([2]);
+    scenes.images.set([5], 8);
+    const path = join(folder, "out.npz");
+    await writeNpz(path, scenes);
+    expect(await readNpz(path)).toEqual(scenes);
   });
 
   it("writes the same bytes for the same scenes", async () => {
@@ -113,8 +120,8 @@ describe("the images", () => {
     ["first", [2, 3, 2, 2], rgb],
     ["last", [2, 2, 2, 3], channelsLast],
   ])("may have their channels %s", async (_, shape, data) => {
-    const { unlabelled } = await readNpz(await arrays({ x: ["|u1", shape, data] }));
-    expect(unlabelled).toEqual({ size: 2, imageSize: 2, channels: 3, images: rgb });
+    const scenes = await readNpz(await arrays({ x: ["|u1", shape, data] }));
+    expect(scenes).toMatchObject({ size: 2, imageSize: 2, channels: 3, images: rgb });
   });
 
   it.each<[string, ArrayBufferView, number[]]>([
@@ -126,8 +133,8 @@ describe("the images", () => {
     ["<f8", Float64Array.of(0, 0.5, 1, 0.25), [0, 128, 255, 64]],
     ["<f4", Float32Array.of(0, 1.5, 100, 255), [0, 2, 100, 255]],
   ])("may be of dtype %s, in 0..1 or 0..255 by their largest value", async (descr, data, expected) => {
-    const { unlabelled } = await readNpz(await arrays({ x: [descr, [1, 2, 2], data] }));
-    expect([...unlabelled.images]).toEqual(expected);
+    const { images } = await readNpz(await arrays({ x: [descr, [1, 2, 2], data] }));
+    expect([...images]).toEqual(expected);
   });
 
   it.each<[string, string, readonly number[], ArrayBufferView, RegExp]>([
@@ -154,8 +161,8 @@ describe("the images", () => {
 
   it.each([2, 3])("may stand in an NPY file of version %d", async (version) => {
     const x = npy("|u1", [1, 2, 2], Uint8Array.of(1, 2, 3, 4), { version });
-    const { unlabelled } = await readNpz(await file(await zipChunks({ "x.npy": x })));
-    expect([...unlabelled.images]).toEqual([1, 2, 3, 4]);
+    const { images } = await readNpz(await file(await zipChunks({ "x.npy": x })));
+    expect([...images]).toEqual([1, 2, 3, 4]);
   });
 
   it("are reported missing with the names of the arrays that the file has", async () => {
@@ -167,6 +174,19 @@ describe("the images", () => {
 describe("the counts", () => {
   const x = ["|u1", [2, 1, 1], Uint8Array.of(1, 2)] as const;
 
+  it.each<[string, ArrayBufferView]>([
+    ["<i8", BigInt64Array.of(-1n, 1n, -1n, 0n)],
+    ["<f8", Float64Array.of(Number.NaN, 1, Number.NaN, 0)],
+  ])("of dtype %s may be known for some images only, which then come first, with their boxes", async (descr, data) => {
+    const four = ["|u1", [4, 1, 1], Uint8Array.of(10, 20, 30, 40)] as const;
+    const boxes = ["<f4", [4, 1, 4], Float32Array.from({ length: 16 }, (_, i) => i)] as const;
+    const scenes = await readNpz(await arrays({ x: four, n_obj: [descr, [4], data], boxes }));
+    expect([...scenes.images]).toEqual([20, 40, 10, 30]);
+    expect([...scenes.counts]).toEqual([1, 0]);
+    expect([...scenes.boxes]).toEqual([4, 5, 6, 7, 12, 13, 14, 15]);
+    expect(scenes).toMatchObject({ size: 4, maxObjects: 1 });
+  });
+
   it.each<[string, string, readonly number[], ArrayBufferView, RegExp]>([
     ["are too few", "|u1", [1], new Uint8Array(1), /array n_obj has shape \(1\), expected \(2,\)/],
     ["are a table", "|u1", [2, 1], new Uint8Array(2), /has shape \(2, 1\)/],
@@ -177,7 +197,7 @@ describe("the counts", () => {
       Float32Array.of(1, 0.5),
       /the count 0\.5 for image 1, expected an integer from 0 to 255/,
     ],
-    ["are negative", "<i4", [2], Int32Array.of(-1, 0), /the count -1 for image 0/],
+    ["are negative", "<i4", [2], Int32Array.of(-2, 0), /the count -2 for image 0/],
   ])("that %s are refused", async (_, descr, shape, data, message) => {
     await expect(readNpz(await arrays({ x, n_obj: [descr, shape, data] }))).rejects.toThrow(message);
   });
@@ -321,7 +341,7 @@ describe("an archive", () => {
   it("may end with a comment", async () => {
     const bytes = Buffer.concat([await good(), Buffer.from("hello")]);
     bytes.writeUInt16LE(5, bytes.length - 7);
-    expect((await readNpz(await file(bytes))).unlabelled.size).toBe(1);
+    expect((await readNpz(await file(bytes))).size).toBe(1);
   });
 
   it("is named if it does not exist", async () => {

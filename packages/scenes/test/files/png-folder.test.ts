@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { loadDataset, loadOwnImages } from "../../src/dataset.js";
+import { loadDataset } from "../../src/dataset.js";
 import { DataError } from "../../src/errors.js";
 import { encodePng } from "../../src/files/png.js";
 import { readPngFolder } from "../../src/files/png-folder.js";
@@ -20,24 +20,23 @@ const grey = (name: string, level: number) => write(name, [level, level, level, 
 const counts = (...lines: string[]) => writeFile(join(folder, "counts.csv"), lines.join("\n"));
 
 describe("readPngFolder", () => {
-  it("reads the images in the order of their names, with the counts that are known", async () => {
+  it("reads the images in the order of their names, those whose count is known first", async () => {
     await grey("b.png", 20);
     await grey("a.png", 10);
     await grey("c.PNG", 30);
     await writeFile(join(folder, "notes.txt"), "not an image");
     await counts("file,count", "c.PNG,2", "a.png, 0", "");
-    const { labelled, unlabelled } = await readPngFolder(folder);
-    expect(labelled).toMatchObject({ size: 2, imageSize: 2, channels: 1, maxObjects: 2 });
-    expect([...labelled.images]).toEqual([10, 10, 10, 10, 30, 30, 30, 30]);
-    expect([...labelled.counts]).toEqual([0, 2]);
-    expect(unlabelled).toEqual({ size: 1, imageSize: 2, channels: 1, images: new Uint8Array(4).fill(20) });
+    const scenes = await readPngFolder(folder);
+    expect(scenes).toMatchObject({ size: 3, imageSize: 2, channels: 1, maxObjects: 2 });
+    expect([...scenes.images]).toEqual([10, 10, 10, 10, 30, 30, 30, 30, 20, 20, 20, 20]);
+    expect([...scenes.counts]).toEqual([0, 2]);
   });
 
   it("turns interleaved colour channels into planes", async () => {
     await write("a.png", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], { channels: 3 });
-    const { unlabelled } = await readPngFolder(folder);
-    expect(unlabelled.channels).toBe(3);
-    expect([...unlabelled.images]).toEqual([1, 4, 7, 10, 2, 5, 8, 11, 3, 6, 9, 12]);
+    const { images, channels } = await readPngFolder(folder);
+    expect(channels).toBe(3);
+    expect([...images]).toEqual([1, 4, 7, 10, 2, 5, 8, 11, 3, 6, 9, 12]);
   });
 
   it.each<[string, () => Promise<unknown>, RegExp]>([
@@ -93,7 +92,7 @@ describe("a folder as a data set", () => {
 
   it("trains on unlabelled images and holds labelled ones out", async () => {
     await images(3);
-    const { name, train, test } = await loadOwnImages("png-folder", { path: folder, testFraction: 0.2 });
+    const { name, train, test } = await loadDataset("png-folder", { path: folder, testFraction: 0.2 });
     expect(name).toBe("png-folder");
     expect([train.size, test.size]).toEqual([8, 2]);
     const seen = [...("images" in train ? train.images : []), ...test.images].filter((_, i) => i % 4 === 0);
@@ -109,17 +108,22 @@ describe("a folder as a data set", () => {
     expect(await heldOut(0)).not.toEqual(await heldOut(1));
   });
 
-  it("is refused as a labelled data set unless all counts are known", async () => {
-    await images(9);
-    await expect(loadDataset("png-folder", { path: folder })).rejects.toThrow("is not known of 1 images");
+  it.each([0, 1])("holds out unlabelled images where %d counts are not enough", async (labelled) => {
+    await images(labelled);
+    const { train, test } = await loadDataset("png-folder", { path: folder, testFraction: 0.2 });
+    expect([train.size, test.size]).toEqual([8, 2]);
+    expect([train.counts.length, test.counts.length]).toEqual([0, labelled]);
+    expect([...test.counts.keys()].map((i) => test.images[4 * i])).toEqual(labelled === 1 ? [0] : []);
+    const seen = [...train.images, ...test.images].filter((_, i) => i % 4 === 0);
+    expect(seen.sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
-  it("needs counts for the images that it holds out", async () => {
+  it("leaves an image to train on, and says where its images are", async () => {
     await images(1);
-    await expect(loadOwnImages("png-folder", { path: folder, testFraction: 0.2 })).rejects.toThrow(
-      "has counts for 1 of its 10 images, but 2 are to be held out for evaluation: give more counts, or a smaller testFraction",
+    await expect(loadDataset("png-folder", { path: folder, testFraction: 0.99 })).rejects.toThrow(
+      "none is left to train",
     );
-    await expect(loadOwnImages("png-folder", { path: folder, testFraction: 1 })).rejects.toThrow("between 0 and 1");
-    await expect(loadOwnImages("png-folder", {})).rejects.toThrow("png-folder needs the path of a folder");
+    await expect(loadDataset("png-folder", { path: folder, testFraction: 1 })).rejects.toThrow("between 0 and 1");
+    await expect(loadDataset("png-folder", {})).rejects.toThrow("png-folder needs the path of a folder");
   });
 });

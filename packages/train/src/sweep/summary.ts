@@ -22,7 +22,7 @@ export interface SweepSummary {
   readonly failed: readonly number[];
   /** Seeds that have neither finished nor failed. */
   readonly open: readonly number[];
-  /** Seeds that have finished with at least the requested accuracy. */
+  /** Seeds that have finished with at least the requested accuracy; all that have finished if no true count is known. */
   readonly succeeded: readonly number[];
   /** Share of `succeeded` among all seeds, failed and open ones included. */
   readonly successRate: number;
@@ -38,7 +38,7 @@ export function summarize(seeds: readonly SeedRecord[], successAccuracy: number)
   const finished = seeds.filter((seed): seed is FinishedSeed => seed.status === "finished");
   const failed = seeds.filter(({ status }) => status === "failed");
   const open = seeds.filter(({ status }) => status !== "finished" && status !== "failed");
-  const succeeded = finished.filter(({ evaluation }) => evaluation.countAccuracyMap >= successAccuracy);
+  const succeeded = finished.filter(({ evaluation }) => (evaluation.countAccuracyMap ?? 1) >= successAccuracy);
   const numbers = (records: readonly SeedRecord[]): number[] => records.map(({ seed }) => seed);
   const spreads = headlineMeasures.flatMap((measure): [string, Spread][] => {
     const values = finished.flatMap(({ evaluation }) => measured(evaluation, measure) ?? []);

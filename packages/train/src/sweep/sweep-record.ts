@@ -14,7 +14,7 @@ const step = z.int().nonnegative();
 const time = z.string();
 
 /** Every number of the evaluation after the last step, on all held-out images; see `Evaluation` for their meaning. */
-export const evaluationSchema = z.object({ images: z.number(), countAccuracyMap: z.number() }).catchall(z.number());
+export const evaluationSchema = z.object({ images: z.number() }).catchall(z.number());
 
 const common = {
   seed: seedNumber,
@@ -66,7 +66,7 @@ export const sweepSchema = z.strictObject({
   updatedAt: time,
   /** The training configuration without its seed. */
   config: z.record(z.string(), z.unknown()),
-  /** A seed succeeds if it finishes with at least this MAP count accuracy. */
+  /** A seed succeeds if it finishes with at least this MAP count accuracy, or at all if no true count is known. */
   successAccuracy: z.number().gt(0).lt(1),
   sessions: z.array(sessionSchema).min(1),
   seeds: z.array(seedSchema).min(1),

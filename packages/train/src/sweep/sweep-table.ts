@@ -3,7 +3,8 @@
 import { count, markdownTable } from "@air-onnx/measure/format";
 import {
   columnHead,
-  headlineMeasures,
+  headlineMeasuresOf,
+  type Measure,
   meanings,
   measured,
   measureOf,
@@ -23,8 +24,9 @@ interface Column {
   readonly format: (value: number) => string;
 }
 
-const columns: readonly Column[] = [
-  ...headlineMeasures.map((measure) => ({
+/** The columns of a sweep whose evaluations have these measures. */
+const columnsOf = (shown: readonly Measure[]): readonly Column[] => [
+  ...shown.map((measure) => ({
     key: measure.key,
     head: columnHead(measure),
     of: ({ evaluation }: FinishedSeed) => measured(evaluation, measure) ?? undefined,
@@ -45,6 +47,8 @@ export function sweepTable(
 ): string {
   const summary = summarize(seeds, successAccuracy);
   const { spread } = summary;
+  const shown = headlineMeasuresOf(seeds.map((seed) => seed.status === "finished" && seed.evaluation));
+  const columns = columnsOf(shown);
   const row = (name: string, cell: (spread: Spread, format: Column["format"]) => string): string[] => [
     name,
     "",
@@ -58,17 +62,21 @@ export function sweepTable(
   ];
   const head = ["seed", "steps", ...columns.map((column) => column.head), "status"];
   const rows = [
-    ...seeds.map((seed) => seedRow(seed, config.steps)),
+    ...seeds.map((seed) => seedRow(seed, config.steps, columns)),
     row("mean ± std", ({ mean, standardDeviation }, format) =>
       standardDeviation === undefined ? format(mean) : `${format(mean)} ± ${format(standardDeviation)}`,
     ),
     row("worst", ({ worst }, format) => format(worst)),
   ];
   const images = seeds.find((seed) => seed.status === "finished")?.evaluation.images;
+  const isCounted = seeds.some((seed) => seed.status === "finished" && seed.evaluation.countAccuracyMap !== undefined);
+  const isUncounted = !isCounted && images !== undefined;
   const missed = summary.finished.filter((seed) => !summary.succeeded.includes(seed));
   const lines = [
-    `**${summary.succeeded.length} of ${seeds.length} seeds succeeded**: they finished with a MAP count accuracy of at ` +
-      `least ${written(measureOf("countAccuracyMap"), successAccuracy)}.`,
+    isUncounted
+      ? `**${summary.succeeded.length} of ${seeds.length} seeds finished.** How well they count is not measured: no true count is known.`
+      : `**${summary.succeeded.length} of ${seeds.length} seeds succeeded**: they finished with a MAP count accuracy of at ` +
+        `least ${written(measureOf("countAccuracyMap"), successAccuracy)}.`,
     ...listed("Finished below that", missed),
     ...listed("Failed", summary.failed),
     ...listed("Not finished yet", summary.open),
@@ -77,7 +85,7 @@ export function sweepTable(
     markdownTable({ head, rows, textColumns: [0, head.length - 1] }),
     lines.join("\n"),
     `Each seed was measured after its last step on ${images === undefined ? "all" : `all ${count(images)}`} held-out images. ` +
-      `${meanings(headlineMeasures, ({ short }) => short)} ± is the standard deviation over seeds (n − 1).`,
+      `${meanings(shown, ({ short }) => short)} ± is the standard deviation over seeds (n − 1).`,
     `Command: \`${command}\``,
     sessions.map(sessionLine).join("\n"),
   ]
@@ -85,7 +93,7 @@ export function sweepTable(
     .join("\n");
 }
 
-function seedRow(seed: SeedRecord, steps: number): string[] {
+function seedRow(seed: SeedRecord, steps: number, columns: readonly Column[]): string[] {
   const numbers = columns.map(({ of, format }) => {
     const value = seed.status === "finished" ? of(seed) : undefined;
     return value === undefined ? "–" : format(value);

@@ -82,7 +82,8 @@ describe("the table", () => {
     expect(row(sweep, 2)).toEqual(["2", "340 of 1,000", "–", "–", "–", "–", "failed: no space \\| left"]);
     expect(row(sweep, 3).at(-1)).toBe("stopped; try 1 failed: killed by SIGKILL");
     expect(row(sweep, 4)).toEqual(["4", "0 of 1,000", "–", "–", "–", "–", "waiting"]);
-    const titles = [...headlineMeasures.map(columnHead), "training, min", "status"];
+    const shown = headlineMeasures.filter(({ key }) => key !== "countMeanAbsoluteError");
+    const titles = [...shown.map(columnHead), "training, min", "status"];
     expect(wholeRow(sweep, "seed")).toEqual(["seed", "steps", ...titles]);
     const of = "of the 2 finished seeds out of 5";
     // By hand: 0.97 and 0.37 are 0.3 from their mean, and √(2 · 0.3²) = 0.4243.
@@ -106,6 +107,16 @@ describe("the table", () => {
     expect(sweep.summary).toMatchObject({ succeeded: [0, 1, 2, 3, 4], successRate: 1, failed: [], open: [] });
     expect(row(sweep, "worst").at(-1)).toBe("all 5 seeds");
     expect(readFileSync(sweep.tableFile, "utf8")).not.toMatch(/^(Finished below|Failed|Not finished)/m);
+  });
+
+  it("has no column for counts where no true count is known, and says so", async () => {
+    const seed = finished(0, 0, 0, 600, 1);
+    const sweep = await sweepOf({ ...seed, evaluation: { images: 30, elbo: 600 } } as SeedRecord);
+    expect(wholeRow(sweep, "seed")).toEqual(["seed", "steps", "ELBO, nats", "training, min", "status"]);
+    expect(sweep.summary).toMatchObject({ finished: [0], succeeded: [0] });
+    const text = readFileSync(sweep.tableFile, "utf8");
+    expect(text).toContain("**1 of 5 seeds finished.** How well they count is not measured: no true count is known.");
+    expect(text).not.toMatch(/accuracy|Finished below/);
   });
 
   it("has the largest number as the worst of a measure that is better the lower it is", async () => {

@@ -1,0 +1,99 @@
+/** The user's own images from training to a report, whether their counts are known or not. */
+import { existsSync, readFileSync } from "node:fs";
+import { emptyScenes, type SceneSet, writeNpz } from "@air-onnx/scenes";
+import { afterAll, describe, expect, it } from "vitest";
+import { tinyModel, Workplace } from "./air-onnx.js";
+
+const place = new Workplace();
+afterAll(() => place[Symbol.dispose]());
+
+const own = ["--dataset", "npz", "--set", "model.imageSize=12", "--set", "model.objectSize=6"];
+
+/** Images of 0 to 2 bright squares, of which the first `labelled` have a count. */
+function squares(size: number, labelled: number): SceneSet {
+  const scenes = emptyScenes(size, 12, 1, 2, labelled);
+  for (let i = 0; i < size; i++) {
+    const count = i % 3;
+    if (i < labelled) scenes.counts[i] = count;
+    for (let object = 0; object < count; object++) {
+      for (let pixel = 0; pixel < 9; pixel++) {
+        const [row, column] = [1 + 5 * object + Math.floor(pixel / 3), 1 + (i % 8) + (pixel % 3)];
+        scenes.images[i * 144 + row * 12 + column] = 255;
+      }
+    }
+  }
+  return scenes;
+}
+
+/** The lines of a run's log that are evaluations. */
+function evaluations(run: string): Record<string, unknown>[] {
+  const lines = readFileSync(place.at(run, "metrics.jsonl"), "utf8").trim().split("\n");
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ kind }) => kind === "evaluation");
+}
+
+describe("images without counts", () => {
+  it("are trained on, evaluated by their bound, exported, measured and reported", async () => {
+    await writeNpz(place.at("tiles.npz"), squares(40, 0));
+    const run = ["--out", "runs/tiles", "--steps", "20", "--set", "testFraction=0.2", ...own, ...tinyModel];
+    const trained = await place.runHere(["train", "--data", "tiles.npz", ...run]);
+    expect(trained).toMatchObject({ code: 0, stderr: "" });
+    expect(trained.stdout).toContain(
+      "32 images to train on, 8 held out without counts (evaluations are the bound, reconstructions and pictures)",
+    );
+    expect(trained.stdout).toMatch(/^Step 20: ELBO .* on 8 held-out images/m);
+    expect(trained.stdout).toMatch(/^Counts found: .* not measured: no true count is known\.$/m);
+    expect(trained.stdout).not.toMatch(/NaN|count accuracy/);
+    expect(existsSync(place.at("runs/tiles/pictures/step-00000020.png"))).toBe(true);
+    const [evaluation] = evaluations("runs/tiles");
+    expect(evaluation).toMatchObject({ images: 8, elbo: expect.any(Number) });
+    expect(Object.keys(evaluation!).filter((key) => key.startsWith("count"))).toEqual([]);
+
+    const exported = await place.runHere(["export", "runs/tiles", "--out", "models/tiles"]);
+    expect(exported.code).toBe(0);
+    const { metrics } = JSON.parse(readFileSync(place.at("models/tiles/config.json"), "utf8"));
+    expect(Object.keys(metrics).filter((key: string) => /count(?!$)|box/i.test(key) && key !== "klCount")).toEqual([]);
+    expect(readFileSync(place.at("models/tiles/README.md"), "utf8")).toContain(
+      "How well it counts was not measured: no true count of its images is known.",
+    );
+
+    const measured = await place.runHere(["eval", "runs/tiles", "--out", "runs/tiles/evaluation"]);
+    expect(measured).toMatchObject({ code: 0, stderr: "" });
+    expect(measured.stdout).toMatch(/^Counts +not measured \(the true ones are not known\)$/m);
+    const record = JSON.parse(readFileSync(place.at("runs/tiles/evaluation/evaluation.json"), "utf8"));
+    expect(record).not.toHaveProperty("countAccuracyMap");
+    expect(record).not.toHaveProperty("confusion");
+    expect(existsSync(place.at("runs/tiles/evaluation/confusion.png"))).toBe(false);
+    const page = readFileSync(place.at("runs/tiles/evaluation/report.md"), "utf8");
+    expect(page).toContain("Not measured: the true counts of these images are not known.");
+    expect(page).not.toContain("confusion.png");
+
+    const reported = await place.runHere(["report", "runs/tiles", "--out", "report.html"]);
+    expect(reported).toMatchObject({ code: 0, stderr: "" });
+    const html = readFileSync(place.at("report.html"), "utf8");
+    expect(html).toContain("How many are right is not measured: no true count is known.");
+    expect(html).toContain("Step by step");
+    expect(html).not.toMatch(/Mistakes|NaN|undefined|count accuracy/i);
+
+    const described = await place.runHere(["data", "npz", "--data", "tiles.npz", "--picture", "tiles.png"]);
+    expect(described.stdout).toMatch(/^held out +4 +4$/m);
+  });
+
+  it("are counted where some have one", async () => {
+    await writeNpz(place.at("some.npz"), squares(40, 5));
+    const run = ["--out", "runs/some", "--steps", "20", "--test-fraction", "0.2", ...own, ...tinyModel];
+    const trained = await place.runHere(["train", "--data", "some.npz", ...run]);
+    expect(trained).toMatchObject({ code: 0, stderr: "" });
+    expect(trained.stdout).toContain(
+      "32 images to train on, 8 held out (counts are measured on the 5 whose count is known)",
+    );
+    expect(trained.stdout).toMatch(
+      /^Step 20: MAP count accuracy .* on 8 held-out images, counts on the 5 whose true count/m,
+    );
+    const described = await place.runHere(["data", "npz", "--data", "some.npz", "--npz", "copy.npz"]);
+    expect(described.stdout).toMatch(
+      /^ +12x12, grey +images +with 0 +with 1 +with 2 +without a count$|12x12, grey .* without a count/m,
+    );
+    const copied = await place.runHere(["data", "npz", "--data", "copy.npz"]);
+    expect(copied.stdout).toMatch(/^held out +4 +\d +\d +\d +0$/m);
+  });
+});
