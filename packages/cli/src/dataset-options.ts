@@ -31,6 +31,8 @@ export interface HeldOutFlags extends Readonly<Partial<Record<DrawnSettingKey, n
   readonly dataSeed?: number;
   readonly data?: string;
   readonly testFraction?: number;
+  readonly imagesKey?: string;
+  readonly countsKey?: string;
 }
 
 /** The flags that choose training images and held-out images. */
@@ -68,6 +70,12 @@ export const imageOptions = {
     new Option("--test-fraction <x>", "share of your own images that is held out for evaluation").argParser(
       numberAbove(0, 1),
     ),
+  imagesKey: () => new Option("--images-key <name>", "name of the array of images in your NPZ file (default: x)"),
+  countsKey: () =>
+    new Option(
+      "--counts-key <name>",
+      "name of the array of counts in your NPZ file, or NAME.ENTRY of a dictionary (default: n_obj)",
+    ),
 } as const satisfies Record<keyof ImageFlags, () => Option>;
 
 /** Adds the flags that name the folders of the data. */
@@ -101,9 +109,9 @@ export function addHeldOutOptions(command: Command): Command {
 
 /** The choice of images that the flags make, as options of the data sets. */
 export function choicesOf(flags: ImageFlags): DatasetChoices {
-  const { trainSize, testSize, dataSeed, data, testFraction } = flags;
+  const { trainSize, testSize, dataSeed, data, testFraction, imagesKey, countsKey } = flags;
   const settings = Object.fromEntries(settingKeys.map((key) => [key, flags[key]]));
-  const choices = { trainSize, testSize, seed: dataSeed, ...settings, path: data, testFraction };
+  const choices = { trainSize, testSize, seed: dataSeed, ...settings, path: data, testFraction, imagesKey, countsKey };
   // Options that are not given are absent rather than undefined, so that they override none when spread over others.
   return Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)) as DatasetChoices;
 }

@@ -88,6 +88,8 @@ const flags: readonly (readonly [key: string, option: () => Option])[] = [
   ...settingKeys.map((key) => [key, imageOptions[key]] as const),
   ["path", imageOptions.data],
   ["testFraction", imageOptions.testFraction],
+  ["imagesKey", imageOptions.imagesKey],
+  ["countsKey", imageOptions.countsKey],
 ];
 
 /** What gives a setting on the command line: a flag of its own, or `--set KEY=VALUE`. */

@@ -75,7 +75,9 @@ describe("images without counts", () => {
     expect(html).not.toMatch(/Mistakes|NaN|undefined|count accuracy/i);
 
     const described = await place.runHere(["data", "npz", "--data", "tiles.npz", "--picture", "tiles.png"]);
+    expect(described).toMatchObject({ code: 0, stderr: "" });
     expect(described.stdout).toMatch(/^held out +4 +4$/m);
+    expect(existsSync(place.at("tiles.png"))).toBe(true);
   });
 
   it("are counted where some have one", async () => {

@@ -109,8 +109,8 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
   await refuseCollapsed(path, trained, options.force === true, onNotice);
   const choices = heldOutChoices(config);
   const { test: heldOut } = await loadSplits(config.dataset, ["test"], { ...choices, ...places, signal });
-  // The path of a user's own images is of no use to others, and stays out of the manifest.
-  const { path: _, ...heldOutOf } = choices;
+  // Where a user's own images are is of no use to others, and stays out of the manifest.
+  const { path: _, imagesKey: __, countsKey: ___, ...heldOutOf } = choices;
   const measure = async () => {
     await using model = await openCheckpoint(run);
     const measurement = await measureModel(model, heldOut, { signal, onProgress: options.onMeasured });

@@ -14,12 +14,28 @@ import {
 } from "./dataset.js";
 import type { DrawnSetting } from "./drawn/drawn-set.js";
 import { type DrawnName, type DrawnSet, drawnSet, formOf, type RegisteredSet } from "./drawn/registry.js";
-import { type BroughtName, type DatasetName, datasetNames, isBrought, MAX_DATA_SEED, sideOf } from "./registry.js";
+import {
+  type BroughtName,
+  broughtSet,
+  type DatasetName,
+  datasetNames,
+  isBrought,
+  MAX_DATA_SEED,
+  sideOf,
+} from "./registry.js";
 import type { TrainingData } from "./scene-set.js";
 
 const count = z.int().positive();
 /** Seed of the drawn images, or of the choice of held-out ones. It is apart from `seed`, so that runs can share images. */
 const dataSeed = z.int().nonnegative().max(MAX_DATA_SEED).default(0);
+
+/** The settings of an NPZ file, as zod types. */
+export interface NpzShape {
+  /** Name of the array of images. */
+  readonly imagesKey: z.ZodOptional<z.ZodString>;
+  /** Name of the array of counts. */
+  readonly countsKey: z.ZodOptional<z.ZodString>;
+}
 
 /** The settings of the user's own images, as zod types. */
 export interface BroughtShape {
@@ -56,7 +72,7 @@ export type DrawnShape<Set extends RegisteredSet> = EveryDrawnShape &
 /** The settings of the data set called `D`, as zod types. */
 export type DatasetShape<D extends DatasetName> = { readonly dataset: z.ZodLiteral<D> } & (D extends DrawnName
   ? DrawnShape<Extract<RegisteredSet, { readonly name: D }>>
-  : BroughtShape);
+  : BroughtShape & (D extends "npz" ? NpzShape : unknown));
 
 /** The settings of every data set, as zod types by the set's name. The side of the images is the model's `imageSize`. */
 export type DatasetSettings = {
@@ -67,9 +83,14 @@ export type DatasetSettings = {
 export const datasetSettings = Object.fromEntries(
   datasetNames.map((name) => {
     const set = drawnSet(name);
-    return [name, { dataset: z.literal(name), ...(set ? drawnShape(set) : brought) }];
+    return [name, { dataset: z.literal(name), ...(set ? drawnShape(set) : broughtShape(name)) }];
   }),
 ) as unknown as DatasetSettings;
+
+function broughtShape(name: DatasetName): z.ZodRawShape {
+  const keys = broughtSet(name)?.options ?? [];
+  return { ...brought, ...Object.fromEntries(keys.map((key) => [key, z.string().min(1).optional()])) };
+}
 
 function drawnShape({ published, sizes, settings }: DrawnSet): z.ZodRawShape {
   return {
@@ -142,7 +163,13 @@ export async function loadTrainingData(
 /** The options by which {@link loadSplits} loads the held-out images of a run with `config`. */
 export function heldOutChoices(config: DatasetConfig & { readonly model: AirConfig }): DatasetChoices {
   if (isBroughtConfig(config)) {
-    return { path: config.path, testFraction: config.testFraction, seed: config.dataSeed };
+    return {
+      path: config.path,
+      testFraction: config.testFraction,
+      seed: config.dataSeed,
+      ...("imagesKey" in config && { imagesKey: config.imagesKey }),
+      ...("countsKey" in config && { countsKey: config.countsKey }),
+    };
   }
   const { testSize, model } = config;
   const set = setOf(config);

@@ -12,6 +12,7 @@ import type { BroughtSet } from "./files/brought-sets.js";
 import { type Cache, cached, openCache, withDownloadFolder } from "./files/cache.js";
 import { defaultCacheDir, environmentMnistDir } from "./files/environment.js";
 import { loadMnistPart } from "./files/mnist.js";
+import type { NpzKeys } from "./files/npz.js";
 import { readingFile } from "./files/read-file.js";
 import { broughtSet, type DatasetName, datasetNames, MAX_DATA_SEED } from "./registry.js";
 import type { Reporting } from "./reporting.js";
@@ -29,7 +30,7 @@ import {
  * The choice of images. A data set refuses options that it does not take. Beside the members below, each drawn set takes
  * its own settings, such as `maxCount`.
  */
-export interface DatasetChoices extends Readonly<Partial<Record<DrawnSettingKey, number | undefined>>> {
+export interface DatasetChoices extends NpzKeys, Readonly<Partial<Record<DrawnSettingKey, number | undefined>>> {
   /** Number of images to train on. */
   readonly trainSize?: number | undefined;
   /** Number of images held out for evaluation; also the size of the fresh split. */
@@ -216,10 +217,12 @@ const allChoices: readonly Choice[] = Object.keys({
   ...(Object.fromEntries(settingKeys.map((key) => [key, true])) as Record<DrawnSettingKey, true>),
   path: true,
   testFraction: true,
+  imagesKey: true,
+  countsKey: true,
 } satisfies Record<Choice, true>) as Choice[];
 
 function choicesTaken(set: DrawnSet | BroughtSet): readonly string[] {
-  if ("read" in set) return ["path", "testFraction", "seed"];
+  if ("read" in set) return ["path", "testFraction", "seed", ...set.options];
   return ["trainSize", "testSize", ...(set.published ? [] : ["seed"]), ...formKeys(set)];
 }
 

@@ -25,6 +25,7 @@ export {
   type EveryDrawnShape,
   heldOutChoices,
   loadTrainingData,
+  type NpzShape,
 } from "./dataset-config.js";
 export * from "./drawn.js";
 export * from "./errors.js";
@@ -47,7 +48,7 @@ export {
   mnistFiles,
   mnistMirrors,
 } from "./files/mnist.js";
-export { readNpz, writeNpz } from "./files/npz.js";
+export { type NpzKeys, readNpz, writeNpz } from "./files/npz.js";
 export * from "./files/png.js";
 export { readPngFolder } from "./files/png-folder.js";
 export { MAX_PNG_BYTES, MAX_PNG_PIXELS, MAX_PNG_SIDE } from "./files/png-structure.js";

@@ -104,7 +104,7 @@ async function drawTruth(scenes: LabelledImages, path: string): Promise<void> {
   const { trueBoxes } = await import("@air-onnx/scenes");
   const { contactSheet, firstImages, SHEET, writePicture } = await import("@air-onnx/scenes");
   const exhibits = firstImages(scenes, SHEET.images).map((image, i) => {
-    return { image, boxes: trueBoxes(scenes, i), label: String(scenes.counts[i] ?? "?") };
+    return { image, boxes: trueBoxes(scenes, i), label: String(scenes.counts[i] ?? "") };
   });
   await writePicture(path, contactSheet(exhibits, scenes));
 }

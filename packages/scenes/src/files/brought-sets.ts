@@ -1,6 +1,7 @@
 /** The data sets that read the user's own files. Their readers are loaded when they are used. */
 import type { Reporting } from "../reporting.js";
 import type { SceneSet } from "../scene-set.js";
+import type { NpzKeys } from "./npz.js";
 
 /** The definition of a data set that reads the user's own files. */
 export interface BroughtSet<Name extends string = string> {
@@ -10,8 +11,10 @@ export interface BroughtSet<Name extends string = string> {
   readonly description: string;
   /** Kind of the path, for error messages. */
   readonly place: "a file" | "a folder";
+  /** Options of its reader. */
+  readonly options: readonly (keyof NpzKeys)[];
   /** Reads the images at `path`. */
-  read(path: string, reporting: Reporting): Promise<SceneSet>;
+  read(path: string, options: NpzKeys & Reporting): Promise<SceneSet>;
 }
 
 function broughtSet<const Name extends string>(set: BroughtSet<Name>): BroughtSet<Name> {
@@ -23,7 +26,8 @@ export const npzSet = broughtSet({
   name: "npz",
   description: "your own images in a NumPy file (NPZ)",
   place: "a file",
-  read: async (path) => (await import("./npz.js")).readNpz(path),
+  options: ["imagesKey", "countsKey"],
+  read: async (path, options) => (await import("./npz.js")).readNpz(path, options),
 });
 
 /** The definition of the data set `png-folder`. */
@@ -31,5 +35,6 @@ export const pngFolderSet = broughtSet({
   name: "png-folder",
   description: "your own images in a folder of PNG files",
   place: "a folder",
+  options: [],
   read: async (path, reporting) => (await import("./png-folder.js")).readPngFolder(path, reporting),
 });

@@ -1,25 +1,30 @@
 /**
  * Scenes as NPZ files, NumPy's archives of arrays. The array `x` has the images and `n_obj` their object counts, as in the
- * reference implementation; `boxes` `[N, M, 4]` has the true boxes, where they are known.
- *
- * If the largest value of `x` is at most 1, the values are intensities in [0, 1]; else they are intensities in 0..255. The
- * dtype does not matter. Intensities are kept as 256 levels.
+ * reference implementation; `boxes` `[N, M, 4]` has the true boxes, where they are known. The range of the intensities is decided
+ * in intensity.ts, whatever their dtype. Intensities are kept as 256 levels.
  */
 
 import { labelledFirst } from "../brought-images.js";
 import { DataError } from "../errors.js";
+import type { Reporting } from "../reporting.js";
 import { emptyLabels, type ImageForm, type ImageSet, type SceneSet, unknownBoxes } from "../scene-set.js";
 import { writeFileAtomic } from "./atomic-file.js";
-import { decodeNpy, encodeNpy, type NpyArray, type NpyData, type NpyForm } from "./npy.js";
-import { readWholeFile } from "./read-file.js";
+import { levelOf, whiteOf } from "./intensity.js";
+import { decodeNpy, encodeNpy, type NpyArray, type NpyForm, npyForm, pickledNpy } from "./npy.js";
+import { type Pickled, PickledArray, unpickle } from "./pickle.js";
+import { readInParts } from "./read-file.js";
 import { listed, ZipArchive, zipChunks } from "./zip.js";
 
-/** Most bytes of an archive without zip64. */
-const MAX_FILE_BYTES = 2 ** 32 - 1;
 /** Bytes that any archive may unpack to, whatever its size. */
 const FREE_BYTES = 2 ** 29;
 /** Times its size that an archive may unpack to. Images of few, small objects on black are packed to a hundredth. */
 const MAX_RATIO = 200;
+/** Most bytes of Python objects: the counts of a million images, or a hundred thousand lists. */
+const MAX_PICKLED_BYTES = 2 ** 24;
+/** Entries of a dictionary that have counts, the first that is there. */
+const COUNT_ENTRIES = ["n_obj", "count", "counts", "n", "num_objects"] as const;
+/** Most arrays whose shape an error message has. */
+const MAX_FORMS_SHOWN = 10;
 /** Largest count of objects: counts are kept in bytes. */
 const MAX_COUNT = 255;
 
@@ -56,49 +61,195 @@ function boxesOfAll({ size, maxObjects, boxes }: SceneSet): Float32Array {
   return all;
 }
 
+/** The arrays that {@link readNpz} reads. */
+export interface NpzKeys {
+  /** Name of the array of images. Default: `x`, or the only array of the file. */
+  readonly imagesKey?: string | undefined;
+  /**
+   * Name of the array of counts; `NAME.KEY` for an entry of a dictionary in the array NAME. Default: `n_obj`, or Python objects
+   * with counts in `labels` or `y`.
+   */
+  readonly countsKey?: string | undefined;
+}
+
 /**
- * Reads a file with `x` `[N, S, S]`, `[N, C, S, S]` or `[N, S, S, C]`, where C is 1 or 3, and perhaps `n_obj` `[N]` and
- * `boxes` `[N, M, 4]`. Without `n_obj` no count is known. A count of
- * -1 or NaN is not known either: such images come behind the others.
+ * Reads a file with images `x` `[N, S, S]`, `[N, C, S, S]` or `[N, S, S, C]`, where C is 1 or 3, and perhaps counts `n_obj` `[N]`
+ * and `boxes` `[N, M, 4]`. Without counts no count is known. A count of -1 or NaN is not known either: such images come behind
+ * the others. Counts may also be a list, or a dictionary with them, that NumPy has pickled; see pickle.ts. If there are lists of
+ * labels instead of counts, a count is the length of a list.
  *
- * An array is unpacked only once its shape and dtype have been checked, and never beyond the bytes that they need.
+ * An array is unpacked only once its shape and dtype have been checked, and never beyond the bytes that they need. The file is
+ * read piece by piece.
  *
  * @throws {FileError} if the file cannot be read
- * @throws {DataError} naming the file and the array, if it is not an NPZ file, is damaged, has no `x`, or has an array of
- *   another shape, of Python objects, in Fortran order, with values out of range, or that unpacks to too much
+ * @throws {DataError} naming the file and the array, if it is not an NPZ file, is damaged, has no images, or has an array of
+ *   another shape, of other Python objects, with values out of range, or that unpacks to too much
  */
-export async function readNpz(path: string): Promise<SceneSet> {
-  const bytes = await readWholeFile(path, { maxBytes: MAX_FILE_BYTES });
-  const archive = new ZipArchive(bytes, path);
-  const names = new Set(archive.names);
-  const has = (key: string): boolean => names.has(`${key}.npy`);
-  const named = (key: string): string => `${path}: the array ${key}`;
-  let unpacked = 0;
-  const array = (key: string, accept: (form: NpyForm, what: string) => void): Promise<NpyArray> => {
-    const what = named(key);
-    return decodeNpy(archive.open(`${key}.npy`), what, (form) => {
+export function readNpz(path: string, { imagesKey, countsKey, onNotice }: NpzKeys & Reporting = {}): Promise<SceneSet> {
+  return readInParts(path, { maxBytes: Number.MAX_SAFE_INTEGER }, async (file) => {
+    const arrays = new Arrays(await ZipArchive.read(file, path), path);
+    const say = onNotice ?? (() => {});
+    const key = await imagesKeyOf(arrays, imagesKey, say);
+    const x = await arrays.numbers(key, ({ shape }, what) => void storedForm(shape, what));
+    const set = imagesFrom(x, arrays.what(key), say);
+    const { size } = set;
+    const counts = await countsOf(arrays, countsKey, size, say);
+    if (counts === undefined) return { ...set, ...emptyLabels(0, 0) };
+    const most = counts.reduce<number>((max, count = 0) => Math.max(max, count), 0);
+    const { boxes, maxObjects } = arrays.has("boxes")
+      ? boxesFrom(await arrays.numbers("boxes", ({ shape }, what) => checkBoxShape(shape, size, most, what)))
+      : { boxes: unknownBoxes(size, most), maxObjects: most };
+    return labelledFirst(set, counts, { boxes, maxObjects });
+  });
+}
+
+/** The arrays of a file. */
+class Arrays {
+  readonly #archive: ZipArchive;
+  readonly #path: string;
+  #unpacked = 0;
+
+  constructor(archive: ZipArchive, path: string) {
+    this.#archive = archive;
+    this.#path = path;
+  }
+
+  get keys(): string[] {
+    return this.#archive.names.map((name) => name.replace(/\.npy$/, ""));
+  }
+
+  has(key: string): boolean {
+    return this.#archive.names.includes(`${key}.npy`);
+  }
+
+  what(key: string): string {
+    return `${this.#path}: the array ${key}`;
+  }
+
+  form(key: string): Promise<NpyForm> {
+    return npyForm(this.#archive.open(`${key}.npy`), this.what(key));
+  }
+
+  numbers(key: string, accept: (form: NpyForm, what: string) => void): Promise<NpyArray> {
+    const what = this.what(key);
+    return decodeNpy(this.#archive.open(`${key}.npy`), what, (form) => {
       accept(form, what);
-      unpacked += form.byteLength;
-      checkExpansion(unpacked, bytes.length, what);
+      this.#unpacked += form.byteLength;
+      checkExpansion(this.#unpacked, this.#archive.size, what);
     });
-  };
-  if (!has("x")) {
-    const keys = archive.names.map((name) => name.replace(/\.npy$/, ""));
-    throw new DataError(
-      `${path} has no array x (the images); it has ${listed(keys) || "none at all"}. Save it by np.savez(path, x=images, n_obj=counts)`,
+  }
+
+  async objects(key: string): Promise<Pickled> {
+    const fail = (reason: string): never => {
+      throw this.unreadable(key, reason);
+    };
+    const bytes = await pickledNpy(this.#archive.open(`${key}.npy`), this.what(key), MAX_PICKLED_BYTES);
+    return unpickle(bytes, fail);
+  }
+
+  /** The error for counts that cannot be read, with the line of Python that makes them readable. */
+  unreadable(key: string, reason: string): DataError {
+    return new DataError(
+      `${this.what(key)} cannot be read as counts: ${reason}. Save one number an image: ` +
+        `f = np.load(path, allow_pickle=True); np.savez("counted.npz", x=f["x"], n_obj=[...])`,
+      { file: this.#path, key: "countsKey" },
     );
   }
-  const x = await array("x", ({ shape }, what) => void storedForm(shape, what));
-  const set = imagesFrom(x, named("x"));
-  const { size } = set;
-  if (!has("n_obj")) return { ...set, ...emptyLabels(0, 0) };
-  const n_obj = await array("n_obj", ({ shape }, what) => checkCountShape(shape, size, what));
-  const counts = countsFrom(n_obj, named("n_obj"));
-  const most = counts.reduce<number>((max, count = 0) => Math.max(max, count), 0);
-  const { boxes, maxObjects } = has("boxes")
-    ? boxesFrom(await array("boxes", ({ shape }, what) => checkBoxShape(shape, size, most, what)))
-    : { boxes: unknownBoxes(size, most), maxObjects: most };
-  return labelledFirst(set, counts, { boxes, maxObjects });
+
+  /** The error for an array that is not there, or is not named. */
+  async missing(wanted: string, key: "imagesKey" | "countsKey"): Promise<DataError> {
+    const forms: string[] = [];
+    for (const each of this.keys.slice(0, MAX_FORMS_SHOWN)) {
+      const form = await this.form(each).catch(() => undefined);
+      forms.push(form ? `${each} (${form.shape.join(", ")})` : each);
+    }
+    const found = listed([...forms, ...this.keys.slice(MAX_FORMS_SHOWN)]) || "none at all";
+    return new DataError(`${this.#path} has no array ${wanted}; it has ${found}. ${key} names it`, {
+      kind: "missing",
+      file: this.#path,
+      key,
+    });
+  }
+}
+
+async function imagesKeyOf(arrays: Arrays, wanted: string | undefined, say: (line: string) => void): Promise<string> {
+  if (arrays.has(wanted ?? "x")) return wanted ?? "x";
+  const [only, ...others] = arrays.keys;
+  if (wanted === undefined && only !== undefined && others.length === 0 && arrays.has(only)) {
+    say(`${arrays.what(only)} has the images, as there is no other`);
+    return only;
+  }
+  throw await arrays.missing(wanted ?? "x (the images)", "imagesKey");
+}
+
+/** The counts; undefined if the file has none. */
+async function countsOf(
+  arrays: Arrays,
+  wanted: string | undefined,
+  size: number,
+  say: (line: string) => void,
+): Promise<(number | undefined)[] | undefined> {
+  if (wanted !== undefined) {
+    const dot = wanted.indexOf(".");
+    const [name, entry] = arrays.has(wanted) || dot < 0 ? [wanted] : [wanted.slice(0, dot), wanted.slice(dot + 1)];
+    if (!arrays.has(name!)) throw await arrays.missing(`${name} (the counts)`, "countsKey");
+    return countsIn(arrays, name!, entry, size);
+  }
+  if (arrays.has("n_obj")) return countsIn(arrays, "n_obj", undefined, size);
+  const others = arrays.keys.filter((key) => key !== "x" && key !== "boxes");
+  for (const key of ["labels", "y"]) {
+    if (!others.includes(key) || !(await arrays.form(key)).descr.endsWith("O")) continue;
+    const counts = await countsIn(arrays, key, undefined, size);
+    say(`${arrays.what(key)} has the counts, as there is no array n_obj`);
+    return counts;
+  }
+  if (others.length > 1 || (arrays.has("x") && others.length > 0)) {
+    say(`${arrays.what(listed(others))} is not read: countsKey names the array of counts, if there is one`);
+  }
+  return undefined;
+}
+
+/** Reads the counts from the array `key`, or from the entry of a dictionary in it. */
+async function countsIn(
+  arrays: Arrays,
+  key: string,
+  entry: string | undefined,
+  size: number,
+): Promise<(number | undefined)[]> {
+  const what = arrays.what(key);
+  if (!(await arrays.form(key)).descr.endsWith("O")) {
+    const { data } = await arrays.numbers(key, ({ shape }) => checkCountShape(shape, size, what));
+    return countsFrom(data, what);
+  }
+  const counts = pickledCounts(await arrays.objects(key), entry, (reason) => {
+    throw arrays.unreadable(key, reason);
+  });
+  if (counts.length !== size) throw arrays.unreadable(key, `it has ${counts.length} counts for ${size} images`);
+  return countsFrom(counts, what);
+}
+
+/** The numbers of objects in pickled lists: numbers, or lists of what is in each image. */
+function pickledCounts(value: Pickled, entry: string | undefined, fail: (reason: string) => never): number[] {
+  const content = value instanceof PickledArray && value.shape.length === 0 ? (value.values[0] as Pickled) : value;
+  if (content instanceof Map) {
+    const keys = entry === undefined ? COUNT_ENTRIES : [entry];
+    const key = keys.find((each) => content.has(each));
+    if (key !== undefined) return pickledCounts(content.get(key)!, undefined, fail);
+    const found = listed([...content.keys()].map(String)) || "none";
+    return fail(
+      `it is a dictionary without ${keys.join(" or ")}: its entries are ${found}, which countsKey can name as NAME.ENTRY`,
+    );
+  }
+  const items = content instanceof PickledArray ? content.values : content;
+  if (!Array.isArray(items) && !ArrayBuffer.isView(items)) return fail("it is no list");
+  return Array.from(items as ArrayLike<Pickled>, (item) => {
+    if (typeof item === "number") return item;
+    // None is a count that is not known.
+    if (item === null) return Number.NaN;
+    if (Array.isArray(item)) return item.length;
+    if (item instanceof PickledArray) return item.shape[0] ?? fail("it has something that is no number and no list");
+    return fail("it has something that is no number and no list");
+  });
 }
 
 function checkExpansion(unpacked: number, packed: number, what: string): void {
@@ -130,41 +281,29 @@ function storedForm(shape: readonly number[], what: string): StoredForm {
   return form;
 }
 
-function imagesFrom({ shape, data }: NpyArray, what: string): ImageSet {
+function imagesFrom({ shape, ...values }: NpyArray, what: string, say: (line: string) => void): ImageSet {
   const { size, imageSize, channels, channelsLast } = storedForm(shape, what);
-  const scale = intensityScale(data, what);
-  if (data instanceof Uint8Array && scale === 1 && !channelsLast) return { imageSize, channels, size, images: data };
+  const { data } = values;
+  const white = whiteOf(values, what, say);
+  if (data instanceof Uint8Array && white === 255 && !channelsLast) return { imageSize, channels, size, images: data };
   const images = new Uint8Array(data.length);
   const plane = imageSize * imageSize;
   const target = (i: number): number => {
     const pixel = Math.floor(i / channels);
     return (Math.floor(pixel / plane) * channels + (i % channels)) * plane + (pixel % plane);
   };
-  for (let i = 0; i < data.length; i++) images[channelsLast ? target(i) : i] = Math.round(data[i]! * scale);
+  for (let i = 0; i < data.length; i++) images[channelsLast ? target(i) : i] = levelOf(data[i]!, white);
   return { imageSize, channels, size, images };
 }
 
-/** The factor that turns the values into levels 0..255. */
-function intensityScale(data: NpyData, what: string): number {
-  let most = 0;
-  for (let i = 0; i < data.length; i++) {
-    const value = data[i]!;
-    if (!(value >= 0 && value <= 255)) {
-      throw new DataError(`${what} has the value ${value}: intensities must be in 0..1 or in 0..255`);
-    }
-    if (value > most) most = value;
-  }
-  return most <= 1 ? 255 : 1;
-}
-
 function checkCountShape(shape: readonly number[], size: number, what: string): void {
-  if (shape.length !== 1 || shape[0] !== size) {
+  if (shape[0] !== size || shape.length > 2 || (shape[1] ?? 1) !== 1) {
     throw new DataError(`${what} has shape (${shape.join(", ")}), expected (${size},): one count an image`);
   }
 }
 
 /** The counts; undefined where one is not known. */
-function countsFrom({ data }: NpyArray, what: string): (number | undefined)[] {
+function countsFrom(data: ArrayLike<number>, what: string): (number | undefined)[] {
   return Array.from(data, (count, i) => {
     if (count === -1 || Number.isNaN(count)) return undefined;
     if (Number.isInteger(count) && count >= 0 && count <= MAX_COUNT) return count;
