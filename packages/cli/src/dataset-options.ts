@@ -93,18 +93,22 @@ export function addPlaceOptions(command: Command): Command {
 
 /** Adds the flags of a command that measures on the held-out images of a data set. */
 export function addHeldOutOptions(command: Command): Command {
-  const { stream: _, trainSize: __, ...heldOut } = imageOptions;
-  command
-    .addOption(
-      new Option("--dataset <name>", "data set to measure on (default: the model's own)").choices(datasetChoices),
-    )
-    .addOption(
-      new Option("--split <name>", "held-out images; fresh, of multi-mnist, shows only digits that training never saw")
-        .choices(heldOutSplitChoices)
-        .default("test"),
-    );
-  for (const option of Object.values(heldOut)) command.addOption(option());
+  addHeldOutSet(command).addOption(
+    new Option("--split <name>", "held-out images; fresh, of multi-mnist, shows only digits that training never saw")
+      .choices(heldOutSplitChoices)
+      .default("test"),
+  );
   return addPlaceOptions(command);
+}
+
+/** Adds the flags of {@link HeldOutFlags}, and the data set's name. */
+export function addHeldOutSet(command: Command): Command {
+  const { stream: _, trainSize: __, ...heldOut } = imageOptions;
+  command.addOption(
+    new Option("--dataset <name>", "data set to measure on (default: the model's own)").choices(datasetChoices),
+  );
+  for (const option of Object.values(heldOut)) command.addOption(option());
+  return command;
 }
 
 /** The choice of images that the flags make, as options of the data sets. */

@@ -1,5 +1,6 @@
 /** A run's newest checkpoint as a model in onnxruntime, with the graphs that its export would have. */
 import {
+  type AirConfig,
   decodeScenes,
   estimateEvidence,
   type GraphName,
@@ -19,10 +20,13 @@ export interface CheckpointModel extends SceneModel, Pick<MeasurableModel, "evid
 /**
  * Traces the graphs that an export of the run would have, and opens them in onnxruntime.
  *
+ * @param config the model, if it is to differ from the run's in a way that the parameters allow
  * @throws {ModelFileError} if onnxruntime cannot load one of them
  */
-export async function openCheckpoint({ folder, parameters }: TrainedRun): Promise<CheckpointModel> {
-  const config = folder.config.model;
+export async function openCheckpoint(
+  { folder, parameters }: TrainedRun,
+  config: AirConfig = folder.config.model,
+): Promise<CheckpointModel> {
   const nameOf = (graph: GraphName): string => `the ${graph} graph of the checkpoint in ${folder.path}`;
   const sessions = await openGraphs(encodeGraphs(config, parameters), config, { nameOf });
   const { encoder, step, decoder } = sessions;

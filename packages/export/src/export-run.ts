@@ -3,8 +3,16 @@
  * model.
  */
 import { dirname, join, resolve } from "node:path";
+import { type AirConfig, ConfigError, parseAirConfig } from "@air-onnx/core";
 import { count, type Measurement, manifestMetrics, measureModel } from "@air-onnx/measure";
-import { type DataAccess, heldOutChoices, loadSplits, type SceneSet } from "@air-onnx/scenes";
+import {
+  type DataAccess,
+  type DatasetChoices,
+  type DatasetName,
+  heldOutChoices,
+  loadSplits,
+  type SceneSet,
+} from "@air-onnx/scenes";
 import type { WeightType } from "@air-onnx/tracer";
 import {
   collapseAlerts,
@@ -40,6 +48,12 @@ export interface ExportRunOptions {
   readonly overwrite?: boolean | undefined;
   /** Whether to export a run whose last evaluation shows that it does not count; false by default. */
   readonly force?: boolean | undefined;
+  /** Most objects that the exported model looks for; those of the run's model by default. */
+  readonly maxSteps?: number | undefined;
+  /** Side of the images of the exported model, pixels; that of the run by default. Only local step networks allow another. */
+  readonly imageSize?: number | undefined;
+  /** Held-out images to measure and compare on; those of the run by default. They are of the exported model's side. */
+  readonly heldOut?: { readonly dataset: DatasetName; readonly choices: DatasetChoices } | undefined;
   /** Type of the stored weights. */
   readonly weights?: WeightType | undefined;
   /** Number of held-out images for the parity check. */
@@ -101,22 +115,26 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
   // The model is measured and compared with the weights as they will be stored.
   const run = { ...trained, parameters: roundWeights(trained.parameters, weights) };
   const { config } = run.folder;
+  const model = exportedModel(config.model, options);
   const name = options.name ?? config.dataset;
   const directory = options.out ?? join("models", name);
   await clearKilledExports(directory, onNotice);
   // Checked first, before minutes of measuring.
   await refuseToReplace(directory, options.overwrite === true);
   await refuseCollapsed(path, trained, options.force === true, onNotice);
-  const choices = heldOutChoices(config);
-  const { test: heldOut } = await loadSplits(config.dataset, ["test"], { ...choices, ...places, signal });
+  const { dataset, choices } = options.heldOut ?? {
+    dataset: config.dataset,
+    choices: heldOutChoices({ ...config, model }),
+  };
+  const { test: heldOut } = await loadSplits(dataset, ["test"], { ...choices, ...places, signal });
   // Where a user's own images are is of no use to others, and stays out of the manifest.
   const { path: _, imagesKey: __, countsKey: ___, ...heldOutOf } = choices;
   const measure = async () => {
-    await using model = await openCheckpoint(run);
-    const measurement = await measureModel(model, heldOut, { signal, onProgress: options.onMeasured });
+    await using opened = await openCheckpoint(run, model);
+    const measurement = await measureModel(opened, heldOut, { signal, onProgress: options.onMeasured });
     const fitting = { onNotice, ...(signal && { signal }) };
-    const typicality = await fitTypicality(model, heldOut, fitting);
-    return { measurement, typicality, score: await fitScore(model, heldOut, fitting) };
+    const typicality = await fitTypicality(opened, heldOut, fitting);
+    return { measurement, typicality, score: await fitScore(opened, heldOut, fitting) };
   };
   const { measurement, typicality, score } = await measure();
   const minutes = await trainingMinutes(run, onNotice);
@@ -131,10 +149,10 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
     directory,
     {
       name,
-      config: config.model,
+      config: model,
       parameters: run.parameters,
       training: {
-        dataset: config.dataset,
+        dataset,
         heldOut: heldOutOf,
         seed: config.seed,
         steps: run.checkpoint.step,
@@ -150,7 +168,7 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
       card,
       onNotice,
       verify: async (partial) => {
-        parity = await checkParity(partial, config.model, run.parameters, heldOut, {
+        parity = await checkParity(partial, model, run.parameters, heldOut, {
           images,
           tolerance,
           backend,
@@ -164,6 +182,28 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
     },
   );
   return { directory, heldOut, measurement, parity: parity! };
+}
+
+/**
+ * The model to export: the run's, with other images or more steps where its parameters allow that.
+ *
+ * @throws {ConfigError} if they do not, or the result is not a valid model
+ */
+function exportedModel(
+  trained: AirConfig,
+  { maxSteps = trained.maxSteps, imageSize = trained.imageSize }: Pick<ExportRunOptions, "maxSteps" | "imageSize">,
+): AirConfig {
+  if (imageSize !== trained.imageSize && trained.stepNetwork.type !== "local") {
+    const message = `must be ${trained.imageSize}, as in training: only a local step network takes images of another side`;
+    throw new ConfigError(
+      `The model cannot be exported for images of ${imageSize}x${imageSize}: imageSize ${message}`,
+      {
+        source: "model configuration",
+        issues: [{ kind: "invalid", key: "imageSize", message }],
+      },
+    );
+  }
+  return parseAirConfig({ ...trained, maxSteps, imageSize });
 }
 
 /**

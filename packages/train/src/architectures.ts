@@ -22,6 +22,8 @@ export interface ArchitectureTraining {
   readonly estimator?: "marginal" | "optimal-count";
   /** Most objects that are looked for in training images. */
   readonly trainingMaxSteps?: number;
+  /** Training steps. */
+  readonly steps?: number;
   /** Shares of the steps in which the model may find at most one object, at most two, and so on. */
   readonly curriculum?: readonly number[];
   /** Presence prior at the start and in the end, and the share of the steps over which it changes. */
@@ -70,8 +72,9 @@ export const architectures: Readonly<Record<ArchitectureName, Architecture>> = {
     training: {
       estimator: "optimal-count",
       trainingMaxSteps: 3,
-      curriculum: [0.06],
-      presencePriorSchedule: { from: 0.01, to: 0.1, share: 0.25 },
+      steps: 8000,
+      curriculum: [0.04],
+      presencePriorSchedule: { from: 0.01, to: 0.1, share: 0.15 },
       composition: {},
     },
   },

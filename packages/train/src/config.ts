@@ -91,7 +91,7 @@ const settings = {
         .strictObject({
           from: z.number().positive().default(1),
           to: z.number().positive().default(0.1),
-          share: z.number().gt(0).lte(1).default(0.25),
+          share: z.number().gt(0).lte(1).default(0.15),
         })
         .prefault({}),
       /** Steps over which the bound of exactly one object loses its weight. */
@@ -116,7 +116,7 @@ const settings = {
   composition: z
     .strictObject({
       /** Share of the training steps before the first composed image. */
-      after: z.number().gt(0).lt(1).default(0.5),
+      after: z.number().gt(0).lt(1).default(0.35),
       /** Share of a batch that is composed. */
       share: z.number().gt(0).lt(1).default(0.75),
       /** Most objects of a composed image. */

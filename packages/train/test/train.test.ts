@@ -133,7 +133,7 @@ describe("a run", () => {
       presencePriorSchedule: { from: CERTAIN, to: CERTAIN, share: 1 },
       trainingMaxSteps: null,
       curriculum: [],
-      composition: { maxObjects: 2 },
+      composition: { maxObjects: 2, after: 0.5 },
       maxCount: 1,
     };
 

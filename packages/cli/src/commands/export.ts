@@ -2,20 +2,23 @@
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
-import type { ExportedRun, exportDefaults, ParityReport, WeightType } from "@air-onnx/export";
+import type { ExportedRun, ExportRunOptions, exportDefaults, ParityReport, WeightType } from "@air-onnx/export";
 import { count } from "@air-onnx/measure/format";
 import type { DataPlaces } from "@air-onnx/scenes";
 import type { EagerBackend } from "@air-onnx/train";
 import { Command, Option } from "commander";
 import { eagerBackendChoices, weightChoices } from "../choices.js";
-import { addPlaceOptions, dataAccess } from "../dataset-options.js";
+import { addHeldOutSet, addPlaceOptions, choicesOf, dataAccess, type HeldOutFlags } from "../dataset-options.js";
 import { integerFrom, numberAbove } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
 import { table } from "../table.js";
 
-export interface ExportFlags extends DataPlaces {
+export interface ExportFlags extends DataPlaces, HeldOutFlags {
+  readonly dataset?: string;
+  readonly maxSteps?: number;
+  readonly imageSize?: number;
   readonly out?: string;
   readonly name?: string;
   readonly overwrite?: true;
@@ -45,6 +48,17 @@ export function exportCommand(): Command {
     .option("--overwrite", "replace an existing model folder")
     .option("--force", "export a run even if its last evaluation shows that it does not count")
     .addOption(
+      new Option("--max-steps <n>", "most objects that the model looks for (default: as in training)").argParser(
+        integerFrom(1),
+      ),
+    )
+    .addOption(
+      new Option(
+        "--image-size <n>",
+        "side of the model's images, pixels (default: as in training); only models of the architecture local allow another",
+      ).argParser(integerFrom(1)),
+    )
+    .addOption(
       new Option("--weights <type>", "type of the stored weights; float16 halves the files")
         .choices(weightChoices)
         .default(exportFlagDefaults.weights),
@@ -64,7 +78,7 @@ export function exportCommand(): Command {
         .choices(eagerBackendChoices)
         .default(exportFlagDefaults.backend),
     );
-  return addPlaceOptions(command)
+  return addPlaceOptions(addHeldOutSet(command))
     .addHelpText(
       "after",
       `
@@ -73,7 +87,8 @@ code 1 and exports nothing.
 
 Examples:
   $ air-onnx export runs/multi-strokes-seed0
-  $ air-onnx export runs/mnist --out models/multi-mnist --name multi-mnist --overwrite`,
+  $ air-onnx export runs/mnist --out models/multi-mnist --name multi-mnist --overwrite
+  $ air-onnx export runs/local --image-size 128 --max-steps 12 --dataset multi-mnist-open --max-count 9`,
     )
     .action(async (path: string, flags: ExportFlags) => {
       using stopping = listenForStop();
@@ -91,10 +106,11 @@ Examples:
 export async function exportAndShow(path: string, flags: ExportFlags, signal: AbortSignal): Promise<ExportedRun> {
   const { exportRun, paritySentence } = await import("@air-onnx/export");
   const { commandWriter } = await import("../train-settings.js");
-  const { out, name, overwrite, force, weights, images, tolerance, backend } = flags;
+  const { out, name, overwrite, force, maxSteps, imageSize, weights, images, tolerance, backend } = flags;
+  const heldOut = await heldOutOf(path, flags);
   using progress = await showProgress({ label: "export" });
   return await exportRun(path, {
-    ...{ out, name, overwrite, force, weights, images, tolerance, backend, signal },
+    ...{ out, name, overwrite, force, maxSteps, imageSize, heldOut, weights, images, tolerance, backend, signal },
     places: dataAccess(flags, progress),
     commandFor: await commandWriter(),
     hardware: `${cpus().length} cores of ${cpus()[0]?.model.trim() ?? "an unknown processor"}`,
@@ -107,6 +123,20 @@ export async function exportAndShow(path: string, flags: ExportFlags, signal: Ab
       if (report.passed) progress.line(paritySentence(report));
     },
   });
+}
+
+/** The held-out images that the flags choose; undefined if they leave the choice to the run. */
+async function heldOutOf(path: string, flags: ExportFlags): Promise<ExportRunOptions["heldOut"]> {
+  if (flags.dataset === undefined && Object.keys(choicesOf(flags)).length === 0) return undefined;
+  const { heldOutChoices } = await import("@air-onnx/scenes");
+  const { openRunFolder } = await import("@air-onnx/train/runs");
+  const { imagesToMeasure } = await import("../measured-images.js");
+  const { config } = openRunFolder(path);
+  const model = { ...config.model, imageSize: flags.imageSize ?? config.model.imageSize };
+  const own = { dataset: config.dataset, choices: heldOutChoices({ ...config, model }), imageSize: model.imageSize };
+  const { dataset, choices, differences } = imagesToMeasure(own, flags, path);
+  for (const line of differences) notice(line);
+  return { dataset, choices };
 }
 
 function parityTable({ rows }: ParityReport): string {
