@@ -52,7 +52,7 @@ const entries: Readonly<Record<string, Entry>> = {
   },
   infer: {
     usage: "[options] <model folder> <images...>",
-    summary: "find the objects in PNG images",
+    summary: "find the objects in images",
     isOutput: ({ json }) => json === undefined,
     load: async () => (await import("./commands/infer.js")).inferCommand(),
   },

@@ -320,7 +320,7 @@ describe("infer", () => {
       "large.png is 64x64, this model takes 50x50",
     );
     mkdirSync(place.at("empty"));
-    expect(await fail("infer", "model", "empty")).toContain("The folder empty has no PNG files");
+    expect(await fail("infer", "model", "empty")).toContain("The folder empty has no images");
     writeFileSync(place.at("text.png"), "not an image");
     expect(await fail("infer", "model", "text.png")).toContain("text.png is not a readable PNG image");
   });

@@ -39,7 +39,7 @@ export interface NpzShape {
 
 /** The settings of the user's own images, as zod types. */
 export interface BroughtShape {
-  /** Path of the NPZ file, or of the folder of PNG files. */
+  /** Path of the NPZ file, or of the folder of images. */
   readonly path: z.ZodString;
   /** Share of the images that is held out for evaluation. */
   readonly testFraction: z.ZodDefault<z.ZodNumber>;

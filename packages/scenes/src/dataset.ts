@@ -39,7 +39,7 @@ export interface DatasetChoices extends NpzKeys, Readonly<Partial<Record<DrawnSe
   readonly seed?: number | undefined;
   /** Side of the drawn images, pixels. */
   readonly imageSize?: number | undefined;
-  /** Path of the user's NPZ file or folder of PNG files. */
+  /** Path of the user's NPZ file or folder of images. */
   readonly path?: string | undefined;
   /** Share of the user's images that is held out for evaluation, default 0.1. */
   readonly testFraction?: number | undefined;

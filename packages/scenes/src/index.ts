@@ -38,6 +38,7 @@ export {
   writeFileAtomic,
 } from "./files/atomic-file.js";
 export { defaultCacheDir, environmentMnistDir } from "./files/environment.js";
+export { readImageFolder } from "./files/image-folder.js";
 export {
   loadMnist,
   loadMnistPart,
@@ -49,8 +50,8 @@ export {
   mnistMirrors,
 } from "./files/mnist.js";
 export { type NpzKeys, readNpz, writeNpz } from "./files/npz.js";
-export * from "./files/png.js";
-export { readPngFolder } from "./files/png-folder.js";
+export { decodePicture, hasPictureName, pictureExtensions, readPicture, readPictures } from "./files/picture.js";
+export { type DeepRaster, decodePng, encodePng, type Raster, readPng } from "./files/png.js";
 export { MAX_PNG_BYTES, MAX_PNG_PIXELS, MAX_PNG_SIDE } from "./files/png-structure.js";
 export * from "./files/safetensors.js";
 export { readSceneFile, type SceneFileIdentity, writeSceneFile } from "./files/scene-file.js";

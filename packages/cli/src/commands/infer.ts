@@ -1,4 +1,4 @@
-/** `air-onnx infer`: finds the objects in PNG images, as JSON and as pictures with boxes. */
+/** `air-onnx infer`: finds the objects in images, as JSON and as pictures with boxes. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import type { AirConfig, Scene } from "@air-onnx/core";
@@ -30,10 +30,10 @@ const STEPS_PICTURE_IMAGES = 24;
 export function inferCommand(): Command {
   return new Command("infer")
     .description(
-      "Finds the objects in PNG images by an exported model. Prints JSON with counts and boxes, and can draw pictures.",
+      "Finds the objects in images by an exported model. Prints JSON with counts and boxes, and can draw pictures.",
     )
     .argument("<model folder>", "folder of an exported model")
-    .argument("<images...>", "PNG files, or folders of them")
+    .argument("<images...>", "PNG, JPEG, WebP or TIFF files, or folders of them")
     .option("--out <folder>", "folder to write a PNG file of each image to, with tight boxes and reconstruction")
     .option("--windows", "draw the windows that the model looked through as well, in thin lines, with --out")
     .option(
@@ -78,7 +78,8 @@ Examples:
       }
       using stopping = listenForStop();
       const { signal } = stopping;
-      const files = images.flatMap(pngFiles);
+      const { hasPictureName } = await import("@air-onnx/scenes");
+      const files = images.flatMap((path) => pictureFiles(path, hasPictureName));
       const { AirModel } = await import("@air-onnx/runtime-node");
       await using model = await AirModel.fromPretrained(path, {
         device: flags.device,
@@ -118,15 +119,15 @@ Examples:
     });
 }
 
-/** Returns the file itself, or the PNG files of a folder in the order of their names. */
-function pngFiles(path: string): string[] {
+/** Returns the file itself, or the images of a folder in the order of their names. */
+function pictureFiles(path: string, isPicture: (name: string) => boolean): string[] {
   if (!existsSync(path)) throw new CommandError(`There is no image ${path}`);
   if (!statSync(path).isDirectory()) return [path];
   const files = readdirSync(path)
-    .filter((name) => extname(name).toLowerCase() === ".png" && !name.startsWith("."))
+    .filter((name) => isPicture(name) && !name.startsWith("."))
     .sort()
     .map((name) => join(path, name));
-  if (files.length === 0) throw new CommandError(`The folder ${path} has no PNG files`);
+  if (files.length === 0) throw new CommandError(`The folder ${path} has no images (PNG, JPEG, WebP or TIFF files)`);
   return files;
 }
 
@@ -137,12 +138,13 @@ function pngFiles(path: string): string[] {
  */
 async function readImages(files: readonly string[], { config, manifest }: AirModel): Promise<Float32Array> {
   const { ImageError, writePlanes } = await import("@air-onnx/core");
-  const { readPng } = await import("@air-onnx/scenes");
+  const { readPictures } = await import("@air-onnx/scenes");
+  const pictures = await readPictures(files, notice);
   const length = config.channels * config.imageSize ** 2;
   const batch = new Float32Array(files.length * length);
   files.forEach((file, i) => {
     try {
-      writePlanes(readPng(file), config, batch.subarray(i * length, (i + 1) * length), manifest.normalisation);
+      writePlanes(pictures[i]!, config, batch.subarray(i * length, (i + 1) * length), manifest.normalisation);
     } catch (cause) {
       if (!(cause instanceof ImageError)) throw cause;
       throw new CommandError(`${file} ${cause.problem}`, { cause });

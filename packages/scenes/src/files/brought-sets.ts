@@ -33,8 +33,8 @@ export const npzSet = broughtSet({
 /** The definition of the data set `png-folder`. */
 export const pngFolderSet = broughtSet({
   name: "png-folder",
-  description: "your own images in a folder of PNG files",
+  description: "your own images in a folder of PNG, JPEG, WebP or TIFF files",
   place: "a folder",
   options: [],
-  read: async (path, reporting) => (await import("./png-folder.js")).readPngFolder(path, reporting),
+  read: async (path, reporting) => (await import("./image-folder.js")).readImageFolder(path, reporting),
 });
