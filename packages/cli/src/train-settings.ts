@@ -9,6 +9,7 @@ import { parseJson } from "@air-onnx/core/json";
 import type { Setting, TrainConfig } from "@air-onnx/train/runs";
 import { type Command, Option } from "commander";
 import { architectureChoices, backendChoices, datasetChoices, defaultDataset, estimatorChoices } from "./choices.js";
+import { closestSettings } from "./closest-settings.js";
 import { imageOptions, settingKeys } from "./dataset-options.js";
 import { UsageError } from "./failures.js";
 import { integerFrom, numberAbove } from "./option-values.js";
@@ -172,7 +173,7 @@ export async function configFrom(settings: readonly Setting[]): Promise<TrainCon
   } catch (cause) {
     if (!(cause instanceof ConfigError)) throw cause;
     const hints = await unknownSettings(settings, cause.issues);
-    throw new UsageError([cause.message, ...hints].join("\n"), { cause });
+    throw new UsageError([inFlags(cause.message), ...hints].join("\n"), { cause });
   }
 }
 
@@ -208,7 +209,18 @@ export async function fittedConfigFrom(
   return config;
 }
 
-/** Lines that list the existing settings for each setting that `issues` call unknown. */
+/** A message about settings in the words of the command line: with the flags of settings that have one. */
+function inFlags(message: string): string {
+  return flags.reduce((text, [key, option]) => {
+    const flag = option().long!;
+    const name = key.replaceAll(".", "\\.");
+    const named = text.replaceAll(new RegExp(`^  ${name}: `, "gm"), `  ${flag}: `);
+    // A key such as `steps` is a word of its own, too.
+    return /[A-Z.]/.test(key) ? named.replaceAll(new RegExp(`(?<![\\w.])${name}(?![\\w.]\\w)\\b`, "g"), flag) : named;
+  }, message);
+}
+
+/** Lines that propose, or else list, existing settings for each setting that `issues` call unknown. */
 async function unknownSettings(settings: readonly Setting[], issues: readonly ConfigIssue[]): Promise<string[]> {
   const dataset = settings.findLast(({ key }) => key === "dataset")?.value ?? defaultDataset;
   const name = datasetChoices.find((choice) => choice === dataset);
@@ -220,6 +232,11 @@ async function unknownSettings(settings: readonly Setting[], issues: readonly Co
   return settings
     .filter(({ key }) => !known.includes(key) && unknown.some((other) => key === other || key.startsWith(`${other}.`)))
     .map(({ key }) => {
+      const closest = closestSettings(key, known);
+      if (closest.length > 0) {
+        const meant = closest.map((each) => `${each} (${flagOfSetting(each)})`).join(" or ");
+        return `There is no setting ${key} with dataset ${name}. Did you mean ${meant}?`;
+      }
       const siblings = known.filter((other) => other.startsWith(groupOf(key)));
       return `There is no setting ${key} with dataset ${name}. There are: ${(siblings.length > 0 ? siblings : known).join(", ")}`;
     });

@@ -31,6 +31,26 @@ function evaluations(run: string): Record<string, unknown>[] {
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ kind }) => kind === "evaluation");
 }
 
+it("a run and a model are named after the images, and may have any number of steps", async () => {
+  await writeNpz(place.at("my plates.npz"), squares(40, 40));
+  const run = ["--steps", "25", "--evaluate-every", "12", "--test-fraction", "0.2", ...own, ...tinyModel];
+  const trained = await place.runHere(["train", "--data", "my plates.npz", ...run]);
+  expect(trained).toMatchObject({ code: 0, stderr: "" });
+  expect(trained.stdout).toContain("Next: air-onnx export runs/my-plates-seed0");
+  expect(evaluations("runs/my-plates-seed0").map(({ step }) => step)).toEqual([12, 24, 25]);
+  const exported = await place.runHere(["export", "runs/my-plates-seed0", "--force"]);
+  expect(exported.stdout).toContain("Model: models/my-plates");
+});
+
+it("a run that cannot start leaves no folder", async () => {
+  await writeNpz(place.at("other.npz"), squares(10, 0));
+  const wrong = ["--dataset", "npz", "--data", "other.npz", "--steps", "20", "--set", "model.imageSize=16"];
+  const failed = await place.runHere(["train", ...wrong, "--set", "model.objectSize=6", ...tinyModel]);
+  expect(failed.code, failed.stderr).toBe(1);
+  expect(failed.stderr).toContain("The model takes images of 16x16 with 1 channel(s), but those of npz are 12x12");
+  expect(existsSync(place.at("runs/other-seed0"))).toBe(false);
+});
+
 describe("images without counts", () => {
   it("are trained on, evaluated by their bound, exported, measured and reported", async () => {
     await writeNpz(place.at("tiles.npz"), squares(40, 0));

@@ -48,12 +48,25 @@ describe("--config", () => {
 });
 
 describe("settings that there are not", () => {
-  it("are told with those that there are, and no others", async () => {
+  it("are told with those that may be meant, and no others", async () => {
     const failure = configOf({ set: ["model.lstmSiz=4", "model.lstmSize=none", "steps=20"] });
     await expect(failure).rejects.toThrow(
-      /There is no setting model\.lstmSiz with dataset .*There are: model\.imageSize/,
+      /There is no setting model\.lstmSiz with dataset .*\. Did you mean model\.lstmSize \(--set model\.lstmSize=VALUE\)/,
     );
     await expect(failure).rejects.not.toThrow(/no setting (?:steps|model\.lstmSize) /);
+  });
+
+  it("are told with those that there are if none is like them", async () => {
+    await expect(configOf({ set: ["model.colour=4"] })).rejects.toThrow(
+      /There is no setting model\.colour with dataset .*There are: model\.imageSize/,
+    );
+  });
+
+  it("are told by their flags, also in what is said about others", async () => {
+    await expect(configOf({ set: ["batchSize=300", "trainSize=200"] })).rejects.toThrow(
+      "--batch-size: must not exceed --train-size (200), got 300",
+    );
+    await expect(configOf({ set: ["dataset=npz"] })).rejects.toThrow("--data: must say where your images are");
   });
 
   it("are not taken for those whose names a message has for another reason", async () => {

@@ -10,6 +10,7 @@ import {
   type DatasetChoices,
   type DatasetName,
   heldOutChoices,
+  imagesName,
   loadSplits,
   type SceneSet,
 } from "@air-onnx/scenes";
@@ -42,7 +43,7 @@ export const exportDefaults = { images: 1000, tolerance: 1e-4, backend: "wasm", 
 export interface ExportRunOptions {
   /** Path of the model folder; `models/NAME` by default. */
   readonly out?: string | undefined;
-  /** Name of the model for users; the data set's name by default. */
+  /** Name of the model for users; the name of its images by default, see `imagesName` of @air-onnx/scenes. */
   readonly name?: string | undefined;
   /** Whether to replace an existing model folder; false by default. */
   readonly overwrite?: boolean | undefined;
@@ -116,7 +117,7 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
   const run = { ...trained, parameters: roundWeights(trained.parameters, weights) };
   const { config } = run.folder;
   const model = exportedModel(config.model, options);
-  const name = options.name ?? config.dataset;
+  const name = options.name ?? imagesName(config);
   const directory = options.out ?? join("models", name);
   await clearKilledExports(directory, onNotice);
   // Checked first, before minutes of measuring.

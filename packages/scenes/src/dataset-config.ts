@@ -2,6 +2,7 @@
  * The data set's part of a training configuration: the settings of each data set, their conflicts with the model, and the
  * images they stand for. All of it follows from the definitions of the data sets.
  */
+import { basename, resolve } from "node:path";
 import type { AirConfig } from "@air-onnx/core";
 import { z } from "zod";
 import {
@@ -48,7 +49,7 @@ export interface BroughtShape {
 }
 
 const brought: BroughtShape = {
-  path: z.string().min(1),
+  path: z.string({ error: "must say where your images are" }).min(1),
   testFraction: z.number().gt(0).lt(1).default(DEFAULT_TEST_FRACTION),
   dataSeed,
 };
@@ -180,6 +181,16 @@ export function heldOutChoices(config: DatasetConfig & { readonly model: AirConf
     ...settings,
     ...sideOf(set.name, model.imageSize),
   };
+}
+
+/**
+ * The name of a configuration's images, for runs and models: that of the user's file or folder, else that of the data set. It is of
+ * letters, digits, `.`, `-` and `_`.
+ */
+export function imagesName(config: DatasetConfig): string {
+  if (!isBroughtConfig(config)) return config.dataset;
+  const name = basename(resolve(config.path)).replace(/\.npz$/i, "");
+  return name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "-").replaceAll(/^[.-]+|-+$/g, "") || config.dataset;
 }
 
 function isBroughtConfig<C extends DatasetConfig>(config: C): config is C & BroughtConfig {

@@ -24,6 +24,7 @@ export {
   datasetSettings,
   type EveryDrawnShape,
   heldOutChoices,
+  imagesName,
   loadTrainingData,
   type NpzShape,
 } from "./dataset-config.js";

@@ -147,14 +147,7 @@ export const trainConfigSchema = z.discriminatedUnion("dataset", [first!, ...oth
   const reject = (path: string, message: string): void => {
     context.addIssue({ code: "custom", path: path.split("."), message });
   };
-  const { model, optimizer, steps, stepsPerRun } = config;
-  for (const key of ["steps", "evaluateEvery", "checkpointEvery"] as const) {
-    const value = config[key];
-    if (value % stepsPerRun !== 0) {
-      const multiple = Math.max(1, Math.round(value / stepsPerRun)) * stepsPerRun;
-      reject(key, `must be a multiple of stepsPerRun (${stepsPerRun}), such as ${multiple}; got ${value}`);
-    }
-  }
+  const { model, optimizer, steps } = config;
   if ((config.estimator === "optimal-count") !== (model.stepNetwork.type === "local")) {
     reject("estimator", "must be optimal-count if model.stepNetwork is local, and only then");
   }

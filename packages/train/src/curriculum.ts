@@ -25,11 +25,13 @@ export interface Stage {
   readonly end: number;
 }
 
-/** The stage of a run after `step` training steps. Stages end at a multiple of `stepsPerRun`. */
+/** The stage of a run after `step` training steps. Stages end at a multiple of `stepsPerRun`, the last with the run. */
 export function stageAt(config: TrainConfig, step: number): Stage {
   const { curriculum, composition, model, steps, stepsPerRun, batchSize } = config;
   const upTo = (maxSteps: number): TrainConfig => ({ ...config, model: { ...model, maxSteps } });
-  const endOf = (share: number): number => Math.round((share * steps) / stepsPerRun) * stepsPerRun;
+  // Something is left to the last stage, even of a run that is no multiple.
+  const most = Math.ceil(steps / stepsPerRun) - 1;
+  const endOf = (share: number): number => Math.min(most, Math.round((share * steps) / stepsPerRun)) * stepsPerRun;
   let [share, begin] = [0, 0];
   for (const [i, stageShare] of curriculum.entries()) {
     share += stageShare;

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { type DataAccess, loadTrainingData, type TrainingData } from "@air-onnx/scenes";
 import type { TrainConfig } from "./config.js";
 import { requireProbedBackend } from "./engine/backend-status.js";
-import { createRunFolder, type LockedRun, resumeRunFolder } from "./run/index.js";
+import { createRunFolder, resumeRunFolder } from "./run/index.js";
 import { type TrainOptions, type TrainResult, train } from "./train.js";
 
 /** Options of {@link startRun} and {@link resumeRun}. */
@@ -17,7 +17,8 @@ export interface RunOptions extends Omit<TrainOptions, "resume"> {
 }
 
 /**
- * Trains a new run in the folder `path`. If its images cannot be loaded, the folder is deleted again.
+ * Trains a new run in the folder `path`. If it cannot be started, as its images cannot be loaded or are not of the model's size, or
+ * the backend fails, the folder is deleted again.
  *
  * @throws {FileError} if the folder holds anything already, or cannot be written
  * @throws {BackendUnavailableError} if the configured backend cannot run here
@@ -28,16 +29,22 @@ export async function startRun(path: string, config: TrainConfig, options: RunOp
   // Checked before the folder exists: a folder without a run would stop the next try.
   await requireProbedBackend(config.backend);
   const run = await createRunFolder(path, config, options.onNotice ?? (() => {}));
-  options.onFolder?.(path);
-  let images: TrainingData;
+  let isStarted = false;
+  const onEvent: TrainOptions["onEvent"] = (event) => {
+    if (event.type === "start") isStarted = true;
+    options.onEvent?.(event);
+  };
   try {
-    images = await load(config, options);
+    options.onFolder?.(path);
+    const images = await load(config, options);
+    return await train(run.folder, images, { ...options, onEvent, resume: false });
   } catch (cause) {
     // Nothing was trained, and the folder would stop the next try.
-    await rm(path, { recursive: true, force: true }).catch(() => run.lock.release());
+    if (!isStarted) await rm(path, { recursive: true, force: true }).catch(() => {});
     throw cause;
+  } finally {
+    run.lock.release();
   }
-  return trainLocked(run, images, { ...options, resume: false });
 }
 
 /**
@@ -55,7 +62,11 @@ export async function resumeRun(path: string, options: RunOptions = {}): Promise
     run.lock.release();
     throw cause;
   }
-  return trainLocked(run, images, { ...options, resume: true });
+  try {
+    return await train(run.folder, images, { ...options, resume: true });
+  } finally {
+    run.lock.release();
+  }
 }
 
 async function load(config: TrainConfig, { places, signal, onImages }: RunOptions): Promise<TrainingData> {
@@ -63,16 +74,4 @@ async function load(config: TrainConfig, { places, signal, onImages }: RunOption
   const images = await loadTrainingData(config, { ...places, ...(signal && { signal }) });
   onImages?.(images, (performance.now() - began) / 1000);
   return images;
-}
-
-async function trainLocked(
-  { folder, lock }: LockedRun,
-  images: TrainingData,
-  options: TrainOptions,
-): Promise<TrainResult> {
-  try {
-    return await train(folder, images, options);
-  } finally {
-    lock.release();
-  }
 }

@@ -35,6 +35,7 @@ import {
   MetricsLog,
   type MetricsRecord,
   missingReports,
+  nextReport,
   type OnNotice,
   type RunFolder,
   saveCheckpoint,
@@ -203,7 +204,7 @@ export async function train(
     let inputs: StepInputs | undefined;
     const stopwatch = new Stopwatch();
     while (step < stage.end && !signal?.aborted) {
-      inputs = batches.next(step, Math.min(config.stepsPerRun, stage.end - step), inputs);
+      inputs = batches.next(step, Math.min(stage.end, nextReport(step, config)) - step, inputs);
       const metrics = await engine.run(inputs);
       refuseNonFinite(metrics, step, lastCheckpoint);
       step += inputs.steps;

@@ -208,9 +208,6 @@ describe("parseTrainConfig", () => {
   });
 
   it.each([
-    [{ evaluateEvery: 510 }, "evaluateEvery: must be a multiple of stepsPerRun (20), such as 520; got 510"],
-    [{ checkpointEvery: 5 }, "checkpointEvery: must be a multiple of stepsPerRun (20), such as 20; got 5"],
-    [{ steps: 1001 }, "steps: must be a multiple of stepsPerRun (20), such as 1000; got 1001"],
     [{ steps: 100 }, "optimizer.warmupSteps: must not exceed steps (100), got 200"],
     [
       { optimizer: { learningRate: 1e-5 } },
@@ -235,7 +232,7 @@ describe("parseTrainConfig", () => {
   });
 
   it("names all that is wrong at once", () => {
-    const message = failure({ dataset: "multi-mnist", evaluateEvery: 510, checkpointEvery: 510 });
+    const message = failure({ dataset: "multi-mnist", evaluateEvery: 0, checkpointEvery: 0 });
     expect(message).toContain("evaluateEvery");
     expect(message).toContain("checkpointEvery");
   });

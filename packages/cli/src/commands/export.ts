@@ -44,7 +44,10 @@ export function exportCommand(): Command {
     )
     .argument("<run folder>", "folder of the trained run")
     .option("--out <folder>", "model folder (default: models/NAME)")
-    .option("--name <name>", "name of the model (default: the data set's name)")
+    .option(
+      "--name <name>",
+      "name of the model (default: the name of the data set, or of the file or folder of your own images)",
+    )
     .option("--overwrite", "replace an existing model folder")
     .option("--force", "export a run even if its last evaluation shows that it does not count")
     .addOption(

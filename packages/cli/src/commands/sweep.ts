@@ -103,7 +103,8 @@ async function start(settings: readonly Setting[], flags: SweepFlags, signal: Ab
     successAccuracy,
     command: await sweepCommandFor(config, seeds, successAccuracy),
   };
-  const path = flags.out ?? `sweeps/${config.dataset}`;
+  const { imagesName } = await import("@air-onnx/scenes");
+  const path = flags.out ?? `sweeps/${imagesName(config)}`;
   const locked = await createSweep(path, plan, sessionNow(jobs), notice);
   print(`Sweep folder: ${path}`);
   await trainAndReport(locked, { jobs, flags, signal, isNew: true });

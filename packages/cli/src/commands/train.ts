@@ -23,7 +23,10 @@ export function trainCommand(): Command {
     .description(
       "Trains a model. Its configuration, metrics, pictures and checkpoints are written into the run folder.",
     )
-    .option("--out <folder>", "new run folder (default: runs/DATASET-seedSEED)")
+    .option(
+      "--out <folder>",
+      "new run folder (default: runs/DATASET-seedSEED, where your own images have the name of their file or folder)",
+    )
     .option("--resume <folder>", "go on with this run as if it had never stopped")
     .option("--check-backends", "compare a few steps on every backend, or on the one of --backend, without training")
     .option("--json", "print the comparison of --check-backends as JSON");
@@ -106,7 +109,8 @@ async function start(
   signal: AbortSignal,
 ): Promise<{ result: TrainResult; path: string }> {
   const config = await fittedConfigFrom(settings, print);
-  const path = flags.out ?? `runs/${config.dataset}-seed${config.seed}`;
+  const { imagesName } = await import("@air-onnx/scenes");
+  const path = flags.out ?? `runs/${imagesName(config)}-seed${config.seed}`;
   const { startRun } = await import("@air-onnx/train");
   return { path, result: await showRun(flags, signal, (options) => startRun(path, config, options)) };
 }

@@ -139,19 +139,32 @@ async function openMnistFile(bytes: Uint8Array, source: string, { name, sha256 }
   return parseIdx(unpacked, source).data;
 }
 
-/** Finds a file under any of its usual names: plain or packed, with a hyphen or a dot before `idx`. */
+/**
+ * Finds a file under any of its usual names: plain or packed, with a hyphen or a dot before `idx`; in the folder, in torchvision's
+ * `MNIST/raw` below it, or in a folder of the file's own name, as some archives unpack to.
+ */
 async function findFile(folder: string, name: string): Promise<string> {
   const spellings = [name, name.replace("-idx", ".idx")];
   const candidates = spellings.flatMap((spelling) => [spelling, `${spelling}.gz`]);
-  for (const candidate of candidates) {
-    const path = join(folder, candidate);
-    if (await exists(path)) return path;
+  for (const place of [folder, join(folder, "raw"), join(folder, "MNIST", "raw")]) {
+    for (const candidate of candidates) {
+      for (const path of [join(place, candidate), ...candidates.map((each) => join(place, candidate, each))]) {
+        if (await isFile(path)) return path;
+      }
+    }
   }
   throw new DataError(
     (await exists(folder))
       ? `The MNIST folder ${folder} has none of ${candidates.join(", ")}`
       : `The MNIST folder ${folder} does not exist`,
     { kind: "missing", file: folder, key: "mnistDir" },
+  );
+}
+
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => !stats.isDirectory(),
+    () => false,
   );
 }
 

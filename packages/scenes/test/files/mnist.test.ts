@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadMnist, type MnistFile, type MnistPart, mnistFiles } from "../../src/files/mnist.js";
@@ -50,6 +50,20 @@ describe("MNIST from a folder", () => {
     ["packed, with a dot", (name) => `${name.replace("-idx", ".idx")}.gz`, (bytes) => gzipSync(bytes)],
   ])("is read %s", async (_, rename, pack) => {
     for (const part of parts) await writeFile(join(folder, rename(files[part].name)), pack(idx(part)));
+    expect(asNumbers(await load())).toEqual(contents);
+  });
+
+  it.each<[string, (name: string) => string]>([
+    ["torchvision's folders", (name) => join("MNIST", "raw", name)],
+    ["torchvision's folders, named from within", (name) => join("raw", name)],
+    ["folders of the files' names", (name) => join(name.replace("-idx", ".idx"), name)],
+    ["folders of the files' names, with a dot", (name) => join(name, `${name.replace("-idx", ".idx")}.gz`)],
+  ])("is read from %s", async (_, place) => {
+    for (const part of parts) {
+      const path = join(folder, place(files[part].name));
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, path.endsWith(".gz") ? gzipSync(idx(part)) : idx(part));
+    }
     expect(asNumbers(await load())).toEqual(contents);
   });
 

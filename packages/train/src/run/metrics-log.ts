@@ -140,20 +140,31 @@ export class MetricsLog {
 export interface ReportingSteps {
   /** Number of training steps of the run. */
   readonly steps: number;
-  /** Training steps between reports of training. */
+  /** Most training steps between reports of training. */
   readonly stepsPerRun: number;
   /** Training steps between evaluations. */
   readonly evaluateEvery: number;
+  /** Training steps between checkpoints. */
+  readonly checkpointEvery: number;
+}
+
+/**
+ * The step of the next report of training after `done` steps: the next multiple of `stepsPerRun`, or the next evaluation, checkpoint
+ * or end of the run where that comes first. It depends on nothing but the step, so a resumed run reports at the same steps.
+ */
+export function nextReport(
+  done: number,
+  { steps, stepsPerRun, evaluateEvery, checkpointEvery }: ReportingSteps,
+): number {
+  const after = (every: number): number => (Math.floor(done / every) + 1) * every;
+  return Math.min(steps, after(stepsPerRun), after(evaluateEvery), after(checkpointEvery));
 }
 
 /**
  * The reports that a log of a run up to `step` ought to have and has not, such as `training: steps 20 to 60`; none if it is whole.
  */
-export function missingReports(
-  records: readonly MetricsRecord[],
-  step: number,
-  { steps, stepsPerRun, evaluateEvery }: ReportingSteps,
-): string[] {
+export function missingReports(records: readonly MetricsRecord[], step: number, reporting: ReportingSteps): string[] {
+  const { steps, evaluateEvery } = reporting;
   const isDue: Record<MetricsKind, (at: number) => boolean> = {
     train: () => true,
     evaluation: (at) => at % evaluateEvery === 0 || at === steps,
@@ -161,7 +172,10 @@ export function missingReports(
   return kinds.flatMap((kind) => {
     const there = new Set(records.filter((record) => record.kind === kind).map((record) => record.step));
     const due: number[] = [];
-    for (let at = stepsPerRun; at <= step; at += stepsPerRun) if (isDue[kind](at)) due.push(at);
+    for (let at = 0; at < step; ) {
+      at = nextReport(at, reporting);
+      if (at <= step && isDue[kind](at)) due.push(at);
+    }
     return ranges(due, (at) => !there.has(at)).map(([first, last]) => {
       const where = first === last ? `step ${first}` : `steps ${first} to ${last}`;
       return `${kind === "train" ? "training" : kind}: ${where}`;

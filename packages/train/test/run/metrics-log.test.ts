@@ -2,7 +2,14 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, write
 import { FileError } from "@air-onnx/scenes";
 import { linux } from "@air-onnx/test/requirements";
 import { describe, expect, it } from "vitest";
-import { MetricsLog, type MetricsRecord, missingReports, readAlerts, readMetrics } from "../../src/run/metrics-log.js";
+import {
+  MetricsLog,
+  type MetricsRecord,
+  missingReports,
+  nextReport,
+  readAlerts,
+  readMetrics,
+} from "../../src/run/metrics-log.js";
 import { useTemporaryFolder } from "./temporary-folder.js";
 
 const inFolder = useTemporaryFolder();
@@ -136,7 +143,7 @@ describe("MetricsLog", () => {
 });
 
 describe("missingReports", () => {
-  const every = { steps: 100, stepsPerRun: 20, evaluateEvery: 40 };
+  const every = { steps: 100, stepsPerRun: 20, evaluateEvery: 40, checkpointEvery: 40 };
   const trainedAt = (...steps: number[]): MetricsRecord[] => steps.map((step) => ({ step, kind: "train" }));
   const evaluatedAt = (...steps: number[]): MetricsRecord[] => steps.map((step) => ({ step, kind: "evaluation" }));
 
@@ -151,6 +158,16 @@ describe("missingReports", () => {
         ),
       ).toEqual([]);
     }
+  });
+
+  it("are due at evaluations, checkpoints and the end, whether or not they are multiples of `stepsPerRun`", () => {
+    const uneven = { steps: 75, stepsPerRun: 20, evaluateEvery: 30, checkpointEvery: 50 };
+    const due: number[] = [];
+    for (let at = nextReport(0, uneven); due.at(-1) !== uneven.steps; at = nextReport(at, uneven)) due.push(at);
+    expect(due).toEqual([20, 30, 40, 50, 60, 75]);
+    const all = [...trainedAt(...due), ...evaluatedAt(30, 60, 75)];
+    expect(missingReports(all, 75, uneven)).toEqual([]);
+    expect(missingReports(all.slice(1), 75, uneven)).toEqual(["training: step 20"]);
   });
 
   it("names lines that are gone, at the beginning, in the middle and at the end", () => {
