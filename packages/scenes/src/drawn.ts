@@ -2,6 +2,9 @@
  * The drawn data sets with their generators, and pictures of scenes. This entry touches no files, so it runs in a web page
  * as well as in Node.
  */
+
+export type { Exposure } from "./drawn/camera.js";
+export { type CellsForm, cells, cellsExposure } from "./drawn/cells.js";
 export type {
   DrawnForm,
   DrawnMaterial,
@@ -39,6 +42,7 @@ export {
   multiStrokes,
 } from "./drawn/multi-strokes.js";
 export type { PatchForm, PatchFormInput } from "./drawn/patch-form.js";
+export { drawPlate, type Plate, type PlateForm } from "./drawn/plates.js";
 export {
   type DrawnName,
   type DrawnSet,

@@ -50,6 +50,11 @@ export interface SceneGenerator extends ImageForm {
    * an object does not fit. If not, all objects are drawn first, as in the published sets, and 1,000 tries are made.
    */
   readonly maxTries?: number;
+  /**
+   * Makes image `index`, `[C, S, S]`, of the sums of its objects' intensities, at most 255; without this method the sums are the
+   * image. A set whose ground is not black has it.
+   */
+  expose?(index: number, sums: Uint16Array, image: Uint8Array): void;
   /** Returns the recipe of image `index`. A generator that can stream depends on the index alone, in any order of calls. */
   recipe(index: number): SceneRecipe;
 }
@@ -183,7 +188,8 @@ class SceneCanvas {
         );
       }
     }
-    image.set(this.#sums);
+    if (this.#generator.expose) this.#generator.expose(index, this.#sums, image);
+    else image.set(this.#sums);
     return count;
   }
 
