@@ -5,6 +5,7 @@ export {
   type StepReport,
   type SummaryOptions,
 } from "./attention-loop.js";
+export { type Background, estimateBackground, noiseOf } from "./background.js";
 export * from "./box-matching.js";
 export { CONCAT_OUTPUT, concatInput, concatModel } from "./concat-model.js";
 export * from "./config.js";
@@ -27,6 +28,7 @@ export * from "./loaded-model.js";
 export * from "./loading.js";
 export * from "./manifest.js";
 export { overlay } from "./overlay.js";
+export * from "./preprocessing.js";
 export { probeModel } from "./probe-model.js";
 export * from "./random.js";
 export type { InferenceSessions, TrajectoryNoise } from "./recurrence.js";

@@ -3,6 +3,8 @@
  * as well as in Node.
  */
 
+export { type Blob, type ClassicalOptions, classicalCount } from "./blobs/classical-count.js";
+export { type FittedPreprocessing, fitPreprocessing } from "./blobs/fit-preprocessing.js";
 export type { Exposure } from "./drawn/camera.js";
 export { type CellsForm, cells, cellsExposure } from "./drawn/cells.js";
 export type {
