@@ -3,7 +3,7 @@
  * images they stand for. All of it follows from the definitions of the data sets.
  */
 import { basename, resolve } from "node:path";
-import type { AirConfig } from "@air-onnx/core";
+import type { AirConfig, Preprocessing } from "@air-onnx/core";
 import { z } from "zod";
 import {
   type DataAccess,
@@ -15,6 +15,7 @@ import {
 } from "./dataset.js";
 import type { DrawnSetting } from "./drawn/drawn-set.js";
 import { type DrawnName, type DrawnSet, drawnSet, formOf, type RegisteredSet } from "./drawn/registry.js";
+import { preprocessSource } from "./preprocess-scenes.js";
 import {
   type BroughtName,
   broughtSet,
@@ -144,15 +145,31 @@ export function datasetConflicts(config: DatasetConfig, model: AirConfig): [key:
   return conflicts;
 }
 
+/** What a run's configuration says about its images. */
+export type ImagesConfig = DatasetConfig & {
+  readonly seed: number;
+  readonly model: AirConfig;
+  readonly preprocessing?: Preprocessing | null;
+};
+
 /**
- * The images that a run with this configuration trains and evaluates on. Drawn ones are packed, see {@link PackedScenes}.
+ * The images that a run with this configuration trains and evaluates on, preprocessed if it says so. Drawn and preprocessed
+ * ones are packed, see {@link PackedScenes}.
  *
  * @throws as {@link loadDataset}
  */
-export async function loadTrainingData(
-  config: DatasetConfig & { readonly seed: number; readonly model: AirConfig },
-  access: DataAccess = {},
-): Promise<TrainingData> {
+export async function loadTrainingData(config: ImagesConfig, access: DataAccess = {}): Promise<TrainingData> {
+  const data = await loadUnprepared(config, access);
+  const { preprocessing } = config;
+  if (!preprocessing) return data;
+  return {
+    ...data,
+    train: preprocessSource(data.train, preprocessing),
+    test: preprocessSource(data.test, preprocessing),
+  };
+}
+
+async function loadUnprepared(config: ImagesConfig, access: DataAccess): Promise<TrainingData> {
   const options = { ...access, ...heldOutChoices(config) };
   if (isBroughtConfig(config)) return loadDataset(config.dataset, options);
   const { dataset, stream, trainSize, seed } = config;

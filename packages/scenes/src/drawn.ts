@@ -5,6 +5,12 @@
 
 export { type Blob, type ClassicalOptions, classicalCount } from "./blobs/classical-count.js";
 export { type FittedPreprocessing, fitPreprocessing } from "./blobs/fit-preprocessing.js";
+export {
+  type GuessedSettings,
+  type GuessReason,
+  guessSettings,
+  type KnownFacts,
+} from "./blobs/guess-settings.js";
 export type { Exposure } from "./drawn/camera.js";
 export { type CellsForm, cells, cellsExposure } from "./drawn/cells.js";
 export type {
@@ -65,6 +71,7 @@ export * from "./pictures/attention-sheet.js";
 export * from "./pictures/pixel-sheet.js";
 export * from "./pictures/scene-picture.js";
 export * from "./pictures/scene-sheets.js";
+export { preprocessSource } from "./preprocess-scenes.js";
 export type { DataProgress, Reporting } from "./reporting.js";
 export {
   type Dataset,

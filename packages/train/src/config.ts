@@ -5,7 +5,14 @@
  * A run is a function of its configuration: two runs with equal configurations end with equal parameters, on one machine with
  * one thread.
  */
-import { airConfigSchema, defaultAirConfig, overlay, parseWith, upgradeAirConfig } from "@air-onnx/core";
+import {
+  airConfigSchema,
+  defaultAirConfig,
+  overlay,
+  parseWith,
+  preprocessingSchema,
+  upgradeAirConfig,
+} from "@air-onnx/core";
 import {
   type DatasetName,
   type DatasetSettings,
@@ -43,6 +50,11 @@ const settings = {
   /** Name of the settings that are the defaults of networks and their training, see {@link architectures}. */
   architecture: z.enum(architectureNames).default("compact"),
   model: airConfigSchema.prefault({}),
+  /**
+   * Preprocessing of all images, in training and by the exported model; null if objects are bright on black already.
+   * `fitPreprocessing` of @air-onnx/scenes finds it.
+   */
+  preprocessing: preprocessingSchema.nullable().default(null),
   /**
    * Estimator of the gradient of the ELBO. `marginal` sums over the count of objects exactly. `nvil`, the paper's estimator,
    * samples the count and learns a baseline. `optimal-count` sums over the count like marginal, which here follows the
@@ -199,6 +211,11 @@ export const trainConfigSchema = z.discriminatedUnion("dataset", [first!, ...oth
     if (evaluateImages > testSize) {
       reject("evaluateImages", `must not exceed testSize (${testSize}), got ${evaluateImages}`);
     }
+  }
+  const { preprocessing } = config;
+  if (preprocessing && preprocessing.polarity.length !== model.channels) {
+    const { length } = preprocessing.polarity;
+    reject("preprocessing.polarity", `must have one entry for each channel (${model.channels}), got ${length}`);
   }
   for (const [key, message] of datasetConflicts(config, model)) reject(key, message);
 });

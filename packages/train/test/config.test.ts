@@ -1,5 +1,5 @@
 import { ConfigError } from "@air-onnx/core";
-import { datasetNames, MAX_DATA_SEED } from "@air-onnx/scenes";
+import { datasetNames, drawnSet, MAX_DATA_SEED } from "@air-onnx/scenes";
 import { describe, expect, it } from "vitest";
 import { describeConfigDifference, parseTrainConfig } from "../src/config.js";
 
@@ -25,7 +25,7 @@ describe("parseTrainConfig", () => {
       const config = parseTrainConfig(input);
       expect(config.dataset).toBe(dataset);
       expect(config.batchSize).toBe(64);
-      expect(config.model.maxSteps).toBe(3);
+      expect(config.model.maxSteps).toBe(drawnSet(dataset)?.preset.model?.maxSteps ?? 3);
       expect(config.optimizer).toEqual({
         learningRate: 2e-3,
         finalLearningRate: 1e-4,
@@ -37,6 +37,18 @@ describe("parseTrainConfig", () => {
         clipNorm: 10,
       });
     }
+  });
+
+  it("takes a preprocessing with as many polarities as the images have channels", () => {
+    const preprocessing = { backgroundDegree: 2, polarity: ["dark"], contrast: [0.2, 0.5] };
+    const input = { dataset: "png-folder", path: "images", preprocessing };
+    expect(parseTrainConfig(input).preprocessing).toEqual({ ...preprocessing, noise: 2 });
+    expect(parseTrainConfig({ dataset: "png-folder", path: "images" }).preprocessing).toBeNull();
+    expect(parseTrainConfig({ dataset: "dark-cells" }).preprocessing).toMatchObject({ polarity: ["dark"] });
+    expect(parseTrainConfig({ dataset: "dark-cells", preprocessing: null }).preprocessing).toBeNull();
+    expect(failure({ ...input, model: { channels: 3 } })).toMatch(
+      /preprocessing\.polarity: must have one entry for each channel \(3\), got 1/,
+    );
   });
 
   it("keeps what is given, and fills in the rest of the same section", () => {

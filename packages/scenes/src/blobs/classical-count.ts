@@ -8,7 +8,7 @@ import type { Box } from "@air-onnx/core";
 import type { ImageForm } from "../scene-set.js";
 import { distanceTransform } from "./distance-transform.js";
 import { otsuThreshold } from "./threshold.js";
-import { watershed } from "./watershed.js";
+import { type Segments, watershed } from "./watershed.js";
 
 /** What is too small to be an object, and when two touching ones are two. */
 export interface ClassicalOptions {
@@ -30,6 +30,8 @@ export interface Blob {
 
 const LEAST_AREA = 4;
 const PROMINENCE = 0.05;
+/** Greatest area of a compact part, in areas of the largest disc in it. An ellipse twice as long as wide has 2. */
+const COMPACT = 2.6;
 /** Bounds of the threshold: in an image without objects, Otsu's lies in the noise, and in one of bright ones it is too high for faint ones. */
 const THRESHOLDS = [0.2, 0.45] as const;
 
@@ -47,13 +49,41 @@ export function classicalCount(
   const [least, most] = THRESHOLDS;
   const threshold = Math.min(most, Math.max(least, otsuThreshold(smooth)));
   const mask = Uint8Array.from(smooth, (value) => (value >= threshold ? 1 : 0));
-  const { labels, count } = watershed(
-    smoothed(distanceTransform(mask, side, side), side, mask),
-    side,
-    side,
-    prominence,
-  );
+  const heights = smoothed(distanceTransform(mask, side, side), side, mask);
+  const whole = watershed(heights, side, side, 1);
+  const parts = watershed(heights, side, side, prominence);
+  const { labels, count } = splitCompact(whole, parts, heights);
   return measure(labels, count, side).filter(({ area }) => area >= leastArea);
+}
+
+/**
+ * The parts of those components that consist of compact parts, and the other components whole: parts of a stroke are no objects.
+ * A part is compact if its area is about that of the largest disc in it.
+ */
+function splitCompact(whole: Segments, parts: Segments, heights: Float32Array): Segments {
+  const areas = new Float64Array(whole.count + 1);
+  const radii = new Float64Array(parts.count + 1);
+  const component = new Int32Array(parts.count + 1);
+  parts.labels.forEach((part, i) => {
+    if (part === 0) return;
+    component[part] = whole.labels[i]!;
+    areas[component[part]!]!++;
+    radii[part] = Math.max(radii[part]!, heights[i]!);
+  });
+  const discs = new Float64Array(whole.count + 1);
+  radii.forEach((radius, part) => {
+    discs[component[part]!]! += Math.PI * radius ** 2;
+  });
+  const isSplit = areas.map((area, each) => (area <= COMPACT * discs[each]! ? 1 : 0));
+  const numbers = new Map<number, number>();
+  const labels = parts.labels.map((part) => {
+    if (part === 0) return 0;
+    // Whole components get negative keys.
+    const key = isSplit[component[part]!] ? part : -component[part]!;
+    if (!numbers.has(key)) numbers.set(key, numbers.size + 1);
+    return numbers.get(key)!;
+  });
+  return { labels, count: numbers.size };
 }
 
 /** The brightest channel of each pixel, `[S, S]`. */

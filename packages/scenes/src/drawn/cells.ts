@@ -100,38 +100,47 @@ export function cellsExposure(seed: number, index: number, dark = false): Exposu
 function definition<const Name extends "cells" | "dark-cells">(
   name: Name,
   description: string,
+  ranges: ExposureRanges,
 ): SeededSet<Name, "maxCount"> {
   return seededSet({
     name,
     description,
-    sizes: { train: 2_000, test: 1_000 },
+    sizes: { train: 2_000, test: 2_000 },
     channels: 1,
     imageSize: 96,
     anySide: true,
     settings: { maxCount: maxCountSetting(8) },
     preset: {
-      steps: 6_000,
+      // What guessSettings finds in the images.
+      preprocessing: {
+        backgroundDegree: 2,
+        polarity: [ranges.dark ? "dark" : "light"],
+        contrast: [0.37, 0.6],
+        noise: 2,
+      },
       model: {
         objectSize: 24,
         maxSteps: 9,
-        lstmInput: { type: "image-and-remainder" },
+        imagePooling: 4,
+        lstmInput: { type: "image-and-remainder", convolution: { kernel: 7, stride: 2, channels: [64, 32] } },
         glimpseInput: "remainder",
-        prior: { whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
-        where: { type: "bounded", side: [8, 32] },
+        prior: { presence: 0.1, whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
+        where: { type: "bounded", side: [10, 30] },
       },
-      curriculum: [0.06, 0.06, 0.06, 0.06, 0.06],
-      presencePriorSchedule: { from: 0.9, to: 0.5, share: 0.3 },
+      steps: 6_000,
+      curriculum: [0.1, 0.1, 0.1, 0.1],
+      presencePriorSchedule: { from: 0.9, share: 0.3 },
     },
     version: 1,
     conflicts: ({ imageSize }) =>
       imageSize < MAX_SIDE
         ? [["imageSize", `must be at least ${MAX_SIDE}, the largest cell of dataset ${name}; got ${imageSize}`]]
         : [],
-    generator: (seed, form) => cells(seed, { ...form, dark: name === "dark-cells" }),
+    generator: (seed, form) => cells(seed, { ...form, dark: ranges.dark }),
   });
 }
 
 /** The definition of the data set `cells`. */
-export const cellsSet = definition("cells", "bright cells as under a fluorescence microscope");
+export const cellsSet = definition("cells", "bright cells as under a fluorescence microscope", fluorescence);
 /** The definition of the data set `dark-cells`. */
-export const darkCellsSet = definition("dark-cells", "dark cells as in transmitted light");
+export const darkCellsSet = definition("dark-cells", "dark cells as in transmitted light", transmitted);

@@ -2,7 +2,7 @@
  * The definition of a drawn data set: all that the rest of the toolchain knows about it. Each set is defined at the end of
  * its generator's file and listed in drawn-sets.ts.
  */
-import type { AirConfigInput } from "@air-onnx/core";
+import type { AirConfigInput, Preprocessing } from "@air-onnx/core";
 import type { Reporting } from "../reporting.js";
 import type { PackedScenes } from "../scene-set.js";
 import type { SceneGenerator } from "./generate.js";
@@ -38,6 +38,8 @@ export interface DrawnMaterial {
 export interface TrainingPreset {
   /** Settings of the model. */
   readonly model?: AirConfigInput;
+  /** Preprocessing of the images. */
+  readonly preprocessing?: Preprocessing;
   /** Training steps. */
   readonly steps?: number;
   /** Shares of the steps in which the model may find at most one object, at most two, and so on. */
