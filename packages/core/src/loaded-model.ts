@@ -12,6 +12,7 @@ import type { GraphSession } from "./graph-run.js";
 import type { GraphName } from "./graphs.js";
 import { type ImageInput, toImageBatch } from "./images.js";
 import type { Manifest } from "./manifest.js";
+import { type PreparedBatch, prepareBatch, restoreScenes } from "./preprocessing.js";
 import type { DecodedScene, Scene, SceneLatents, SceneSummary } from "./scene.js";
 import { type DecodeOptions, decodeScenes, samplePrior, withPresencePrior } from "./scene-drawing.js";
 
@@ -84,7 +85,8 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
 
   /**
    * Infers the scene of every image: how many objects it has, where they are, what each looks like, and whether the image
-   * is like the training data.
+   * is like the training data. If the manifest has a `preprocessing`, reconstructions are in the pixels of the images, while
+   * patches, and all that `onStep` is given, are as the model sees them: bright on black.
    *
    * @throws {ImageError} for images that this model does not take
    * @throws {RangeError} for an invalid option
@@ -97,10 +99,18 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   infer(images: ImageInput, options?: InferenceOptions | SummaryOptions): Promise<SceneSummary[]>;
   infer(images: ImageInput, options: InferenceOptions | SummaryOptions = {}): Promise<SceneSummary[]> {
     return this.#use(async (call) => {
-      const batch = toImageBatch(images, this.config, this.manifest.normalisation);
+      const batch = this.#prepare(images);
       const sessions = { ...this.#sessions, sceneGraph: (size: number) => this.#sceneGraph(size > SMALL_BATCH) };
       const onStep = options.onStep && this.#stepListener(call, options.onStep);
-      return inferScenes(sessions, this.config, batch, { ...options, onStep }, this.manifest);
+      const { typicality, score } = this.manifest;
+      const scenes = await inferScenes(
+        sessions,
+        this.config,
+        batch.images,
+        { ...options, onStep },
+        { typicality, score },
+      );
+      return restoreScenes(scenes, batch);
     });
   }
 
@@ -111,18 +121,12 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
    * @throws the errors of {@link infer}
    */
   evidence(images: ImageInput, options: EvidenceOptions = {}): Promise<ImageEvidence[]> {
-    return this.#use(async () =>
-      estimateEvidence(
-        this.#sessions,
-        this.config,
-        toImageBatch(images, this.config, this.manifest.normalisation),
-        options,
-      ),
-    );
+    return this.#use(async () => estimateEvidence(this.#sessions, this.config, this.#prepare(images).images, options));
   }
 
   /**
-   * Draws scenes from their latents. Decoding an inferred scene gives its reconstruction again.
+   * Draws scenes from their latents, on black. Decoding an inferred scene gives its reconstruction again, except for a model with
+   * a preprocessing, whose inferred reconstructions have the ground of their images.
    *
    * @throws {RangeError} for latents that have a wrong length or are not finite
    * @throws {GraphOutputError} if the graph returns NaN, infinity or a wrong shape
@@ -158,6 +162,11 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   /** Calls {@link dispose}, so that `await using` closes the model. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
+  }
+
+  #prepare(images: ImageInput): PreparedBatch {
+    const { model, normalisation, preprocessing } = this.manifest;
+    return prepareBatch(toImageBatch(images, model, normalisation), model, preprocessing);
   }
 
   async #use<Result>(work: (call: Call) => Promise<Result>): Promise<Result> {

@@ -9,6 +9,7 @@ import { type GraphName, graphNames } from "./graphs.js";
 import { parseJson } from "./json.js";
 import { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES, MAX_PATH_LENGTH } from "./limits.js";
 import { isRecord } from "./overlay.js";
+import { preprocessingSchema } from "./preprocessing.js";
 import { scoreCalibrationSchema } from "./score.js";
 import { typicalityLimitsSchema } from "./typicality.js";
 
@@ -46,37 +47,44 @@ const heldOutSchema = z.strictObject({
 });
 
 /** The schema of {@link Manifest}; unknown keys are refused. */
-export const manifestSchema = z.strictObject({
-  format: z.literal("air-onnx"),
-  formatVersion: z.literal(MANIFEST_VERSION),
-  name: z.string().min(1),
-  model: airConfigSchema,
-  /** Conversion of pixels to the graph's input: value / scale. Scale is 255 for 8-bit images. */
-  normalisation: z.strictObject({ scale: z.number().positive() }),
-  opset: z.int().positive(),
-  /** Type in which the graphs store their weights; they compute in float32 in either case. */
-  weights: z.enum(["float32", "float16"]).default("float32"),
-  files: z.strictObject(
-    Object.fromEntries(graphNames.map((name) => [name, fileSchema])) as Record<GraphName, typeof fileSchema>,
-  ),
-  training: z.strictObject({
-    dataset: z.string(),
-    /** Absent where it is not known. It never contains the location of a user's own images. */
-    heldOut: heldOutSchema.optional(),
-    seed: z.int().nonnegative(),
-    steps: z.int().nonnegative(),
-    /** Source revision of the code that trained it, if known. */
-    commit: z.string().nullable(),
-    /** ISO 8601 time of the export. */
-    exportedAt: z.string(),
-  }),
-  /** Numbers measured on held-out images, by name, such as `countAccuracyMap` (fraction) or `elbo` (nats per image). */
-  metrics: z.record(z.string(), z.number()),
-  /** By what the model tells images that are unlike its training data; a model without it cannot. */
-  typicality: typicalityLimitsSchema.optional(),
-  /** How the scores of objects follow from what is found; without it they are the objects' presences. */
-  score: scoreCalibrationSchema.optional(),
-});
+export const manifestSchema = z
+  .strictObject({
+    format: z.literal("air-onnx"),
+    formatVersion: z.literal(MANIFEST_VERSION),
+    name: z.string().min(1),
+    model: airConfigSchema,
+    /** Conversion of pixels to the graph's input: value / scale. Scale is 255 for 8-bit images. */
+    normalisation: z.strictObject({ scale: z.number().positive() }),
+    /** Preprocessing of the normalised images; absent if the model's images are bright on black. */
+    preprocessing: preprocessingSchema.optional(),
+    opset: z.int().positive(),
+    /** Type in which the graphs store their weights; they compute in float32 in either case. */
+    weights: z.enum(["float32", "float16"]).default("float32"),
+    files: z.strictObject(
+      Object.fromEntries(graphNames.map((name) => [name, fileSchema])) as Record<GraphName, typeof fileSchema>,
+    ),
+    training: z.strictObject({
+      dataset: z.string(),
+      /** Absent where it is not known. It never contains the location of a user's own images. */
+      heldOut: heldOutSchema.optional(),
+      seed: z.int().nonnegative(),
+      steps: z.int().nonnegative(),
+      /** Source revision of the code that trained it, if known. */
+      commit: z.string().nullable(),
+      /** ISO 8601 time of the export. */
+      exportedAt: z.string(),
+    }),
+    /** Numbers measured on held-out images, by name, such as `countAccuracyMap` (fraction) or `elbo` (nats per image). */
+    metrics: z.record(z.string(), z.number()),
+    /** By what the model tells images that are unlike its training data; a model without it cannot. */
+    typicality: typicalityLimitsSchema.optional(),
+    /** How the scores of objects follow from what is found; without it they are the objects' presences. */
+    score: scoreCalibrationSchema.optional(),
+  })
+  .refine(({ model, preprocessing }) => !preprocessing || preprocessing.polarity.length === model.channels, {
+    message: "must have one entry for each channel of the model",
+    path: ["preprocessing", "polarity"],
+  });
 
 /** The content of a valid manifest. */
 export type Manifest = z.output<typeof manifestSchema>;

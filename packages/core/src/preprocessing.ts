@@ -109,23 +109,48 @@ export function contrastOf(objects: readonly number[], values: number): number |
   return ascending[Math.floor((1 - BRIGHTER) * (ascending.length - 1))]!;
 }
 
-/** Preprocesses a batch `[B, C, S, S]`; returns a new one, and what undoes it for each image. */
-export function preprocessBatch(
-  images: Float32Array,
+/** A batch as a model takes it, and the way back to the pixels of the original images. */
+export interface PreparedBatch {
+  /** Intensities in [0, 1], `[B, C, S, S]`. */
+  readonly images: Float32Array<ArrayBuffer>;
+  /** For each image what undoes its preprocessing, `[B]`; undefined if there was none. */
+  readonly grounds: readonly ImageGround[] | undefined;
+  /**
+   * Turns what the model says about image i of the batch into intensities of the original, see {@link restoreImage}. Without a
+   * preprocessing it returns `values`.
+   */
+  restore(i: number, values: Float32Array): Float32Array;
+}
+
+/**
+ * Prepares a batch `[B, C, S, S]` for a model. Without `preprocessing`, as of models whose images are bright on black, it is
+ * returned as it is.
+ *
+ * @throws {RangeError} if the parameters have another number of channels than the images
+ */
+export function prepareBatch(
+  images: Float32Array<ArrayBuffer>,
   form: { readonly imageSize: number; readonly channels: number },
-  preprocessing: Preprocessing,
-): { readonly images: Float32Array<ArrayBuffer>; readonly grounds: readonly ImageGround[] } {
+  preprocessing: Preprocessing | null | undefined,
+): PreparedBatch {
+  if (!preprocessing) return { images, grounds: undefined, restore: (_, values) => values };
   const length = form.channels * form.imageSize ** 2;
-  const result = new Float32Array(images.length);
-  const grounds = Array.from({ length: images.length / length }, (_, i) =>
-    preprocessImage(
-      images.subarray(i * length, (i + 1) * length),
-      form,
-      preprocessing,
-      result.subarray(i * length, (i + 1) * length),
-    ),
+  const prepared = new Float32Array(images.length);
+  const grounds = Array.from({ length: images.length / length }, (_, i) => {
+    const [from, to] = [i * length, (i + 1) * length];
+    return preprocessImage(images.subarray(from, to), form, preprocessing, prepared.subarray(from, to));
+  });
+  const restore = (i: number, values: Float32Array) => restoreImage(values, grounds[i]!, preprocessing);
+  return { images: prepared, grounds, restore };
+}
+
+/** Scenes of a prepared batch, with their reconstructions in the pixels of the original images. */
+export function restoreScenes<S extends object>(scenes: readonly S[], batch: PreparedBatch): S[] {
+  return scenes.map((scene, i) =>
+    "reconstruction" in scene && scene.reconstruction instanceof Float32Array
+      ? { ...scene, reconstruction: batch.restore(i, scene.reconstruction) }
+      : scene,
   );
-  return { images: result, grounds };
 }
 
 /**

@@ -1,19 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { ModelDisposedError } from "../src/errors.js";
-import { LoadedModel, type SceneGraphOpener } from "../src/loaded-model.js";
+import { LoadedModel, type ModelSessions, type SceneGraphOpener } from "../src/loaded-model.js";
 import type { Manifest } from "../src/manifest.js";
+import { prepareBatch, preprocessingSchema, restoreScenes } from "../src/preprocessing.js";
 import { toyBatch, toyConfig, toyImage, toySessions } from "./toy-model.js";
 
 const manifest = { name: "toy", model: toyConfig, normalisation: { scale: 255 } } as Manifest;
 
-function toyModel(openSceneGraph: SceneGraphOpener, release = async (): Promise<void> => {}): LoadedModel<"toy"> {
+function loadedSessions(release = async (): Promise<void> => {}): ModelSessions {
   const { encoder, step, decoder } = toySessions();
-  const sessions = {
+  return {
     encoder: Object.assign(encoder, { release }),
     step: Object.assign(step, { release }),
     decoder: Object.assign(decoder, { release }),
   };
-  return new LoadedModel(manifest, sessions, "toy", openSceneGraph);
+}
+
+function toyModel(openSceneGraph: SceneGraphOpener, release?: () => Promise<void>): LoadedModel<"toy"> {
+  return new LoadedModel(manifest, loadedSessions(release), "toy", openSceneGraph);
 }
 
 describe("the scene graph", () => {
@@ -55,6 +59,28 @@ describe("the scene graph", () => {
     await expect(model.infer(many)).rejects.toThrow("the whole scene was run");
     await model.dispose();
     expect(released).toBe(2);
+  });
+});
+
+describe("a model whose manifest has a preprocessing", () => {
+  const preprocessing = preprocessingSchema.parse({ backgroundDegree: 0, polarity: ["dark"], contrast: [0.5, 0.9] });
+  const open = (own: Manifest) => new LoadedModel(own, loadedSessions(), "toy");
+  const [plain, preparing] = [open(manifest), open({ ...manifest, preprocessing })];
+  // Dark objects on light.
+  const images = toyBatch([toyImage(1, 1), toyImage(), toyImage(1)]).map((value) => 0.9 - 0.8 * value);
+  const batch = prepareBatch(Float32Array.from(images), toyConfig, preprocessing);
+
+  it("infers the scenes of the prepared images, with reconstructions in the pixels of the originals", async () => {
+    const scenes = await preparing.infer(images, { prune: false });
+    expect(scenes.map(({ count }) => count)).toEqual([2, 0, 1]);
+    expect(scenes).toEqual(restoreScenes(await plain.infer(batch.images, { prune: false }), batch));
+    expect(scenes[1]!.reconstruction[0]).toBeCloseTo(0.9, 2);
+  });
+
+  it("gives summaries of the prepared images", async () => {
+    expect(await preparing.infer(images, { pixels: false })).toEqual(
+      await plain.infer(batch.images, { pixels: false }),
+    );
   });
 });
 

@@ -45,6 +45,15 @@ describe("parseManifest", () => {
     expect(parseManifest(text, "config.json").training.heldOut).toEqual(heldOut);
   });
 
+  it("reads a preprocessing, which must have one polarity for each channel", () => {
+    expect(parseManifest(JSON.stringify(valid), "config.json")).not.toHaveProperty("preprocessing");
+    const preprocessing = { backgroundDegree: 2, polarity: ["dark"], contrast: [0.2, 0.5], noise: 2 };
+    const parse = (change: object) =>
+      parseManifest(JSON.stringify({ ...valid, preprocessing, ...change }), "config.json");
+    expect(parse({}).preprocessing).toEqual(preprocessing);
+    expect(() => parse({ model: { channels: 3 } })).toThrow(/preprocessing\.polarity: must have one entry for each/);
+  });
+
   it("names the file whose text is not JSON", () => {
     expect(() => parseManifest("{", "models/x/config.json")).toThrow(ConfigError);
     expect(() => parseManifest("{", "models/x/config.json")).toThrow(/models\/x\/config\.json is not JSON/);

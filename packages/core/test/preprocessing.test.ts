@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import {
   type Preprocessing,
-  preprocessBatch,
+  prepareBatch,
   preprocessImage,
   preprocessingSchema,
   restoreImage,
+  restoreScenes,
 } from "../src/preprocessing.js";
 import { RandomStream } from "../src/random.js";
 
@@ -14,7 +15,7 @@ const inDisc = (i: number): boolean => Math.hypot((i % SIDE) - 30, Math.floor(i 
 const farFromDisc = (i: number): boolean => Math.hypot((i % SIDE) - 30, Math.floor(i / SIDE) - 20) > 10;
 
 /** A disc that is `contrast` above (or below) a shaded ground, with noise. */
-function disc(contrast: number, { noise = 0.01, base = 0.5 } = {}): Float32Array {
+function disc(contrast: number, { noise = 0.01, base = 0.5 } = {}): Float32Array<ArrayBuffer> {
   const random = new RandomStream(2);
   return Float32Array.from({ length: PLANE }, (_, i) => {
     const [x, y] = [(i % SIDE) / SIDE, Math.floor(i / SIDE) / SIDE];
@@ -25,8 +26,8 @@ function disc(contrast: number, { noise = 0.01, base = 0.5 } = {}): Float32Array
 const grey = { imageSize: SIDE, channels: 1 };
 const parameters = (given: Partial<Preprocessing> = {}): Preprocessing =>
   preprocessingSchema.parse({ backgroundDegree: 2, polarity: ["light"], contrast: [0.1, 0.5], ...given });
-const preprocessed = (image: Float32Array, preprocessing: Preprocessing, form = grey): Float32Array =>
-  preprocessBatch(image, form, preprocessing).images;
+const preprocessed = (image: Float32Array<ArrayBuffer>, preprocessing: Preprocessing, form = grey): Float32Array =>
+  prepareBatch(image, form, preprocessing).images;
 const meanWhere = (values: Float32Array, where: (i: number) => boolean): number => {
   const chosen = values.filter((_, i) => where(i));
   return chosen.reduce((sum, value) => sum + value, 0) / chosen.length;
@@ -93,11 +94,33 @@ describe("restoreImage", () => {
   ] as const)("gives %s objects and their ground back", (polarity, contrast) => {
     const image = disc(contrast, { noise: 0.005 });
     const preprocessing = parameters({ polarity: [polarity] });
-    const { images, grounds } = preprocessBatch(image, grey, preprocessing);
-    const restored = restoreImage(images, grounds[0]!, preprocessing);
+    const { images, grounds } = prepareBatch(image, grey, preprocessing);
+    const restored = restoreImage(images, grounds![0]!, preprocessing);
     const error = restored.map((value, i) => Math.abs(value - image[i]!));
     expect(meanWhere(error, inDisc)).toBeLessThan(0.005);
     expect(meanWhere(error, farFromDisc)).toBeLessThan(0.01);
+  });
+});
+
+describe("restoreScenes", () => {
+  it("puts reconstructions on the ground of their own images, and leaves scenes without pixels alone", () => {
+    const both = new Float32Array(2 * PLANE);
+    both.set(disc(0.3, { base: 0.3 }));
+    both.set(disc(0.3, { base: 0.6 }), PLANE);
+    const batch = prepareBatch(both, grey, parameters());
+    const scenes = [0, 1].map(() => ({ count: 0, reconstruction: new Float32Array(PLANE) }));
+    const [first, second] = restoreScenes(scenes, batch);
+    expect(first!.reconstruction[0]).toBeCloseTo(0.3, 1);
+    expect(second!.reconstruction[0]).toBeCloseTo(0.6, 1);
+    expect(restoreScenes([{ count: 1 }], batch)).toEqual([{ count: 1 }]);
+  });
+
+  it("changes nothing without a preprocessing", () => {
+    const image = disc(0.3);
+    const batch = prepareBatch(image, grey, null);
+    expect(batch.images).toBe(image);
+    const reconstruction = disc(0.1);
+    expect(restoreScenes([{ reconstruction }], batch)[0]!.reconstruction).toBe(reconstruction);
   });
 });
 

@@ -12,6 +12,7 @@ import {
   MANIFEST_VERSION,
   type Manifest,
   manifestSchema,
+  type Preprocessing,
   parseWith,
   type ScoreCalibration,
   type TypicalityLimits,
@@ -43,6 +44,8 @@ export interface TrainedModel {
   readonly training: Omit<Manifest["training"], "exportedAt">;
   /** Measures on held-out images, by the keys of the manifest's `metrics`. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** Preprocessing that its images need. */
+  readonly preprocessing?: Preprocessing | undefined;
   /** By what the model tells images that are unlike its training data. Without it, the exported model cannot tell. */
   readonly typicality?: TypicalityLimits | undefined;
   /** How the scores of objects follow from what is found. Without it, the scores are the objects' presences. */
@@ -96,6 +99,7 @@ export async function exportModel(
       name: model.name,
       model: model.config,
       normalisation: { scale: PIXEL_SCALE },
+      ...(model.preprocessing && { preprocessing: model.preprocessing }),
       opset: OPSET,
       weights,
       files: Object.fromEntries(graphNames.map((name) => [name, fileEntry(name, graphs[name])])),

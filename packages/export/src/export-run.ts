@@ -12,6 +12,7 @@ import {
   heldOutChoices,
   imagesName,
   loadSplits,
+  preprocessSource,
   type SceneSet,
 } from "@air-onnx/scenes";
 import type { WeightType } from "@air-onnx/tracer";
@@ -134,7 +135,8 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
     await using opened = await openCheckpoint(run, model);
     const measurement = await measureModel(opened, heldOut, { signal, onProgress: options.onMeasured });
     const fitting = { onNotice, ...(signal && { signal }) };
-    const typicality = await fitTypicality(opened, heldOut, fitting);
+    const prepared = config.preprocessing ? preprocessSource(heldOut, config.preprocessing) : heldOut;
+    const typicality = await fitTypicality(opened.behindPreprocessing, prepared, fitting);
     return { measurement, typicality, score: await fitScore(opened, heldOut, fitting) };
   };
   const { measurement, typicality, score } = await measure();
@@ -160,6 +162,7 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
         commit: options.commit ?? null,
       },
       metrics: manifestMetrics(measurement),
+      preprocessing: config.preprocessing ?? undefined,
       typicality,
       score,
     },

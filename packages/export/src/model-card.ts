@@ -67,7 +67,7 @@ await model.dispose();
 
 ## Limits
 
-- It takes images of exactly this size and number of channels, with bright objects on black.
+- It takes images of exactly this size and number of channels, ${groundInWords(manifest)}.
 - It knows objects like those of its training data; on others it reports counts and boxes all the same${manifest.typicality ? ", and `typical: false` for those that it can tell" : ""}.
 - It never reports more than ${model.maxSteps} objects.
 `;
@@ -77,6 +77,15 @@ await model.dispose();
 function uncounted(metrics: Manifest["metrics"]): string {
   const isCounted = Object.keys(metrics).length === 0 || metrics.countAccuracyMap !== undefined;
   return isCounted ? "" : "\nHow well it counts was not measured: no true count of its images is known.\n";
+}
+
+/** The objects and the ground of the images that the model takes. */
+function groundInWords({ preprocessing }: Manifest): string {
+  if (!preprocessing) return "with bright objects on black";
+  const { polarity, backgroundDegree } = preprocessing;
+  const kinds = [...new Set(polarity)];
+  const objects = kinds.length === 1 ? `${kinds[0]} objects` : `objects that are ${polarity.join(", ")} by channel,`;
+  return `with ${objects} on ${backgroundDegree === 0 ? "an even" : "a smooth"} ground, which it takes away before it looks`;
 }
 
 /** What the model says about images that are unlike its training data. */

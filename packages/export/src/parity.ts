@@ -10,6 +10,8 @@ import {
   graphSignatures,
   logCountPrior,
   mapCount,
+  type PreparedBatch,
+  prepareBatch,
   RandomStream,
   stateNames,
 } from "@air-onnx/core";
@@ -112,8 +114,9 @@ export async function checkParity(
         Array.from({ length: size }, (_, i) => start + i),
         batch,
       );
-      await compareGraphs(graphs, config, batch, size, start, differences);
-      countDisagreements += await compareLoop(model, graphs, config, batch, size, differences);
+      const prepared = prepareBatch(batch, config, model.manifest.preprocessing);
+      await compareGraphs(graphs, config, prepared.images, size, start, differences);
+      countDisagreements += await compareLoop(model, graphs, config, { images: batch, prepared, size }, differences);
       onProgress?.(start + size, images);
     }
   } finally {
@@ -247,8 +250,7 @@ async function compareLoop(
   model: AirModel,
   graphs: GraphPair,
   config: AirConfig,
-  images: Float32Array,
-  size: number,
+  { images, prepared, size }: { images: Float32Array; prepared: PreparedBatch; size: number },
   differences: Differences,
 ): Promise<number> {
   const { maxSteps, channels, imageSize, zWhatSize } = config;
@@ -257,7 +259,7 @@ async function compareLoop(
     const { elbo, logCount, zWhere, canvases } = evaluateScenes(
       graphs.tensors,
       config,
-      tf.tensor(images, [size, channels, imageSize, imageSize]),
+      tf.tensor(prepared.images, [size, channels, imageSize, imageSize]),
       { epsWhere: tf.zeros([maxSteps, size, 3]), epsWhat: tf.zeros([maxSteps, size, zWhatSize]) },
       tf.tensor1d(logCountPrior(config.prior.presence, maxSteps)),
     );
@@ -289,7 +291,7 @@ async function compareLoop(
       scene.count === 0
         ? new Float32Array(pixels)
         : values.canvases.subarray((i * maxSteps + scene.count - 1) * pixels, (i * maxSteps + scene.count) * pixels);
-    differences.compare("loop", "reconstruction", scene.reconstruction, canvas);
+    differences.compare("loop", "reconstruction", scene.reconstruction, prepared.restore(i, canvas));
   });
   return disagreements;
 }

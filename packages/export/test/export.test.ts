@@ -2,7 +2,15 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AirConfigInput, graphNames, graphSignatures, parseAirConfig, parseManifest } from "@air-onnx/core";
+import {
+  type AirConfigInput,
+  graphNames,
+  graphSignatures,
+  type Preprocessing,
+  parseAirConfig,
+  parseManifest,
+  prepareBatch,
+} from "@air-onnx/core";
 import { AirModel } from "@air-onnx/runtime-node";
 import { generateMultiStrokes, type SceneSet } from "@air-onnx/scenes";
 import { decodeModel } from "@air-onnx/tracer";
@@ -195,6 +203,23 @@ describe("the parity check", () => {
     const report = await checkParity(directory, bernoulli, eagerParameters, scenes, { backend: "cpu" });
     expect(report.rows.filter((row) => !row.within)).toEqual([]);
     expect(report.passed).toBe(true);
+  });
+
+  it("passes for a model that preprocesses its images, whose evidence is that of prepared ones", async () => {
+    const preprocessing: Preprocessing = { backgroundDegree: 0, polarity: ["dark"], contrast: [0.5, 1], noise: 2 };
+    const [plain, preparing] = [join(folder, "plain"), join(folder, "preparing")];
+    await exportModel(plain, { ...model, parameters: eagerParameters });
+    await exportModel(preparing, { ...model, parameters: eagerParameters, preprocessing });
+    const negative: SceneSet = { ...scenes, images: scenes.images.map((value) => 240 - Math.round(0.9 * value)) };
+    const report = await checkParity(preparing, config, eagerParameters, negative, { backend: "cpu" });
+    expect(report.rows.filter((row) => !row.within)).toEqual([]);
+    expect(report.passed).toBe(true);
+
+    const images = Float32Array.from(negative.images, (value) => value / 255);
+    const { images: prepared } = prepareBatch(images, config, preprocessing);
+    await using behind = await AirModel.fromPretrained(plain);
+    await using before = await AirModel.fromPretrained(preparing);
+    expect(await before.evidence(images)).toEqual(await behind.evidence(prepared));
   });
 
   it("fails for other parameters, and names the outputs that differ", async () => {

@@ -58,6 +58,20 @@ describe("a model's card", () => {
     ]);
   });
 
+  it("says which objects and ground the model takes", () => {
+    const manifest = manifestOf(names[0]!);
+    expect(modelCard(manifest, {})).toContain("with bright objects on black.");
+    const preprocessing = {
+      backgroundDegree: 2,
+      polarity: ["dark" as const],
+      contrast: [0.2, 0.5] as [number, number],
+      noise: 2,
+    };
+    expect(modelCard({ ...manifest, preprocessing }, {})).toContain(
+      "with dark objects on a smooth ground, which it takes away",
+    );
+  });
+
   it("says what the model calls typical, or that it cannot tell", () => {
     const { typicality: _, ...manifest } = manifestOf(names[0]!);
     expect(modelCard(manifest, {})).toContain("This model cannot tell images that are unlike its training data");
