@@ -2,6 +2,7 @@
  * Images to train on and to measure on: data sets by name, generators, readers of users' files, and pictures of scenes.
  * Nothing here loads TensorFlow.js or onnxruntime. The part that also runs in a web page is `@air-onnx/scenes/drawn`.
  */
+export { type Augmentation, augmentationSchema, augmentImage } from "./augmentation.js";
 export { holdOut, joinScenes, type SplitOptions } from "./brought-images.js";
 export {
   type DataAccess,

@@ -4,7 +4,7 @@
  * Nothing is carried from one step to the next, so a resumed run has the inputs of one that was never stopped.
  */
 import { logCountPrior, RandomStream } from "@air-onnx/core";
-import { fillBatch, type ImageSource, pixelsPerImage } from "@air-onnx/scenes";
+import { augmentImage, fillBatch, type ImageSource, pixelsPerImage } from "@air-onnx/scenes";
 import type { Composer } from "./composition/composer.js";
 import type { TrainConfig } from "./config.js";
 import type { StepInputs } from "./engine/engine.js";
@@ -15,6 +15,7 @@ import { adamScalars, annealedProbability, warmupCosine } from "./optimizer/sche
 /** First parts of the keys of random streams; see also `INITIAL_PARAMETERS_STREAM`. */
 const ORDER_STREAM = 0x6f726472;
 const NOISE_STREAM = 0x6e6f6973;
+const AUGMENTATION_STREAM = 0x61756776;
 
 /** The inputs of the steps of one run. */
 export class Batches {
@@ -47,7 +48,9 @@ export class Batches {
     const batchSize = this.#config.batchSize - (composed?.images ?? 0);
     const pixels = pixelsPerImage(this.#scenes);
     const images = arrayOf(steps * batchSize * pixels, past?.images);
-    fillBatch(this.#scenes, this.#indices(done * this.#config.batchSize, steps, batchSize), images);
+    const positions = this.#positions(done * this.#config.batchSize, steps, batchSize);
+    fillBatch(this.#scenes, this.#indices(positions), images);
+    this.#augment(images, positions);
 
     const layers = this.#composer?.compose(done, steps, past?.layers);
 
@@ -97,6 +100,19 @@ export class Batches {
     }
   }
 
+  /** Augments images, each by its position. */
+  #augment(images: Float32Array, positions: readonly number[]): void {
+    const { augmentation, seed } = this.#config;
+    if (!augmentation) return;
+    const pixels = pixelsPerImage(this.#scenes);
+    const scratch = new Float32Array(pixels);
+    for (const [i, position] of positions.entries()) {
+      // A part of a stream's name is below 2³².
+      const random = new RandomStream(seed, AUGMENTATION_STREAM, Math.floor(position / 2 ** 32), position % 2 ** 32);
+      augmentImage(images.subarray(i * pixels, (i + 1) * pixels), this.#scenes, augmentation, random, scratch);
+    }
+  }
+
   /** Learning rate of update t = 1, 2, …. */
   learningRate(update: number): number {
     const { optimizer, steps } = this.#config;
@@ -118,17 +134,25 @@ export class Batches {
   }
 
   /**
-   * Indices of the first `batchSize` images of the batches from position `start` on. In a stream, these are the positions. In
-   * a finite set they come from a sequence of epochs, each of which has all images in a random order. The places of composed
-   * images are left out, so that the others do not depend on them.
+   * Positions of the first `batchSize` images of each batch from position `start` on. The places of composed images are left
+   * out, so that the others do not depend on them.
    */
-  #indices(start: number, steps: number, batchSize: number): Uint32Array {
-    const size = this.#scenes.size;
+  #positions(start: number, steps: number, batchSize: number): number[] {
     const stride = this.#config.batchSize;
-    return Uint32Array.from({ length: steps * batchSize }, (_, i) => {
-      const position = start + Math.floor(i / batchSize) * stride + (i % batchSize);
-      return size === Number.POSITIVE_INFINITY ? position : this.#order(Math.floor(position / size))[position % size]!;
-    });
+    return Array.from(
+      { length: steps * batchSize },
+      (_, i) => start + Math.floor(i / batchSize) * stride + (i % batchSize),
+    );
+  }
+
+  /**
+   * Indices of the images at some positions. In a stream, these are the positions. In a finite set they come from a sequence of
+   * epochs, each of which has all images in a random order.
+   */
+  #indices(positions: readonly number[]): Uint32Array {
+    const size = this.#scenes.size;
+    if (size === Number.POSITIVE_INFINITY) return Uint32Array.from(positions);
+    return Uint32Array.from(positions, (position) => this.#order(Math.floor(position / size))[position % size]!);
   }
 
   #order(epoch: number): Uint32Array {

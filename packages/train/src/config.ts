@@ -14,6 +14,7 @@ import {
   upgradeAirConfig,
 } from "@air-onnx/core";
 import {
+  augmentationSchema,
   type DatasetName,
   type DatasetSettings,
   datasetConflicts,
@@ -55,6 +56,8 @@ const settings = {
    * `fitPreprocessing` of @air-onnx/scenes finds it.
    */
   preprocessing: preprocessingSchema.nullable().default(null),
+  /** Random changes of each training image, for small sets; null for none. Held-out images stay as they are. */
+  augmentation: augmentationSchema.nullable().default(null),
   /**
    * Estimator of the gradient of the ELBO. `marginal` sums over the count of objects exactly. `nvil`, the paper's estimator,
    * samples the count and learns a baseline. `optimal-count` sums over the count like marginal, which here follows the
@@ -216,6 +219,10 @@ export const trainConfigSchema = z.discriminatedUnion("dataset", [first!, ...oth
   if (preprocessing && preprocessing.polarity.length !== model.channels) {
     const { length } = preprocessing.polarity;
     reject("preprocessing.polarity", `must have one entry for each channel (${model.channels}), got ${length}`);
+  }
+  if (config.augmentation && config.augmentation.shift >= model.imageSize) {
+    const { shift } = config.augmentation;
+    reject("augmentation.shift", `must be below model.imageSize (${model.imageSize}), got ${shift}`);
   }
   for (const [key, message] of datasetConflicts(config, model)) reject(key, message);
 });

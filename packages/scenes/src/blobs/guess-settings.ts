@@ -3,6 +3,7 @@
  * follows for the model and its schedules. A pure function of the images.
  */
 import { type AirConfigInput, modelLimits, type Preprocessing, preprocessImage } from "@air-onnx/core";
+import type { Augmentation } from "../augmentation.js";
 import type { TrainingPreset } from "../drawn/drawn-set.js";
 import type { ImageForm, ImageSource } from "../scene-set.js";
 import { type Blob, classicalCount } from "./classical-count.js";
@@ -11,7 +12,7 @@ import { fitPreprocessing, quantile, someImages } from "./fit-preprocessing.js";
 /** A setting that was guessed, and why. */
 export interface GuessReason {
   /** What was guessed. */
-  readonly about: "preprocessing" | "objectSize" | "maxObjects" | "augmentation" | "steps";
+  readonly about: "preprocessing" | "objectSize" | "maxObjects" | "augmentation";
   /** What was seen, and what follows, in one line. */
   readonly line: string;
 }
@@ -55,6 +56,10 @@ const PATCH = { least: 8, most: 32 } as const;
 /** Least pooled pixels across the smallest object. */
 const POOLED_OBJECT = 2;
 const MAX_POOLING = 4;
+/** Number of images from which a set needs no augmentation. */
+const LARGE_SET = 5_000;
+/** Most shift of an augmented image, as a share of its side; and most change of its brightness. */
+const [SHIFT, BRIGHTNESS] = [1 / 24, 0.1];
 /** Schedules, as shares of the training steps. */
 const CURRICULUM = { share: 0.4, mostStages: 4 } as const;
 const PRESENCE = { from: 0.9, to: 0.1, share: 0.3 } as const;
@@ -74,8 +79,9 @@ export function guessSettings(source: ImageSource, known: KnownFacts = {}): Gues
 
   const objectSize = known.objectSize ?? guessSize(kept, source, say);
   const maxObjects = known.maxObjects ?? guessCount(kept, say);
+  const augmentation = guessAugmentation(source, say);
   return {
-    settings: settingsFor(source, objectSize, maxObjects, preprocessing),
+    settings: { ...settingsFor(source, objectSize, maxObjects, preprocessing), ...(augmentation && { augmentation }) },
     objectSize,
     maxObjects,
     reasons,
@@ -124,6 +130,19 @@ function guessCount(images: readonly (readonly Blob[])[], say: (about: "maxObjec
   const guess = most + Math.ceil(most / 8);
   say("maxObjects", `At most ${guess} objects in an image: ${most} were seen, and overlapping ones may look like one.`);
   return guess;
+}
+
+function guessAugmentation(
+  { size, imageSize }: ImageSource,
+  say: (about: "augmentation", line: string) => void,
+): Augmentation | undefined {
+  if (size >= LARGE_SET) return undefined;
+  const shift = Math.floor(SHIFT * imageSize);
+  say(
+    "augmentation",
+    `${size} images are few: each use of one mirrors, turns and moves it (by up to ${shift} pixels) and changes its brightness at random.`,
+  );
+  return { flips: true, turns: true, shift, brightness: BRIGHTNESS };
 }
 
 /** The settings that follow from the size of the objects and their greatest number. */

@@ -3,6 +3,7 @@
  * its generator's file and listed in drawn-sets.ts.
  */
 import type { AirConfigInput, Preprocessing } from "@air-onnx/core";
+import type { Augmentation } from "../augmentation.js";
 import type { Reporting } from "../reporting.js";
 import type { PackedScenes } from "../scene-set.js";
 import type { SceneGenerator } from "./generate.js";
@@ -40,6 +41,8 @@ export interface TrainingPreset {
   readonly model?: AirConfigInput;
   /** Preprocessing of the images. */
   readonly preprocessing?: Preprocessing;
+  /** Random changes of each training image. */
+  readonly augmentation?: Augmentation;
   /** Training steps. */
   readonly steps?: number;
   /** Shares of the steps in which the model may find at most one object, at most two, and so on. */

@@ -34,7 +34,9 @@ describe("guessSettings", () => {
       "preprocessing",
       "objectSize",
       "maxObjects",
+      "augmentation",
     ]);
+    expect(settings.augmentation).toEqual({ flips: true, turns: true, shift: 4, brightness: 0.1 });
   });
 
   it("finds the size of objects on black, grey or in colour", async () => {
@@ -47,10 +49,10 @@ describe("guessSettings", () => {
     expect(sprites.objectSize[1]).toBeLessThan(19);
   });
 
-  it("takes what is known as it is, and gives no reason for it", async () => {
+  it("takes what is known as it is, and gives a reason only for the rest", async () => {
     const known = { objectSize: [5, 12], maxObjects: 7, preprocessing: null } as const;
     const { settings, reasons } = guessSettings(await imagesOf(multiDiscs(1), 20), known);
-    expect(reasons).toEqual([]);
+    expect(reasons.map(({ about }) => about)).toEqual(["augmentation"]);
     expect(settings.preprocessing).toBeUndefined();
     expect(parseAirConfig(settings.model)).toMatchObject({
       maxSteps: 7,
