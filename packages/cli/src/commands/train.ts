@@ -6,12 +6,13 @@ import type { Setting } from "@air-onnx/train/runs";
 import { Command } from "commander";
 import { addPlaceOptions, dataAccess, loadedLine } from "../dataset-options.js";
 import { StoppedError, UsageError } from "../failures.js";
+import { addGuessOptions, type GuessFlags, withGuesses } from "../guessed-settings.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
 import { addSettingOptions, configFrom, fittedConfigFrom, givenSettings, overriding } from "../train-settings.js";
 
-interface TrainFlags extends DataPlaces {
+interface TrainFlags extends DataPlaces, GuessFlags {
   readonly out?: string;
   readonly resume?: string;
   readonly checkBackends?: true;
@@ -30,7 +31,7 @@ export function trainCommand(): Command {
     .option("--resume <folder>", "go on with this run as if it had never stopped")
     .option("--check-backends", "compare a few steps on every backend, or on the one of --backend, without training")
     .option("--json", "print the comparison of --check-backends as JSON");
-  return addPlaceOptions(addSettingOptions(command))
+  return addPlaceOptions(addGuessOptions(addSettingOptions(command)))
     .addHelpText(
       "after",
       `
@@ -40,7 +41,8 @@ Examples:
   $ air-onnx train
   $ air-onnx train --dataset multi-mnist --mnist-dir ~/mnist --steps 5000 --out runs/mnist
   $ air-onnx train --dataset multi-dsprites-64 --stream --max-count 3
-  $ air-onnx train --dataset png-folder --data photos --set model.channels=3
+  $ air-onnx train --dataset png-folder --data photos
+  $ air-onnx train --dataset png-folder --data photos --object-size 10 30 --max-objects 12
   $ air-onnx train --set model.likelihood.type=bernoulli --estimator nvil
   $ air-onnx train --config runs/mnist/config.json --seed 1 --set optimizer.clipNorm=5
   $ air-onnx train --backend onnxruntime-webgpu
@@ -108,7 +110,7 @@ async function start(
   flags: TrainFlags,
   signal: AbortSignal,
 ): Promise<{ result: TrainResult; path: string }> {
-  const config = await fittedConfigFrom(settings, print);
+  const config = await fittedConfigFrom(await withGuesses(settings, flags, signal, print), print);
   const { imagesName } = await import("@air-onnx/scenes");
   const path = flags.out ?? `runs/${imagesName(config)}-seed${config.seed}`;
   const { startRun } = await import("@air-onnx/train");
@@ -122,6 +124,8 @@ async function resume(
   signal: AbortSignal,
 ): Promise<{ result: TrainResult; path: string }> {
   const { openRunFolder, resumeRun } = await import("@air-onnx/train");
+  if (flags.objectSize || flags.maxObjects !== undefined || flags.guess === false)
+    throw new UsageError("A resumed run goes on with its settings: nothing is guessed, leave out the flags for that");
   if (flags.out !== undefined)
     throw new UsageError("--out and --resume exclude each other: a run goes on in its folder");
   await refuseOtherSettings(path, openRunFolder(path).config, settings);

@@ -60,6 +60,8 @@ const MAX_POOLING = 4;
 const LARGE_SET = 5_000;
 /** Most shift of an augmented image, as a share of its side; and most change of its brightness. */
 const [SHIFT, BRIGHTNESS] = [1 / 24, 0.1];
+/** Training steps: some minutes on a CPU for images of a few objects. */
+const STEPS = 3_000;
 /** Schedules, as shares of the training steps. */
 const CURRICULUM = { share: 0.4, mostStages: 4 } as const;
 const PRESENCE = { from: 0.9, to: 0.1, share: 0.3 } as const;
@@ -171,6 +173,7 @@ export function settingsFor(
   return {
     model,
     ...(preprocessing && { preprocessing }),
+    steps: STEPS,
     curriculum: Array.from({ length: stages }, () => CURRICULUM.share / stages),
     presencePriorSchedule: { ...PRESENCE },
   };
