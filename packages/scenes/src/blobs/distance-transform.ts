@@ -40,7 +40,10 @@ class LowerEnvelope {
     starts[0] = Number.NEGATIVE_INFINITY;
     for (let q = 1; q < length; q++) {
       let start = meet(q, places[last]!);
-      while (start <= starts[last]!) start = meet(q, places[--last]!);
+      while (start <= starts[last]!) {
+        last--;
+        start = meet(q, places[last]!);
+      }
       places[++last] = q;
       starts[last] = start;
     }
