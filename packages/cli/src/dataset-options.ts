@@ -7,6 +7,7 @@ import type {
   DataProgress,
   DatasetChoices,
   LabelledImages,
+  ObjectTruth,
   SceneSet,
   TrainingData,
 } from "@air-onnx/scenes";
@@ -180,6 +181,23 @@ export async function loadHeldOut(
   return reporting(name, places, options, async (context) => {
     return (await loadSplits(name, [split], { ...choices, ...context }))[split];
   });
+}
+
+/** Draws held-out images again for the truth about their objects, and shows progress; undefined for the user's own images. */
+export async function loadTruth(
+  name: DatasetName,
+  choices: DatasetChoices,
+  places: DataPlaces,
+  {
+    split = "test",
+    images,
+    ...options
+  }: LoadOptions & { readonly split?: (typeof heldOutSplitChoices)[number]; readonly images?: number | undefined },
+): Promise<ObjectTruth | undefined> {
+  const { loadObjectTruth } = await import("@air-onnx/scenes");
+  return reporting(name, places, options, (context) =>
+    loadObjectTruth(name, split, { ...choices, images, ...context }),
+  );
 }
 
 async function reporting<Loaded>(

@@ -40,7 +40,7 @@ export function matchBoxes(found: readonly Box[], truth: readonly Box[]): BoxMat
  * @param columns number of columns, at least as large as `rows`
  * @returns the column of each row
  */
-function assignRows(rows: number, columns: number, cost: (row: number, column: number) => number): number[] {
+export function assignRows(rows: number, columns: number, cost: (row: number, column: number) => number): number[] {
   // Row 0 and column 0 are sentinels: the row that is being added starts at column 0.
   const rowPotential = new Float64Array(rows + 1);
   const columnPotential = new Float64Array(columns + 1);

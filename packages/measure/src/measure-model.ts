@@ -10,10 +10,20 @@ import {
   type Scene as InferredScene,
   requireInteger,
 } from "@air-onnx/core";
-import { DataError, fillBatch, type LabelledImages, pixelsPerImage, trueBoxes } from "@air-onnx/scenes";
+import {
+  DataError,
+  fillBatch,
+  type LabelledImages,
+  type ObjectTruth,
+  pixelsPerImage,
+  trueBoxes,
+  UNKNOWN_KIND,
+} from "@air-onnx/scenes";
+import { type AppearanceQuality, AppearanceTally } from "./appearance.js";
 import { type BoxQuality, BoxTally } from "./box-quality.js";
 import { type Evaluation, EvaluationTally, type ImageMeasures, MeanTally } from "./evaluation.js";
-import { type ScoreQuality, ScoreTally } from "./score-quality.js";
+import { rightObjects, type ScoreQuality, ScoreTally } from "./score-quality.js";
+import { type SegmentationQuality, SegmentationTally } from "./segmentation.js";
 
 /** A model that can be measured: an opened model of either runtime, or a checkpoint. */
 export interface MeasurableModel {
@@ -53,6 +63,10 @@ export interface Measurement extends Evaluation {
   readonly pruned?: { readonly countAccuracy: number; readonly boxes?: BoxQuality };
   /** Agreement of the scores of the objects that `infer` finds by default with the truth; absent where no true box is known. */
   readonly score?: ScoreQuality;
+  /** Agreement of the masks of these objects with the true ones; absent unless the truth is given. */
+  readonly segmentation?: SegmentationQuality;
+  /** What their appearance codes know of kinds; absent unless the truth is given with kinds. */
+  readonly appearance?: AppearanceQuality;
   /** The importance-weighted bound; absent unless `importanceSamples` is given. */
   readonly importanceWeighted?: ImportanceWeightedBound;
 }
@@ -79,6 +93,8 @@ export interface MeasureOptions {
   readonly importanceSamples?: number | undefined;
   /** Number of images, the first ones, for the importance-weighted bound. Default: all that are measured. */
   readonly importanceImages?: number | undefined;
+  /** The true pixels and kinds of the objects of the measured images, and perhaps of more (`loadObjectTruth`). */
+  readonly truth?: ObjectTruth | undefined;
   /** Called with each image, in order. */
   readonly onImage?: ((image: MeasuredImage) => void) | undefined;
   /** Called with the work done and all the work, in trajectories of one image. */
@@ -149,6 +165,7 @@ export async function measureModel(
     requireInteger(name, value, 1);
   }
   const total = Math.min(images, scenes.size);
+  const objects = options.truth && new ObjectTally(options.truth, scenes, total);
   const weighted = isWeighted ? Math.min(importanceImages, total) : 0;
   const samplesOf = (index: number): number => (index < weighted ? importanceSamples : 1);
 
@@ -163,11 +180,13 @@ export async function measureModel(
   const evaluation = await tallyBatches(config, scenes, ends, async (batch, start, end) => {
     const inferred = await model.infer(batch, { batchSize: BATCH_SIZE, prune: false, signal });
     inferred.forEach((scene, i) => void found.add(scene, scenes, start + i));
+    if (!pruned) inferred.forEach((scene, i) => void objects?.add(scene, start + i));
     done += end - start;
     onProgress?.(done, work);
     if (pruned) {
       const left = await model.infer(batch, { batchSize: BATCH_SIZE, prune: true, signal });
       left.forEach((scene, i) => void pruned.add(scene, scenes, start + i));
+      left.forEach((scene, i) => void objects?.add(scene, start + i));
       done += end - start;
       onProgress?.(done, work);
     }
@@ -198,6 +217,7 @@ export async function measureModel(
     ...(found.countAccuracy !== undefined && { countAccuracyMean: found.countAccuracy }),
     ...(found.boxes && { boxes: found.boxes }),
     ...(scores && { score: scores }),
+    ...objects?.result(seed),
     ...(pruned?.countAccuracy !== undefined && {
       pruned: { countAccuracy: pruned.countAccuracy, ...(pruned.boxes && { boxes: pruned.boxes }) },
     }),
@@ -278,6 +298,47 @@ class FoundTally {
   /** Quality of the scores; undefined where the true boxes are not known, or no object was found. */
   get scores(): ScoreQuality | undefined {
     return this.boxes && this.#scores.result();
+  }
+}
+
+/** Compares inferred scenes with the true pixels and kinds of objects. */
+class ObjectTally {
+  readonly #truth: ObjectTruth;
+  readonly #scenes: LabelledImages;
+  readonly #segmentation = new SegmentationTally();
+  readonly #appearance = new AppearanceTally();
+
+  /**
+   * @param total number of images, the first ones of `scenes`
+   * @throws {DataError} if the truth is not that of the images
+   */
+  constructor(truth: ObjectTruth, scenes: LabelledImages, total: number) {
+    const same = truth.size >= total && scenes.counts.subarray(0, total).every((count, i) => count === truth.counts[i]);
+    if (!same || truth.owners.length !== truth.size * scenes.imageSize ** 2) {
+      throw new DataError("The truth about objects is not that of these images", { kind: "option", key: "truth" });
+    }
+    this.#truth = truth;
+    this.#scenes = scenes;
+  }
+
+  /**
+   * Adds a scene.
+   *
+   * @param index the index of its image
+   */
+  add({ objects }: InferredScene, index: number): void {
+    const { owners, kinds, counts, maxObjects } = this.#truth;
+    const plane = this.#scenes.imageSize ** 2;
+    this.#segmentation.add(objects, owners.subarray(index * plane, (index + 1) * plane), counts[index]!);
+    for (const [found, object] of rightObjects(objects, trueBoxes(this.#scenes, index))) {
+      const kind = kinds[index * maxObjects + object]!;
+      if (kind !== UNKNOWN_KIND) this.#appearance.add(objects[found]!.zWhat, kind);
+    }
+  }
+
+  result(seed: number): Pick<Measurement, "segmentation" | "appearance"> {
+    const [segmentation, appearance] = [this.#segmentation.result(), this.#appearance.result(seed)];
+    return { ...(segmentation && { segmentation }), ...(appearance && { appearance }) };
   }
 }
 

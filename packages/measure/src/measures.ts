@@ -37,6 +37,7 @@ export const measureGroups = {
   importance: "Importance-weighted bound on log p(x), mean per image",
   boxes: "Boxes",
   score: "Scores of objects",
+  objects: "Masks and appearance of objects",
   pruned: "Without objects that explain nothing",
 } as const;
 
@@ -257,6 +258,28 @@ const forms: Readonly<Record<MeasureKey, MeasureForm>> = {
   "score.ranking": {
     group: "score",
     label: "Pairs of a right and a wrong object that scores rank right",
+    unit: "share",
+    better: "higher",
+  },
+  "segmentation.images": { group: "objects", label: "Images with several objects", unit: "count" },
+  "segmentation.ariForeground": {
+    group: "objects",
+    label: "Adjusted Rand index of the foreground (ARI-FG) of these",
+    unit: "number",
+    better: "higher",
+  },
+  "appearance.objects": { group: "objects", label: "Found objects whose kind is known", unit: "count" },
+  "appearance.kinds": { group: "objects", label: "Kinds", unit: "count" },
+  "appearance.mostFrequent": { group: "objects", label: "Share of the most frequent kind", unit: "share" },
+  "appearance.probeAccuracy": {
+    group: "objects",
+    label: "Kind accuracy of a linear probe on z_what",
+    unit: "share",
+    better: "higher",
+  },
+  "appearance.clusterAccuracy": {
+    group: "objects",
+    label: "Kind accuracy of k-means clusters of z_what",
     unit: "share",
     better: "higher",
   },

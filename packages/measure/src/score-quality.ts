@@ -97,13 +97,13 @@ export function judgeObjects(
   }));
 }
 
-/** The indices of the objects that are really there. */
-function rightObjects(objects: Scene["objects"], truth: readonly Box[]): ReadonlySet<number> {
+/** The indices of the objects that are really there, each with that of its true box. */
+export function rightObjects(objects: Scene["objects"], truth: readonly Box[]): ReadonlyMap<number, number> {
   const boxes = objects.map(({ tightBox }) => tightBox);
-  return new Set(
+  return new Map(
     matchBoxes(boxes, truth)
       .filter(({ iou }) => iou >= SCORE_IOU)
-      .map(({ found }) => found),
+      .map(({ found, truth: object }) => [found, object]),
   );
 }
 

@@ -5,7 +5,7 @@
  */
 import { holdOut } from "./brought-images.js";
 import type { DrawnForm, DrawnMaterial, PublishedSet, PublishedWhole, SeededSet, Split } from "./drawn/drawn-set.js";
-import { generatePacked, streamScenes } from "./drawn/generate.js";
+import { drawTruth, generatePacked, type ObjectTruth, streamScenes } from "./drawn/generate.js";
 import { type DrawnSet, type DrawnSettingKey, drawnSet, drawnSettings, formOf } from "./drawn/registry.js";
 import { DataError } from "./errors.js";
 import type { BroughtSet } from "./files/brought-sets.js";
@@ -79,12 +79,13 @@ function begin(options: DatasetOptions): Job {
     opened ??= openCache(options.cacheDir ?? defaultCacheDir(), options);
     return opened;
   };
-  const { mnistDir = environmentMnistDir(), onProgress, onNotice, signal } = options;
   const digits = async (part: "train" | "test") =>
-    withDownloadFolder(await cache(), (cacheDir) =>
-      loadMnistPart(`${part}Images`, { mnistDir, cacheDir, onProgress, onNotice, signal }),
-    );
+    withDownloadFolder(await cache(), (cacheDir) => loadMnistPart(`${part}Images`, { ...placesOf(options), cacheDir }));
   return { ...options, cache, digits };
+}
+
+function placesOf({ mnistDir = environmentMnistDir(), onProgress, onNotice, signal }: DatasetOptions) {
+  return { mnistDir, onProgress, onNotice, signal };
 }
 
 /**
@@ -130,11 +131,13 @@ async function splitsOf<S extends Split>(
 ): Promise<Record<S, LabelledImages>> {
   const loaded = await load(set, splits, job);
   for (const split of splits) {
-    if (!loaded[split]) {
-      throw new DataError(`${set.name} has no ${split} images: its test images are fresh already`, { kind: "missing" });
-    }
+    if (!loaded[split]) throw noSplit(set.name, split);
   }
   return loaded as Record<S, LabelledImages>;
+}
+
+function noSplit(name: string, split: Split): DataError {
+  return new DataError(`${name} has no ${split} images: its test images are fresh already`, { kind: "missing" });
 }
 
 /**
@@ -157,6 +160,41 @@ export async function streamDataset(name: DatasetName, options: StreamOptions = 
     train: streamScenes(await set.generator(2 * streamSeed, formOf(set, { ...job }), job, "train")),
     test,
   };
+}
+
+/**
+ * Draws the images of a split again for the truth about their objects: which pixels each inks, and of what kind it is.
+ *
+ * @param images number of images, the first ones of the split; all by default
+ * @returns undefined for a user's own images, of whose objects nothing else is known
+ * @throws as {@link loadSplits}
+ */
+export async function loadObjectTruth(
+  name: DatasetName,
+  split: Split,
+  { images, ...options }: DatasetOptions & { readonly images?: number | undefined } = {},
+): Promise<ObjectTruth | undefined> {
+  const set = setNamed(name, options);
+  if ("read" in set) return undefined;
+  const job = begin(options);
+  const labels = async (part: "train" | "test") =>
+    withDownloadFolder(await job.cache(), (cacheDir) =>
+      loadMnistPart(`${part}Labels`, { ...placesOf(options), cacheDir }),
+    );
+  const material = { digits: job.digits, labels };
+  const { seed = 0, trainSize = set.sizes.train, testSize = set.sizes.test } = job;
+  const whole = split === "train" ? trainSize : testSize;
+  const size = Math.min(images ?? whole, whole);
+  if (set.published) {
+    const part = set.published[split];
+    if (!part) throw noSplit(name, split);
+    const range = { start: part.start, end: part.start + size, inOrder: true };
+    return drawTruth(await part.whole.generator(material), range, job);
+  }
+  if (split === "fresh") throw noSplit(name, split);
+  const generatorSeed = split === "train" ? 2 * seed : 2 * seed + 1;
+  const generator = await set.generator(generatorSeed, formOf(set, { ...job }), material, split);
+  return drawTruth(generator, { start: 0, end: size, inOrder: false }, job);
 }
 
 /** The data set called `name`, once all of `options` are found to be valid for it. */

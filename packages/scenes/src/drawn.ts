@@ -25,12 +25,16 @@ export type {
   TrainingPreset,
 } from "./drawn/drawn-set.js";
 export {
+  drawTruth,
   generatePacked,
   generateScenes,
+  type ObjectTruth,
   type PlacedPatch,
   type SceneGenerator,
   type SceneRecipe,
+  SHARED_PIXEL,
   streamScenes,
+  UNKNOWN_KIND,
 } from "./drawn/generate.js";
 export { multiDsprites64 } from "./drawn/multi-dsprites-64.js";
 export {

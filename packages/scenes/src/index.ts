@@ -10,6 +10,7 @@ export {
   type DatasetChoices,
   type DatasetOptions,
   loadDataset,
+  loadObjectTruth,
   loadPacked,
   loadSplits,
   type StreamOptions,

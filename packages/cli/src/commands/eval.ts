@@ -6,7 +6,7 @@ import type { MeasurementRecord } from "@air-onnx/report";
 import type { DataPlaces, SceneSet } from "@air-onnx/scenes";
 import { Command, Option } from "commander";
 import { deviceChoices, type heldOutSplitChoices } from "../choices.js";
-import { addHeldOutOptions, type HeldOutFlags, loadHeldOut } from "../dataset-options.js";
+import { addHeldOutOptions, type HeldOutFlags, loadHeldOut, loadTruth } from "../dataset-options.js";
 import { UsageError } from "../failures.js";
 import type { EvaluationImages } from "../measured-images.js";
 import { integerFrom } from "../option-values.js";
@@ -21,6 +21,7 @@ interface EvalFlags extends DataPlaces, HeldOutFlags {
   readonly seed: number;
   readonly iwae?: number;
   readonly iwaeImages?: number;
+  readonly objects?: true;
   readonly device: (typeof deviceChoices)[number];
   readonly picture?: string;
   readonly out?: string;
@@ -61,6 +62,10 @@ export function evalCommand(): Command {
         integerFrom(1),
       ),
     )
+    .option(
+      "--objects",
+      "also measure masks (ARI-FG) and what z_what knows of the kinds of objects; draws the images again for the truth about them",
+    )
     .addOption(
       new Option("--device <name>", "device that runs an exported model").choices(deviceChoices).default("cpu"),
     )
@@ -99,6 +104,14 @@ async function measureAndReport(path: string, flags: EvalFlags, signal: AbortSig
   const { split } = flags;
   const quiet = flags.json === true;
   const scenes = await loadHeldOut(dataset, choices, flags, { split, signal, quiet });
+  const truth = flags.objects
+    ? await loadTruth(dataset, choices, flags, { split, signal, quiet, images: flags.images })
+    : undefined;
+  if (flags.objects && !truth) {
+    throw new UsageError(
+      `--objects needs a drawn data set: of the objects in ${dataset}, nothing but counts and boxes is known`,
+    );
+  }
 
   const began = performance.now();
   const seconds = (): number => (performance.now() - began) / 1000;
@@ -109,6 +122,7 @@ async function measureAndReport(path: string, flags: EvalFlags, signal: AbortSig
     return await measureModel(model, scenes, {
       images: flags.images,
       seed: flags.seed,
+      truth,
       importanceSamples: flags.iwae,
       importanceImages: flags.iwaeImages,
       signal,

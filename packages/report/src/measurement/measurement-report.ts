@@ -71,6 +71,15 @@ export function measurementReport(record: MeasurementRecord, pictures: ReportPic
     ...scoreSection(record, pictures),
     ...groupSection(
       record,
+      "objects",
+      "Masks and codes of the objects that `infer` finds by default. ARI-FG compares, over the pixels that exactly one true object inks, whose they are with whose " +
+        "masks have them (the first object's, if several do; the background's, if none): the mean over the images with several objects of the adjusted Rand index, 1 for agreement and 0 " +
+        "for what chance gives. The linear probe is a multinomial logistic regression from the standardised z_what to the kind, such as the digit, fitted to " +
+        "every second object that is really there and measured on the others. Clusters are those of k-means, as many as kinds, each standing for one kind so " +
+        "that most objects are right.",
+    ),
+    ...groupSection(
+      record,
       "pruned",
       "Counts and boxes of `infer` with pruning, which leaves out objects that explain nothing.",
     ),

@@ -33,6 +33,8 @@ export type DrawnForm<Key extends string = string> = Readonly<Record<Key | "imag
 export interface DrawnMaterial {
   /** Loads the MNIST digits of one part, `[M, 28, 28]`, 0..255. */
   digits(part: "train" | "test"): Promise<Uint8Array>;
+  /** Loads their labels `[M]`, 0..9; absent where the kinds of objects are not asked for. */
+  readonly labels?: ((part: "train" | "test") => Promise<Uint8Array>) | undefined;
 }
 
 /** The settings of training whose defaults differ for a data set. Each member is a field of the training configuration. */
@@ -114,6 +116,8 @@ export interface PublishedPart {
 export interface PublishedWhole {
   /** Name in the cache. */
   readonly content: string;
+  /** Makes the generator of the images, which can only be drawn one after the other. */
+  generator(material: DrawnMaterial): Promise<SceneGenerator>;
   /** Draws all the images. */
   draw(material: DrawnMaterial, reporting: Reporting): Promise<PackedScenes>;
 }

@@ -27,6 +27,8 @@ export interface PlacedPatch {
   readonly x: number;
   /** Row of the image where the patch begins. */
   readonly y: number;
+  /** Kind of the object, a number from 0, such as its digit; undefined where it is not known. */
+  readonly kind?: number | undefined;
 }
 
 /** The recipe of one image: its number of objects, and a source of patches. */
@@ -153,6 +155,82 @@ export function streamScenes(generator: SceneGenerator): ImageStream {
   };
 }
 
+/** Mark of a pixel in {@link ObjectTruth} that several objects ink. */
+export const SHARED_PIXEL = 255;
+/** Mark in {@link ObjectTruth} of an object whose kind is not known, and of none. */
+export const UNKNOWN_KIND = 255;
+
+/** The objects of N drawn images: which pixels are theirs, and of what kind they are. */
+export interface ObjectTruth {
+  /** Number N of images. */
+  readonly size: number;
+  /**
+   * Owner of each pixel, `[N, S, S]`: 0 where no object inks it, n for the n-th object of the image alone, 255 where several do.
+   */
+  readonly owners: Uint8Array;
+  /** Kind of each object, `[N, maxObjects]`; 255 where there is no object or its kind is not known. */
+  readonly kinds: Uint8Array;
+  /** Number of objects in each image, `[N]`. */
+  readonly counts: Uint8Array;
+  /** Most objects in an image. */
+  readonly maxObjects: number;
+}
+
+/**
+ * Draws images `start` to `end` again for the truth about their objects, which sets do not store.
+ *
+ * @param inOrder whether the generator's images can only be drawn one after the other, from the first on
+ * @throws {DataError} if an image can have more objects than owners can tell apart
+ * @throws as {@link generateScenes}
+ */
+export async function drawTruth(
+  generator: SceneGenerator,
+  { start, end, inOrder }: { readonly start: number; readonly end: number; readonly inOrder: boolean },
+  { onProgress, signal }: Reporting = {},
+): Promise<ObjectTruth> {
+  const { imageSize, maxObjects, dataset } = generator;
+  if (maxObjects >= SHARED_PIXEL) {
+    throw new DataError(`The pixels of ${maxObjects} objects cannot be told apart: use at most ${SHARED_PIXEL - 1}`);
+  }
+  const size = end - start;
+  const plane = imageSize ** 2;
+  const owners = new Uint8Array(imageBytes({ imageSize, channels: 1 }, size));
+  const kinds = new Uint8Array(size * maxObjects);
+  const counts = new Uint8Array(size);
+  const canvas = new SceneCanvas(generator);
+  const image = new Uint8Array(pixelsPerImage(generator));
+  const boxes = new Float32Array(maxObjects * 4);
+  const passed = { owners: new Uint8Array(plane), kinds: new Uint8Array(maxObjects) };
+  for (let index = inOrder ? 0 : start; index < end; index++) {
+    if (index % IMAGES_PER_SLICE === 0) {
+      signal?.throwIfAborted();
+      onProgress?.({ phase: "generate", dataset, done: index, total: end });
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    const at = index - start;
+    const truth =
+      at < 0
+        ? passed
+        : {
+            owners: owners.subarray(at * plane, (at + 1) * plane),
+            kinds: kinds.subarray(at * maxObjects, (at + 1) * maxObjects),
+          };
+    const count = canvas.draw(index, image, boxes, truth);
+    if (at >= 0) counts[at] = count;
+  }
+  signal?.throwIfAborted();
+  onProgress?.({ phase: "generate", dataset, done: end, total: end });
+  return { size, owners, kinds, counts, maxObjects };
+}
+
+/** The truth about one image. */
+interface ImageTruth {
+  /** `[S, S]` */
+  readonly owners: Uint8Array;
+  /** `[maxObjects]` */
+  readonly kinds: Uint8Array;
+}
+
 /** Draws one image after the other. */
 class SceneCanvas {
   readonly #generator: SceneGenerator;
@@ -164,16 +242,20 @@ class SceneCanvas {
     this.#sums = new Uint16Array(pixelsPerImage(generator));
   }
 
-  /** Writes image `index` and the boxes of its objects, and returns their number. */
-  draw(index: number, image: Uint8Array, boxes: Float32Array): number {
+  /** Writes image `index`, the boxes of its objects and, if it is asked for, their truth, and returns their number. */
+  draw(index: number, image: Uint8Array, boxes: Float32Array, truth?: ImageTruth): number {
     const { dataset, imageSize, overlap, maxTries } = this.#generator;
     const { count, nextPatch } = this.#generator.recipe(index);
     for (let tries = 1; ; tries++) {
       this.#sums.fill(0);
+      truth?.owners.fill(0);
+      truth?.kinds.fill(UNKNOWN_KIND);
       let brightest = 0;
       for (let object = 0; object < count; object++) {
         const corners = boxes.subarray(object * 4, (object + 1) * 4);
-        brightest = Math.max(brightest, this.#paste(nextPatch(), corners));
+        const patch = nextPatch();
+        brightest = Math.max(brightest, this.#paste(patch, corners));
+        if (truth) this.#mark(patch, object, truth);
         if (brightest > 255 && overlap === "redraw" && maxTries !== undefined) break;
       }
       if (brightest > 255 && overlap === "clip") this.#clip();
@@ -223,6 +305,19 @@ class SceneCanvas {
     if (right < 0) corners.fill(Number.NaN);
     else corners.set([x + left, y + top, x + right + 1, y + bottom + 1]);
     return brightest;
+  }
+
+  /** Marks the pixels that object number `object` inks, and its kind. */
+  #mark({ pixels, side, x, y, kind = UNKNOWN_KIND }: PlacedPatch, object: number, { owners, kinds }: ImageTruth): void {
+    const { imageSize, channels } = this.#generator;
+    kinds[object] = kind;
+    for (let at = 0; at < side * side; at++) {
+      let inked = false;
+      for (let channel = 0; channel < channels; channel++) inked ||= pixels[channel * side * side + at]! > 0;
+      if (!inked) continue;
+      const pixel = (y + Math.floor(at / side)) * imageSize + x + (at % side);
+      owners[pixel] = owners[pixel] === 0 ? object + 1 : SHARED_PIXEL;
+    }
   }
 
   #clip(): void {

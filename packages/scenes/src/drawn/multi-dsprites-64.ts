@@ -85,7 +85,7 @@ export function multiDsprites64(seed: number, form: PatchFormInput = {}): SceneG
           if (colour & (1 << channel)) pixels.set(mask, channel * plane);
           else pixels.fill(0, channel * plane, (channel + 1) * plane);
         }
-        return { pixels, side: patchSize, x, y };
+        return { pixels, side: patchSize, x, y, kind: shape };
       };
       return { count: random.integer(maxCount + 1), nextPatch };
     },

@@ -26,10 +26,16 @@ const defaultForm: PatchForm = { imageSize: 64, patchSize: 18, maxCount: 2 };
  * Makes the generator of the images. Image i is a function of (seed, i).
  *
  * @param digits `[M, 28, 28]`, 0..255
+ * @param labels `[M]`, 0..9; without them the kinds of objects are not known
  * @throws {DataError} if `digits` is not a whole, positive number of 28x28 images
  * @throws {RangeError} unless patches fit the image, and 1 ≤ maxCount ≤ 255
  */
-export function multiMnist64(digits: Uint8Array, seed: number, form: PatchFormInput = {}): SceneGenerator {
+export function multiMnist64(
+  digits: Uint8Array,
+  seed: number,
+  form: PatchFormInput = {},
+  labels?: Uint8Array,
+): SceneGenerator {
   const { imageSize, patchSize, maxCount } = patchForm(form, defaultForm);
   const digitCount = digitsIn(digits);
   const resize = cubicResize(DIGIT_SIZE, patchSize);
@@ -44,11 +50,12 @@ export function multiMnist64(digits: Uint8Array, seed: number, form: PatchFormIn
     recipe: (index) => {
       const random = new RandomStream(seed, index);
       const nextPatch = () => {
-        resize(digitOf(digits, random.integer(digitCount)), pixels);
+        const digit = random.integer(digitCount);
+        resize(digitOf(digits, digit), pixels);
         for (let i = 0; i < pixels.length; i++) pixels[i] = pixels[i]! < 128 ? 0 : 255;
         const y = random.integer(room);
         const x = random.integer(room);
-        return { pixels, side: patchSize, x, y };
+        return { pixels, side: patchSize, x, y, kind: labels?.[digit] };
       };
       return { count: random.integer(maxCount + 1), nextPatch };
     },
@@ -80,5 +87,6 @@ export const multiMnist64Set = seededSet({
   version: 2,
   conflicts: (form) => patchConflicts(form),
   // Test images show MNIST test digits, which no training image shows.
-  generator: async (seed, form, material, split) => multiMnist64(await material.digits(split), seed, form),
+  generator: async (seed, form, material, split) =>
+    multiMnist64(await material.digits(split), seed, form, await material.labels?.(split)),
 });

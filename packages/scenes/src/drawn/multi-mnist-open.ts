@@ -24,7 +24,7 @@ const MAX_TRIES = 1_000_000;
  * @throws {DataError} if `digits` is not a whole, positive number of 28x28 images
  * @throws {RangeError} if there is no such count
  */
-export function multiMnistOpen(digits: Uint8Array, seed: number, form: OpenForm): SceneGenerator {
+export function multiMnistOpen(digits: Uint8Array, seed: number, form: OpenForm, labels?: Uint8Array): SceneGenerator {
   const { imageSize, minCount, maxCount, skippedCount } = form;
   checkMaxCount(maxCount);
   const counts = countsOf(form);
@@ -43,7 +43,7 @@ export function multiMnistOpen(digits: Uint8Array, seed: number, form: OpenForm)
       const random = new RandomStream(seed, index);
       return {
         count: counts[random.integer(counts.length)]!,
-        nextPatch: digitPatches(digits, random, pixels, imageSize),
+        nextPatch: digitPatches(digits, random, pixels, { imageSize, labels }),
       };
     },
   };

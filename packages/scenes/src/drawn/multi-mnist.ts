@@ -70,10 +70,10 @@ export async function generateMultiMnist(
 }
 
 /** The generator of {@link generateMultiMnist}. Its images can only be drawn one after the other, from the first on. */
-function multiMnistInOrder(digits: Uint8Array, seed: number): SceneGenerator {
+function multiMnistInOrder(digits: Uint8Array, seed: number, labels?: Uint8Array): SceneGenerator {
   const random = new LegacyRandomState(seed);
   const draws = { integer: (bound: number) => random.randint(bound), normal: () => random.randn() };
-  const nextPatch = digitPatches(digits, draws, new Uint8Array(IMAGE_SIZE ** 2));
+  const nextPatch = digitPatches(digits, draws, new Uint8Array(IMAGE_SIZE ** 2), { labels });
   // The order of the draws is part of the set's definition.
   return { ...COMMON, recipe: () => ({ count: random.randint(MAX_COUNT + 1), nextPatch }) };
 }
@@ -103,7 +103,7 @@ export function digitPatches(
   digits: Uint8Array,
   random: { integer(bound: number): number; normal(): number },
   pixels: Uint8Array,
-  imageSize = IMAGE_SIZE,
+  { imageSize = IMAGE_SIZE, labels }: { readonly imageSize?: number; readonly labels?: Uint8Array | undefined } = {},
 ): () => PlacedPatch {
   const digitCount = digitsIn(digits);
   return () => {
@@ -114,7 +114,7 @@ export function digitPatches(
     const y = random.integer(padding);
     const x = random.integer(padding);
     resizeNearest(digitOf(digits, digit), DIGIT_SIZE, pixels, side);
-    return { pixels, side, x, y };
+    return { pixels, side, x, y, kind: labels?.[digit] };
   };
 }
 
@@ -174,6 +174,7 @@ function checkedWhole(
   const { seed, size } = expected;
   return {
     content,
+    generator: async (material) => multiMnistInOrder(await material.digits(part), seed, await material.labels?.(part)),
     async draw(material, reporting) {
       const scenes = await generatePacked(multiMnistInOrder(await material.digits(part), seed), size, reporting);
       checkMultiMnist(scenes, expected);

@@ -80,7 +80,7 @@ export function multiStrokes(seed: number, form: MultiStrokesForm = {}): SceneGe
         const y = random.integer(imageSize - side + 1);
         const x = random.integer(imageSize - side + 1);
         drawDigit(digit, random, pixels, side);
-        return { pixels, side, x, y };
+        return { pixels, side, x, y, kind: digit };
       };
       return { count: random.integer(maxCount + 1), nextPatch };
     },
