@@ -87,16 +87,15 @@ function report(what, found) {
 async function learn() {
   const batch = 64;
   const stepsOfRun = 20;
+  const widths = [channels, 24, 48, 96];
   const shapes = {
-    "conv1.weight": [5, 5, channels, 32],
-    "conv1.bias": [32],
-    "conv2.weight": [3, 3, 32, 32],
-    "conv2.bias": [32],
-    "conv3.weight": [3, 3, 32, 64],
-    "conv3.bias": [64],
-    "conv4.weight": [3, 3, 64, 64],
-    "conv4.bias": [64],
-    "hidden.weight": [64, 128],
+    ...Object.fromEntries(
+      [1, 2, 3].flatMap((layer) => [
+        [`conv${layer}.weight`, [16 * widths[layer - 1], widths[layer]]],
+        [`conv${layer}.bias`, [widths[layer]]],
+      ]),
+    ),
+    "hidden.weight": [widths[3], 128],
     "hidden.bias": [128],
     "counts.weight": [128, counts],
     "counts.bias": [counts],
@@ -106,10 +105,27 @@ async function learn() {
 
   /** Log-odds of the counts of images `[B, S, S, C]`, `[B, counts]`. */
   const network = (p, image) => {
-    const convolved = (x, layer, stride) =>
-      tf.relu(tf.add(tf.conv2d(x, p[`${layer}.weight`], stride, "same"), p[`${layer}.bias`]));
     const dense = (x, layer) => tf.add(tf.matMul(x, p[`${layer}.weight`]), p[`${layer}.bias`]);
-    const features = convolved(convolved(convolved(convolved(image, "conv1", 2), "conv2", 1), "conv3", 2), "conv4", 2);
+    // Windows of 4x4 pixels, 2 apart, as rows of one matrix product: on a CPU its gradients are faster than a convolution's.
+    const convolved = (x, layer) => {
+      const [size, height, , depth] = x.shape;
+      const even = height + (height % 2);
+      const half = even / 2;
+      const padded = tf.pad(x, [
+        [0, 0],
+        [0, even - height],
+        [0, even - height],
+        [0, 0],
+      ]);
+      const blocks = tf.transpose(tf.reshape(padded, [size, half, 2, half, 2 * depth]), [0, 1, 3, 2, 4]);
+      const pairs = tf.reshape(blocks, [size, half, half, 4 * depth]);
+      const shifted = [0, 1].flatMap((row) =>
+        [0, 1].map((column) => tf.slice(pairs, [0, row, column, 0], [size, half - 1, half - 1, 4 * depth])),
+      );
+      const windows = tf.reshape(tf.concat(shifted, 3), [size * (half - 1) ** 2, 16 * depth]);
+      return tf.reshape(tf.relu(dense(windows, layer)), [size, half - 1, half - 1, -1]);
+    };
+    const features = convolved(convolved(convolved(image, "conv1"), "conv2"), "conv3");
     return dense(tf.relu(dense(tf.mean(features, [1, 2]), "hidden")), "counts");
   };
   const loss = (p, image, truth) => tf.neg(tf.mean(tf.sum(tf.mul(truth, tf.logSoftmax(network(p, image))), 1)));
