@@ -32,6 +32,8 @@ export default defineConfig({
     // Some tests load onnxruntime by themselves; see packages/runtime-node/src/telemetry.ts.
     env: { ORT_DISABLE_TELEMETRY: "1" },
     testTimeout: 60_000,
+    // A busy machine takes longer than vitest's second to paint a page.
+    expect: { poll: { timeout: 20_000 } },
     reporters: [
       "default",
       ...(process.env.GITHUB_ACTIONS === "true" ? ["github-actions"] : []),

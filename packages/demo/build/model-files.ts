@@ -7,6 +7,14 @@ import type { ModelEntry } from "../src/model-list.js";
 import { writeSampleSet } from "../src/sample-set.js";
 import { sampleImages } from "./sample-images.js";
 
+/** Titles of models by their data sets; a model of other images has its folder's name. */
+const titles: Readonly<Record<string, string>> = {
+  "multi-mnist": "Handwritten digits",
+  "multi-mnist-64": "Handwritten digits, 64×64",
+  "multi-strokes": "Pen strokes",
+  "multi-dsprites-64": "Coloured shapes",
+};
+
 interface ServedModel {
   readonly entry: ModelEntry;
   /** Source files by their paths beside the page. */
@@ -78,6 +86,7 @@ async function readModel(folder: string, name: string): Promise<ServedModel> {
   const samplesUrl = `samples/${name}.json`;
   const entry: ModelEntry = {
     name,
+    title: titles[manifest.training.dataset] ?? name,
     url,
     imageSize,
     channels,

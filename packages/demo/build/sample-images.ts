@@ -58,8 +58,8 @@ function strokeDigits(): Uint8Array {
     const rgba = Uint8ClampedArray.from({ length: 4 * data.length }, (_, at) =>
       at % 4 === 3 ? 255 : data[Math.floor(at / 4)]!,
     );
-    const digit = fitImage({ data: rgba, width, height }, { imageSize: DIGIT_SIDE, channels: 1 });
-    digits.set(digit.data, i * DIGIT_SIDE ** 2);
+    const { raster } = fitImage({ data: rgba, width, height }, { imageSize: DIGIT_SIDE, channels: 1 });
+    digits.set(raster.data, i * DIGIT_SIDE ** 2);
   }
   return digits;
 }

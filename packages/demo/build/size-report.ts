@@ -12,6 +12,9 @@ const kinds: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["other", /./],
 ];
 
+/** Largest file that common static hosts take, bytes. */
+const HOST_LIMIT = 25 * 2 ** 20;
+
 export interface BuiltFile {
   /** Path relative to the page, with forward slashes. */
   readonly path: string;
@@ -35,4 +38,7 @@ export function printSizes(files: readonly BuiltFile[]): void {
     console.log(line(name, sum("raw"), sum("gzip")));
     for (const { path, raw, gzip } of ofKind) console.log(line(`  ${path}`, raw, gzip));
   });
+  for (const { path } of rows.filter(({ raw }) => raw > HOST_LIMIT)) {
+    console.log(`${path} is larger than 25 MiB, which some static hosts refuse. The README says what can be left out.`);
+  }
 }

@@ -1,5 +1,5 @@
 /** The image that a user makes: by pointer, by keyboard, from stamps, from a file or the clipboard. */
-import type { SceneObject } from "@air-onnx/core";
+import type { Box, SceneObject } from "@air-onnx/core";
 import { type Brush, brushRadius, inkSegment, type Point } from "./brush.js";
 import { byId, make, makeSvg, resizeChildren, setAttributes } from "./elements.js";
 import { paintPlanes, placeRect, showBoxes } from "./picture-view.js";
@@ -55,6 +55,8 @@ export class DrawingSurface {
   /** Position of the keyboard's pen, whether it is down, and whether it is shown. */
   #key = { x: 0, y: 0, down: false, shown: false };
   #last: Point | undefined;
+  /** Extent of the stroke or, before it, the place of the pointer, around which the guide is shown; undefined elsewhere. */
+  #stroke: Box | undefined;
 
   /** @param onChange called after every change of the picture by the user */
   constructor(onChange: () => void) {
@@ -156,16 +158,22 @@ export class DrawingSurface {
         return;
       }
       this.#last = point;
+      this.#stroke = boxAround(point);
       this.#draw(point, point);
     });
     surface.addEventListener("pointermove", (event) => {
-      if (!this.#last) return;
+      if (!this.#last) {
+        this.#stroke = boxAround(this.#pointOf(event));
+        this.#showGuides();
+        return;
+      }
       // Between two frames a pointer can pass several points.
       const passed = event.getCoalescedEvents?.() ?? [];
       for (const each of passed.length > 0 ? passed : [event]) {
         const point = this.#pointOf(each);
         inkSegment(this.#raster, this.#last, point, this.#brush);
         this.#last = point;
+        this.#stroke = boxAround(point, this.#stroke);
       }
       this.#changed();
     });
@@ -174,6 +182,10 @@ export class DrawingSurface {
     };
     surface.addEventListener("pointerup", lift);
     surface.addEventListener("pointercancel", lift);
+    surface.addEventListener("pointerleave", () => {
+      this.#stroke = undefined;
+      this.#showGuides();
+    });
   }
 
   #pointOf(event: PointerEvent): Point {
@@ -257,13 +269,25 @@ export class DrawingSurface {
     this.#undoButton.disabled = this.#past.length === 0;
   }
 
-  /** Shows the expected size of an object on an empty picture, and the position of the keyboard's pen. */
+  /**
+   * Shows the position of the keyboard's pen, and the expected size of an object: around the pen and what it draws, or in the
+   * middle of an empty picture.
+   */
   #showGuides(): void {
     const { imageSize, objectSide } = this.#form;
-    const low = (imageSize - objectSide) / 2;
-    placeRect(this.#guide, { xmin: low, ymin: low, xmax: low + objectSide, ymax: low + objectSide });
-    this.#guide.style.display = isBlank(this.#raster) ? "" : "none";
     const { x, y, down, shown } = this.#key;
+    const pen = this.#tool === "pen" ? (this.#stroke ?? (shown ? boxAround({ x, y }) : undefined)) : undefined;
+    const middle = pen
+      ? { x: (pen.xmin + pen.xmax) / 2, y: (pen.ymin + pen.ymax) / 2 }
+      : { x: imageSize / 2, y: imageSize / 2 };
+    const half = objectSide / 2;
+    placeRect(this.#guide, {
+      xmin: middle.x - half,
+      ymin: middle.y - half,
+      xmax: middle.x + half,
+      ymax: middle.y + half,
+    });
+    this.#guide.style.display = pen || isBlank(this.#raster) ? "" : "none";
     const reach = down ? 0.6 : 1.2;
     placeRect(this.#cursor, { xmin: x - reach, ymin: y - reach, xmax: x + reach, ymax: y + reach });
     this.#cursor.style.display = shown ? "" : "none";
@@ -299,4 +323,14 @@ export class DrawingSurface {
       markRadio(button as HTMLElement, i === this.#pen);
     });
   }
+}
+
+/** The smallest box with a point and, if given, another box inside. */
+function boxAround({ x, y }: Point, box: Box = { xmin: x, ymin: y, xmax: x, ymax: y }): Box {
+  return {
+    xmin: Math.min(box.xmin, x),
+    ymin: Math.min(box.ymin, y),
+    xmax: Math.max(box.xmax, x),
+    ymax: Math.max(box.ymax, y),
+  };
 }

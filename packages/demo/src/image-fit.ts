@@ -1,5 +1,6 @@
 /** Converts any picture to the form that a model takes: bright on black, centred, averaged down to the model's pixels. */
 import type { AirConfig } from "@air-onnx/core";
+import { evenGround, type SquarePicture } from "./even-ground.js";
 import { blankRaster, type Raster } from "./raster.js";
 
 /** RGBA, 8 bits each, row by row: an `ImageData` is one. */
@@ -12,36 +13,73 @@ export interface RgbaPicture {
 /** Rec. 601 luma, as in the runtime's own conversion to grey. */
 const LUMA = [0.299, 0.587, 0.114] as const;
 
+/** A picture in the form that a model takes. */
+export interface FittedImage {
+  readonly raster: Raster;
+  /** Whether the picture was dark on a bright ground, such as ink on paper: it was inverted. */
+  readonly isInverted: boolean;
+  /** Whether the ground was shaded or grey: it was made even and black. */
+  readonly isEvened: boolean;
+}
+
 /**
- * Scales the picture to fit, complete and centred. Every pixel is the mean of the picture's pixels that it covers. A picture
- * with a bright border (dark ink on paper) is inverted, because models take bright objects on black.
+ * Scales the picture to fit, complete and centred. Every pixel is the mean of the picture's pixels that it covers. Models take
+ * bright objects on black: a picture with a bright border (dark ink on paper) is inverted, and its shaded ground becomes black, as
+ * does that of any picture without colours.
+ * Colours keep their hue.
  */
-export function fitImage(picture: RgbaPicture, form: Pick<AirConfig, "imageSize" | "channels">): Raster {
-  const upright = { ...picture, data: flatten(picture.data) };
-  const bright = borderBrightness(upright) > 127.5;
-  const fitted = blankRaster(form);
-  const scale = form.imageSize / Math.max(picture.width, picture.height);
-  const left = (form.imageSize - picture.width * scale) / 2;
-  const top = (form.imageSize - picture.height * scale) / 2;
+export function fitImage(picture: RgbaPicture, form: Pick<AirConfig, "imageSize" | "channels">): FittedImage {
+  const { width, height } = picture;
+  // An ImageData has getters, which a spread would leave out.
+  const upright: RgbPicture = { data: flatten(picture.data), width, height };
+  const isInverted = borderBrightness(upright) > 127.5;
+  const shrunk = shrink(upright, form.imageSize);
+  if (isInverted) invertLightness(shrunk.rgb);
+  // A bright ground of a colour picture may be what it shows.
+  const isEvened = (isInverted || form.channels === 1) && evenGround(shrunk);
+  return { raster: toRaster(shrunk, form), isInverted, isEvened };
+}
+
+function shrink(picture: RgbPicture, side: number): SquarePicture {
+  const scale = side / Math.max(picture.width, picture.height);
+  const left = (side - picture.width * scale) / 2;
+  const top = (side - picture.height * scale) / 2;
+  const ground = borderBrightness(picture) > 127.5 ? 255 : 0;
+  const whole = 1 / (scale * scale);
+  const rgb = new Float64Array(3 * side * side);
+  const inside = new Array<boolean>(side * side).fill(false);
   const sum = new Float64Array(3);
-  for (let row = 0; row < form.imageSize; row++) {
-    for (let column = 0; column < form.imageSize; column++) {
-      const covered = addArea(upright, (column - left) / scale, (row - top) / scale, 1 / scale, sum);
-      if (covered === 0) continue;
-      // The part of a pixel outside of the picture is background.
-      const whole = 1 / (scale * scale);
-      const background = bright ? 255 * (whole - covered) : 0;
-      const mean = Array.from(sum, (value) => (value + background) / whole);
-      const at = (row * form.imageSize + column) * form.channels;
-      if (form.channels === 1) {
-        fitted.data[at] = LUMA[0] * mean[0]! + LUMA[1] * mean[1]! + LUMA[2] * mean[2]!;
-      } else {
-        for (let c = 0; c < form.channels; c++) fitted.data[at + c] = mean[c]!;
-      }
-      if (bright) for (let c = 0; c < form.channels; c++) fitted.data[at + c] = 255 - fitted.data[at + c]!;
+  for (let row = 0; row < side; row++) {
+    for (let column = 0; column < side; column++) {
+      const at = row * side + column;
+      const covered = addArea(picture, (column - left) / scale, (row - top) / scale, 1 / scale, sum);
+      inside[at] = covered > 0.999 * whole;
+      for (let c = 0; c < 3; c++) rgb[3 * at + c] = (sum[c]! + ground * (whole - covered)) / whole;
     }
   }
-  return fitted;
+  return { rgb, side, inside };
+}
+
+/** Swaps bright and dark, in place; colours keep their hue. */
+function invertLightness(rgb: Float64Array): void {
+  for (let at = 0; at < rgb.length; at += 3) {
+    const [r, g, b] = [rgb[at]!, rgb[at + 1]!, rgb[at + 2]!];
+    const shift = 255 - Math.max(r, g, b) - Math.min(r, g, b);
+    for (let c = 0; c < 3; c++) rgb[at + c]! += shift;
+  }
+}
+
+function toRaster({ rgb, side }: SquarePicture, form: Pick<AirConfig, "imageSize" | "channels">): Raster {
+  const raster = blankRaster(form);
+  for (let pixel = 0; pixel < side * side; pixel++) {
+    const colour = [rgb[3 * pixel]!, rgb[3 * pixel + 1]!, rgb[3 * pixel + 2]!] as const;
+    if (form.channels === 1) {
+      raster.data[pixel] = LUMA[0] * colour[0] + LUMA[1] * colour[1] + LUMA[2] * colour[2];
+    } else {
+      for (let c = 0; c < form.channels; c++) raster.data[pixel * form.channels + c] = colour[c]!;
+    }
+  }
+  return raster;
 }
 
 /** Composites over white where the picture is transparent paper with dark ink, over black otherwise. */

@@ -16,7 +16,10 @@ export async function readPicture(file: Blob & { readonly name?: string }): Prom
   try {
     bitmap = await createImageBitmap(file);
   } catch (cause) {
-    throw new PictureFileError(`${name} is not an image that this browser can read. Try a PNG or a JPEG.`, { cause });
+    throw new PictureFileError(
+      `${name} is not an image that this browser can read, or it is broken or too large. Try a PNG or a JPEG.`,
+      { cause },
+    );
   }
   const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
   const [width, height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale))) as [
@@ -28,6 +31,7 @@ export async function readPicture(file: Blob & { readonly name?: string }): Prom
   canvas.height = height;
   const context = canvas.getContext("2d", { willReadFrequently: true });
   if (!context) throw new PictureFileError("This browser gives the page no canvas to read images with.");
+  context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, width, height);
   bitmap.close();
   return context.getImageData(0, 0, width, height);

@@ -1,15 +1,16 @@
 /** The page: opens a model, infers the drawing whenever it changes, and lets the scene be edited. */
 import { type AirConfig, priorWindow, type SceneLatents } from "@air-onnx/core";
-import { AirModel, type Device } from "@air-onnx/runtime-web";
+import { AirModel, type Device, ModelFileError } from "@air-onnx/runtime-web";
 import { clearAlert, showAlert, showUncaught } from "./alerts.js";
 import { compareDevices } from "./comparison.js";
 import { DrawingSurface } from "./drawing-surface.js";
 import { byId, make } from "./elements.js";
 import { fitImage } from "./image-fit.js";
 import { listenForPictures, readPicture } from "./image-source.js";
+import { Keeping } from "./keeping.js";
 import { LatestOnly } from "./latest-only.js";
 import type { ModelEntry } from "./model-list.js";
-import { keepModels, keepRuntime, onceControlled, startOffline } from "./offline.js";
+import { onceControlled, startOffline } from "./offline.js";
 import { PaceMeter } from "./pace.js";
 import {
   decodeRaster,
@@ -31,7 +32,7 @@ import { StoryView } from "./story-view.js";
 import { showThumbnails } from "./thumbnails.js";
 import { type Inference, type RecordedStep, recordStep } from "./trace.js";
 import { WhatWalk } from "./what-walk.js";
-import { bytesInWords, countObjects, shareInWords } from "./words.js";
+import { aboutModel, bytesInWords, countObjects, deviceName, fittingInWords, sentence } from "./words.js";
 
 type DeviceChoice = Device | "auto";
 
@@ -59,7 +60,8 @@ class Page {
   readonly #compare = byId("compare", HTMLButtonElement);
   readonly #about = byId("about-model", HTMLElement);
   readonly #notices = byId("notices", HTMLElement);
-  readonly #keep = byId("keep", HTMLButtonElement);
+  readonly #keeping = new Keeping();
+  readonly #note = byId("picture-note", HTMLElement);
   readonly #reading = new Reading();
   readonly #story = new StoryView();
   readonly #surface = new DrawingSurface(() => this.#drawingChanged());
@@ -86,19 +88,21 @@ class Page {
   #exampleRound = 0;
   #dreamSeed = 1;
   #rest: ReturnType<typeof setTimeout> | undefined;
+  /** Whether something changed since the link was written. */
+  #isLinkDue = false;
 
   async start(): Promise<void> {
     this.#listen();
     await startOffline();
     this.#models = await fetchModelList();
     this.#modelSelect.replaceChildren(
-      ...this.#models.map(({ name, bytes }) =>
-        make("option", { value: name, textContent: `${name} (${bytesInWords(bytes)})` }),
+      ...this.#models.map(({ name, title, bytes }) =>
+        make("option", { value: name, textContent: title, title: `${name}, ${bytesInWords(bytes)}` }),
       ),
     );
     onceControlled(() => {
-      this.#keep.hidden = false;
-      this.#keepRuntime();
+      this.#keeping.offer();
+      this.#keeping.keepRuntime(this.#opened?.model.device);
     });
     await this.#followLink();
   }
@@ -106,12 +110,19 @@ class Page {
   #listen(): void {
     this.#modelSelect.addEventListener("change", () => {
       const entry = this.#models.find(({ name }) => name === this.#modelSelect.value);
+      clearAlert();
       if (entry) this.#run(this.#openModel(entry, {}));
     });
     this.#deviceSelect.addEventListener("change", () => {
-      if (this.#entry) this.#run(this.#loadModel(this.#entry));
+      clearAlert();
+      if (this.#entry) this.#run(this.#loadModel(this.#entry).then(() => undefined));
     });
-    addEventListener("hashchange", () => this.#run(this.#followLink()));
+    addEventListener("hashchange", () => {
+      clearAlert();
+      this.#run(this.#followLink());
+    });
+    // A visitor may reload or leave right after a stroke or a key.
+    for (const end of ["pointerup", "keyup", "pagehide"]) addEventListener(end, () => this.#writeDueLink());
     this.#follow.addEventListener("click", () => this.#followInference());
     byId("more-examples", HTMLButtonElement).addEventListener("click", () => {
       this.#exampleRound++;
@@ -125,9 +136,11 @@ class Page {
     byId("feed-back", HTMLButtonElement).addEventListener("click", () => this.#run(this.#lookAtScene()));
     byId("copy-link", HTMLButtonElement).addEventListener("click", () => this.#run(this.#copyLink()));
     this.#compare.addEventListener("click", () => this.#run(this.#compareDevices()));
-    this.#keep.addEventListener("click", () => this.#run(this.#keepModels()));
+    const keepModels = (): void =>
+      this.#run(this.#keeping.keepModels(this.#models, this.#opened?.model.device ?? "wasm"));
+    this.#keeping.button.addEventListener("click", keepModels);
     // An installed page should work offline with all models.
-    addEventListener("appinstalled", () => this.#run(this.#keepModels()));
+    addEventListener("appinstalled", keepModels);
     listenForPictures(byId("upload", HTMLButtonElement), byId("file", HTMLInputElement), (file) =>
       this.#run(this.#openPicture(file)),
     );
@@ -150,25 +163,17 @@ class Page {
 
   /** Switches to the model's form of images at once, and to the model when it is loaded. */
   async #openModel(entry: ModelEntry, link: Permalink): Promise<void> {
-    clearAlert();
-    this.#entry = entry;
-    this.#modelSelect.value = entry.name;
-    this.#about.textContent = aboutModel(entry);
-    this.#inference = undefined;
-    this.#edited = false;
-    this.#follow.hidden = true;
-    this.#reading.reserve(entry.maxSteps);
-    this.#story.reserve(entry.maxSteps);
-    this.#dreamCount.value = String(entry.maxSteps);
-    const blank = blankRaster(entry);
-    this.#samples = entry.samples === undefined ? undefined : await fetchSamples(entry.samples);
+    const before = this.#opened && { entry: this.#opened.entry, raster: copyRaster(this.#surface.raster) };
+    await this.#showForm(entry, link.image);
     if (this.#entry !== entry) return;
-    let raster = this.#samples?.images.find(({ count }) => count === FIRST_EXAMPLE_COUNT)?.raster ?? blank;
-    if (link.image !== undefined) raster = readOrSay(() => decodeRaster(link.image!, entry)) ?? blank;
-    this.#surface.open({ ...entry, objectSide: entry.imageSize / 3 }, copyRaster(raster));
-    this.#surface.setStamps(this.#samples?.stamps ?? []);
-    this.#showExamples();
-    await this.#loadModel(entry);
+    const isOpen = await this.#loadModel(entry);
+    if (this.#entry === entry && !isOpen && before && this.#opened?.entry === before.entry) {
+      // One model's name must not stand over another's answers.
+      await this.#showForm(before.entry, encodeRaster(before.raster));
+      this.#surface.setObjectSide(objectSide(this.#opened.model.config));
+      this.#drawingChanged();
+      return;
+    }
     const config = this.#opened?.model.config;
     if (this.#entry !== entry || !config || link.scene === undefined) return;
     const scene = readOrSay(() => decodeScene(link.scene!, config));
@@ -179,7 +184,31 @@ class Page {
     this.#openWalk();
   }
 
-  async #loadModel(entry: ModelEntry): Promise<void> {
+  /** Shows what is known of a model before it is loaded: the form of its images, its examples, and a drawing. */
+  async #showForm(entry: ModelEntry, image: string | undefined): Promise<void> {
+    this.#entry = entry;
+    this.#modelSelect.value = entry.name;
+    this.#about.textContent = aboutModel(entry);
+    this.#inference = undefined;
+    this.#edited = false;
+    this.#follow.hidden = true;
+    this.#note.textContent = "";
+    this.#reading.reserve(entry.maxSteps);
+    this.#story.reserve(entry.maxSteps);
+    this.#dreamCount.value = String(entry.maxSteps);
+    const samples = entry.samples === undefined ? undefined : await fetchSamples(entry.samples).catch(showAlert);
+    if (this.#entry !== entry) return;
+    this.#samples = samples ?? undefined;
+    const example = this.#samples?.images.find(({ count }) => count === FIRST_EXAMPLE_COUNT)?.raster;
+    const linked = image === undefined ? undefined : readOrSay(() => decodeRaster(image, entry));
+    const raster = linked ?? example ?? blankRaster(entry);
+    this.#surface.open({ ...entry, objectSide: entry.imageSize / 3 }, copyRaster(raster));
+    this.#surface.setStamps(this.#samples?.stamps ?? []);
+    this.#showExamples();
+  }
+
+  /** Returns whether the model is open now; it is not if the user chose another meanwhile. */
+  async #loadModel(entry: ModelEntry): Promise<boolean> {
     this.#loadingNow?.abort();
     const loading = new AbortController();
     this.#loadingNow = loading;
@@ -189,7 +218,7 @@ class Page {
     this.#progress.value = 0;
     this.#loading.hidden = this.#opened !== undefined;
     this.#loading.textContent = "You can draw already; the network is on its way.";
-    this.#statusText.textContent = `Loading ${entry.name}…`;
+    this.#statusText.textContent = `Loading ${entry.title}…`;
     try {
       const model = await AirModel.fromPretrained(siteUrl(entry.url), {
         device,
@@ -207,28 +236,28 @@ class Page {
       });
       if (loading.signal.aborted) {
         await model.dispose();
-        return;
+        return false;
       }
       const previous = this.#opened;
       this.#opened = { entry, model };
       this.#pace.clear();
       this.#showOpened(model, notices);
       await previous?.model.dispose();
+      return true;
     } catch (error) {
-      if (loading.signal.aborted) return;
-      this.#failed(entry, error);
+      if (!loading.signal.aborted) this.#failed(entry, error);
+      return false;
     }
   }
 
   #showOpened(model: AirModel, notices: readonly string[]): void {
-    clearAlert();
     this.#progress.hidden = true;
     this.#loading.hidden = true;
     this.#notices.textContent = notices.join(" ");
     this.#notices.hidden = notices.length === 0;
     this.#statusText.textContent = `Runs on ${deviceName(model.device)}`;
     this.#surface.setObjectSide(objectSide(model.config));
-    if (!this.#keep.hidden) this.#keepRuntime();
+    this.#keeping.keepRuntime(model.device);
     this.#run(this.#warmUp().then(() => this.#showDreams()));
   }
 
@@ -243,20 +272,26 @@ class Page {
 
   #failed(entry: ModelEntry, error: unknown): void {
     this.#progress.hidden = true;
-    const reason = error instanceof Error ? error.message : String(error);
+    const isOffline = error instanceof ModelFileError && error.kind === "unreachable" && !navigator.onLine;
+    const reason = isOffline
+      ? "there is no network, and it was not kept for offline use"
+      : error instanceof Error
+        ? error.message
+        : String(error);
     const device = this.#deviceSelect.value as DeviceChoice;
     const advice = device === "webgpu" ? " Choose “auto” or “WebAssembly” to run without it." : "";
-    showAlert(`The model ${entry.name} could not be opened: ${reason}${advice}`);
+    showAlert(`The model ${entry.name} could not be opened: ${sentence(reason)}${advice}`);
     const still = this.#opened;
     this.#loading.hidden = still !== undefined;
     this.#loading.textContent = "No network to look at it.";
     this.#statusText.textContent = still
-      ? `Still ${still.entry.name} on ${deviceName(still.model.device)}`
+      ? `Still ${still.entry.title} on ${deviceName(still.model.device)}`
       : "Not loaded";
     if (still?.entry === entry) this.#deviceSelect.value = still.model.device;
   }
 
   #drawingChanged(): void {
+    this.#note.textContent = "";
     if (this.#opened?.entry === this.#entry) this.#inferring.submit(copyRaster(this.#surface.raster));
     this.#afterRest();
   }
@@ -384,7 +419,10 @@ class Page {
     if (!entry) return;
     const picture = await readPicture(file);
     clearAlert();
-    if (this.#entry === entry) this.#surface.replace(fitImage(picture, entry));
+    if (this.#entry !== entry) return;
+    const fitted = fitImage(picture, entry);
+    this.#surface.replace(fitted.raster);
+    this.#note.textContent = fittingInWords(fitted);
   }
 
   async #compareDevices(): Promise<void> {
@@ -396,33 +434,6 @@ class Page {
       await compareDevices(siteUrl(opened.entry.url), images);
     } finally {
       this.#compare.disabled = false;
-    }
-  }
-
-  /** Keeps the runtime, so that the opened model opens again without a network. A failure is only logged. */
-  #keepRuntime(): void {
-    const device = this.#opened?.model.device;
-    if (device) keepRuntime(device).catch((error: unknown) => console.info("Not kept for offline use:", error));
-  }
-
-  async #keepModels(): Promise<void> {
-    const kept = byId("kept", HTMLElement);
-    this.#keep.disabled = true;
-    try {
-      await keepRuntime(this.#opened?.model.device ?? "wasm");
-      await keepModels(
-        this.#models.map(({ url }) => siteUrl(url)),
-        (bytes) => {
-          const total = this.#models.reduce((sum, entry) => sum + entry.bytes, 0);
-          kept.textContent = `${bytesInWords(bytes)} of ${bytesInWords(total)}`;
-        },
-      );
-      kept.textContent = "Kept. This page works without a network now, with all its models.";
-    } catch (error) {
-      kept.textContent = "";
-      throw error;
-    } finally {
-      this.#keep.disabled = false;
     }
   }
 
@@ -440,15 +451,21 @@ class Page {
     clearTimeout(this.#rest);
     this.#rest = setTimeout(() => {
       if (!this.#edited) this.#openWalk();
-      this.#writeLink();
+      this.#writeDueLink();
     }, REST);
+    this.#isLinkDue = true;
+  }
+
+  #writeDueLink(): void {
+    if (this.#isLinkDue) this.#writeLink();
   }
 
   #writeLink(): void {
-    const opened = this.#opened;
-    if (!opened || opened.entry !== this.#entry) return;
+    const entry = this.#entry;
+    if (!entry) return;
+    this.#isLinkDue = false;
     const link = writePermalink({
-      model: opened.entry.name,
+      model: entry.name,
       image: encodeRaster(this.#surface.raster),
       ...(this.#edited ? { scene: encodeScene(this.#editor.scene) } : {}),
     });
@@ -467,22 +484,10 @@ class Page {
   }
 }
 
-/** Describes the images that a model takes, and how well it counts. */
-function aboutModel({ imageSize, channels, maxSteps, countAccuracy }: ModelEntry): string {
-  const images = `${imageSize}×${imageSize} pixels${channels === 3 ? " in colour" : ""}, up to ${countObjects(maxSteps)}`;
-  return countAccuracy === undefined
-    ? `${images}.`
-    : `${images}; ${shareInWords(countAccuracy)} of unseen images counted right.`;
-}
-
 /** Side of the window at the mean of the model's prior, pixels. */
 function objectSide(config: AirConfig): number {
   const [s] = priorWindow(config);
   return config.imageSize / Math.max(s, 1);
-}
-
-function deviceName(device: Device): string {
-  return device === "webgpu" ? "WebGPU" : "WebAssembly";
 }
 
 /** Reads a part of a link; shows an alert and returns undefined if it is damaged. */

@@ -1,6 +1,8 @@
 /** An entry of `models.json`, which lists the models that this copy of the page was built with. */
 export interface ModelEntry {
   readonly name: string;
+  /** The images that it takes, for readers: "Handwritten digits". */
+  readonly title: string;
   /** URL of the model's folder, relative to the page, with a final slash. */
   readonly url: string;
   readonly imageSize: number;

@@ -26,8 +26,9 @@ export class Reading {
 
   show({ scene }: Inference, { imageSize, channels }: AirConfig): void {
     this.#count.textContent = countObjects(scene.count);
-    // A space keeps the line, so that the page does not move.
-    this.#unlike.textContent = scene.typical === false ? UNLIKE : "\u00a0";
+    this.#unlike.replaceChildren(
+      ...(scene.typical === false ? [make("span", { className: "badge", textContent: UNLIKE })] : []),
+    );
     this.#showBars(scene.countProbabilities);
     paintPlanes(this.#reconstruction, scene.reconstruction, channels);
     showBoxes(

@@ -64,14 +64,14 @@ export class WhatWalk {
   }
 
   #build(opened: Opened, dimensions: readonly number[]): void {
-    this.#rows = dimensions.map((dimension) => {
+    this.#rows = dimensions.map((dimension, i) => {
       const slider = make("input", {
         type: "range",
         min: String(-REACH),
         max: String(REACH),
         step: "0.05",
         value: String(opened.object.zWhat[dimension]!),
-        ariaLabel: `z_what, dimension ${dimension + 1}`,
+        ariaLabel: `Trait ${i + 1}, dimension ${dimension + 1} of the code z_what`,
       });
       slider.addEventListener("input", () => {
         this.#zWhat = withDimension(this.#zWhat, dimension, slider.valueAsNumber);
@@ -85,12 +85,12 @@ export class WhatWalk {
       this.#changed();
     });
     this.#root.replaceChildren(
-      make("h3", { className: "caption" }, "What it looks like: the dimensions of z_what that change it most ", reset),
-      ...this.#rows.map(({ dimension, slider, strip }) =>
+      make("h3", { className: "caption" }, "What it looks like: the traits in its code that change it most ", reset),
+      ...this.#rows.map(({ dimension, slider, strip }, i) =>
         make(
           "div",
           { className: "dimension" },
-          make("span", { textContent: `z_what[${dimension + 1}]` }),
+          make("span", { textContent: `Trait ${i + 1}`, title: `z_what, dimension ${dimension + 1}` }),
           columns(STOPS, make("div", { className: "aligned" }, strip, slider)),
         ),
       ),

@@ -1,8 +1,28 @@
 /** Describes what is on the page in words, for readers and for screen readers. */
 import type { Box, Scene } from "@air-onnx/core";
+import type { Device } from "@air-onnx/runtime-web";
+import type { ModelEntry } from "./model-list.js";
 
 /** What is said of an image that is not typical of the model's training data. */
 export const UNLIKE = "Unlike anything it was trained on: a guess.";
+
+/** Says what was done to a picture from outside so that the model can take it; empty if nothing. */
+export function fittingInWords({
+  isInverted,
+  isEvened,
+}: {
+  readonly isInverted: boolean;
+  readonly isEvened: boolean;
+}): string {
+  if (isInverted && isEvened) return "Dark on bright: inverted, and the shading of its ground taken away.";
+  if (isInverted) return "Dark on bright: inverted.";
+  return isEvened ? "Its ground was not black: taken away." : "";
+}
+
+/** Gives a sentence its full stop, unless it has an end. */
+export function sentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
+}
 
 export function countObjects(count: number): string {
   if (count === 0) return "No objects";
@@ -54,4 +74,16 @@ export function sceneInWords(scene: Pick<Scene, "count" | "objects" | "typical">
 export function bytesInWords(bytes: number): string {
   if (bytes < 1e3) return `${bytes} B`;
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** Describes the images that a model takes, and how well it counts. */
+export function aboutModel({ name, bytes, imageSize, channels, maxSteps, countAccuracy }: ModelEntry): string {
+  const images = `${name} (${bytesInWords(bytes)}): ${imageSize}×${imageSize} pixels${channels === 3 ? " in colour" : ""}, up to ${countObjects(maxSteps)}`;
+  return countAccuracy === undefined
+    ? `${images}.`
+    : `${images}; ${shareInWords(countAccuracy)} of unseen images counted right.`;
+}
+
+export function deviceName(device: Device): string {
+  return device === "webgpu" ? "WebGPU" : "WebAssembly";
 }

@@ -91,28 +91,30 @@ describe("fitting an image", () => {
     });
 
   it("shrinks by averaging", () => {
-    const fitted = fitImage(blob(255, 0), { imageSize: 10, channels: 1 });
+    const { raster: fitted } = fitImage(blob(255, 0), { imageSize: 10, channels: 1 });
     expect(fitted.data[4 * 10 + 4]).toBe(255);
     expect(fitted.data[0]).toBe(0);
-    const half = fitImage(blob(255, 0), { imageSize: 2, channels: 1 });
+    const { raster: half } = fitImage(blob(255, 0), { imageSize: 2, channels: 1 });
     expect(half.data[0]).toBeCloseTo(255 * 0.04, -1);
   });
 
   it("inverts dark ink on paper", () => {
-    expect(fitImage(blob(0, 255), { imageSize: 10, channels: 1 })).toEqual(
-      fitImage(blob(255, 0), { imageSize: 10, channels: 1 }),
-    );
+    const dark = fitImage(blob(0, 255), { imageSize: 10, channels: 1 });
+    const bright = fitImage(blob(255, 0), { imageSize: 10, channels: 1 });
+    expect(dark.raster).toEqual(bright.raster);
+    expect(dark).toMatchObject({ isInverted: true, isEvened: false });
+    expect(bright).toMatchObject({ isInverted: false, isEvened: false });
   });
 
   it("treats a transparent background with dark ink as paper", () => {
     const ink = picture(20, 20, (x) => (x === 10 ? [0, 0, 0, 255] : [0, 0, 0, 0]));
-    const fitted = fitImage(ink, grey);
+    const { raster: fitted } = fitImage(ink, grey);
     expect(fitted.data[5 * 20 + 10]).toBe(255);
     expect(fitted.data[5 * 20 + 3]).toBe(0);
   });
 
   it("keeps the whole of a wide picture, with black above and below", () => {
-    const fitted = fitImage(
+    const { raster: fitted } = fitImage(
       picture(40, 20, (x) => (x === 0 || x === 39 ? [0, 0, 0, 255] : [200, 100, 0, 255])),
       { imageSize: 20, channels: 3 },
     );
@@ -122,8 +124,87 @@ describe("fitting an image", () => {
     expect(at(10, 17)).toEqual([0, 0, 0]);
   });
 
+  it("takes a picture whose sides are getters, as those of an ImageData are", () => {
+    const plain = blob(255, 0);
+    class Getters {
+      readonly data = plain.data;
+      get width() {
+        return plain.width;
+      }
+      get height() {
+        return plain.height;
+      }
+    }
+    expect(fitImage(new Getters(), grey)).toEqual(fitImage(plain, grey));
+  });
+
+  /** A stroke, of a contrast between 0 and 1, on a ground of which the brightness is a function of the place. */
+  const onGround = (contrast: number, ground: (x: number, y: number) => number) =>
+    picture(100, 100, (x, y) => {
+      const ink = x >= 40 && x < 50 && y >= 20 && y < 80 ? contrast : 0;
+      // Grain, from a hash of the place.
+      const grain = ((x * 7919 + y * 104_729) % 17) - 8;
+      const value = (1 - ink) * (ground(x, y) + grain);
+      return [value, value, value, 255];
+    });
+
+  it.each<[string, (x: number, y: number) => number]>([
+    ["lit from the left", (x) => 240 - 0.9 * x],
+    ["lit in the middle", (x, y) => 230 - ((x - 50) ** 2 + (y - 50) ** 2) / 60],
+    ["grey", () => 160],
+  ])("makes the ground of paper that is %s black, and its ink bright", (_, ground) => {
+    const { raster, isInverted, isEvened } = fitImage(onGround(0.6, ground), grey);
+    expect({ isInverted, isEvened }).toEqual({ isInverted: true, isEvened: true });
+    for (let i = 0; i < 400; i++) {
+      const [x, y] = [i % 20, Math.floor(i / 20)];
+      if ((x === 8 || x === 9) && y >= 4 && y < 16) expect(raster.data[i], `${x} ${y}`).toBeGreaterThan(150);
+      else expect(raster.data[i], `${x} ${y}`).toBeLessThan(20);
+    }
+  });
+
+  it("finds nothing on shaded paper without ink, and evens a board that is not black", () => {
+    const empty = fitImage(
+      onGround(0, (x) => 240 - 0.9 * x),
+      grey,
+    );
+    expect(isBlank(empty.raster)).toBe(true);
+    const chalk = fitImage(
+      picture(100, 100, (x, y) => {
+        const value = x >= 40 && x < 50 && y >= 20 && y < 80 ? 200 : 40 + 0.3 * y;
+        return [value, value, value, 255];
+      }),
+      grey,
+    );
+    expect(chalk).toMatchObject({ isInverted: false, isEvened: true });
+    expect(chalk.raster.data[0]).toBe(0);
+    expect(chalk.raster.data[10 * 20 + 8]).toBeGreaterThan(200);
+  });
+
+  it("keeps the hue of coloured shapes on white", () => {
+    const shape = picture(60, 60, (x, y) =>
+      x >= 20 && x < 40 && y >= 20 && y < 40 ? [255, 0, 0, 255] : [255, 255, 255, 255],
+    );
+    const { raster } = fitImage(shape, { imageSize: 20, channels: 3 });
+    expect(Array.from(raster.data.slice(3 * (10 * 20 + 10), 3 * (10 * 20 + 10) + 3))).toEqual([255, 0, 0]);
+    expect(Array.from(raster.data.slice(0, 3))).toEqual([0, 0, 0]);
+  });
+
+  it("takes a picture of one pixel, and one that is a thousand times as high as wide", () => {
+    expect(
+      fitImage(
+        picture(1, 1, () => [255, 255, 255, 255]),
+        grey,
+      ).raster.data.every((value) => value < 256),
+    ).toBe(true);
+    const tall = fitImage(
+      picture(1, 1000, (_, y) => (y < 500 ? [255, 255, 255, 255] : [0, 0, 0, 255])),
+      grey,
+    );
+    expect(tall.raster.data.length).toBe(400);
+  });
+
   it("enlarges", () => {
-    const fitted = fitImage(
+    const { raster: fitted } = fitImage(
       picture(2, 2, (x, y) => (x === 0 && y === 0 ? [255, 255, 255, 255] : [0, 0, 0, 255])),
       grey,
     );
@@ -132,7 +213,7 @@ describe("fitting an image", () => {
   });
 
   it("makes the grey of colours as the runtime does", () => {
-    const fitted = fitImage(
+    const { raster: fitted } = fitImage(
       picture(10, 10, (x) => (x === 5 ? [255, 0, 0, 255] : [0, 0, 0, 255])),
       { imageSize: 10, channels: 1 },
     );
