@@ -133,7 +133,7 @@ const settings = {
       /** Share of the training steps before the first composed image. */
       after: z.number().gt(0).lt(1).default(0.35),
       /** Share of a batch that is composed. */
-      share: z.number().gt(0).lt(1).default(0.75),
+      share: z.number().gt(0).lt(1).default(0.6),
       /** Most objects of a composed image. */
       maxObjects: count.default(5),
       /** Whether images are composed anew where intensities add up to more than 1, or cut off there. */
