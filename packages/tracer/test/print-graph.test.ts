@@ -116,7 +116,7 @@ test("attributes that are lists or text, an input left out, a dimension that is 
   const images = (x: tf.Tensor): tf.Tensor4D => tf.reshape(x, [1, -1, 4, 1]);
   const pooled = linesOf((x) => ({ y: tf.sum(tf.maxPool(images(x), 2, 2, "valid")) }));
   expect(pooled.filter((line) => line.includes("MaxPool("))).toEqual([
-    "MaxPool:float32[1,1,?,2] = MaxPool(Transpose) {kernel_shape=[2,2], strides=[2,2], dilations=[1,1], pads=[0,0,0,0]}",
+    "MaxPool:float32[1,1,?,2] = MaxPool(Transpose) {kernel_shape=[2,2], strides=[2,2], pads=[0,0,0,0]}",
   ]);
   const resized = linesOf((x) => ({ y: tf.image.resizeBilinear(tf.reshape(x, [-1, 2, 2, 1]) as tf.Tensor4D, [4, 6]) }));
   expect(resized.filter((line) => line.includes("Resize("))).toEqual([

@@ -168,17 +168,17 @@ export class GraphEncoder {
       throw new Error("A shape depends on the batch by a fraction, which ONNX shapes cannot");
     }
     const { slope, offset } = number;
-    return this.#once(`${slope}B+${offset}`, (name) => {
+    return this.#onceNamed(`${slope}B+${offset}`, () => {
       let current = this.#batchSize();
       if (slope !== 1) current = this.#arithmetic("Mul", current, this.#int64([slope]));
       if (offset !== 0) current = this.#arithmetic("Add", current, this.#int64([offset]));
-      this.#nodes.push(bareNode("Identity", [current], [name]));
+      return current;
     });
   }
 
   /** The name of a scalar of `dtype` that holds the function of the batch. */
   #batchScalar(number: BatchFunction, dtype: OnnxDType): string {
-    return this.#once(`${dtype} ${JSON.stringify(number)}`, (name) => {
+    return this.#onceNamed(`${dtype} ${JSON.stringify(number)}`, () => {
       const size = this.fresh("batch_size_scalar");
       this.#nodes.push(bareNode("Reshape", [this.#batchSize(), this.#int64([])], [size]));
       let current = this.fresh("batch_size_cast");
@@ -191,7 +191,7 @@ export class GraphEncoder {
         if (number.slope !== 1) current = this.#arithmetic("Mul", current, this.#number(number.slope, dtype));
         if (number.offset !== 0) current = this.#arithmetic("Add", current, this.#number(number.offset, dtype));
       }
-      this.#nodes.push(bareNode("Identity", [current], [name]));
+      return current;
     });
   }
 
@@ -231,11 +231,19 @@ export class GraphEncoder {
   }
 
   #once(key: string, make: (name: string) => void): string {
+    return this.#onceNamed(key, () => {
+      const name = this.fresh("batch");
+      make(name);
+      return name;
+    });
+  }
+
+  /** The name that `make` returns, which is called for the first `key` of its kind. */
+  #onceNamed(key: string, make: () => string): string {
     const known = this.#batchNumbers.get(key);
     if (known !== undefined) return known;
-    const name = this.fresh("batch");
+    const name = make();
     this.#batchNumbers.set(key, name);
-    make(name);
     return name;
   }
 

@@ -40,12 +40,12 @@ export function windowOf(info: ConvInfo): Window {
   return { size, strides, dilations, input, output, padBegin, padEnd };
 }
 
-/** The ONNX attributes of a window. */
+/** The ONNX attributes of a window. Dilations of 1 are the default, which AveragePool can say since opset 19 only. */
 export function windowAttributes(window: Window): Record<string, Attribute> {
   return {
     kernel_shape: ints(window.size),
     strides: ints(window.strides),
-    dilations: ints(window.dilations),
+    ...(window.dilations.some((step) => step !== 1) && { dilations: ints(window.dilations) }),
     pads: ints([...window.padBegin, ...window.padEnd]),
   };
 }
