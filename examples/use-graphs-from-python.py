@@ -1,4 +1,4 @@
-# Runs an exported model by onnxruntime and NumPy alone. The graphs' inputs and outputs: packages/core/src/graphs.ts.
+# Runs the steps of an exported model by onnxruntime and NumPy alone. The graphs' inputs and outputs: docs/format.md.
 #
 #   python examples/use-graphs-from-python.py [model folder] [images.npz]
 import json
@@ -9,7 +9,7 @@ from onnxruntime import InferenceSession
 folder, images_file = sys.argv[1:] or ("models/multi-mnist", "images.npz")
 manifest = json.load(open(f"{folder}/config.json"))
 model, files = manifest["model"], manifest["files"]
-run = {name: InferenceSession(f"{folder}/{file['path']}", providers=["CPUExecutionProvider"]).run for name, file in files.items()}
+run = {name: InferenceSession(f"{folder}/{file['path']}", providers=["CPUExecutionProvider"]).run for name, file in files.items() if name != "scene"}
 side, steps = model["imageSize"], model["maxSteps"]
 pixels = np.load(images_file)["x"][-8:]  # Held-out images come last.
 image = pixels.reshape(-1, model["channels"], side, side).astype(np.float32) / manifest["normalisation"]["scale"]

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { intersectionOverUnion } from "@air-onnx/core";
 import { AirModel } from "@air-onnx/runtime-node";
+import { InferenceSession, Tensor } from "@air-onnx/runtime-node/onnxruntime";
+import { readSceneFile } from "@air-onnx/runtime-node/open-graphs";
 import { fillBatch, generateMultiStrokes } from "@air-onnx/scenes";
 import { describe, expect, it } from "vitest";
 
@@ -18,6 +20,46 @@ describe.each(names)("models/%s", (name) => {
   it("has the sizes and hashes of its manifest, and loads", async () => {
     await using model = await AirModel.fromPretrained(join(folder, name));
     expect(model.manifest.name).toBe(name);
+  });
+
+  it("has a scene file that says what the runtime says", async () => {
+    await using model = await AirModel.fromPretrained(join(folder, name));
+    const { imageSize, channels, maxSteps } = model.config;
+    const bytes = (await readSceneFile(join(folder, name), model.manifest, { verify: true }))!;
+    expect(model.manifest.files.scene!.input).toBe("float32");
+    const drawn = await model.sample(100, { seed: 5, presencePrior: 0.6 });
+    const pixels = channels * imageSize ** 2;
+    const images = new Float32Array(100 * pixels);
+    drawn.forEach(
+      ({ reconstruction }, i) =>
+        void images.set(
+          reconstruction.map((value) => Math.min(1, value)),
+          i * pixels,
+        ),
+    );
+    const session = await InferenceSession.create(bytes);
+    const results = await session.run({ image: new Tensor("float32", images, [100, channels, imageSize, imageSize]) });
+    const numbers = (output: string) => results[output]!.data as Float32Array;
+    const scenes = await model.infer(images);
+    expect([...numbers("count")]).toEqual(scenes.map(({ count }) => count));
+    expect(Math.max(...scenes.map(({ count }) => count))).toBeGreaterThan(1);
+    scenes.forEach(({ countProbabilities, objects }, i) => {
+      countProbabilities.forEach((value, n) => {
+        expect(Math.abs(numbers("count_probabilities")[i * (maxSteps + 1) + n]! - value)).toBeLessThan(1e-4);
+      });
+      objects.forEach(({ box, tightBox }, slot) => {
+        const at = 4 * (i * maxSteps + slot);
+        for (const [output, expected] of [
+          ["box", box],
+          ["tight_box", tightBox],
+        ] as const) {
+          Object.values(expected).forEach((side, k) => {
+            expect(Math.abs(numbers(output)[at + k]! - side)).toBeLessThan(0.1);
+          });
+        }
+      });
+    });
+    await session.release();
   });
 
   it("has a card with the manifest's numbers", async () => {

@@ -3,7 +3,7 @@
  * other packages take a second to load, which `--help` must not, so their names are repeated here; types keep the lists
  * complete.
  */
-import type { WeightType } from "@air-onnx/export";
+import type { Opset, SceneInput, WeightType } from "@air-onnx/export";
 import type { Device } from "@air-onnx/runtime-node";
 import type { Split } from "@air-onnx/scenes/names";
 import type { EagerBackend, TrainConfig } from "@air-onnx/train";
@@ -41,7 +41,9 @@ export const eagerBackendChoices = namesOf<Exclude<EagerBackend, "webgpu">>({
   tensorflow: true,
   "tensorflow-gpu": true,
 });
-export const weightChoices = namesOf<WeightType>({ float32: true, float16: true });
+export const weightChoices = namesOf<WeightType>({ float32: true, float16: true, int8: true });
+export const sceneInputChoices = namesOf<SceneInput>({ float32: true, uint8: true });
+export const opsetChoices = [17, 18, 19, 20, 21] as const satisfies readonly Opset[];
 export const deviceChoices = namesOf<Device | "auto">({ cpu: true, cuda: true, webgpu: true, auto: true });
 export const benchDeviceChoices = deviceChoices.filter((device) => device !== "auto");
 export const modeChoices = ["mean", "sample"] as const;

@@ -50,6 +50,11 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "export a run as ONNX graphs, and check them against TensorFlow.js",
     load: async () => (await import("./commands/export.js")).exportCommand(),
   },
+  convert: {
+    usage: "[options] <model folder>",
+    summary: "write a model folder with other weights, another opset, or another input of its scene file",
+    load: async () => (await import("./commands/convert.js")).convertCommand(),
+  },
   infer: {
     usage: "[options] <model folder> <images...>",
     summary: "find the objects in images",

@@ -76,6 +76,31 @@ async function fail(...args: string[]): Promise<string> {
   return stderr;
 }
 
+describe("convert", () => {
+  it("writes a model folder in another form, measured anew where its weights lose precision", async () => {
+    const { code, stdout, stderr } = await place.runHere([
+      ...["convert", "model", "--out", "small", "--weights", "int8", "--opset", "17", "--input", "uint8"],
+      ...["--license", "CC-BY-4.0"],
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^onnx\/scene\.onnx: \d+\.\d\d MB$/m);
+    expect(stdout).toMatch(/^Counted right: [\d.]+ % of \d+ held-out images, [\d.]+ % before$/m);
+    const manifest = JSON.parse(readFileSync(place.at("small/config.json"), "utf8"));
+    expect(manifest).toMatchObject({ weights: "int8", opset: 17, license: "CC-BY-4.0" });
+    expect(manifest.files.scene.input).toBe("uint8");
+    const before = JSON.parse(readFileSync(place.at("model/config.json"), "utf8"));
+    expect(manifest.files.step.size).toBeLessThan(0.75 * before.files.step.size);
+    expect(readFileSync(place.at("small/README.md"), "utf8")).toContain("weights stored as float32, which counted");
+  });
+
+  it("refuses an opset that cannot be written, and a folder that exists", async () => {
+    const { code, stderr } = await place.runHere(["convert", "model", "--out", "other", "--opset", "16"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("from 17 to 21");
+    expect(await fail("convert", "model", "--out", "model")).toContain("Replace it by --overwrite");
+  });
+});
+
 describe("export", () => {
   it("writes a model folder and the parity of every graph", () => {
     expect(trained.stderr).toBe("");

@@ -15,6 +15,7 @@ const commands = [
   "eval",
   "report",
   "export",
+  "convert",
   "infer",
   "sample",
   "bench",

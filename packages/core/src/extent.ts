@@ -25,14 +25,17 @@ interface Sizes {
   readonly objectSize: number;
 }
 
-/** Share of the object's strongest value that it must draw at a pixel. */
-const LEAST_STRENGTH = 0.02;
-/** Share of the canvas that the object must have drawn at a pixel. Below ½, so that two objects that draw it alike both have it. */
-const LEAST_SHARE = 0.4;
-/** Share of the brightest of the object's pixels that a pixel of the image must have. */
-const LEAST_INTENSITY = 0.1;
-/** The same where there is no image but the canvas: the edges of what the model draws are blurred. */
-const LEAST_DRAWN_INTENSITY = 0.2;
+/** The shares by which {@link objectExtents} tells an object's pixels. */
+export const tightBoxThresholds = {
+  /** Share of the object's strongest value that it must draw at a pixel. */
+  leastStrength: 0.02,
+  /** Share of the canvas that the object must have drawn at a pixel. Below ½, so that two objects that draw it alike both have it. */
+  leastShare: 0.4,
+  /** Share of the brightest of the object's pixels that a pixel of the image must have. */
+  leastIntensity: 0.1,
+  /** The same where there is no image but the canvas: the edges of what the model draws are blurred. */
+  leastDrawnIntensity: 0.2,
+} as const;
 
 /**
  * Finds the pixels that belong to each object of a scene. A pixel belongs to an object if, in some channel,
@@ -98,7 +101,8 @@ function objectExtent(
   }
 
   const seen = image ?? canvas;
-  const leastDrawn = LEAST_STRENGTH * strongest;
+  const { leastStrength, leastShare, leastIntensity, leastDrawnIntensity } = tightBoxThresholds;
+  const leastDrawn = leastStrength * strongest;
   let brightest = 0;
   at = 0;
   for (let channel = 0; channel < channels; channel++) {
@@ -106,14 +110,15 @@ function objectExtent(
       const start = (channel * imageSize + row) * imageSize;
       for (let i = start + firstColumn; i < start + endColumn; i++, at++) {
         const drawn = values[at]!;
-        const value = drawn > 0 && drawn >= leastDrawn && drawn >= LEAST_SHARE * canvas[i]! ? seen[i]! : 0;
+        const value = drawn > 0 && drawn >= leastDrawn && drawn >= leastShare * canvas[i]! ? seen[i]! : 0;
         values[at] = value;
         if (value > brightest) brightest = value;
       }
     }
   }
 
-  const least = (image === undefined ? LEAST_DRAWN_INTENSITY : LEAST_INTENSITY) * brightest;
+  // In float32, in which a scene file computes it: pixels of 8 bits often have exactly this share.
+  const least = Math.fround(Math.fround(image === undefined ? leastDrawnIntensity : leastIntensity) * brightest);
   let [left, top, right, bottom] = [imageSize, imageSize, -1, -1];
   at = 0;
   for (let channel = 0; channel < channels; channel++) {

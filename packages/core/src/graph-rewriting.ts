@@ -192,7 +192,10 @@ class Fusion {
   /** Number of rows of a constant matrix; undefined if it is not known. */
   #heightOf(name: string): number | undefined {
     const maker = this.#producers.get(name);
-    return this.constants.get(maker?.op === "Cast" ? maker.inputs[0]! : name)?.shape[0];
+    // Stored weights are converted, and integers among them multiplied by scales.
+    const isScaled = maker?.op === "Mul" && this.#producers.get(maker.inputs[0]!)?.op === "Cast";
+    if (maker?.op === "Cast" || isScaled) return this.#heightOf(maker!.inputs[0]!);
+    return this.constants.get(name)?.shape[0];
   }
 
   /** Whether a value is one column of ones. */

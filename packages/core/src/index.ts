@@ -14,7 +14,7 @@ export * from "./count.js";
 export * from "./elbo.js";
 export * from "./errors.js";
 export * from "./evidence.js";
-export type { ObjectExtent } from "./extent.js";
+export { type ObjectExtent, tightBoxThresholds } from "./extent.js";
 export { freeBuffers } from "./free-buffers.js";
 export { graphFault } from "./graph-check.js";
 export type { GraphSession } from "./graph-run.js";
@@ -34,9 +34,17 @@ export * from "./random.js";
 export type { InferenceSessions, TrajectoryNoise } from "./recurrence.js";
 export * from "./scene.js";
 export * from "./scene-drawing.js";
-export { sceneGraph, sceneGraphNames, stepNumbers, stepOutput, stepOutputNames } from "./scene-graph.js";
+export {
+  type StepValue,
+  sceneGraph,
+  sceneGraphNames,
+  stepNumbers,
+  stepOutput,
+  stepOutputNames,
+} from "./scene-graph.js";
 export type { SceneModel } from "./scene-model.js";
 export * from "./score.js";
 export * from "./typicality.js";
+export { type UnrolledGraph, unrolledGraph } from "./unrolled-graph.js";
 export * from "./where.js";
 export { AUTO_ZOOMS, LEAST_ZOOM, MOST_ZOOMS } from "./zoom.js";

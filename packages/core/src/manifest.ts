@@ -59,10 +59,22 @@ export const manifestSchema = z
     preprocessing: preprocessingSchema.optional(),
     opset: z.int().positive(),
     /** Type in which the graphs store their weights; they compute in float32 in either case. */
-    weights: z.enum(["float32", "float16"]).default("float32"),
-    files: z.strictObject(
-      Object.fromEntries(graphNames.map((name) => [name, fileSchema])) as Record<GraphName, typeof fileSchema>,
-    ),
+    weights: z.enum(["float32", "float16", "int8"]).default("float32"),
+    /** SPDX expression of the model's licence, if it is known. */
+    license: z.string().min(1).optional(),
+    files: z.strictObject({
+      ...(Object.fromEntries(graphNames.map((name) => [name, fileSchema])) as Record<GraphName, typeof fileSchema>),
+      /**
+       * All steps and what they find as one graph, for engines without a loop of this project; a model that was exported
+       * before there were such files has none. The runtimes do not need it.
+       */
+      scene: fileSchema
+        .extend({
+          /** Form of its images: intensities `[batch, C, S, S]`, or the bytes of image files `[batch, S, S, C]`. */
+          input: z.enum(["float32", "uint8"]),
+        })
+        .optional(),
+    }),
     training: z.strictObject({
       dataset: z.string(),
       /** Absent where it is not known. It never contains the location of a user's own images. */

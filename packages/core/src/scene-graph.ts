@@ -99,8 +99,8 @@ export function sceneGraph(
   return join([...head, ...messageField(model.graph, content.flat())]);
 }
 
-/** Outputs of the step graph that the scene graph uses. */
-const STEP_VALUES = [
+/** Outputs of the step graph that scenes are made of. */
+export const STEP_VALUES = [
   "next_z_where",
   "next_z_what",
   "next_canvas",
@@ -110,14 +110,16 @@ const STEP_VALUES = [
   "kl_what",
   "log_likelihood",
 ] as const;
-type StepValue = (typeof STEP_VALUES)[number] | `next_${StateName}`;
+/** Name of an output of the step graph that scenes, or further steps, are made of. */
+export type StepValue = (typeof STEP_VALUES)[number] | `next_${StateName}`;
 
 /** Nodes of a step, and the names that its outputs have in them: {@link STEP_VALUES}, and the next state. */
 interface StepNodes extends NodeList {
   readonly outputs: Readonly<Record<(typeof STEP_VALUES)[number], string>> & Readonly<Record<string, string>>;
 }
 
-interface Parts {
+/** An encoder and a step, taken apart for one graph of many steps. */
+export interface SceneParts {
   /** What a step takes over from the step before. */
   readonly state: readonly StateName[];
   /** What is computed once: the encoder, and what steps need that depends on the image or on constants alone. */
@@ -131,7 +133,14 @@ interface Parts {
   readonly other: StepNodes;
 }
 
-function partsOf(encoder: NodeList, step: NodeList, state: readonly StateName[]): Parts {
+/**
+ * Takes the nodes of an encoder and a step apart: what is computed once, the first step, and any other.
+ *
+ * @param encoder nodes of the encoder graph
+ * @param step nodes of the step graph
+ * @param state what a step takes over from the step before
+ */
+export function partsOf(encoder: NodeList, step: NodeList, state: readonly StateName[]): SceneParts {
   const values = [...STEP_VALUES, ...state.map((name) => `next_${name}`)];
   const named = Object.fromEntries(values.map((name) => [name, name])) as StepNodes["outputs"];
   const noiseless = withFlatPatch(withZeros({ ...step, outputs: named }, ["eps_where", "eps_what"]));
@@ -189,7 +198,8 @@ function withFlatPatch(step: StepNodes): StepNodes {
   return { ...step, nodes: [...step.nodes, flatten], outputs: { ...step.outputs, patch: "scene/flat_patch" } };
 }
 
-function sharedName(name: string): string {
+/** Name, in a graph of many steps, of a value that all steps read. */
+export function sharedName(name: string): string {
   return `step/${name}`;
 }
 
@@ -228,7 +238,7 @@ interface StepScope {
 function stepNodes(
   step: number,
   own: StepNodes,
-  parts: Parts,
+  parts: SceneParts,
   carried: Carried,
   narrows: boolean,
   suffix: string,
@@ -264,7 +274,7 @@ function stepNodes(
 }
 
 /** The nodes of all steps. */
-function allSteps(parts: Parts, config: AirConfig, narrows: boolean): Pieces[] {
+function allSteps(parts: SceneParts, config: AirConfig, narrows: boolean): Pieces[] {
   const before = {
     ...Object.fromEntries(parts.state.map((name) => [name, initial(name)])),
     image: "image",
@@ -290,7 +300,7 @@ function allSteps(parts: Parts, config: AirConfig, narrows: boolean): Pieces[] {
 function conditionalStep(
   step: number,
   before: StepScope,
-  parts: Parts,
+  parts: SceneParts,
   config: AirConfig,
   narrows: boolean,
 ): StepScope {
@@ -362,8 +372,8 @@ function emptyName(shape: readonly number[]): string {
   return ["scene/empty", ...shape].join("_");
 }
 
-/** The state before the first step, as far as its nodes read it. */
-function zeroState(nodes: readonly GraphNode[], config: AirConfig): Pieces[] {
+/** Nodes that make the state before the first step, as far as its nodes read it; see {@link initial}. */
+export function zeroState(nodes: readonly GraphNode[], config: AirConfig): Pieces[] {
   const inputs: Readonly<Record<string, readonly number[]>> = graphSignatures(config).step.inputs;
   const read = stateNames(config).filter((name) => nodes.some((each) => each.inputs.includes(name)));
   if (read.length === 0) return [];
@@ -379,7 +389,8 @@ function zeroState(nodes: readonly GraphNode[], config: AirConfig): Pieces[] {
   ];
 }
 
-function initial(name: string): string {
+/** Name of the value that is `name` of the state before the first step. */
+export function initial(name: string): string {
   return `scene/initial_${name}`;
 }
 
@@ -394,7 +405,7 @@ function outputInfos(config: AirConfig): Pieces[] {
 }
 
 /** The fields of a model that give its IR version and its operator sets. */
-function headerOf(serialised: Uint8Array): Pieces {
+export function headerOf(serialised: Uint8Array): Pieces {
   const wanted: readonly number[] = [model.irVersion, model.opsetImport];
   return fieldsOf(serialised)
     .filter(({ number }: Field) => wanted.includes(number))

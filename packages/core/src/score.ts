@@ -47,8 +47,8 @@ export const SCORE_IOU = 0.5;
 /** Fewest objects to fit to. */
 export const LEAST_SCORE_OBJECTS = 100;
 
-const LEAST_PROBABILITY = 1e-6;
-const LEAST_UNEXPLAINED = 1e-3;
+/** Bounds that keep the logarithms of {@link ScoreEvidence} finite. */
+export const scoreBounds = { leastProbability: 1e-6, leastUnexplained: 1e-3 } as const;
 /** Strength of the prior on the factors, which keeps them finite where all objects are right. */
 const RIDGE = 0.1;
 const NEWTON_STEPS = 50;
@@ -125,8 +125,9 @@ export function fitScore(objects: readonly JudgedObject[]): ScoreCalibration | u
 }
 
 function regressors({ presence, unexplained }: ScoreEvidence): [number, number, number] {
-  const p = Math.min(1 - LEAST_PROBABILITY, Math.max(LEAST_PROBABILITY, presence));
-  return [1, Math.log(p / (1 - p)), Math.log(unexplained + LEAST_UNEXPLAINED)];
+  const { leastProbability, leastUnexplained } = scoreBounds;
+  const p = Math.min(1 - leastProbability, Math.max(leastProbability, presence));
+  return [1, Math.log(p / (1 - p)), Math.log(unexplained + leastUnexplained)];
 }
 
 /** Solves a system of linear equations with a positive definite matrix, by elimination. */

@@ -45,7 +45,7 @@ export const typicalityLimitsSchema = z.strictObject({
 /** The largest values that a model's measures take on images like its training data, and what they were fitted to. */
 export type TypicalityLimits = z.output<typeof typicalityLimitsSchema>;
 
-/** A measure of one image, and its limit. */
+/** A measure of one image, and its limit; see {@link TYPICALITY_ROUNDING}. */
 export interface JudgedMeasure {
   /** Value of the image. */
   readonly value: number;
@@ -58,6 +58,11 @@ export type Typicality = Readonly<Record<keyof TypicalityMeasures, JudgedMeasure
 
 /** Default of `falseAlarms` of {@link fitTypicalityLimits}. */
 export const TYPICALITY_FALSE_ALARMS = 0.01;
+/**
+ * Factor by which a measure may exceed its limit. A limit is the value of one of the images that it was fitted to, and that
+ * image must not be beyond it because another device or another graph sums up in another order.
+ */
+export const TYPICALITY_ROUNDING = 1 + 1e-5;
 /** Fewest images to fit limits to: with 1 % false alarms, one of them may lie beyond. */
 export const LEAST_TYPICALITY_IMAGES = 100;
 
@@ -148,7 +153,7 @@ export function judgeTypicality(
 ): { readonly typical: boolean; readonly typicality: Typicality } {
   const judged = (name: keyof TypicalityMeasures): JudgedMeasure => ({ value: measures[name], limit: limits[name] });
   return {
-    typical: isWithin(measures, limits),
+    typical: typicalityMeasures.every((name) => measures[name] <= limits[name] * TYPICALITY_ROUNDING),
     typicality: { unexplained: judged("unexplained"), thickness: judged("thickness") },
   };
 }

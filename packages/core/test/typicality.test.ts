@@ -3,7 +3,7 @@ import { LoadedModel } from "../src/loaded-model.js";
 import type { Manifest } from "../src/manifest.js";
 import { RandomStream } from "../src/random.js";
 import type { SceneObject } from "../src/scene.js";
-import { fitTypicalityLimits, LEAST_TYPICALITY_IMAGES, measureTypicality } from "../src/typicality.js";
+import { fitTypicalityLimits, judgeTypicality, LEAST_TYPICALITY_IMAGES, measureTypicality } from "../src/typicality.js";
 import { boxFromZWhere, type ZWhere, zWhereFromBox } from "../src/where.js";
 import { toyBatch, toyConfig, toyImage, toySessions } from "./toy-model.js";
 
@@ -148,4 +148,11 @@ describe("a model's scenes", () => {
     for (const scene of await model(limits).infer(images, { mode: "sample" }))
       expect(scene).not.toHaveProperty("typical");
   });
+});
+
+it("calls an image typical that has a limit's value but for rounding", () => {
+  const limits = { images: 100, falseAlarms: 0.01, limits: { unexplained: 59.45286845, thickness: 2.6 } };
+  expect(judgeTypicality({ unexplained: 59.45287467, thickness: 2.6 }, limits).typical).toBe(true);
+  expect(judgeTypicality({ unexplained: 59.46, thickness: 2.6 }, limits).typical).toBe(false);
+  expect(judgeTypicality({ unexplained: 0, thickness: 2.601 }, limits).typical).toBe(false);
 });

@@ -1,7 +1,7 @@
 /** Puts the models beside the page: their folders, their example images, and `models.json`, which lists them. */
 import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, normalize, resolve } from "node:path";
-import { MANIFEST_FILE, type Manifest, parseManifest } from "@air-onnx/core";
+import { graphNames, MANIFEST_FILE, type Manifest, parseManifest } from "@air-onnx/core";
 import type { Plugin } from "vite";
 import type { ModelEntry } from "../src/model-list.js";
 import { writeSampleSet } from "../src/sample-set.js";
@@ -91,13 +91,13 @@ async function readModel(folder: string, name: string): Promise<ServedModel> {
     imageSize,
     channels,
     maxSteps,
-    bytes: Object.values(manifest.files).reduce((sum, { size }) => sum + size, 0),
+    bytes: graphNames.reduce((sum, graph) => sum + manifest.files[graph].size, 0),
     ...(countAccuracyMap === undefined ? {} : { countAccuracy: countAccuracyMap }),
     ...(samples ? { samples: samplesUrl } : {}),
   };
   return { entry, files, texts: new Map(samples ? [[samplesUrl, writeSampleSet(samples)]] : []) };
 }
 
-function graphPaths(manifest: Manifest): string[] {
-  return Object.values(manifest.files).map(({ path }) => path);
+function graphPaths({ files }: Manifest): string[] {
+  return graphNames.map((graph) => files[graph].path);
 }

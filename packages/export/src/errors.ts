@@ -32,3 +32,54 @@ export class CollapsedRunError extends Error {
     this.alerts = alerts;
   }
 }
+
+/** What an {@link OpsetError} says besides its message. */
+export interface OpsetProblem {
+  /** The opset that was asked for. */
+  readonly opset: number;
+  /** The least opset that would do; for a model that is in an older one already, that one. */
+  readonly least: number;
+  /** The operator that needs it, if it is one. */
+  readonly operator?: string;
+}
+
+/** A model cannot be written in the opset that was asked for. */
+export class OpsetError extends Error {
+  override name = "OpsetError";
+  /** The opset that was asked for. */
+  readonly opset: number;
+  /** The least opset that would do; for a model that is in an older one already, that one. */
+  readonly least: number;
+  /** The operator that needs it; undefined if it is the model as a whole. */
+  readonly operator: string | undefined;
+
+  constructor(message: string, { opset, least, operator }: OpsetProblem) {
+    super(message);
+    this.opset = opset;
+    this.least = least;
+    this.operator = operator;
+  }
+}
+
+/** What is wrong with a conversion. */
+export interface ConversionProblem {
+  /** `unmeasured`: the weights change, and there are no images to measure on. `different`: the scene file is not the model. */
+  readonly kind: "unmeasured" | "different";
+  /** The folder. */
+  readonly path: string;
+}
+
+/** A model folder cannot be converted as asked. Nothing was written. */
+export class ConversionError extends Error {
+  override name = "ConversionError";
+  /** What is wrong. */
+  readonly kind: ConversionProblem["kind"];
+  /** The folder. */
+  readonly path: string;
+
+  constructor(message: string, { kind, path }: ConversionProblem) {
+    super(message);
+    this.kind = kind;
+    this.path = path;
+  }
+}

@@ -1,16 +1,15 @@
 /**
- * The writing of a model folder: the three graphs, the manifest with their sizes and hashes, and the model card.
+ * The writing of a model folder: the graphs, the manifest with their sizes and hashes, and the model card.
  */
 import { createHash } from "node:crypto";
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import {
   type AirConfig,
-  type GraphName,
-  graphNames,
   MANIFEST_FILE,
   MANIFEST_VERSION,
   type Manifest,
+  type ManifestFile,
   manifestSchema,
   type Preprocessing,
   parseWith,
@@ -27,10 +26,12 @@ import {
   temporaryPath,
   writeFileAtomic,
 } from "@air-onnx/scenes";
-import { OPSET, roundToFloat16, type WeightType } from "@air-onnx/tracer";
+import { OPSET } from "@air-onnx/tracer";
 import type { NamedTensorData, OnNotice } from "@air-onnx/train";
+import type { GraphFiles } from "./graph-words.js";
 import { encodeGraphs } from "./graphs.js";
 import { type CardDetails, modelCard } from "./model-card.js";
+import { type FileForm, modelGraphs } from "./model-graphs.js";
 
 /** A trained model and what is known about it. */
 export interface TrainedModel {
@@ -52,12 +53,14 @@ export interface TrainedModel {
   readonly score?: ScoreCalibration | undefined;
 }
 
-/** Options of {@link exportModel}. */
-export interface ExportOptions {
-  /** Whether to replace an existing model folder; false by default. */
-  readonly overwrite?: boolean;
-  /** Type of the stored weights, `float32` by default; see {@link roundWeights}. */
-  readonly weights?: WeightType;
+/** Form of an export's files by default. */
+export const defaultForm: FileForm = { weights: "float32", opset: OPSET, input: "float32" };
+
+/**
+ * Options of {@link exportModel}. `weights` is the type of the stored weights, `float32` by default, see `roundWeights`; `opset`
+ * 21 by default; `input`, the form of the images that `onnx/scene.onnx` takes, `float32` by default.
+ */
+export interface ExportOptions extends Partial<FileForm>, FolderOptions {
   /** Further facts for the model card. */
   readonly card?: CardDetails;
   /**
@@ -66,9 +69,20 @@ export interface ExportOptions {
    * model card.
    */
   readonly verify?: (directory: string) => Promise<CardDetails>;
+  /** SPDX expression of the model's licence, for the manifest and the metadata of the graphs. */
+  readonly license?: string | undefined;
+}
+
+/** Options of {@link writeModelFolder}. */
+export interface FolderOptions {
+  /** Whether to replace an existing model folder; false by default. */
+  readonly overwrite?: boolean;
   /** Is told what an export that was killed had left, and what became of it. */
   readonly onNotice?: OnNotice;
 }
+
+/** Name of the model card in a model's folder. */
+export const CARD_FILE = "README.md";
 
 /** Divisor from the 8-bit intensities of image files to the intensities in [0, 1] that the graphs take. */
 const PIXEL_SCALE = 255;
@@ -85,35 +99,84 @@ const PIXEL_SCALE = 255;
 export async function exportModel(
   directory: string,
   model: TrainedModel,
-  { overwrite = false, weights = "float32", card = {}, verify, onNotice = () => {} }: ExportOptions = {},
+  { weights, opset, input, license, card = {}, verify, ...folder }: ExportOptions = {},
 ): Promise<Manifest> {
-  await clearKilledExports(directory, onNotice);
-  await refuseToReplace(directory, overwrite);
-  const replaces = await exists(directory);
-  const graphs = encodeGraphs(model.config, model.parameters, weights);
+  await clearKilledExports(directory, folder.onNotice ?? (() => {}));
+  await refuseToReplace(directory, folder.overwrite === true);
+  const form = {
+    weights: weights ?? defaultForm.weights,
+    opset: opset ?? defaultForm.opset,
+    input: input ?? defaultForm.input,
+  };
+  const { name, config, parameters, typicality } = model;
+  const facts = {
+    ...{ name, config, scale: PIXEL_SCALE, typicality, score: model.score, license },
+    isPreprocessed: model.preprocessing !== undefined,
+    formatVersion: MANIFEST_VERSION,
+  };
+  if (facts.isPreprocessed) {
+    folder.onNotice?.("There is no onnx/scene.onnx: its images would have to be preprocessed, which no graph does.");
+  }
+  const files = modelGraphs(encodeGraphs(config, parameters), form, facts);
   const manifest = parseWith(
     manifestSchema,
     {
       format: "air-onnx",
       formatVersion: MANIFEST_VERSION,
-      name: model.name,
-      model: model.config,
+      name,
+      model: config,
       normalisation: { scale: PIXEL_SCALE },
       ...(model.preprocessing && { preprocessing: model.preprocessing }),
-      opset: OPSET,
-      weights,
-      files: Object.fromEntries(graphNames.map((name) => [name, fileEntry(name, graphs[name])])),
+      opset: form.opset,
+      weights: form.weights,
+      ...(license !== undefined && { license }),
+      files: fileEntries(files, form),
       training: { ...model.training, exportedAt: new Date().toISOString() },
       metrics: model.metrics,
-      ...(model.typicality && { typicality: model.typicality }),
+      ...(typicality && { typicality }),
       ...(model.score && { score: model.score }),
     },
     "manifest",
   );
+  const finish = async (partial: string): Promise<FinishedFolder> => {
+    const verified = await verify?.(partial);
+    return { manifest, card: modelCard(manifest, { ...card, ...verified }) };
+  };
+  await writeModelFolder(directory, manifest, files, finish, folder);
+  return manifest;
+}
+
+/** What {@link writeModelFolder} writes last. */
+export interface FinishedFolder {
+  /** The manifest, which may have more numbers than the one before. */
+  readonly manifest: Manifest;
+  /** The model card, Markdown. */
+  readonly card: string;
+}
+
+/**
+ * Writes a model folder under a temporary name, and renames it when it is complete.
+ *
+ * @param files the serialised files that the manifest names
+ * @param finish is called when the folder has its graphs and its manifest, under its temporary name; if it throws, nothing is
+ *   written
+ * @throws {FileError} if the folder exists and `overwrite` is false, or cannot be written
+ * @throws the errors of `finish`
+ */
+export async function writeModelFolder(
+  directory: string,
+  manifest: Manifest,
+  files: GraphFiles,
+  finish: (partial: string) => Promise<FinishedFolder>,
+  { overwrite = false, onNotice = () => {} }: FolderOptions,
+): Promise<void> {
+  await clearKilledExports(directory, onNotice);
+  await refuseToReplace(directory, overwrite);
+  const replaces = await exists(directory);
   const partial = temporaryPath(directory);
   const replaced = temporaryPath(replacedName(directory));
   let isMovedAway = false;
-  // Only errors of the file system become a FileError: errors of `verify` pass as they are.
+  // Only errors of the file system become a FileError: errors of `finish` pass as they are.
   const writing = async (write: () => Promise<unknown>): Promise<void> => {
     try {
       await write();
@@ -127,12 +190,15 @@ export async function exportModel(
     await writing(async () => {
       await mkdir(dirname(directory), { recursive: true });
       await mkdir(join(partial, "onnx"), { recursive: true });
-      for (const name of graphNames) await writeFileAtomic(join(partial, manifest.files[name].path), graphs[name]);
-      await writeFileAtomic(join(partial, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
+      for (const [name, bytes] of Object.entries(files)) await writeFileAtomic(join(partial, pathOf(name)), bytes);
+      await writeFileAtomic(join(partial, MANIFEST_FILE), manifestText(manifest));
     });
-    const verified = await verify?.(partial);
+    const finished = await finish(partial);
     await writing(async () => {
-      await writeFileAtomic(join(partial, "README.md"), modelCard(manifest, { ...card, ...verified }));
+      if (finished.manifest !== manifest) {
+        await writeFileAtomic(join(partial, MANIFEST_FILE), manifestText(finished.manifest));
+      }
+      await writeFileAtomic(join(partial, CARD_FILE), finished.card);
       if (replaces) {
         await rename(directory, replaced);
         isMovedAway = true;
@@ -154,7 +220,6 @@ export async function exportModel(
   await rm(replaced, { recursive: true, force: true }).catch((cause: unknown) =>
     onNotice(`Cannot delete ${replaced}, the model that was replaced: ${reasonInWords(cause)}`),
   );
-  return manifest;
 }
 
 /**
@@ -204,25 +269,27 @@ export async function refuseToReplace(directory: string, overwrite: boolean): Pr
   );
 }
 
-/**
- * The parameters as an export with `weights` stores them. Measure and compare an export with these.
- *
- * @returns for `float32` the parameters themselves, for `float16` new ones rounded to the nearest float16
- * @throws {RangeError} if a parameter is too large for `weights`
- */
-export function roundWeights(parameters: NamedTensorData, weights: WeightType): NamedTensorData {
-  if (weights === "float32") return parameters;
-  return Object.fromEntries(
-    Object.entries(parameters).map(([name, { shape, data }]) => [name, { shape, data: roundToFloat16(data) }]),
-  );
-}
-
-function fileEntry(name: GraphName, bytes: Uint8Array): Manifest["files"][GraphName] {
-  return {
-    path: `onnx/${name}.onnx`,
+/** The manifest's entries for the files of a model. */
+export function fileEntries(files: GraphFiles, { input }: FileForm): Manifest["files"] {
+  const entry = (name: string, bytes: Uint8Array): ManifestFile => ({
+    path: pathOf(name),
     size: bytes.length,
     sha256: createHash("sha256").update(bytes).digest("hex"),
+  });
+  return {
+    encoder: entry("encoder", files.encoder),
+    step: entry("step", files.step),
+    decoder: entry("decoder", files.decoder),
+    ...(files.scene && { scene: { ...entry("scene", files.scene), input } }),
   };
+}
+
+function manifestText(manifest: Manifest): string {
+  return `${JSON.stringify(manifest, null, 2)}\n`;
+}
+
+function pathOf(name: string): string {
+  return `onnx/${name}.onnx`;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -15,7 +15,6 @@ import {
   preprocessSource,
   type SceneSet,
 } from "@air-onnx/scenes";
-import type { WeightType } from "@air-onnx/tracer";
 import {
   collapseAlerts,
   type EagerBackend,
@@ -31,14 +30,16 @@ import {
 } from "@air-onnx/train";
 import { openCheckpoint } from "./checkpoint-model.js";
 import { CollapsedRunError, ParityError } from "./errors.js";
-import { clearKilledExports, exportModel, refuseToReplace, roundWeights } from "./export-model.js";
+import { clearKilledExports, defaultForm, exportModel, refuseToReplace } from "./export-model.js";
 import type { CardDetails } from "./model-card.js";
+import type { FileForm } from "./model-graphs.js";
 import { checkParity, type ParityReport } from "./parity.js";
 import { fitScore } from "./score.js";
+import { roundWeights } from "./stored-weights.js";
 import { fitTypicality } from "./typicality.js";
 
 /** Defaults of {@link ExportRunOptions}. */
-export const exportDefaults = { images: 1000, tolerance: 1e-4, backend: "wasm", weights: "float32" } as const;
+export const exportDefaults = { images: 1000, tolerance: 1e-4, backend: "wasm", ...defaultForm } as const;
 
 /** Options of {@link exportRun}. */
 export interface ExportRunOptions {
@@ -56,8 +57,14 @@ export interface ExportRunOptions {
   readonly imageSize?: number | undefined;
   /** Held-out images to measure and compare on; those of the run by default. They are of the exported model's side. */
   readonly heldOut?: { readonly dataset: DatasetName; readonly choices: DatasetChoices } | undefined;
-  /** Type of the stored weights. */
-  readonly weights?: WeightType | undefined;
+  /** Type of the stored weights; `float32` by default. */
+  readonly weights?: FileForm["weights"] | undefined;
+  /** Opset of the graphs; 21 by default. */
+  readonly opset?: FileForm["opset"] | undefined;
+  /** Form of the images that `onnx/scene.onnx` takes; `float32` by default. */
+  readonly input?: FileForm["input"] | undefined;
+  /** SPDX expression of the model's licence. */
+  readonly license?: string | undefined;
   /** Number of held-out images for the parity check. */
   readonly images?: number | undefined;
   /** Tolerance of the parity check; see `ParityOptions`. */
@@ -110,7 +117,7 @@ export interface ExportedRun {
  * @throws {DataError} if the held-out images cannot be read or downloaded
  */
 export async function exportRun(path: string, options: ExportRunOptions = {}): Promise<ExportedRun> {
-  const { weights = exportDefaults.weights, onNotice = () => {}, signal, places } = options;
+  const { weights = exportDefaults.weights, opset, input, license, onNotice = () => {}, signal, places } = options;
   const { images = exportDefaults.images, tolerance = exportDefaults.tolerance } = options;
   const backend = options.backend ?? exportDefaults.backend;
   const trained = await openTrainedRun(path, onNotice);
@@ -169,6 +176,9 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
     {
       overwrite: options.overwrite === true,
       weights,
+      ...(opset !== undefined && { opset }),
+      ...(input !== undefined && { input }),
+      license,
       card,
       onNotice,
       verify: async (partial) => {

@@ -14,20 +14,22 @@ export interface CardDetails {
   readonly trainingMinutes?: number;
   /** Result of the parity check, one sentence. */
   readonly parity?: string;
+  /** How the model was converted from another form, one sentence. */
+  readonly conversion?: string;
   /** Table of all seeds of the sweep that the model belongs to, Markdown. */
   readonly everySeed?: string;
 }
 
 /** The model card of an exported model, Markdown. */
 export function modelCard(manifest: Manifest, details: CardDetails): string {
-  const { name, model, training, metrics, files } = manifest;
-  const megabytes = Object.values(files).reduce((sum, file) => sum + file.size, 0) / 1e6;
+  const { name, model, training, metrics } = manifest;
   const made = [
     `- Data: ${training.dataset}, seed ${training.seed}, ${count(training.steps)} steps.`,
     details.command && `- Command: \`${details.command}\``,
     (details.hardware || details.trainingMinutes !== undefined) &&
       `- ${[details.hardware, details.trainingMinutes !== undefined && `${details.trainingMinutes.toFixed(1)} minutes of training`].filter(Boolean).join(", ")}.`,
-    `- Exported ${training.exportedAt.slice(0, 10)}${training.commit ? ` from revision ${training.commit.slice(0, 12)}` : ""}, ONNX opset ${manifest.opset}, weights stored as ${manifest.weights}, ${megabytes.toFixed(1)} MB.`,
+    `- Exported ${training.exportedAt.slice(0, 10)}${training.commit ? ` from revision ${training.commit.slice(0, 12)}` : ""}.`,
+    details.conversion && `- ${details.conversion}`,
     details.parity && `- ${details.parity}`,
   ].filter((line) => line !== undefined && line !== false && line !== "");
   const colour = model.channels === 1 ? "grey" : `${model.channels}-channel`;
@@ -54,6 +56,7 @@ ${typicalityLines(manifest)}
 
 ${scoreLines(manifest)}
 
+${filesSection(manifest)}
 ## Use
 
 \`\`\`ts
@@ -86,6 +89,37 @@ function groundInWords({ preprocessing }: Manifest): string {
   const kinds = [...new Set(polarity)];
   const objects = kinds.length === 1 ? `${kinds[0]} objects` : `objects that are ${polarity.join(", ")} by channel,`;
   return `with ${objects} on ${backgroundDegree === 0 ? "an even" : "a smooth"} ground, which it takes away before it looks`;
+}
+
+const FILES_HEADING = "## Files";
+
+/** The card's section on the files of the model. */
+function filesSection({ model, opset, weights, license, files }: Manifest): string {
+  const { channels, imageSize } = model;
+  const megabytes = (size: number): string => `${(size / 1e6).toFixed(1)} MB`;
+  const total = Object.values(files).reduce((sum, file) => sum + (file?.size ?? 0), 0);
+  const { scene } = files;
+  const taken =
+    scene?.input === "uint8"
+      ? `\`uint8 [batch, ${imageSize}, ${imageSize}, ${channels}]\`, the bytes of image files`
+      : `\`float32 [batch, ${channels}, ${imageSize}, ${imageSize}]\`, intensities in [0, 1]`;
+  const lines = [
+    `ONNX opset ${opset}, weights stored as ${weights}, ${megabytes(total)} in all${license === undefined ? "" : `, licence ${license}`}.`,
+    scene &&
+      `\`onnx/scene.onnx\` (${megabytes(scene.size)}) is the whole model in one graph, for any ONNX engine: from \`image\`, ${taken},
+to counts, boxes and all else that \`infer\` says at the posterior means. Its outputs, and the protocol of the three other graphs:
+[docs/format.md](https://github.com/air-onnx/air-onnx/blob/main/docs/format.md).`,
+  ];
+  return `${FILES_HEADING}\n\n${lines.filter(Boolean).join("\n")}\n`;
+}
+
+/** A card with another section on the files; one that has none gets it before the section on use, or at its end. */
+export function withFilesSection(card: string, manifest: Manifest): string {
+  const section = filesSection(manifest);
+  const parts = card.split(/^(?=## )/m).filter((part) => !part.startsWith(FILES_HEADING));
+  const before = parts.findIndex((part) => part.startsWith("## Use"));
+  parts.splice(before < 0 ? parts.length : before, 0, `${section}\n`);
+  return parts.join("").replace(/, ONNX opset \d+, weights stored as \w+, [\d.]+ MB\.$/m, ".");
 }
 
 /** What the model says about images that are unlike its training data. */

@@ -6,7 +6,6 @@ import {
   type AirConfig,
   boxFromZWhere,
   type GraphName,
-  GraphOutputError,
   graphSignatures,
   logCountPrior,
   mapCount,
@@ -27,6 +26,10 @@ import {
   useEagerBackend,
 } from "@air-onnx/train";
 import * as tf from "@tensorflow/tfjs";
+import { Differences, type ParityRow, summedMagnitudes } from "./differences.js";
+import { SceneFileCheck } from "./scene-parity.js";
+
+export type { ParityRow } from "./differences.js";
 
 /** Options of {@link checkParity}. */
 export interface ParityOptions {
@@ -46,20 +49,6 @@ export interface ParityOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The largest differences of one output over all images. */
-export interface ParityRow {
-  /** `encoder`, `step` or `decoder`; `loop` for the scenes that the runtime returns. */
-  readonly graph: string;
-  /** Name of the graph's output, or of the scene's field. */
-  readonly output: string;
-  /** Largest |onnxruntime - tfjs|. */
-  readonly maxAbsolute: number;
-  /** Largest |onnxruntime - tfjs| / max(|tfjs|, 1e-3). */
-  readonly maxRelative: number;
-  /** Whether all differences are within the tolerance. */
-  readonly within: boolean;
-}
-
 /** Result of a parity check. */
 export interface ParityReport {
   /** Number of images that were compared. */
@@ -70,16 +59,16 @@ export interface ParityReport {
   readonly tolerance: number;
   /** One row for each output. */
   readonly rows: readonly ParityRow[];
-  /** Number of images for which the two disagree on the most probable count. */
+  /** Number of images on whose count tfjs and onnxruntime, or the runtime and `onnx/scene.onnx`, disagree. */
   readonly countDisagreements: number;
-  /** Whether all rows are within the tolerance and all counts agree. */
+  /** Number of objects whose tight boxes in `onnx/scene.onnx` are not those of the runtime; see `SceneFileCheck`. */
+  readonly tightBoxDisagreements: number;
+  /** Whether all rows are within the tolerance, all counts agree, and so do the tight boxes but for one in a thousand. */
   readonly passed: boolean;
 }
 
 const BATCH_SIZE = 50;
 const NOISE_STREAM = 0x70617269;
-/** Smallest magnitude that relative differences divide by, so that values near zero do not make them huge. */
-const SMALLEST_MAGNITUDE = 1e-3;
 
 /**
  * Compares the exported model in `directory` with the trained model of `config` and `parameters`.
@@ -100,11 +89,14 @@ export async function checkParity(
   const images = Math.min(wanted, scenes.size);
   const differences = new Differences(tolerance, summedMagnitudes(config));
   let countDisagreements = 0;
+  let tightBoxDisagreements = 0;
+  let isSceneFileSame = true;
   const previousBackend = tf.getBackend() as string | undefined;
   try {
     await useEagerBackend(backend);
     await using model = await AirModel.fromPretrained(directory);
     await using graphs = await GraphPair.open(directory, parameters);
+    await using sceneFile = await SceneFileCheck.open(directory, model);
     for (let start = 0; start < images; start += BATCH_SIZE) {
       signal?.throwIfAborted();
       const size = Math.min(BATCH_SIZE, images - start);
@@ -117,7 +109,13 @@ export async function checkParity(
       const prepared = prepareBatch(batch, config, model.manifest.preprocessing);
       await compareGraphs(graphs, config, prepared.images, size, start, differences);
       countDisagreements += await compareLoop(model, graphs, config, { images: batch, prepared, size }, differences);
+      await sceneFile?.compare(prepared.images, differences);
       onProgress?.(start + size, images);
+    }
+    if (sceneFile) {
+      countDisagreements += sceneFile.countDisagreements;
+      tightBoxDisagreements = sceneFile.tightBoxDisagreements;
+      isSceneFileSame = sceneFile.isSame;
     }
   } finally {
     if (previousBackend) await tf.setBackend(previousBackend);
@@ -129,7 +127,8 @@ export async function checkParity(
     tolerance,
     rows,
     countDisagreements,
-    passed: countDisagreements === 0 && rows.every((row) => row.within),
+    tightBoxDisagreements,
+    passed: countDisagreements === 0 && isSceneFileSame && rows.every((row) => row.within),
   };
 }
 
@@ -294,67 +293,4 @@ async function compareLoop(
     differences.compare("loop", "reconstruction", scene.reconstruction, prepared.restore(i, canvas));
   });
   return disagreements;
-}
-
-/** Magnitude of the terms that cancel in an output, by its name: the log-normaliser of the Gaussian likelihood. */
-function summedMagnitudes({ channels, imageSize, likelihood }: AirConfig): Record<string, number> {
-  if (likelihood.type !== "gaussian") return {};
-  const normaliser = Math.abs(channels * imageSize ** 2 * Math.log(likelihood.std * Math.sqrt(2 * Math.PI)));
-  return { log_likelihood: normaliser, elbo: normaliser };
-}
-
-/**
- * Factor of the tolerance over the whole loop. The rounding of a step changes the input of the next, through the window
- * and the remainder, so differences grow from step to step.
- */
-const LOOP_ALLOWANCE = 10;
-
-/** Keeps the largest difference of each output. */
-class Differences {
-  readonly #tolerance: number;
-  readonly #summedMagnitudes: Readonly<Record<string, number>>;
-  readonly #rows = new Map<
-    string,
-    { graph: string; output: string; absolute: number; relative: number; within: boolean }
-  >();
-
-  constructor(tolerance: number, summedMagnitudes: Readonly<Record<string, number>>) {
-    this.#tolerance = tolerance;
-    this.#summedMagnitudes = summedMagnitudes;
-  }
-
-  add(graph: string, { tfjs, onnx }: { tfjs: Values; onnx: Values }): void {
-    for (const [output, expected] of Object.entries(tfjs)) this.compare(graph, output, onnx[output]!, expected);
-  }
-
-  compare(graph: string, output: string, actual: ArrayLike<number>, expected: ArrayLike<number>): void {
-    if (actual.length !== expected.length) {
-      throw new GraphOutputError(
-        `${graph}.${output} has ${actual.length} values in onnxruntime, ${expected.length} in tfjs`,
-        { kind: "shape", output: `${graph}.${output}` },
-      );
-    }
-    const key = `${graph}.${output}`;
-    const row = this.#rows.get(key) ?? { graph, output, absolute: 0, relative: 0, within: true };
-    this.#rows.set(key, row);
-    const least = Math.max(1, this.#summedMagnitudes[output] ?? 0) * (graph === "loop" ? LOOP_ALLOWANCE : 1);
-    for (let i = 0; i < expected.length; i++) {
-      const magnitude = Math.abs(expected[i]!);
-      const absolute = Math.abs(actual[i]! - expected[i]!);
-      row.absolute = Math.max(row.absolute, absolute);
-      row.relative = Math.max(row.relative, absolute / Math.max(magnitude, SMALLEST_MAGNITUDE));
-      // NaN compares as false, so it is a failure.
-      if (!(absolute <= this.#tolerance * Math.max(least, magnitude))) row.within = false;
-    }
-  }
-
-  rows(): ParityRow[] {
-    return [...this.#rows.values()].map(({ graph, output, absolute, relative, within }) => ({
-      graph,
-      output,
-      maxAbsolute: absolute,
-      maxRelative: relative,
-      within,
-    }));
-  }
 }

@@ -56,7 +56,7 @@ describe("an exported folder", () => {
       "README.md",
       "config.json",
       "onnx",
-      ...graphNames.map((name) => `onnx/${name}.onnx`).toSorted(),
+      ...[...graphNames, "scene"].map((name) => `onnx/${name}.onnx`).toSorted(),
     ]);
     expect(parseManifest(await readFile(join(directory, "config.json"), "utf8"), "config.json")).toEqual(manifest);
     const card = await readFile(join(directory, "README.md"), "utf8");

@@ -59,6 +59,22 @@ export async function readModelFolder(
   return { manifest, graphs: graphs as Record<GraphName, Uint8Array> };
 }
 
+/**
+ * Reads the scene file of a model folder, which {@link readModelFolder} leaves out because the runtime does not need it.
+ *
+ * @param manifest manifest of the folder
+ * @returns undefined if the model has none
+ * @throws the errors of {@link readModelFolder}
+ */
+export async function readSceneFile(
+  location: string | URL,
+  manifest: Manifest,
+  { verify, signal }: Pick<ModelFolderOptions, "verify" | "signal">,
+): Promise<Uint8Array | undefined> {
+  const file = manifest.files.scene;
+  return file && (await readGraph(folderPath(location), file, verify, signal));
+}
+
 function folderPath(location: string | URL): string {
   if (location instanceof URL || location.startsWith("file:")) return fileURLToPath(location);
   if (/^[a-z]+:\/\//i.test(location)) {

@@ -12,7 +12,7 @@ import { createSession, type Device, requireDevice } from "./devices.js";
 import type { InferenceSession } from "./onnxruntime.js";
 import { outputsOnGpu } from "./webgpu-transfers.js";
 
-export { type ModelFolderOptions, readModelFolder } from "./model-folder.js";
+export { type ModelFolderOptions, readModelFolder, readSceneFile } from "./model-folder.js";
 
 /** Open sessions of a model's graphs, by the graphs' names. */
 export type GraphSessions = Readonly<Record<GraphName, InferenceSession>>;

@@ -1,5 +1,5 @@
 export { TRACING_BACKEND, TracedValueError, UnsupportedKernelError } from "./backend.js";
-export { roundToFloat16 } from "./encode/float16.js";
+export { halfValue, roundToFloat16, toFloat16 } from "./encode/float16.js";
 export type { WeightType } from "./encode/graph-encoder.js";
 export { encodeLoop, initialInput, type LoopSpec, STEPS, stacked } from "./encode/loop.js";
 export { type EncodeOptions, encodeGraph } from "./encode/model.js";
@@ -34,11 +34,14 @@ export {
 } from "./onnx/operators.js";
 export {
   type AttributeProto,
+  attributeType,
   decodeModel,
+  encodeModel,
   type GraphProto,
   type ModelProto,
   type NodeProto,
   type OnnxDType,
+  storedDataType,
   type TensorProto,
   tensorDataType,
   type ValueInfoProto,

@@ -2,12 +2,20 @@
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
-import type { ExportedRun, ExportRunOptions, exportDefaults, ParityReport, WeightType } from "@air-onnx/export";
+import type {
+  ExportedRun,
+  ExportRunOptions,
+  exportDefaults,
+  Opset,
+  ParityReport,
+  SceneInput,
+  WeightType,
+} from "@air-onnx/export";
 import { count } from "@air-onnx/measure/format";
 import type { DataPlaces } from "@air-onnx/scenes";
 import type { EagerBackend } from "@air-onnx/train";
 import { Command, Option } from "commander";
-import { eagerBackendChoices, weightChoices } from "../choices.js";
+import { eagerBackendChoices, opsetChoices, sceneInputChoices, weightChoices } from "../choices.js";
 import { addHeldOutSet, addPlaceOptions, choicesOf, dataAccess, type HeldOutFlags } from "../dataset-options.js";
 import { integerFrom, numberAbove } from "../option-values.js";
 import { notice, print } from "../output.js";
@@ -27,6 +35,9 @@ export interface ExportFlags extends DataPlaces, HeldOutFlags {
   readonly tolerance: number;
   readonly backend: EagerBackend;
   readonly weights: WeightType;
+  readonly opset: Opset;
+  readonly input: SceneInput;
+  readonly license?: string;
 }
 
 /** The defaults of the flags, copied from `exportDefaults` of the export package, which takes a second to load. */
@@ -35,6 +46,26 @@ export const exportFlagDefaults: typeof exportDefaults = {
   tolerance: 1e-4,
   backend: "wasm",
   weights: "float32",
+  opset: 21,
+  input: "float32",
+};
+
+/** The options on the form of a model's files. */
+export const formOptions = {
+  weights: () =>
+    new Option("--weights <type>", "type of the stored weights; float16 halves the files, int8 quarters them").choices(
+      weightChoices,
+    ),
+  opset: () =>
+    new Option("--opset <n>", "ONNX opset of the graphs, for engines that do not know the newest").argParser(
+      integerFrom(opsetChoices[0], opsetChoices.at(-1)),
+    ),
+  input: () =>
+    new Option(
+      "--input <type>",
+      "images that onnx/scene.onnx takes: float32 [batch, C, S, S] in [0, 1], or uint8 [batch, S, S, C]",
+    ).choices(sceneInputChoices),
+  license: () => new Option("--license <id>", "SPDX expression of the model's licence, such as CC-BY-4.0"),
 };
 
 export function exportCommand(): Command {
@@ -61,11 +92,10 @@ export function exportCommand(): Command {
         "side of the model's images, pixels (default: as in training); only models of the architecture local allow another",
       ).argParser(integerFrom(1)),
     )
-    .addOption(
-      new Option("--weights <type>", "type of the stored weights; float16 halves the files")
-        .choices(weightChoices)
-        .default(exportFlagDefaults.weights),
-    )
+    .addOption(formOptions.weights().default(exportFlagDefaults.weights))
+    .addOption(formOptions.opset().default(exportFlagDefaults.opset))
+    .addOption(formOptions.input().default(exportFlagDefaults.input))
+    .addOption(formOptions.license())
     .addOption(
       new Option("--images <n>", "number of held-out images to compare and measure on")
         .argParser(integerFrom(1))
@@ -91,7 +121,10 @@ code 1 and exports nothing.
 Examples:
   $ air-onnx export runs/multi-strokes-seed0
   $ air-onnx export runs/mnist --out models/multi-mnist --name multi-mnist --overwrite
-  $ air-onnx export runs/local --image-size 128 --max-steps 12 --dataset multi-mnist-open --max-count 9`,
+  $ air-onnx export runs/local --image-size 128 --max-steps 12 --dataset multi-mnist-open --max-count 9
+  $ air-onnx export runs/mnist --opset 17 --weights int8 --input uint8
+
+A model folder without its run gets another form by air-onnx convert.`,
     )
     .action(async (path: string, flags: ExportFlags) => {
       using stopping = listenForStop();
@@ -109,11 +142,13 @@ Examples:
 export async function exportAndShow(path: string, flags: ExportFlags, signal: AbortSignal): Promise<ExportedRun> {
   const { exportRun, paritySentence } = await import("@air-onnx/export");
   const { commandWriter } = await import("../train-settings.js");
-  const { out, name, overwrite, force, maxSteps, imageSize, weights, images, tolerance, backend } = flags;
+  const { out, name, overwrite, force, maxSteps, imageSize, weights, opset, input, license } = flags;
+  const { images, tolerance, backend } = flags;
   const heldOut = await heldOutOf(path, flags);
   using progress = await showProgress({ label: "export" });
   return await exportRun(path, {
-    ...{ out, name, overwrite, force, maxSteps, imageSize, heldOut, weights, images, tolerance, backend, signal },
+    ...{ out, name, overwrite, force, maxSteps, imageSize, heldOut, weights, opset, input, license },
+    ...{ images, tolerance, backend, signal },
     places: dataAccess(flags, progress),
     commandFor: await commandWriter(),
     hardware: `${cpus().length} cores of ${cpus()[0]?.model.trim() ?? "an unknown processor"}`,

@@ -38,7 +38,8 @@ function nearestHalf(value: number): number {
   return sign | ((rebiased + 0xfff + ((rebiased >>> 13) & 1)) >>> 13);
 }
 
-function halfValue(half: number): number {
+/** The number whose half-precision bits are `half`. */
+export function halfValue(half: number): number {
   const exponent = (half >>> 10) & 0x1f;
   const fraction = half & 0x3ff;
   const magnitude = exponent === 0 ? fraction * SUBNORMAL_STEP : (1 + fraction / 1024) * 2 ** (exponent - 15);

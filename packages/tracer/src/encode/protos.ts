@@ -10,14 +10,12 @@ import {
   attributeType,
   type NodeProto,
   type OnnxDType,
+  storedDataType,
   type TensorProto,
   tensorDataType,
   type ValueInfoProto,
 } from "../onnx/schema.js";
 import { toFloat16 } from "./float16.js";
-
-/** TensorProto.DataType of float16, in which weights can be stored; no value of a traced graph has this type. */
-const FLOAT16 = 10;
 
 /** A number itself, or its function of the batch as text: `batch`, `2*batch+1`, `3/batch`. */
 export function dimensionName(dim: BatchNumber): number | string {
@@ -76,7 +74,12 @@ export function constantTensor(name: string, { dtype, shape, data }: ConstantVal
 /** @throws {RangeError} naming the weight, if a value is not finite, or beyond the halves */
 export function float16Tensor(name: string, { shape, data, name: weight = name }: ConstantValue): TensorProto {
   try {
-    return { name, dims: [...shape], dataType: FLOAT16, rawData: bytesOf(toFloat16(data as Float32Array)) };
+    return {
+      name,
+      dims: [...shape],
+      dataType: storedDataType.float16,
+      rawData: bytesOf(toFloat16(data as Float32Array)),
+    };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new RangeError(`The weight ${weight} cannot be stored as float16: ${reason}`, { cause });

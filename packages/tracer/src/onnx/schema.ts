@@ -73,6 +73,9 @@ message ModelProto {
 }
 `;
 
+/** TensorProto.DataType of types in which weights can be stored; no value of a traced graph has one. */
+export const storedDataType = { int8: 3, float16: 10 } as const;
+
 /** Element types that a traced graph can hold, by their numbers in TensorProto.DataType. */
 export const tensorDataType = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
 /** Name of an element type that a traced graph can hold. */
@@ -98,6 +101,8 @@ export interface ValueInfoProto {
   name: string;
   /** Element type and shape; a `dimParam` is a symbolic dimension. */
   type: { tensorType: { elemType: number; shape: { dim: ({ dimValue: number } | { dimParam: string })[] } } };
+  /** What the value is, for people. */
+  docString?: string;
 }
 /** An attribute of a node; `type` says which of the other members holds the value. */
 export interface AttributeProto {
@@ -143,6 +148,8 @@ export interface GraphProto {
   input: ValueInfoProto[];
   /** Outputs. */
   output: ValueInfoProto[];
+  /** What the graph computes, for people. */
+  docString?: string;
 }
 /** An ONNX model as plain data; members that a file lacks are empty or absent. */
 export interface ModelProto {
