@@ -79,6 +79,26 @@ python.it("use-graphs-from-python counts and redraws as the runtime does", { tim
   expect(rounded(stdout)).toEqual(rounded(lines.join("\n")));
 });
 
+python.it("scene-from-python counts and locates as the runtime does", { timeout: MINUTE }, async () => {
+  const npz = join(folder, "images-for-scene.npz");
+  const scenes = await generateMultiStrokes({ seed: 5, size: 8 });
+  await writeNpz(npz, scenes);
+  const model = join(root, "models/multi-mnist");
+  const { stdout } = await run(PYTHON, "scene-from-python.py", model, npz);
+  await using air = await AirModel.fromPretrained(model);
+  const inferred = await air.infer(Float32Array.from(scenes.images, (value) => value / 255));
+  const lines = inferred.map(({ count, objects }, i) => {
+    const found = objects.map(({ tightBox, presence }) => {
+      return ` (${Object.values(tightBox)
+        .map((edge) => edge.toFixed(0))
+        .join(", ")}) ${presence.toFixed(3)}`;
+    });
+    return `image ${i}: ${count} objects${found.join("")}`;
+  });
+  expect(inferred.some(({ count }) => count > 1)).toBe(true);
+  expect(rounded(stdout)).toEqual(rounded(lines.join("\n")));
+});
+
 /** The numbers of a text: the last digit that is printed may be rounded either way. */
 function rounded(text: string): unknown[] {
   const numbers = text.match(/-?\d+(\.\d+)?/g) ?? [];
@@ -105,6 +125,27 @@ chromium.it("run-in-a-page", { timeout: 2 * MINUTE }, async () => {
     expect(errors).toEqual([]);
     expect(await answer.textContent()).toBe("2 objects, found on wasm");
     expect(server.requests).toContain("/multi-mnist/onnx/step.onnx");
+  } finally {
+    await browser.close();
+    await server.stop();
+  }
+});
+
+chromium.it("scene-in-a-page", { timeout: 2 * MINUTE }, async () => {
+  const onnxruntime = join(root, "node_modules/onnxruntime-web/dist");
+  const server = await StaticServer.start({
+    "/examples/": examples,
+    "/models/": join(root, "models"),
+    "/onnxruntime/": onnxruntime,
+  });
+  const browser = await launchChromium({ webgpu: false });
+  try {
+    const page = await browser.newPage();
+    await page.goto(`${server.origin}/examples/${"scene-in-a-page.html"}`);
+    const isReady = () => !document.querySelector("#answer")?.textContent?.startsWith("Loading");
+    await page.waitForFunction(isReady, undefined, { timeout: MINUTE });
+    // What infer-file prints of the same picture.
+    expect(await page.locator("#answer").textContent()).toBe("2 objects: (21, 21, 32, 36) (29, 3, 42, 20)");
   } finally {
     await browser.close();
     await server.stop();
