@@ -39,6 +39,7 @@ export interface ConvertOptions extends Partial<FileForm>, Pick<FolderOptions, "
 
 /** Result of {@link convertModel}. */
 export interface ConvertedModel {
+  /** The manifest that was written. */
   readonly manifest: Manifest;
   /** Measures of the model as it is stored now; undefined if it was not measured. */
   readonly measurement: Measurement | undefined;

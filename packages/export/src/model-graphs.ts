@@ -13,6 +13,7 @@ import { type WeightType, withPlainWeights, withStoredWeights } from "./stored-w
 export interface FileForm {
   /** Type of the stored weights. */
   readonly weights: WeightType;
+  /** Version of ONNX's default operator set. */
   readonly opset: Opset;
   /** Form of the images that the scene file takes. */
   readonly input: SceneInput;
