@@ -61,7 +61,7 @@ describe("the loss of training images", () => {
       let sum = 0;
       for (let y = 0; y < 9; y++) {
         for (let x = 0; x < 9; x++) {
-          const residual = pixels[b]![0]![y]![x]! - (canvas?.[b]![0]![y]![x] ?? 0);
+          const residual = pixels[b]![0]![y]![x]! - (canvas ? canvas[b]![0]![y]![x]! : 0);
           sum += windows[t]!.rows[b]![y]! * windows[t]!.columns[b]![x]! * residual ** 2;
         }
       }
