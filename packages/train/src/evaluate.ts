@@ -19,8 +19,12 @@ export interface Explanation {
   readonly count: number;
   /** Its probability. */
   readonly countProbability: number;
+  /** Probability of at least that number. */
+  readonly leastProbability: number;
   /** Windows of these objects, `count` of (s, x, y). */
   readonly zWhere: readonly (readonly [number, number, number])[];
+  /** Canvas after each of these objects, `count` of [C, S, S]. */
+  readonly canvases: readonly Float32Array[];
   /** Canvas of these objects, [C, S, S]. */
   readonly reconstruction: Float32Array;
 }
@@ -135,15 +139,20 @@ export class Evaluator implements AsyncDisposable {
     return Array.from({ length: images.length / pixels }, (_, i) => {
       const own = logCounts.subarray(i * (maxSteps + 1), (i + 1) * (maxSteps + 1));
       const count = mapCount(own);
-      const first = (i * maxSteps + count - 1) * pixels;
+      const drawn = Array.from({ length: count }, (_, t) => {
+        const first = (i * maxSteps + t) * pixels;
+        return canvases.slice(first, first + pixels);
+      });
       return {
         count,
         countProbability: Math.exp(own[count]!),
+        leastProbability: own.subarray(count).reduce((sum, log) => sum + Math.exp(log), 0),
         zWhere: Array.from({ length: count }, (_, t) => {
           const [s, x, y] = windows.subarray((i * maxSteps + t) * 3);
           return [s!, x!, y!] as const;
         }),
-        reconstruction: count === 0 ? new Float32Array(pixels) : canvases.slice(first, first + pixels),
+        canvases: drawn,
+        reconstruction: drawn.at(-1) ?? new Float32Array(pixels),
       };
     });
   }

@@ -2,7 +2,7 @@ import { RandomStream } from "@air-onnx/core";
 import { describe, expect, it } from "vitest";
 import { type CompositionPlan, composeImage } from "../../src/composition/compose.js";
 import { Composer } from "../../src/composition/composer.js";
-import { type CutOut, cutOutOf } from "../../src/composition/cut-outs.js";
+import { type CutOut, cutOutOf, cutOutsApart } from "../../src/composition/cut-outs.js";
 import { parseTrainConfig } from "../../src/config.js";
 
 const form = { imageSize: 20, channels: 1 } as const;
@@ -40,6 +40,17 @@ describe("cutOutOf", () => {
     const image = rectangle(5, 6, 4, 3, 0.8);
     expect(cutOutOf(image, new Float32Array(400), form)).toBeUndefined();
     expect(cutOutOf(new Float32Array(400), image, form)).toBeUndefined();
+  });
+});
+
+describe("cutOutsApart", () => {
+  it("takes the objects that no other touches", () => {
+    const [a, b, c] = [rectangle(1, 1, 3, 3, 0.9), rectangle(12, 12, 4, 3, 0.8), rectangle(17, 13, 2, 5, 0.7)];
+    const after = (...layers: Float32Array[]) =>
+      layers.reduce((sum, layer) => sum.map((value, i) => value + layer[i]!), new Float32Array(400));
+    const cutOuts = cutOutsApart(after(a, b, c), [after(a), after(a, b), after(a, b, c)], form);
+    expect(cutOuts.map(({ width, height }) => [width, height])).toEqual([[3, 3]]);
+    expect(cutOutsApart(after(a, b), [after(a), after(a, b)], form)).toHaveLength(2);
   });
 });
 
