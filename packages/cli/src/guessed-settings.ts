@@ -79,10 +79,10 @@ export async function withGuesses(
   const guess = guessSettings(train, known);
   for (const { about, line } of guess.reasons) say(`${line} [${overriddenBy[about]}]`);
   const { settingsOf } = await import("@air-onnx/train/runs");
-  // A guessed convolution suits the guessed pooling alone.
-  const isOtherNetwork = settings.some(({ key }) => /^(architecture|model\.imagePooling|model\.imageSize)$/.test(key));
+  // What is guessed for the training of one architecture is of no use to another.
+  const isOther = settings.some(({ key, value }) => key === "architecture" && value !== guess.settings.architecture);
   const guessed = settingsOf(guess.settings).filter(
-    ({ key }) => !isOtherNetwork || !/^model\.(imagePooling|lstmInput)\b/.test(key),
+    ({ key }) => !isOther || !/^(trainingMaxSteps|composition|model\.imagePooling)\b/.test(key),
   );
   return overriding(guessed, settings);
 }

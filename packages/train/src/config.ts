@@ -242,7 +242,7 @@ function presetOf(dataset: DatasetName): Partial<z.input<z.ZodObject<typeof sett
 
 const choices = z.looseObject({
   dataset: z.enum(datasetNames, { error: `must be one of ${datasetNames.join(", ")}` }),
-  architecture: settings.architecture,
+  architecture: z.enum(architectureNames).optional(),
   stream: z.unknown().optional(),
 });
 
@@ -258,18 +258,21 @@ const imageSizeOf = z.looseObject({ model: z.looseObject({ imageSize: z.int() })
  */
 export function parseTrainConfig(input: TrainConfigInput | unknown): TrainConfig {
   const what = "training configuration";
-  const { dataset, architecture, stream } = parseWith(choices, input, what);
+  const { dataset, architecture: chosen, stream } = parseWith(choices, input, what);
   const preset = presetOf(dataset);
+  const architecture = chosen ?? preset.architecture ?? "compact";
   // A stream has no size.
   if (stream === true) delete preset.trainSize;
   const defaults = defaultAirConfig();
   const imageSize = imageSizeOf.safeParse(overlay(preset, input)).data?.model.imageSize ?? defaults.imageSize;
   const { model: networks, training, required } = architectures[architecture];
-  const { composition } = preset;
+  // A preset that names an architecture is made for it; another one knows nothing of how that is trained.
+  const isMadeForIt = preset.architecture === architecture;
   const base = {
-    ...preset,
-    ...training,
-    composition: training?.composition ? { ...training.composition, ...composition } : null,
+    ...(isMadeForIt ? { ...training, ...preset } : { ...preset, ...training }),
+    architecture,
+    composition: training?.composition ? { ...training.composition, ...preset.composition } : null,
+    trainingMaxSteps: (isMadeForIt ? preset.trainingMaxSteps : undefined) ?? training?.trainingMaxSteps ?? null,
     model: overlay(overlay(overlay(defaults, networks(imageSize)), preset.model), required),
   };
   const { model, ...others } = input as Record<string, unknown>;

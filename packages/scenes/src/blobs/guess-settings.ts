@@ -55,16 +55,21 @@ const WINDOW = 1.25;
 const PATCH = { least: 8, most: 32 } as const;
 /** Least pooled pixels across the smallest object. */
 const POOLED_OBJECT = 2;
-const MAX_POOLING = 4;
+const MAX_POOLING = 8;
+/** Pooled pixels that a place of the local step network sees across. */
+const SEEN = 13;
 /** Number of images from which a set needs no augmentation. */
 const LARGE_SET = 5_000;
 /** Most shift of an augmented image, as a share of its side; and most change of its brightness. */
 const [SHIFT, BRIGHTNESS] = [1 / 24, 0.1];
 /** Training steps: some minutes on a CPU for images of a few objects. */
-const STEPS = 3_000;
-/** Schedules, as shares of the training steps. */
-const CURRICULUM = { share: 0.4, mostStages: 4 } as const;
-const PRESENCE = { from: 0.9, to: 0.1, share: 0.3 } as const;
+const STEPS = 4_000;
+/** Most objects that are looked for in training images, and most of a composed image. */
+const [LOOKED_FOR, COMPOSED] = [3, 5];
+/** Objects that the model can find beyond the most that were seen. */
+const SPARE = 2;
+/** Prior probability of one more object. */
+const PRESENCE = 0.1;
 
 /** Guesses settings from images. `known` facts are taken as they are. */
 export function guessSettings(source: ImageSource, known: KnownFacts = {}): GuessedSettings {
@@ -147,42 +152,46 @@ function guessAugmentation(
   return { flips: true, turns: true, shift, brightness: BRIGHTNESS };
 }
 
-/** The settings that follow from the size of the objects and their greatest number. */
+/**
+ * The settings that follow from the size of the objects and their greatest number: a local step network, which sees a little
+ * more than the largest object, and counts on beyond the objects that it is shown in training.
+ */
 export function settingsFor(
   { imageSize, channels }: ImageForm,
   [least, greatest]: readonly [number, number],
   maxObjects: number,
   preprocessing: Preprocessing | undefined,
 ): TrainingPreset {
-  const pooling = poolingFor(imageSize, least);
-  const pooledSide = imageSize / pooling;
-  const kernel = Math.min(pooledSide, Math.max(3, 2 * Math.floor(greatest / pooling / 2) + 1));
   const smallest = Math.max(1, Math.min(imageSize - 1, Math.round(WINDOW * least)));
+  const largest = Math.max(smallest + 1, Math.round(WINDOW * greatest));
   const model: AirConfigInput = {
     imageSize,
     channels,
     objectSize: Math.min(imageSize, PATCH.most, Math.max(PATCH.least, 2 * Math.round(greatest / 2))),
-    maxSteps: Math.min(modelLimits.maxSteps, maxObjects),
-    imagePooling: pooling,
-    lstmInput: { type: "image-and-remainder", convolution: { kernel, stride: 2, channels: [64, 32] } },
-    glimpseInput: "remainder",
-    where: { type: "bounded", side: [smallest, Math.max(smallest + 1, Math.round(WINDOW * greatest))] },
-    prior: { presence: PRESENCE.to, whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
+    maxSteps: Math.min(modelLimits.maxSteps, maxObjects + SPARE),
+    imagePooling: poolingFor(imageSize, least, largest),
+    encoderSize: 200,
+    decoderSize: 200,
+    where: { type: "bounded", side: [smallest, largest], spacing: "logarithmic", centre: "free" },
+    prior: { presence: PRESENCE },
   };
-  const stages = Math.min(CURRICULUM.mostStages, maxObjects - 1);
   return {
+    architecture: "local",
     model,
     ...(preprocessing && { preprocessing }),
     steps: STEPS,
-    curriculum: Array.from({ length: stages }, () => CURRICULUM.share / stages),
-    presencePriorSchedule: { ...PRESENCE },
+    trainingMaxSteps: Math.min(LOOKED_FOR, maxObjects),
+    composition: { overlap: "clip", maxObjects: Math.min(COMPOSED, maxObjects) },
   };
 }
 
-/** The side of the squares whose means the network sees: a divisor of the image's side, and not too large for small objects. */
-function poolingFor(imageSize: number, least: number): number {
-  for (let pooling = MAX_POOLING; pooling > 1; pooling--) {
-    if (imageSize % pooling === 0 && least / pooling >= POOLED_OBJECT && imageSize / pooling >= 9) return pooling;
-  }
-  return 1;
+/**
+ * The side of the squares whose means the network sees: the smallest divisor of the image's side by which it sees the largest
+ * window whole, unless the smallest object would be lost.
+ */
+function poolingFor(imageSize: number, least: number, largest: number): number {
+  const fits = (pooling: number): boolean =>
+    imageSize % pooling === 0 && least / pooling >= POOLED_OBJECT && imageSize / pooling >= 9;
+  const possible = Array.from({ length: MAX_POOLING }, (_, i) => i + 1).filter(fits);
+  return possible.find((pooling) => SEEN * pooling >= largest) ?? possible.at(-1) ?? 1;
 }

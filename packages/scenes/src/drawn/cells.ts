@@ -13,6 +13,7 @@
  * then y and x for each position. The exposure is drawn from the stream (index, 1) and the noise from (index, 2).
  */
 import { RandomStream } from "@air-onnx/core/random";
+import { settingsFor } from "../blobs/guess-settings.js";
 import { between, drawExposure, type Exposure, type ExposureRanges, takeImage } from "./camera.js";
 import { type SeededSet, seededSet } from "./drawn-set.js";
 import type { SceneGenerator } from "./generate.js";
@@ -110,26 +111,15 @@ function definition<const Name extends "cells" | "dark-cells">(
     imageSize: 96,
     anySide: true,
     settings: { maxCount: maxCountSetting(8) },
+    // What guessSettings finds in the images, with the true sizes.
     preset: {
-      // What guessSettings finds in the images.
-      preprocessing: {
+      ...settingsFor({ imageSize: 96, channels: 1 }, LENGTH, 8, {
         backgroundDegree: 2,
         polarity: [ranges.dark ? "dark" : "light"],
         contrast: [0.37, 0.6],
         noise: 2,
-      },
-      model: {
-        objectSize: 24,
-        maxSteps: 9,
-        imagePooling: 4,
-        lstmInput: { type: "image-and-remainder", convolution: { kernel: 7, stride: 2, channels: [64, 32] } },
-        glimpseInput: "remainder",
-        prior: { presence: 0.1, whereMean: [0, 0, 0], whereStd: [1, 1, 1] },
-        where: { type: "bounded", side: [10, 30] },
-      },
+      }),
       steps: 6_000,
-      curriculum: [0.1, 0.1, 0.1, 0.1],
-      presencePriorSchedule: { from: 0.9, share: 0.3 },
     },
     version: 1,
     conflicts: ({ imageSize }) =>
