@@ -142,7 +142,7 @@ describe("a run", () => {
       const straight = await run("straight-composed", composing, {
         onEvent: (event) => event.type === "composition" && composed.push(event),
       });
-      expect(composed).toMatchObject([{ step: 20, images: 3, objects: 2 }]);
+      expect(composed).toMatchObject([{ step: 20, images: 2, objects: 2 }]);
       const stop = new AbortController();
       const stopped = await run("stopped-composed", composing, {
         signal: stop.signal,
