@@ -74,6 +74,10 @@ export async function withGuesses(
       throw new UsageError("--no-guess excludes --object-size and --max-objects: set model.where and model.maxSteps");
     return settings;
   }
+  // A setting of drawn sets alone is told as such, not after the images.
+  const isForDrawn = ({ key }: Setting): boolean =>
+    !(key in datasetSettings[name]) && Object.values(datasetSettings).some((each) => key in each);
+  if (settings.some(isForDrawn)) return settings;
   const ofImages = settings.filter(({ key }) => key in datasetSettings[name]);
   const { train } = await loadRunData(await configFrom(ofImages), flags, { signal });
   const guess = guessSettings(train, known);

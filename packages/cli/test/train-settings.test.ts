@@ -100,8 +100,8 @@ describe("a choice by its type", () => {
 
   it("is set with its settings", async () => {
     const sides = ["model.where.type=bounded", "model.where.side=[8,16]"];
-    expect((await modelOf(sides)).where).toEqual({ type: "bounded", side: [8, 16] });
-    expect((await modelOf(sides.toReversed())).where).toEqual({ type: "bounded", side: [8, 16] });
+    expect((await modelOf(sides)).where).toMatchObject({ type: "bounded", side: [8, 16] });
+    expect((await modelOf(sides.toReversed())).where).toMatchObject({ type: "bounded", side: [8, 16] });
     const both = [
       "model.lstmInput.type=image-and-remainder",
       `model.lstmInput.convolution=${JSON.stringify(convolution)}`,
@@ -136,7 +136,7 @@ describe("a choice by its type", () => {
     }
     for (const fromFile of [first, now]) {
       for (const side of ["model.where.side=[14,18]", "model.windowSide=[14,18]"]) {
-        expect((await modelOf([side], fromFile)).where).toEqual({ type: "bounded", side: [14, 18] });
+        expect((await modelOf([side], fromFile)).where).toMatchObject({ type: "bounded", side: [14, 18] });
       }
       for (const none of ["model.lstmInput.convolution=null", "model.convolution=null"]) {
         expect((await modelOf([none], fromFile)).lstmInput).toEqual({ type: "image", convolution: null });

@@ -42,7 +42,9 @@ const heldOutSchema = z.strictObject({
   seed: z.int().nonnegative().optional(),
   imageSize: z.int().positive().optional(),
   patchSize: z.int().positive().optional(),
+  minCount: z.int().nonnegative().optional(),
   maxCount: z.int().positive().optional(),
+  skippedCount: z.int().nonnegative().optional(),
   testFraction: z.number().gt(0).lt(1).optional(),
 });
 

@@ -190,7 +190,7 @@ describe("parseManifest", () => {
     const { lstmInput, where } = properties.model.properties;
     const keys = (union: typeof lstmInput) => union!.oneOf.map((member) => Object.keys(member.properties));
     expect(keys(lstmInput)).toEqual([["type", "convolution"], ["type"], ["type", "convolution"]]);
-    expect(keys(where)).toEqual([["type"], ["type"], ["type", "side"]]);
+    expect(keys(where)).toEqual([["type"], ["type"], ["type", "side", "spacing", "centre"]]);
     expect(where!.oneOf[2]!.required).toEqual(["type", "side"]);
   });
 

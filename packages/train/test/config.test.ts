@@ -103,7 +103,10 @@ describe("parseTrainConfig", () => {
       convolution: { kernel: 7, stride: 2, channels: [64, 32] },
     });
     expect(modelOf("multi-mnist-64", { where: { type: "absolute" } }).where).toEqual({ type: "absolute" });
-    expect(modelOf("multi-mnist-64", { where: { side: [8, 20] } }).where).toEqual({ type: "bounded", side: [8, 20] });
+    expect(modelOf("multi-mnist-64", { where: { side: [8, 20] } }).where).toMatchObject({
+      type: "bounded",
+      side: [8, 20],
+    });
     expect(failure({ dataset: "multi-mnist", model: { where: { side: [8, 20] } } })).toContain(
       'model.where: Unrecognized key: "side"',
     );

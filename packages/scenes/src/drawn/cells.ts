@@ -13,7 +13,6 @@
  * then y and x for each position. The exposure is drawn from the stream (index, 1) and the noise from (index, 2).
  */
 import { RandomStream } from "@air-onnx/core/random";
-import { settingsFor } from "../blobs/guess-settings.js";
 import { between, drawExposure, type Exposure, type ExposureRanges, takeImage } from "./camera.js";
 import { type SeededSet, seededSet } from "./drawn-set.js";
 import type { SceneGenerator } from "./generate.js";
@@ -111,15 +110,27 @@ function definition<const Name extends "cells" | "dark-cells">(
     imageSize: 96,
     anySide: true,
     settings: { maxCount: maxCountSetting(8) },
-    // What guessSettings finds in the images, with the true sizes.
+    // What `settingsFor` makes of the true sizes and the greatest number; it is not called here, as names of sets load at once.
     preset: {
-      ...settingsFor({ imageSize: 96, channels: 1 }, LENGTH, 8, {
+      architecture: "local",
+      preprocessing: {
         backgroundDegree: 2,
         polarity: [ranges.dark ? "dark" : "light"],
         contrast: [0.37, 0.6],
         noise: 2,
-      }),
+      },
+      model: {
+        objectSize: 24,
+        maxSteps: 10,
+        imagePooling: 3,
+        encoderSize: 200,
+        decoderSize: 200,
+        where: { type: "bounded", side: [10, 30], spacing: "logarithmic", centre: "free" },
+        prior: { presence: 0.1 },
+      },
       steps: 6_000,
+      trainingMaxSteps: 3,
+      composition: { overlap: "clip", maxObjects: 5 },
     },
     version: 1,
     conflicts: ({ imageSize }) =>

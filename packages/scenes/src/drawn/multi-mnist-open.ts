@@ -13,6 +13,8 @@ type OpenForm = DrawnForm<"minCount" | "maxCount" | "skippedCount">;
 
 /** The value of `skippedCount` that skips none. */
 const NO_COUNT = MOST_OBJECTS;
+/** Side of an image into which any digit fits: they are about 21 pixels wide. */
+const LEAST_SIDE = 40;
 /** Images with many digits are drawn anew often before none of their sums exceeds 255. */
 const MAX_TRIES = 1_000_000;
 
@@ -28,6 +30,9 @@ export function multiMnistOpen(digits: Uint8Array, seed: number, form: OpenForm,
   const { imageSize, minCount, maxCount, skippedCount } = form;
   checkMaxCount(maxCount);
   const counts = countsOf(form);
+  if (imageSize < LEAST_SIDE) {
+    throw new RangeError(`The image must be at least ${LEAST_SIDE} pixels wide, got ${imageSize}`);
+  }
   if (counts.length === 0)
     throw new RangeError(`There is no count from ${minCount} to ${maxCount} but ${skippedCount}`);
   digitsIn(digits);
@@ -79,6 +84,9 @@ export const multiMnistOpenSet = seededSet({
   },
   version: 1,
   conflicts: (form) => {
+    if (form.imageSize < LEAST_SIDE) {
+      return [["imageSize", `must be at least ${LEAST_SIDE}, for a digit to fit; got ${form.imageSize}`]];
+    }
     if (countsOf(form).length > 0) return [];
     return [
       [

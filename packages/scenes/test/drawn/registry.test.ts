@@ -29,8 +29,8 @@ describe.each(drawnSets.map((set) => [set.name, set] as const))("the definition 
     const generator = await set.generator(0, formOf(set, {}), material, "train");
     expect(generator).toMatchObject({ dataset: name, channels: set.channels, imageSize: set.imageSize });
     expect(set.conflicts?.(formOf(set, {})) ?? []).toEqual([]);
-    for (const { default: usual, most = usual } of Object.values(set.settings)) {
-      expect(Number.isInteger(usual) && usual >= 1 && usual <= most).toBe(true);
+    for (const { default: usual, least = 1, most = usual } of Object.values(set.settings)) {
+      expect(Number.isInteger(usual) && usual >= least && usual <= most).toBe(true);
     }
   });
 
