@@ -83,10 +83,16 @@ export async function withGuesses(
   const guess = guessSettings(train, known);
   for (const { about, line } of guess.reasons) say(`${line} [${overriddenBy[about]}]`);
   const { settingsOf } = await import("@air-onnx/train/runs");
-  // What is guessed for the training of one architecture is of no use to another.
-  const isOther = settings.some(({ key, value }) => key === "architecture" && value !== guess.settings.architecture);
+  // What is guessed for the local step network is of no use to another, nor with an estimator or likelihood that it does not take.
+  const needed: Readonly<Record<string, unknown>> = {
+    architecture: guess.settings.architecture,
+    estimator: "optimal-count",
+    "model.likelihood.type": "gaussian",
+    "model.stepNetwork.type": "local",
+  };
+  const isOther = settings.some(({ key, value }) => key in needed && value !== needed[key]);
   const guessed = settingsOf(guess.settings).filter(
-    ({ key }) => !isOther || !/^(trainingMaxSteps|composition|model\.imagePooling)\b/.test(key),
+    ({ key }) => !isOther || !/^(architecture|trainingMaxSteps|composition|model\.imagePooling)\b/.test(key),
   );
   return overriding(guessed, settings);
 }

@@ -41,7 +41,7 @@ const wheres: Case[] = [
   [{ whereParameterisation: "bounded" }, needsBounded],
   [
     { whereParameterisation: "bounded", windowSide: [8, 20] },
-    { type: "bounded", side: [8, 20] },
+    { type: "bounded", side: [8, 20], spacing: "linear", centre: "squashed" },
   ],
   [{ whereParameterisation: "bounded", windowSide: [20, 8] }, "where.side: must be two sides, the smaller first"],
   [{ whereParameterisation: "bounded", windowSide: null }, "where.side: must be two sides, the smaller first"],

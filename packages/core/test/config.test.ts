@@ -14,6 +14,7 @@ describe("parseAirConfig", () => {
       channels: 1,
       objectSize: 28,
       maxSteps: 3,
+      stepNetwork: { type: "lstm" },
       zWhatSize: 50,
       imagePooling: 1,
       embeddingSize: 0,

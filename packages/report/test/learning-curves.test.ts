@@ -51,7 +51,10 @@ describe("learningCurves", () => {
   });
 
   it("draws every measure that is logged at an evaluation, in the chart that the table of measures names", () => {
-    const numbers = loggedNumbers(new EvaluationTally(0.01, 2, 2).result());
+    const tally = new EvaluationTally(0.01, 2, 2);
+    const bound = { elbo: 1, logLikelihood: 1, klWhere: 0, klWhat: 0, klCount: 0 };
+    tally.add(1, { ...bound, countProbabilities: Float64Array.of(0, 1, 0) });
+    const numbers = loggedNumbers(tally.result());
     // Each measure has a value of its own, which identifies its curve.
     const values = Object.fromEntries(Object.keys(numbers).map((key, i) => [key, i + 1]));
     const drawn = learningCurves([{ name: "run", records: [{ step: 10, kind: "evaluation", ...values }] }]);

@@ -33,24 +33,6 @@ export class CheckpointError extends Error {
   }
 }
 
-/** A model found too few single objects in its training images to compose images of. */
-export class TooFewCutOutsError extends Error {
-  override name = "TooFewCutOutsError";
-  /** Number of objects that it found. */
-  readonly found: number;
-  /** Number of images that it was shown. */
-  readonly images: number;
-
-  constructor(found: number, images: number) {
-    super(
-      `Images cannot be composed: the model is confident of exactly one object in only ${found} of ${images} training ` +
-        "images. It needs more steps before composition, or images with single objects; null leaves composition out",
-    );
-    this.found = found;
-    this.images = images;
-  }
-}
-
 /** A run has not saved a checkpoint yet. */
 export class NoCheckpointError extends CheckpointError {
   override name = "NoCheckpointError";

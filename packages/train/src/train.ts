@@ -16,7 +16,7 @@ import {
 import { findAlerts } from "./alerts.js";
 import { Batches } from "./batches.js";
 import { Composer } from "./composition/composer.js";
-import { findCutOuts } from "./composition/cut-outs.js";
+import { findCutOuts, LEAST_CUT_OUTS } from "./composition/cut-outs.js";
 import type { TrainConfig } from "./config.js";
 import { type Stage, stageAt } from "./curriculum.js";
 import { createEngine } from "./engine/create.js";
@@ -175,11 +175,20 @@ export async function train(
     composed: ComposedBatch,
     evaluator: Evaluator,
     parameters: NamedTensorData,
-  ): Promise<Composer> => {
-    if (step > begin) return new Composer(config, composed, await loadCutOuts(folder.cutOutsFile, begin));
-    const cutOuts = await findCutOuts(evaluator, parameters, dataset.train);
-    await saveCutOuts(folder.cutOutsFile, begin, cutOuts);
-    onEvent({ type: "composition", step, cutOuts: cutOuts.length, ...composed });
+  ): Promise<Composer | undefined> => {
+    const isNew = step === begin;
+    const cutOuts = isNew
+      ? await findCutOuts(evaluator, parameters, dataset.train)
+      : await loadCutOuts(folder.cutOutsFile, begin);
+    if (isNew) await saveCutOuts(folder.cutOutsFile, begin, cutOuts);
+    if (cutOuts.length < LEAST_CUT_OUTS) {
+      onNotice(
+        `No images are composed: after step ${begin} the model was sure of only ${cutOuts.length} objects that stand alone in ` +
+          `training images, and ${LEAST_CUT_OUTS} are needed. It may not count beyond the training images; more steps may help.`,
+      );
+      return undefined;
+    }
+    if (isNew) onEvent({ type: "composition", step, cutOuts: cutOuts.length, ...composed });
     return new Composer(config, composed, cutOuts);
   };
   const checkpoint = async (state: TrainingState): Promise<void> => {
@@ -196,7 +205,7 @@ export async function train(
     await using evaluator = await Evaluator.create(stage.evaluated, { threads: config.threads });
     const composer = stage.composed && (await composerOf(stage, stage.composed, evaluator, state!.parameters));
     const batches = new Batches(stage.config, dataset.train, composer);
-    await using engine = await createEngine(stage.config, state!, stage.composed);
+    await using engine = await createEngine(stage.config, state!, composer?.batch);
     // The engine holds the state now. A second copy would only take memory.
     state = undefined;
     if (!started) onEvent({ type: "start", engine: engine.name, step, parameters: parameterCount });

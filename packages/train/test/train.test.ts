@@ -159,9 +159,12 @@ describe("a run", () => {
       await expect(run("stopped-composed", {}, { resume: true })).rejects.toThrow(/cut-outs/);
     });
 
-    it("stops with what to do if the model found no single objects", async () => {
+    it("goes on without them, and says so, if the model found no single objects", async () => {
       const impossible = { ...composing, presencePriorSchedule: { from: 1e-6, to: 1e-6, share: 1 } };
-      await expect(run("no-cut-outs", impossible)).rejects.toThrow(/confident of exactly one object in only 0 of 64/);
+      const said: string[] = [];
+      const { result } = await run("no-cut-outs", impossible, { onNotice: (line) => said.push(line) });
+      expect(result.finished).toBe(true);
+      expect(said).toEqual([expect.stringContaining("sure of only 0 objects that stand alone")]);
     });
   });
 

@@ -26,8 +26,8 @@ describe("guessSettings", () => {
     expect([4, 5]).toContain(maxObjects);
     expect(settings.preprocessing).toMatchObject({ polarity: [dark ? "dark" : "light"] });
     const model = parseAirConfig(settings.model);
-    expect(model).toMatchObject({ imageSize: 96, channels: 1, maxSteps: maxObjects, where: { type: "bounded" } });
-    expect(settings.curriculum!.length).toBeLessThan(maxObjects);
+    expect(model).toMatchObject({ imageSize: 96, channels: 1, maxSteps: maxObjects + 2, where: { type: "bounded" } });
+    expect(settings).toMatchObject({ architecture: "local", composition: { maxObjects } });
     expect(reasons.map(({ about }) => about)).toEqual([
       "preprocessing",
       "preprocessing",
@@ -44,7 +44,7 @@ describe("guessSettings", () => {
     expect(discs.objectSize).toEqual([expect.closeTo(8, -1), 18]);
     expect(discs.settings.preprocessing).toBeUndefined();
     const sprites = guessSettings(await imagesOf(multiDsprites64(0, { maxCount: 2 }), 100));
-    expect(parseAirConfig(sprites.settings.model)).toMatchObject({ imageSize: 64, channels: 3, maxSteps: 3 });
+    expect(parseAirConfig(sprites.settings.model)).toMatchObject({ imageSize: 64, channels: 3, maxSteps: 5 });
     expect(sprites.objectSize[1]).toBeGreaterThan(13);
     expect(sprites.objectSize[1]).toBeLessThan(19);
   });
@@ -55,7 +55,7 @@ describe("guessSettings", () => {
     expect(reasons.map(({ about }) => about)).toEqual(["augmentation"]);
     expect(settings.preprocessing).toBeUndefined();
     expect(parseAirConfig(settings.model)).toMatchObject({
-      maxSteps: 7,
+      maxSteps: 9,
       objectSize: 12,
       where: { type: "bounded", side: [6, 15] },
     });
