@@ -30,7 +30,7 @@ describe("withGuesses", () => {
     const { model, augmentation, steps } = await config();
     expect(model).toMatchObject({ imageSize: 50, channels: 1, objectSize: 18, where: { type: "bounded" } });
     expect(augmentation).not.toBeNull();
-    expect(steps).toBe(3000);
+    expect(steps).toBe(4000);
     expect(lines.map((line) => /\[(.*)\]$/.exec(line)?.[1])).toEqual([
       "--set preprocessing=null",
       "--object-size MIN MAX",

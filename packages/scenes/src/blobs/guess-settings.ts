@@ -66,7 +66,7 @@ const [SHIFT, BRIGHTNESS] = [1 / 24, 0.1];
 const STEPS = 4_000;
 /** Most objects that are looked for in training images, and most of a composed image. */
 const [LOOKED_FOR, COMPOSED] = [3, 5];
-/** Objects that the model can find beyond the most that were seen. */
+/** Objects that the model can find beyond the guessed most. */
 const SPARE = 2;
 /** Prior probability of one more object. */
 const PRESENCE = 0.1;
@@ -86,9 +86,14 @@ export function guessSettings(source: ImageSource, known: KnownFacts = {}): Gues
 
   const objectSize = known.objectSize ?? guessSize(kept, source, say);
   const maxObjects = known.maxObjects ?? guessCount(kept, say);
+  // Who says how many objects there are at most is taken at their word.
+  const maxSteps = maxObjects + (known.maxObjects === undefined ? SPARE : 0);
   const augmentation = guessAugmentation(source, say);
   return {
-    settings: { ...settingsFor(source, objectSize, maxObjects, preprocessing), ...(augmentation && { augmentation }) },
+    settings: {
+      ...settingsFor(source, objectSize, { maxObjects, maxSteps }, preprocessing),
+      ...(augmentation && { augmentation }),
+    },
     objectSize,
     maxObjects,
     reasons,
@@ -155,11 +160,14 @@ function guessAugmentation(
 /**
  * The settings that follow from the size of the objects and their greatest number: a local step network, which sees a little
  * more than the largest object, and counts on beyond the objects that it is shown in training.
+ *
+ * @param maxObjects most objects that an image is thought to have
+ * @param maxSteps most objects that the model can find
  */
 export function settingsFor(
   { imageSize, channels }: ImageForm,
   [least, greatest]: readonly [number, number],
-  maxObjects: number,
+  { maxObjects, maxSteps }: { readonly maxObjects: number; readonly maxSteps: number },
   preprocessing: Preprocessing | undefined,
 ): TrainingPreset {
   const smallest = Math.max(1, Math.min(imageSize - 1, Math.round(WINDOW * least)));
@@ -168,7 +176,7 @@ export function settingsFor(
     imageSize,
     channels,
     objectSize: Math.min(imageSize, PATCH.most, Math.max(PATCH.least, 2 * Math.round(greatest / 2))),
-    maxSteps: Math.min(modelLimits.maxSteps, maxObjects + SPARE),
+    maxSteps: Math.min(modelLimits.maxSteps, maxSteps),
     imagePooling: poolingFor(imageSize, least, largest),
     encoderSize: 200,
     decoderSize: 200,

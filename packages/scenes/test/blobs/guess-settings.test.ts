@@ -55,7 +55,7 @@ describe("guessSettings", () => {
     expect(reasons.map(({ about }) => about)).toEqual(["augmentation"]);
     expect(settings.preprocessing).toBeUndefined();
     expect(parseAirConfig(settings.model)).toMatchObject({
-      maxSteps: 9,
+      maxSteps: 7,
       objectSize: 12,
       where: { type: "bounded", side: [6, 15] },
     });
