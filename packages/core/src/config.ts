@@ -71,8 +71,8 @@ export function convolutionOf(lstmInput: z.output<typeof lstmInputSchema>): Conv
   return lstmInput.type === "remainder" ? null : lstmInput.convolution;
 }
 
-/** The network that a step proposes presence and window with. */
-const stepNetworkSchema = z.discriminatedUnion(
+/** The schema of the network that a step proposes presence and window with. */
+export const stepNetworkSchema = z.discriminatedUnion(
   "type",
   [
     /** An LSTM that sees the whole image at once, the form of the paper. Its sizes are `lstmInput`, `lstmSize` and others. */

@@ -25,7 +25,7 @@ interface Sizes {
   readonly objectSize: number;
 }
 
-/** The shares by which {@link objectExtents} tells an object's pixels. */
+/** The shares by which `objectExtents` tells an object's pixels. */
 export const tightBoxThresholds = {
   /** Share of the object's strongest value that it must draw at a pixel. */
   leastStrength: 0.02,

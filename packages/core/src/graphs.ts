@@ -19,9 +19,10 @@ export const graphNames = ["encoder", "step", "decoder"] as const;
 /** Name of one graph of an exported model. */
 export type GraphName = (typeof graphNames)[number];
 
-const lstmState = ["hidden", "cell", "z_where", "z_what", "canvas"] as const;
 /** Name of an input of the step graph that a `next_…` output feeds. */
-export type StateName = (typeof lstmState)[number];
+export type StateName = "hidden" | "cell" | "z_where" | "z_what" | "canvas";
+
+const lstmState: readonly StateName[] = ["hidden", "cell", "z_where", "z_what", "canvas"];
 
 /** Inputs of the step graph that its `next_…` outputs feed; all zero before the first step. */
 export function stateNames({ stepNetwork }: AirConfig): readonly StateName[] {

@@ -33,8 +33,10 @@ export { probeModel } from "./probe-model.js";
 export * from "./random.js";
 export type { InferenceSessions, TrajectoryNoise } from "./recurrence.js";
 export * from "./scene.js";
+export type { FittedJudgement } from "./scene-builder.js";
 export * from "./scene-drawing.js";
 export {
+  STEP_VALUES,
   type StepValue,
   sceneGraph,
   sceneGraphNames,

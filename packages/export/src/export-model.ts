@@ -73,7 +73,7 @@ export interface ExportOptions extends Partial<FileForm>, FolderOptions {
   readonly license?: string | undefined;
 }
 
-/** Options of {@link writeModelFolder}. */
+/** Options of writing a model folder. */
 export interface FolderOptions {
   /** Whether to replace an existing model folder; false by default. */
   readonly overwrite?: boolean;

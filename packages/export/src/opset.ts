@@ -14,9 +14,9 @@ import { OpsetError } from "./errors.js";
 import { attributeOf, attributeProto } from "./onnx-parts.js";
 
 /** Version of the ONNX IR that came with each opset that can be written. */
-const irVersions = { 17: 8, 18: 8, 19: 9, 20: 9, 21: 10 } as const;
+const irVersions: Readonly<Record<17 | 18 | 19 | 20 | 21, number>> = { 17: 8, 18: 8, 19: 9, 20: 9, 21: 10 };
 /** An opset that can be written. */
-export type Opset = keyof typeof irVersions;
+export type Opset = 17 | 18 | 19 | 20 | 21;
 /** The opsets that can be written, rising. */
 export const opsets = Object.keys(irVersions).map(Number) as readonly Opset[];
 

@@ -26,6 +26,7 @@ export {
   datasetSettings,
   type EveryDrawnShape,
   heldOutChoices,
+  type ImagesConfig,
   imagesName,
   loadTrainingData,
   type NpzShape,

@@ -48,7 +48,7 @@ const optimizerSchema = z.strictObject({
 });
 
 const settings = {
-  /** Name of the settings that are the defaults of networks and their training, see {@link architectures}. */
+  /** Name of the settings that are the defaults of networks and their training, see `architectures`. */
   architecture: z.enum(architectureNames).default("compact"),
   model: airConfigSchema.prefault({}),
   /**

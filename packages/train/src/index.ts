@@ -1,6 +1,15 @@
 export { type AlertEvidence, alertThresholds, collapseAlerts, findAlerts } from "./alerts.js";
-export { type Architecture, type ArchitectureName, architectureNames, architectures } from "./architectures.js";
+export {
+  type Architecture,
+  type ArchitectureName,
+  type ArchitectureTraining,
+  architectureNames,
+  architectures,
+} from "./architectures.js";
 export { Batches } from "./batches.js";
+export type { CompositionPlan } from "./composition/compose.js";
+export { Composer } from "./composition/composer.js";
+export type { CutOut } from "./composition/cut-outs.js";
 export {
   describeConfigDifference,
   parseTrainConfig,
@@ -30,7 +39,15 @@ export { type EvaluateOptions, Evaluator, type Explanation } from "./evaluate.js
 export { checkpointShapes, initialState } from "./initial-state.js";
 export { type GraphFunction, graphFunctions } from "./model/graphs.js";
 export { initialParameters, type ParameterTensors, parameterShapes } from "./model/parameters.js";
-export type { Estimator, Loss, Noise, NoiseSpec, Schedules } from "./objective/estimator.js";
+export type {
+  ComposedBatch,
+  Estimator,
+  Loss,
+  Noise,
+  NoiseSpec,
+  ScheduleName,
+  Schedules,
+} from "./objective/estimator.js";
 export { estimators } from "./objective/estimators.js";
 export { evaluateScenes, type SceneEvaluation } from "./objective/marginal.js";
 export type { AdamOptions, LearningRateScales } from "./optimizer/adam.js";

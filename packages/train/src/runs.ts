@@ -1,7 +1,13 @@
 /** Runs and sweeps on disk: configurations, metrics, checkpoints. This entry point loads no TensorFlow.js. */
 
 export { alertThresholds, collapseAlerts } from "./alerts.js";
-export { type Architecture, type ArchitectureName, architectureNames, architectures } from "./architectures.js";
+export {
+  type Architecture,
+  type ArchitectureName,
+  type ArchitectureTraining,
+  architectureNames,
+  architectures,
+} from "./architectures.js";
 export {
   describeConfigDifference,
   parseTrainConfig,

@@ -14,7 +14,7 @@ import { type Segments, watershed } from "./watershed.js";
 export interface ClassicalOptions {
   /** Least area of an object, pixels; default 4. */
   readonly leastArea?: number | undefined;
-  /** See {@link watershed}; default 0.05. */
+  /** See `watershed`; default 0.05. */
   readonly prominence?: number | undefined;
 }
 

@@ -35,6 +35,7 @@ export interface GuessedSettings {
   readonly objectSize: readonly [least: number, greatest: number];
   /** Most objects in an image. */
   readonly maxObjects: number;
+  /** Why each setting was guessed so. */
   readonly reasons: readonly GuessReason[];
 }
 

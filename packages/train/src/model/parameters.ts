@@ -149,7 +149,7 @@ export function baselineShapes(config: AirConfig, name: string): Record<string, 
  *   layers (He et al., 2015); biases are 0;
  * - recurrent networks: kernels and biases within ±1/√H, H = `lstmSize`;
  * - other layers: kernels and biases within ±1/√inputs;
- * - a local step network's outputs: see {@link LOCAL_OUTPUTS}.
+ * - a local step network's outputs: see `LOCAL_OUTPUTS`.
  *
  * A seed gives the same values on every machine. Each parameter has its own random stream, so changing the size of one
  * layer does not change the draws of the others.
