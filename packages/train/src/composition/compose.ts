@@ -25,6 +25,8 @@ const COUNT_SHARES = { none: 0.1, one: 0.2 } as const;
 const CLOSE = { share: 0.6, from: 0.16, to: 1.08 } as const;
 /** Tries to place the objects of an image before other objects are drawn. */
 const TRIES = 60;
+/** Times that other objects are drawn before the image gets one object fewer: so many may never fit. */
+const REDRAWS = 100;
 
 /**
  * Draws the objects of one image, each alone on black.
@@ -38,9 +40,9 @@ export function composeImage(
   plan: CompositionPlan,
   random: RandomStream,
 ): number {
-  const count = drawCount(plan.maxObjects, random);
+  let count = drawCount(plan.maxObjects, random);
   const size = layers.length / plan.maxObjects;
-  for (;;) {
+  for (let redraws = 1; ; redraws++) {
     const total = new Float32Array(size);
     const centres: [x: number, y: number][] = [];
     for (let tries = 0; centres.length < count && tries < TRIES; tries++) {
@@ -54,6 +56,7 @@ export function composeImage(
     }
     if (centres.length === count) return count;
     layers.fill(0);
+    if (redraws % REDRAWS === 0) count--;
   }
 }
 

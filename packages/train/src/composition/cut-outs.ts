@@ -56,7 +56,7 @@ export async function findCutOuts(
       if (explanation.count === 1 && explanation.countProbability >= CONFIDENT) {
         const cutOut = cutOutOf(image, explanation.reconstruction, scenes);
         if (cutOut) singles.push(cutOut);
-      } else if (explanation.leastProbability >= CONFIDENT && others.length < WANTED.cutOuts) {
+      } else if (explanation.leastProbability >= CONFIDENT && singles.length < ENOUGH_SINGLES) {
         others.push(...cutOutsApart(image, explanation.canvases, scenes));
       }
     });

@@ -98,6 +98,16 @@ describe("composeImage", () => {
     expect(brightest).toBeGreaterThan(1.2);
   });
 
+  it("takes fewer objects where so many never fit", () => {
+    const whole: CutOut = { pixels: new Float32Array(400).fill(0.9), width: 20, height: 20 };
+    for (let seed = 0; seed < 20; seed++) {
+      const layers = new Float32Array(4 * 400);
+      const count = composeImage(layers, [whole], plan, new RandomStream(seed));
+      expect(count).toBeLessThanOrEqual(1);
+      expect(sum(layers)).toBeCloseTo(count * 360, 1);
+    }
+  });
+
   it("depends on the random stream alone", () => {
     expect(compose(7)).toEqual(compose(7));
     expect(compose(7)).not.toEqual(compose(8));
