@@ -3,7 +3,13 @@
  * inference says of them, for engines that have no loop of this project. It is made of the serialised encoder and step, so
  * a model folder can get one without its run.
  */
-import { type AirConfig, type UnrolledGraph, unrolledGraph } from "@air-onnx/core";
+import {
+  type AirConfig,
+  type SceneValueName,
+  sceneValueNames,
+  type UnrolledGraph,
+  unrolledGraph,
+} from "@air-onnx/core";
 import {
   type AttributeProto,
   BATCH,
@@ -20,13 +26,7 @@ import {
 } from "@air-onnx/tracer";
 import { attributeProto, bytesOf, constantTensor } from "./onnx-parts.js";
 import { type Opset, opsetOf, withOpset } from "./opset.js";
-import {
-  type SceneSettings,
-  type SceneStepValue,
-  type StepTensors,
-  sceneStepValues,
-  scenesOfSteps,
-} from "./scenes-of-steps.js";
+import { type SceneSettings, type StepTensors, scenesOfSteps } from "./scenes-of-steps.js";
 
 /** Form of the images that a scene file takes. */
 export const sceneInputs = ["float32", "uint8"] as const;
@@ -81,7 +81,7 @@ export function sceneFile(encoder: Uint8Array, step: Uint8Array, settings: Scene
 /** Traces `scenesOfSteps`; its inputs are the values of the unrolled graph, and only its outputs keep their names. */
 function tracedScenes(settings: SceneSettings, { emptyLogLikelihood, steps }: UnrolledGraph, opset: Opset): GraphProto {
   const { config } = settings;
-  const inputName = (name: SceneStepValue, t: number): string => `${name}_${t + 1}`;
+  const inputName = (name: SceneValueName, t: number): string => `${name}_${t + 1}`;
   const inputs: Record<string, InputSpec> = {
     image: { shape: [BATCH, config.channels, config.imageSize, config.imageSize] },
     empty_log_likelihood: { shape: [BATCH] },
@@ -92,7 +92,7 @@ function tracedScenes(settings: SceneSettings, { emptyLogLikelihood, steps }: Un
   ]);
   const shapes = stepShapes(config);
   steps.forEach((values, t) => {
-    for (const name of sceneStepValues) {
+    for (const name of sceneValueNames) {
       inputs[inputName(name, t)] = { shape: [BATCH, ...shapes[name]] };
       valueNames.set(inputName(name, t), values[name]);
     }
@@ -100,7 +100,7 @@ function tracedScenes(settings: SceneSettings, { emptyLogLikelihood, steps }: Un
   const traced = trace(
     (tensors) => {
       const perStep = steps.map((_, t) =>
-        Object.fromEntries(sceneStepValues.map((name) => [name, tensors[inputName(name, t)]!])),
+        Object.fromEntries(sceneValueNames.map((name) => [name, tensors[inputName(name, t)]!])),
       ) as unknown as StepTensors[];
       return scenesOfSteps(tensors.image!, tensors.empty_log_likelihood!, perStep, settings);
     },
@@ -124,7 +124,7 @@ function tracedScenes(settings: SceneSettings, { emptyLogLikelihood, steps }: Un
   };
 }
 
-function stepShapes(config: AirConfig): Record<SceneStepValue, readonly number[]> {
+function stepShapes(config: AirConfig): Record<SceneValueName, readonly number[]> {
   const { channels, imageSize, objectSize, zWhatSize } = config;
   return {
     presence_logit: [],

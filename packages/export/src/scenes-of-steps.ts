@@ -7,8 +7,8 @@
 import {
   type AirConfig,
   logCountPrior,
+  type SceneValueName,
   type ScoreCalibration,
-  type StepValue,
   scoreBounds,
   TYPICALITY_ROUNDING,
   type TypicalityLimits,
@@ -17,22 +17,8 @@ import {
 import type { NamedTensors } from "@air-onnx/tracer";
 import * as tf from "@tensorflow/tfjs";
 
-/** Values of each step that scenes are made of. */
-export const sceneStepValues = [
-  "presence_logit",
-  "next_z_where",
-  "next_z_what",
-  "patch",
-  "next_canvas",
-  "kl_where",
-  "kl_what",
-  "log_likelihood",
-] as const satisfies readonly StepValue[];
-/** Name of a value of a step that scenes are made of. */
-export type SceneStepValue = (typeof sceneStepValues)[number];
-
 /** Values of one step by name. They have the shapes of the step graph's outputs, but for `patch`: `[B, C·O·O]`. */
-export type StepTensors = Readonly<Record<SceneStepValue, tf.Tensor>>;
+export type StepTensors = Readonly<Record<SceneValueName, tf.Tensor>>;
 
 /** Above every loss and every coordinate. */
 const HUGE = 3e38;
@@ -64,7 +50,7 @@ export function scenesOfSteps(
 ): NamedTensors {
   const { channels, imageSize, objectSize } = config;
   const [batch, maxSteps, pixels] = [image.shape[0]!, steps.length, channels * imageSize ** 2];
-  const each = (name: SceneStepValue): tf.Tensor[] => steps.map((values) => values[name]);
+  const each = (name: SceneValueName): tf.Tensor[] => steps.map((values) => values[name]);
   const posterior = countPosterior(config, emptyLogLikelihood, steps);
 
   const canvases = each("next_canvas").map((canvas) => tf.reshape(canvas, [batch, pixels]));

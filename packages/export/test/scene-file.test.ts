@@ -5,44 +5,20 @@ import { join } from "node:path";
 import { type AirConfigInput, type Manifest, parseAirConfig, parseManifest } from "@air-onnx/core";
 import { AirModel } from "@air-onnx/runtime-node";
 import { decodeModel, encodeModel, tensorDataType } from "@air-onnx/tracer";
-import { initialParameters, type NamedTensorData } from "@air-onnx/train";
 import * as ort from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Differences, summedMagnitudes } from "../src/differences.js";
 import { convertModel, exportModel, type Opset, opsets, type TrainedModel } from "../src/index.js";
 import { opsetOf, withOpset } from "../src/opset.js";
 import { SceneFileCheck } from "../src/scene-parity.js";
-
-const sizes: AirConfigInput = {
-  imageSize: 20,
-  objectSize: 8,
-  lstmSize: 8,
-  zWhatSize: 5,
-  predictorSize: 7,
-  encoderSize: 9,
-  decoderSize: 6,
-};
-
-/** Untrained parameters that find objects in some places of an image, and draw them faintly. */
-function parametersOf(config: ReturnType<typeof parseAirConfig>): NamedTensorData {
-  const parameters = initialParameters(config, 1);
-  const changed = (name: string, change: (value: number, i: number) => number) => ({
-    [name]: { shape: parameters[name]!.shape, data: parameters[name]!.data.map(change) },
-  });
-  return {
-    ...parameters,
-    ...changed("predictor.output_kernel", (value) => 8 * value),
-    ...changed("predictor.output_bias", (value, i) => (i === 0 ? 1 : value)),
-    ...changed("decoder.output_bias", (value) => value + 1),
-  };
-}
+import { sizes, untrainedParameters } from "./untrained.js";
 
 function modelOf(change: AirConfigInput = {}): TrainedModel {
   const config = parseAirConfig({ ...sizes, ...change });
   return {
     name: "tiny",
     config,
-    parameters: parametersOf(config),
+    parameters: untrainedParameters(config, 1),
     training: { dataset: "multi-strokes", seed: 0, steps: 0, commit: null },
     metrics: { countAccuracyMap: 0.5, elbo: -12.5 },
     typicality: { images: 100, falseAlarms: 0.01, limits: { unexplained: 120, thickness: 1.5 } },

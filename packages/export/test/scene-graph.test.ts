@@ -2,38 +2,14 @@
 import { readFile } from "node:fs/promises";
 import { type AirConfigInput, inferScenes, parseAirConfig, sceneGraph } from "@air-onnx/core";
 import { decodeModel } from "@air-onnx/tracer";
-import { initialParameters, type NamedTensorData } from "@air-onnx/train";
 import { InferenceSession } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { expectClose } from "../../runtime-node/test/scenes-close.js";
 import { encodeGraphs } from "../src/index.js";
-
-const sizes: AirConfigInput = {
-  imageSize: 20,
-  objectSize: 8,
-  lstmSize: 8,
-  zWhatSize: 5,
-  predictorSize: 7,
-  encoderSize: 9,
-  decoderSize: 6,
-};
-
-/** Untrained parameters, but for a presence that is neither sure nor improbable, and patches that are seen. */
-function parametersOf(config: ReturnType<typeof parseAirConfig>): NamedTensorData {
-  const parameters = initialParameters(config, 1);
-  const changed = (name: string, change: (value: number, i: number) => number) => ({
-    [name]: { shape: parameters[name]!.shape, data: parameters[name]!.data.map(change) },
-  });
-  return {
-    ...parameters,
-    ...changed("predictor.output_kernel", (value) => 8 * value),
-    ...changed("predictor.output_bias", (value, i) => (i === 0 ? 1 : value)),
-    ...changed("decoder.output_bias", (value) => value + 2),
-  };
-}
+import { sizes, untrainedParameters } from "./untrained.js";
 
 async function comparison(config: ReturnType<typeof parseAirConfig>, weights: "float32" | "float16" = "float32") {
-  const graphs = encodeGraphs(config, parametersOf(config), weights);
+  const graphs = encodeGraphs(config, untrainedParameters(config, 2), weights);
   const options = { intraOpNumThreads: 1 };
   const encoder = await InferenceSession.create(graphs.encoder, options);
   const step = await InferenceSession.create(graphs.step, options);
@@ -82,7 +58,7 @@ describe("the scene graph of an exported model", () => {
 
   it("multiplies by the recurrent weights once a step after the first, and interpolates in three operations", () => {
     const config = parseAirConfig(sizes);
-    const graphs = encodeGraphs(config, parametersOf(config));
+    const graphs = encodeGraphs(config, untrainedParameters(config, 2));
     const operators = (graph: { node: readonly { opType: string }[] }) => graph.node.map(({ opType }) => opType);
     const { graph } = decodeModel(sceneGraph(graphs.encoder, graphs.step, config, false)!);
     const first = operators(graph);
