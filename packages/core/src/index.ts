@@ -36,7 +36,6 @@ export * from "./scene.js";
 export type { FittedJudgement } from "./scene-builder.js";
 export * from "./scene-drawing.js";
 export {
-  STEP_VALUES,
   type StepValue,
   sceneGraph,
   sceneGraphNames,

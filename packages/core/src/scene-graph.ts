@@ -13,7 +13,7 @@
 import type { AirConfig } from "./config.js";
 import { type GraphNode, type NodeList, neededOf, readNodes, renameValues, writeNodes } from "./graph-nodes.js";
 import { constantTest, fused, withoutZeros } from "./graph-rewriting.js";
-import { graphSignatures, type StateName, stateNames } from "./graphs.js";
+import { graphSignatures, type SceneValueName, type StateName, sceneValueNames, stateNames } from "./graphs.js";
 import {
   attribute,
   constant,
@@ -99,23 +99,12 @@ export function sceneGraph(
   return join([...head, ...messageField(model.graph, content.flat())]);
 }
 
-/** Outputs of the step graph that scenes are made of. */
-export const STEP_VALUES = [
-  "next_z_where",
-  "next_z_what",
-  "next_canvas",
-  "patch",
-  "presence_logit",
-  "kl_where",
-  "kl_what",
-  "log_likelihood",
-] as const;
 /** Name of an output of the step graph that scenes, or further steps, are made of. */
-export type StepValue = (typeof STEP_VALUES)[number] | `next_${StateName}`;
+export type StepValue = SceneValueName | `next_${StateName}`;
 
-/** Nodes of a step, and the names that its outputs have in them: {@link STEP_VALUES}, and the next state. */
+/** Nodes of a step, and the names that its outputs have in them: {@link sceneValueNames}, and the next state. */
 interface StepNodes extends NodeList {
-  readonly outputs: Readonly<Record<(typeof STEP_VALUES)[number], string>> & Readonly<Record<string, string>>;
+  readonly outputs: Readonly<Record<SceneValueName, string>> & Readonly<Record<string, string>>;
 }
 
 /** An encoder and a step, taken apart for one graph of many steps. */
@@ -141,7 +130,7 @@ export interface SceneParts {
  * @param state what a step takes over from the step before
  */
 export function partsOf(encoder: NodeList, step: NodeList, state: readonly StateName[]): SceneParts {
-  const values = [...STEP_VALUES, ...state.map((name) => `next_${name}`)];
+  const values = [...sceneValueNames, ...state.map((name) => `next_${name}`)];
   const named = Object.fromEntries(values.map((name) => [name, name])) as StepNodes["outputs"];
   const noiseless = withFlatPatch(withZeros({ ...step, outputs: named }, ["eps_where", "eps_what"]));
   const fusedStep = fused(noiseless, Object.values(noiseless.outputs));

@@ -5,16 +5,16 @@
  */
 import type { AirConfig } from "./config.js";
 import { readNodes, renameValues, writeNodes } from "./graph-nodes.js";
-import { stateNames } from "./graphs.js";
+import { type SceneValueName, sceneValueNames, stateNames } from "./graphs.js";
 import { join, messageField, type Pieces, textField } from "./onnx-message.js";
-import { headerOf, initial, partsOf, STEP_VALUES, type StepValue, sharedName, zeroState } from "./scene-graph.js";
+import { headerOf, initial, partsOf, type StepValue, sharedName, zeroState } from "./scene-graph.js";
 
 /** Field numbers of ModelProto and GraphProto. */
 const MODEL_GRAPH = 7;
 const GRAPH_NAME = 2;
 
 /** Names of the values of one step by the output of the step graph that they are. */
-type SceneStepNames = Readonly<Record<(typeof STEP_VALUES)[number], string>>;
+type SceneStepNames = Readonly<Record<SceneValueName, string>>;
 
 /** The steps of a model as one graph, and the names of its values. */
 export interface UnrolledGraph {
@@ -45,7 +45,9 @@ export function unrolledGraph(encoder: Uint8Array, step: Uint8Array, config: Air
   const parts = partsOf(encoding, stepping, state);
   const carried = new Map([["image", "image"], ["image_gates", parts.imageGates], ...state.map(stateBefore)]);
   const content: Pieces[] = [writeNodes(parts.once), ...zeroState(parts.first.nodes, config)];
-  const names: readonly StepValue[] = [...new Set([...STEP_VALUES, ...state.map((name) => `next_${name}` as const)])];
+  const names: readonly StepValue[] = [
+    ...new Set([...sceneValueNames, ...state.map((name) => `next_${name}` as const)]),
+  ];
   const steps: SceneStepNames[] = [];
   for (let t = 1; t <= config.maxSteps; t++) {
     const own = t === 1 ? parts.first : parts.other;
