@@ -5,4 +5,5 @@ export { multiDsprites64Set } from "./multi-dsprites-64.js";
 export { multiMnistSet } from "./multi-mnist.js";
 export { multiMnist64Set } from "./multi-mnist-64.js";
 export { multiMnistOpenSet } from "./multi-mnist-open.js";
+export { multiMnistSizesSet } from "./multi-mnist-sizes.js";
 export { multiStrokesSet } from "./multi-strokes.js";
