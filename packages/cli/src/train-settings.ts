@@ -246,9 +246,15 @@ async function unknownSettings(settings: readonly Setting[], issues: readonly Co
 export async function commandWriter(): Promise<(config: TrainConfig) => string> {
   const { defaultSettings, settingsOf } = await import("@air-onnx/train/runs");
   return (config) => {
-    const defaults = new Map(
-      defaultSettings(config.dataset).map(({ key, value }) => [key, JSON.stringify(value)] as const),
-    );
+    const { dataset, architecture } = config;
+    const written = (settings: readonly Setting[]) =>
+      settings.map(({ key, value }) => [key, JSON.stringify(value)] as const);
+    const usual = new Map(written(defaultSettings(dataset)));
+    // An architecture has defaults of its own; it is named itself where the data set has another.
+    const defaults = new Map([
+      ...written(defaultSettings(dataset, { architecture })),
+      ["architecture", usual.get("architecture")] as const,
+    ]);
     const settings = settingsOf(config);
     // Another type begins with its own defaults, not with those that the data set has for the default type.
     const otherTypes = settings.filter(

@@ -164,6 +164,14 @@ describe("a choice by its type", () => {
     );
   });
 
+  it("is written without the defaults of its architecture", async () => {
+    const commandOf = await commandWriter();
+    const usual = (set: string[]) => configOf({ set }).then(commandOf);
+    expect(await usual(["architecture=local"])).toBe("air-onnx train --dataset multi-strokes --architecture local");
+    expect(await usual(["dataset=cells"])).toBe("air-onnx train --dataset cells");
+    expect(await usual(["dataset=cells", "architecture=compact"])).toContain(" --architecture compact");
+  });
+
   it("is written with all its settings, as another type does not have the preset's", async () => {
     const commandOf = await commandWriter();
     const preset = ["model.convolution.kernel=9", "model.convolution.stride=2", "model.convolution.channels=[64,32]"];
@@ -174,11 +182,13 @@ describe("a choice by its type", () => {
       ["model.lstmInput.type=remainder", "model.where.type=bounded", "model.where.side=[8,16]"],
       ["dataset=multi-mnist-64", "model.where.side=[8,16]"],
       ["dataset=multi-mnist-64", "model.where.type=absolute"],
+      ["architecture=local", "model.where.side=[8,16]"],
     ]) {
       const config = await configOf({ set });
       const words = commandOf(config).split(" ").slice(2);
       const written = words.flatMap((word, i) => {
-        if (words[i - 1] === "--dataset") return [`dataset=${word}`];
+        if (words[i - 1] === "--dataset" || words[i - 1] === "--architecture")
+          return [`${words[i - 1]!.slice(2)}=${word}`];
         return words[i - 1] === "--set" ? [word] : [];
       });
       expect(await configOf({ set: written }), commandOf(config)).toEqual(config);

@@ -1,5 +1,6 @@
 /** A configuration as a list of settings with dotted keys, such as `optimizer.learningRate`. */
 import { type DatasetName, isBrought } from "@air-onnx/scenes";
+import type { ArchitectureName } from "./architectures.js";
 import { parseTrainConfig } from "./config.js";
 
 /** One setting of a configuration. */
@@ -23,8 +24,18 @@ export function settingsOf(value: unknown, path: readonly string[] = []): Settin
 /**
  * Lists the default settings of a run on `dataset`.
  *
- * @param path path of the user's own images, for data sets that are files of theirs
+ * @param choice path of the user's own images, for data sets that are files of theirs, and the architecture, of which the
+ *   defaults are; by default that of the data set
  */
-export function defaultSettings(dataset: DatasetName, path = "."): Setting[] {
-  return settingsOf(parseTrainConfig(isBrought(dataset) ? { dataset, path } : { dataset }));
+export function defaultSettings(
+  dataset: DatasetName,
+  { path = ".", architecture }: { readonly path?: string | undefined; readonly architecture?: ArchitectureName } = {},
+): Setting[] {
+  return settingsOf(
+    parseTrainConfig({
+      dataset,
+      ...(isBrought(dataset) && { path }),
+      ...(architecture !== undefined && { architecture }),
+    }),
+  );
 }

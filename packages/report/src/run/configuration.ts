@@ -8,7 +8,7 @@ import { codeBlock, dataTable, disclosure, type PageSection } from "../html/page
 export function configurationSection(config: TrainConfig, command: string): PageSection {
   const { dataset } = config;
   // The path of the user's own images has no default.
-  const defaults = defaultSettings(dataset, "path" in config ? config.path : undefined);
+  const defaults = defaultSettings(dataset, "path" in config ? { path: config.path } : {});
   const defaultOf = new Map(defaults.map(({ key, value }) => [key, written(value)]));
   const all = settingsOf(config).map(({ key, value }) => [key, written(value)] as const);
   const changed = [
