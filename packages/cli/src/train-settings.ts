@@ -9,7 +9,6 @@ import { parseJson } from "@air-onnx/core/json";
 import type { Setting, TrainConfig } from "@air-onnx/train/runs";
 import { type Command, Option } from "commander";
 import { architectureChoices, backendChoices, datasetChoices, defaultDataset, estimatorChoices } from "./choices.js";
-import { closestSettings } from "./closest-settings.js";
 import { imageOptions, settingKeys } from "./dataset-options.js";
 import { UsageError } from "./failures.js";
 import { integerFrom, numberAbove } from "./option-values.js";
@@ -225,6 +224,7 @@ async function unknownSettings(settings: readonly Setting[], issues: readonly Co
   const dataset = settings.findLast(({ key }) => key === "dataset")?.value ?? defaultDataset;
   const name = datasetChoices.find((choice) => choice === dataset);
   if (!name) return [];
+  const { closestNames } = await import("@air-onnx/core");
   const { defaultSettings } = await import("@air-onnx/train/runs");
   const known = defaultSettings(name).map(({ key }) => key);
   const unknown = issues.filter(({ kind }) => kind === "unknown").map(({ key }) => key);
@@ -232,7 +232,7 @@ async function unknownSettings(settings: readonly Setting[], issues: readonly Co
   return settings
     .filter(({ key }) => !known.includes(key) && unknown.some((other) => key === other || key.startsWith(`${other}.`)))
     .map(({ key }) => {
-      const closest = closestSettings(key, known);
+      const closest = closestNames(key, known);
       if (closest.length > 0) {
         const meant = closest.map((each) => `${each} (${flagOfSetting(each)})`).join(" or ");
         return `There is no setting ${key} with dataset ${name}. Did you mean ${meant}?`;

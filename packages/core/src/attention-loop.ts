@@ -41,6 +41,8 @@ export interface InferenceOptions {
   readonly mode?: "mean" | "sample" | undefined;
   /** Seed of mode `sample`, 0 by default. The draws of an image depend on (seed, index of the image, step) only. */
   readonly seed?: number | undefined;
+  /** Index of the first image, 0 by default: where the images of a set are given to several calls, the draws are those of one call. */
+  readonly firstImage?: number | undefined;
   /** Most objects T to look for; the model's `maxSteps` by default. It may exceed the number of steps in training. */
   readonly steps?: number | undefined;
   /**
@@ -122,6 +124,8 @@ export interface StepReport {
 interface BatchOptions extends Pick<InferenceOptions, "onStep" | "signal"> {
   readonly mode: "mean" | "sample";
   readonly seed: number;
+  /** Index of the call's first image. */
+  readonly offset: number;
   readonly maxSteps: number;
   readonly earlyStop: boolean;
   readonly prune: boolean;
@@ -167,6 +171,7 @@ export async function inferScenes(
   {
     mode = "mean",
     seed = 0,
+    firstImage: offset = 0,
     steps = config.maxSteps,
     earlyStop = true,
     prune = mode === "mean" && config.likelihood.type === "gaussian",
@@ -188,13 +193,15 @@ export async function inferScenes(
   }
   requireInteger("steps", steps, 1);
   requireInteger("batchSize", batchSize, 1);
+  requireInteger("firstImage", offset, 0);
   const { onStep, signal } = rest;
   const zooms = zoom === undefined ? undefined : zoomsOf(zoom);
   if (zooms) refuseZoom(config, mode, onStep !== undefined);
   if (!(threshold >= 0 && threshold <= 1)) throw new RangeError(`threshold must be from 0 to 1, got ${threshold}`);
   // Limits and scores are fitted to scenes at the posterior means.
   const own = mode === "sample" ? {} : fitted;
-  const options = { mode, seed, maxSteps: steps, earlyStop, prune, pixels, threshold, fitted: own, onStep, signal };
+  const whole = { mode, seed, offset, maxSteps: steps, earlyStop, prune, pixels, threshold, fitted: own };
+  const options = { ...whole, onStep, signal };
   const scenes: SceneSummary[] = [];
   for (let first = 0; first * imageLength < images.length; first += batchSize) {
     const batch = images.subarray(first * imageLength, (first + batchSize) * imageLength);
@@ -254,11 +261,12 @@ async function inferBatch(
   firstImage: number,
   options: BatchOptions,
 ): Promise<SceneSummary[]> {
-  const { mode, seed, maxSteps, earlyStop, prune, pixels, threshold, fitted, signal } = options;
+  const { mode, seed, offset, maxSteps, earlyStop, prune, pixels, threshold, fitted, signal } = options;
   const imageLength = config.channels * config.imageSize ** 2;
   const size = images.length / imageLength;
   const builders = Array.from({ length: size }, (_, i) => {
-    const countDraw = mode === "sample" ? new RandomStream(seed, COUNT_DRAW, firstImage + i).uniform() : undefined;
+    const countDraw =
+      mode === "sample" ? new RandomStream(seed, COUNT_DRAW, offset + firstImage + i).uniform() : undefined;
     return new SceneBuilder(countDraw, earlyStop);
   });
   signal?.throwIfAborted();
@@ -290,7 +298,7 @@ interface Batch {
 async function attendStepByStep(
   sessions: InferenceSessions,
   { config, images, firstImage, builders }: Batch,
-  { mode, seed, maxSteps, onStep, signal, pixels }: BatchOptions,
+  { mode, seed, offset, maxSteps, onStep, signal, pixels }: BatchOptions,
 ): Promise<Float32Array> {
   const encoded = await EncodedImages.encode(sessions, config, images, firstImage);
   const trajectory = encoded.start();
@@ -302,7 +310,7 @@ async function attendStepByStep(
     for (let step = 1; step <= maxSteps; step++) {
       signal?.throwIfAborted();
       const noise = mode === "sample" ? newNoise(rows.length, config.zWhatSize) : undefined;
-      if (noise) rows.forEach((image, row) => void drawNoise(noise, row, seed, firstImage + image, step));
+      if (noise) rows.forEach((image, row) => void drawNoise(noise, row, seed, offset + firstImage + image, step));
       const results = await trajectory.step(outputs, noise);
       const values = stepValues(await results.readAll(read));
       rows.forEach((image, row) => void builders[image]!.add(values, row));

@@ -7,8 +7,10 @@
  * side have a small weight. Then it is repeated without the pixels that exceed it by more than the noise.
  */
 
-/** Most squares along a side into which an image is divided; the fit sees the mean of each. */
+/** Most squares along a side into which a model's image is divided; the fit sees the mean of each. */
 const SQUARES = 32;
+/** Most squares along a side of a whole picture, which bounds the time of the fit. */
+const MOST_SQUARES = 256;
 /** Weight of squares on the objects' side at first. */
 const FIRST_WEIGHT = 0.05;
 const FIRST_ROUNDS = 6;
@@ -26,14 +28,27 @@ const DEVIATION_OF_MEDIAN = 1.4826;
 
 /** The ground of one channel of an image. */
 export interface Background {
-  /** Intensity of the ground, `[S, S]`. */
+  /** Intensity of the ground, `[H, W]`. */
   readonly ground: Float32Array;
   /** Standard deviation of a pixel's noise, an intensity. */
   readonly noise: number;
 }
 
+/** The size of a plane, pixels. */
+export interface PlaneSize {
+  /** Pixels in a row. */
+  readonly width: number;
+  /** Number of rows. */
+  readonly height: number;
+}
+
+/** Side of the squares into which a model's image is divided, pixels. */
+export function squareOf(imageSize: number): number {
+  return Math.ceil(imageSize / SQUARES);
+}
+
 /**
- * Estimates the ground and the noise of one channel.
+ * Estimates the ground and the noise of one channel of a square image.
  *
  * @param plane intensities in [0, 1], `[S, S]`
  * @param objects whether the objects are lighter or darker than the ground
@@ -45,14 +60,31 @@ export function estimateBackground(
   objects: "light" | "dark",
   degree: number,
 ): Background {
-  const noise = noiseOf(plane, side);
-  const block = Math.ceil(side / SQUARES);
-  const grid = Math.ceil(side / block);
-  const means = blockMeans(plane, side, block, grid);
-  const terms = termsOf(grid, (i) => (Math.min(side, (i + 1) * block) + i * block) / side - 1, degree);
+  return estimatePlane(plane, { width: side, height: side }, objects, degree, squareOf(side));
+}
+
+/**
+ * Estimates the ground and the noise of one channel of a picture of any size, as {@link estimateBackground} does.
+ *
+ * @param plane intensities in [0, 1], `[H, W]`
+ * @param square side of the squares whose means the fit sees, pixels; larger ones are taken for very large pictures
+ */
+export function estimatePlane(
+  plane: Float32Array,
+  { width, height }: PlaneSize,
+  objects: "light" | "dark",
+  degree: number,
+  square: number,
+): Background {
+  const noise = noiseOf(plane, width);
+  const block = Math.max(square, Math.ceil(Math.max(width, height) / MOST_SQUARES));
+  const [columns, rows] = [Math.ceil(width / block), Math.ceil(height / block)];
+  const means = blockMeans(plane, { width, height }, block);
+  const middle = (size: number) => (i: number) => (Math.min(size, (i + 1) * block) + i * block) / size - 1;
+  const terms = termsOf({ width: columns, height: rows }, [middle(width), middle(height)], degree);
   const sign = objects === "light" ? 1 : -1;
   // Neighbouring squares differ by their noise, and by texture if there is any: both are no object.
-  const close = CLOSE * Math.max(noiseOf(means, grid), noise / block);
+  const close = CLOSE * Math.max(noiseOf(means, columns), noise / block);
   const weights = new Float64Array(means.length).fill(1);
   let fit = fitTerms(means, weights, terms);
   /** Weights each square by whether it exceeds the fit by more than `limit`; returns the sum of the weights. */
@@ -74,33 +106,36 @@ export function estimateBackground(
     if (ground < Math.max(LEAST_GROUND * means.length, 2 * fit.length)) break;
     fit = fitTerms(means, weights, terms);
   }
-  return { ground: evaluate(fit, side, degree), noise };
+  return { ground: evaluate(fit, { width, height }, degree), noise };
 }
 
-/** Estimates the noise of a pixel from the differences of neighbours, most of which lie on one side of every edge. */
-export function noiseOf(plane: Float32Array, side: number): number {
+/**
+ * Estimates the noise of a pixel from the differences of neighbours, most of which lie on one side of every edge.
+ *
+ * @param width pixels in a row
+ */
+export function noiseOf(plane: Float32Array, width: number): number {
   const stride = Math.max(1, Math.ceil((2 * plane.length) / MAX_DIFFERENCES));
   const differences = new Float32Array(2 * Math.ceil(plane.length / stride));
   let size = 0;
   for (let i = 0; i < plane.length; i += stride) {
-    if (i % side < side - 1) differences[size++] = Math.abs(plane[i]! - plane[i + 1]!);
-    if (i + side < plane.length) differences[size++] = Math.abs(plane[i]! - plane[i + side]!);
+    if (i % width < width - 1) differences[size++] = Math.abs(plane[i]! - plane[i + 1]!);
+    if (i + width < plane.length) differences[size++] = Math.abs(plane[i]! - plane[i + width]!);
   }
   const ascending = differences.subarray(0, size).sort();
   return Math.max(LEAST_NOISE, (DEVIATION_OF_MEDIAN * (ascending[size >> 1] ?? 0)) / Math.SQRT2);
 }
 
-/** The means of the squares of `block` pixels, `[grid, grid]`; those at the right and lower edge may be smaller. */
-function blockMeans(plane: Float32Array, side: number, block: number, grid: number): Float32Array {
-  const means = new Float32Array(grid * grid);
-  for (let row = 0, i = 0; row < grid; row++) {
-    const bottom = Math.min(side, (row + 1) * block);
-    for (let column = 0; column < grid; column++, i++) {
-      const right = Math.min(side, (column + 1) * block);
+/** The means of the squares of `block` pixels, row by row; those at the right and lower edge may be smaller. */
+function blockMeans(plane: Float32Array, { width, height }: PlaneSize, block: number): Float32Array {
+  const means = new Float32Array(Math.ceil(width / block) * Math.ceil(height / block));
+  for (let top = 0, i = 0; top < height; top += block) {
+    const bottom = Math.min(height, top + block);
+    for (let left = 0; left < width; left += block, i++) {
+      const right = Math.min(width, left + block);
       let sum = 0;
-      for (let y = row * block; y < bottom; y++)
-        for (let x = column * block; x < right; x++) sum += plane[y * side + x]!;
-      means[i] = sum / ((bottom - row * block) * (right - column * block));
+      for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) sum += plane[y * width + x]!;
+      means[i] = sum / ((bottom - top) * (right - left));
     }
   }
   return means;
@@ -130,33 +165,38 @@ function powersOf(size: number, place: (i: number) => number, degree: number): F
   return powers;
 }
 
-/** @param place coordinate of column or row i, in [-1, 1] */
-function termsOf(grid: number, place: (i: number) => number, degree: number): Terms {
+/** @param places coordinates of column i and of row i, in [-1, 1] */
+function termsOf(
+  { width, height }: PlaneSize,
+  [placeX, placeY]: readonly [(i: number) => number, (i: number) => number],
+  degree: number,
+): Terms {
   const pairs = exponents(degree);
-  const powers = powersOf(grid, place, degree);
-  const values = new Float64Array(grid * grid * pairs.length);
-  for (let row = 0, at = 0; row < grid; row++) {
-    for (let column = 0; column < grid; column++) {
-      for (const [a, b] of pairs) values[at++] = powers[column * (degree + 1) + a]! * powers[row * (degree + 1) + b]!;
+  const [powersX, powersY] = [powersOf(width, placeX, degree), powersOf(height, placeY, degree)];
+  const values = new Float64Array(width * height * pairs.length);
+  for (let row = 0, at = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      for (const [a, b] of pairs) values[at++] = powersX[column * (degree + 1) + a]! * powersY[row * (degree + 1) + b]!;
     }
   }
   return { count: pairs.length, values };
 }
 
-/** The polynomial at the middle of each pixel, `[side, side]`. */
-function evaluate(fit: Float64Array, side: number, degree: number): Float32Array {
+/** The polynomial at the middle of each pixel, `[H, W]`. */
+function evaluate(fit: Float64Array, { width, height }: PlaneSize, degree: number): Float32Array {
   const pairs = exponents(degree);
-  const powers = powersOf(side, (i) => (2 * i + 1) / side - 1, degree);
-  const ground = new Float32Array(side * side);
+  const middle = (size: number) => (i: number) => (2 * i + 1) / size - 1;
+  const [powersX, powersY] = [powersOf(width, middle(width), degree), powersOf(height, middle(height), degree)];
+  const ground = new Float32Array(width * height);
   const ofRow = new Float64Array(degree + 1);
-  for (let row = 0, at = 0; row < side; row++) {
+  for (let row = 0, at = 0; row < height; row++) {
     ofRow.fill(0);
     pairs.forEach(([a, b], k) => {
-      ofRow[a]! += fit[k]! * powers[row * (degree + 1) + b]!;
+      ofRow[a]! += fit[k]! * powersY[row * (degree + 1) + b]!;
     });
-    for (let column = 0; column < side; column++) {
+    for (let column = 0; column < width; column++) {
       let sum = 0;
-      for (let a = 0; a <= degree; a++) sum += ofRow[a]! * powers[column * (degree + 1) + a]!;
+      for (let a = 0; a <= degree; a++) sum += ofRow[a]! * powersX[column * (degree + 1) + a]!;
       ground[at++] = sum;
     }
   }

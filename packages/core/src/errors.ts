@@ -55,8 +55,8 @@ export class ImageError extends Error {
   /** The message without the image's name, to be put after another one: `is 3x3, this model takes 4x4: …`. */
   readonly problem: string;
 
-  constructor(problem: string, index?: number) {
-    super(index === undefined ? problem : `image ${index} ${problem}`);
+  constructor(problem: string, index?: number, options?: ErrorOptions) {
+    super(index === undefined ? problem : `image ${index} ${problem}`, options);
     this.index = index;
     this.problem = problem;
   }

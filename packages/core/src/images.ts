@@ -1,8 +1,7 @@
 /**
- * Converts users' pictures to the encoder's input: `[B, C, S, S]` float32 in [0, 1].
+ * Converts users' pictures to planes of intensities: to the encoder's input, `[B, C, S, S]` float32 in [0, 1], or in their own size.
  *
- * Pictures are never resized: another size is an error, because cropping, padding and scaling would each show the model
- * different objects.
+ * Nothing is resized here: another size than the model's is an error, unless a call asks for a fit (`picture-fit.ts`).
  */
 import type { AirConfig } from "./config.js";
 import { ImageError } from "./errors.js";
@@ -24,6 +23,25 @@ export interface Picture {
 
 /** One picture, several, or a ready batch `[B, C, S, S]` with values in [0, 1]. */
 export type ImageInput = Picture | readonly Picture[] | Float32Array;
+
+/** Whether a value has pixels, as {@link ImageInput}, rather than being a file or an element that shows a picture. */
+export function isImageInput(value: unknown): value is ImageInput {
+  if (value instanceof Float32Array) return true;
+  const isPicture = (each: unknown): each is Picture =>
+    typeof each === "object" && each !== null && "data" in each && ArrayBuffer.isView(each.data);
+  return Array.isArray(value) ? value.every(isPicture) : isPicture(value);
+}
+
+/**
+ * The value that is white in a picture of 16 bits: 255 if no value is larger; else the largest number of 10, 12, 14 or 16 bits,
+ * whichever the largest value needs. Cameras fill only a part of 16 bits.
+ *
+ * @param most largest value of the picture, or of all pictures that belong together
+ */
+export function whiteOfDeep(most: number): number {
+  const bits = [8, 10, 12, 14].find((each) => most < 2 ** each) ?? 16;
+  return 2 ** bits - 1;
+}
 
 /** Side and channels of the square images that pictures are converted to. */
 export type PlanesForm = Pick<AirConfig, "imageSize" | "channels">;
@@ -86,20 +104,73 @@ export function writePlanes(
   if (target.length !== wanted * side * side) {
     throw new RangeError(`An image of ${wanted}x${side}x${side} does not fill ${target.length} values`);
   }
-  const { data, width, height, channels = 4 } = (picture ?? {}) as Partial<Picture>;
-  const wrong = (problem: string): ImageError => new ImageError(problem, index);
-  const isFloat = data instanceof Float32Array;
-  if (!isFloat && !(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
-    throw wrong("needs `data` as Uint8Array, Uint8ClampedArray or Float32Array, and width, height, channels");
-  }
+  const { width, height } = pixelsOf(picture, index);
   if (width !== side || height !== side) {
-    throw wrong(`is ${width}x${height}, this model takes ${side}x${side}: resize it first`);
-  }
-  if (data.length !== side * side * channels) {
-    throw wrong(
-      `has ${data.length} values, but ${side}x${side} with ${channels} channels needs ${side * side * channels}: is \`channels\` right?`,
+    throw new ImageError(
+      `is ${width}x${height}, this model takes ${side}x${side}: resize it first, or ask for a \`fit\``,
+      index,
     );
   }
+  fillPlanes(picture, wanted, target, { scale, index });
+}
+
+/**
+ * Converts one picture of any size to planes `[C, H, W]` of intensities in [0, 1], as {@link toImageBatch} describes.
+ *
+ * @param channels channels C of the planes
+ * @param options.scale divisor of 8-bit values
+ * @param options.index index of the picture, for error messages
+ * @throws {ImageError} for a picture without pixels, wrong channels, or a value outside [0, 1]
+ */
+export function toPlanes(
+  picture: Picture | undefined,
+  channels: number,
+  { scale = 255, index = 0 }: { readonly scale?: number; readonly index?: number } = {},
+): Planes {
+  const { width, height } = pixelsOf(picture, index);
+  const data = new Float32Array(channels * width * height);
+  fillPlanes(picture, channels, data, { scale, index });
+  return { data, width, height, channels };
+}
+
+/** Planes of intensities in [0, 1]. */
+export interface Planes {
+  /** `[C, H, W]` */
+  readonly data: Float32Array;
+  /** Pixels in a row. */
+  readonly width: number;
+  /** Number of rows. */
+  readonly height: number;
+  /** Number C of planes. */
+  readonly channels: number;
+}
+
+function pixelsOf(picture: Picture | undefined, index: number): Required<Picture> {
+  const { data, width, height, channels = 4 } = (picture ?? {}) as Partial<Picture>;
+  const wrong = (problem: string): ImageError => new ImageError(problem, index);
+  if (!(data instanceof Float32Array) && !(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
+    throw wrong("needs `data` as Uint8Array, Uint8ClampedArray or Float32Array, and width, height, channels");
+  }
+  const isSize = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0;
+  if (!isSize(width) || !isSize(height)) throw wrong(`is ${width}x${height}: both must be whole numbers of pixels`);
+  if (data.length !== width * height * channels) {
+    throw wrong(
+      `has ${data.length} values, but ${width}x${height} with ${channels} channels needs ${width * height * channels}: is \`channels\` right?`,
+    );
+  }
+  return { data, width, height, channels };
+}
+
+/** Writes the pixels of a picture as planes of the picture's size. */
+function fillPlanes(
+  picture: Picture | undefined,
+  wanted: number,
+  target: Float32Array | Uint8Array,
+  { scale, index }: { readonly scale: number; readonly index: number },
+): void {
+  const { data, width, height, channels } = pixelsOf(picture, index);
+  const wrong = (problem: string): ImageError => new ImageError(problem, index);
+  const isFloat = data instanceof Float32Array;
   const toBytes = target instanceof Uint8Array;
   const hasAlpha = channels === 4 && wanted !== 4;
   const colours = hasAlpha ? 3 : channels;
@@ -112,9 +183,9 @@ export function writePlanes(
     if (toBytes) return data[at]!;
     const value = isFloat ? data[at]! : data[at]! / full;
     if (value >= 0 && value <= 1) return value;
-    throw outOfRange(value, index, Math.floor(at / channels), at % channels, side);
+    throw outOfRange(value, index, Math.floor(at / channels), at % channels, width);
   };
-  const plane = side * side;
+  const plane = width * height;
   for (let pixel = 0; pixel < plane; pixel++) {
     const at = pixel * channels;
     const opacity = hasAlpha ? read(at + 3, 255) : 1;
@@ -145,9 +216,9 @@ function checkRange(batch: Float32Array, { channels, imageSize: side }: AirConfi
   );
 }
 
-function outOfRange(value: number, image: number, pixel: number, channel: number, side: number): ImageError {
+function outOfRange(value: number, image: number, pixel: number, channel: number, width: number): ImageError {
   return new ImageError(
-    `has the intensity ${value} at row ${Math.floor(pixel / side)}, column ${pixel % side}, channel ${channel}: it must be in [0, 1] after normalisation`,
+    `has the intensity ${value} at row ${Math.floor(pixel / width)}, column ${pixel % width}, channel ${channel}: it must be in [0, 1] after normalisation`,
     image,
   );
 }

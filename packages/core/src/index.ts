@@ -7,6 +7,7 @@ export {
 } from "./attention-loop.js";
 export { type Background, estimateBackground, noiseOf } from "./background.js";
 export * from "./box-matching.js";
+export { closestNames } from "./closest-names.js";
 export { CONCAT_OUTPUT, concatInput, concatModel } from "./concat-model.js";
 export * from "./config.js";
 export { currentKey, upgradeAirConfig } from "./config-upgrade.js";
@@ -23,11 +24,13 @@ export * from "./images.js";
 export * from "./importance-weights.js";
 export { requireInteger } from "./integer-option.js";
 export { parseJson } from "./json.js";
+export { type OptionNames, requireKnownOptions } from "./known-options.js";
 export { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES, modelLimits } from "./limits.js";
 export * from "./loaded-model.js";
 export * from "./loading.js";
 export * from "./manifest.js";
 export { overlay } from "./overlay.js";
+export * from "./picture-inference.js";
 export * from "./preprocessing.js";
 export { probeModel } from "./probe-model.js";
 export * from "./random.js";
@@ -44,7 +47,9 @@ export {
   stepOutputNames,
 } from "./scene-graph.js";
 export type { SceneModel } from "./scene-model.js";
+export * from "./scene-svg.js";
 export * from "./score.js";
+export type { Tile, TileObject } from "./tiles.js";
 export * from "./typicality.js";
 export { type UnrolledGraph, unrolledGraph } from "./unrolled-graph.js";
 export * from "./where.js";

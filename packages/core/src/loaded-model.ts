@@ -10,9 +10,12 @@ import { ModelDisposedError } from "./errors.js";
 import { type EvidenceOptions, estimateEvidence, type ImageEvidence } from "./evidence.js";
 import type { GraphSession } from "./graph-run.js";
 import type { GraphName } from "./graphs.js";
-import { type ImageInput, toImageBatch } from "./images.js";
+import { type ImageInput, type Picture, toImageBatch } from "./images.js";
+import { type OptionNames, requireKnownOptions } from "./known-options.js";
 import type { Manifest } from "./manifest.js";
+import { inferPictures, type PictureOptions, type PictureScene } from "./picture-inference.js";
 import { type PreparedBatch, prepareBatch, restoreScenes } from "./preprocessing.js";
+import type { InferenceSessions } from "./recurrence.js";
 import type { DecodedScene, Scene, SceneLatents, SceneSummary } from "./scene.js";
 import { type DecodeOptions, decodeScenes, samplePrior, withPresencePrior } from "./scene-drawing.js";
 
@@ -41,6 +44,44 @@ export interface SampleOptions extends DecodeOptions {
   /** Prior probability of one more object; the model's own by default. See `withPresencePrior`. */
   readonly presencePrior?: number | undefined;
 }
+
+const inferenceOptions: OptionNames<InferenceOptions> = {
+  mode: true,
+  seed: true,
+  firstImage: true,
+  steps: true,
+  earlyStop: true,
+  prune: true,
+  threshold: true,
+  zoom: true,
+  pixels: true,
+  batchSize: true,
+  onStep: true,
+  signal: true,
+};
+const pictureOptions: OptionNames<PictureOptions> = {
+  fit: true,
+  mode: true,
+  seed: true,
+  firstImage: true,
+  steps: true,
+  prune: true,
+  threshold: true,
+  zoom: true,
+  batchSize: true,
+  onProgress: true,
+  signal: true,
+};
+const evidenceOptions: OptionNames<EvidenceOptions> = {
+  samples: true,
+  seed: true,
+  firstImage: true,
+  batchSize: true,
+  onProgress: true,
+  signal: true,
+};
+const decodeOptions: OptionNames<DecodeOptions> = { batchSize: true, signal: true };
+const sampleOptions: OptionNames<SampleOptions> = { ...decodeOptions, seed: true, count: true, presencePrior: true };
 
 interface Call {
   /** Resolves when the call has settled, whether it succeeded or failed. */
@@ -99,8 +140,9 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   infer(images: ImageInput, options?: InferenceOptions | SummaryOptions): Promise<SceneSummary[]>;
   infer(images: ImageInput, options: InferenceOptions | SummaryOptions = {}): Promise<SceneSummary[]> {
     return this.#use(async (call) => {
+      requireKnownOptions("infer", options as InferenceOptions, inferenceOptions);
       const batch = this.#prepare(images);
-      const sessions = { ...this.#sessions, sceneGraph: (size: number) => this.#sceneGraph(size > SMALL_BATCH) };
+      const sessions = this.#inferenceSessions();
       const onStep = options.onStep && this.#stepListener(call, options.onStep);
       const { typicality, score } = this.manifest;
       const scenes = await inferScenes(
@@ -115,13 +157,40 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   }
 
   /**
+   * Finds the objects in pictures of any size: a larger one than the model's images is cut into overlapping tiles, see
+   * {@link inferPictures}. Boxes are in the pictures' pixels.
+   *
+   * @throws {ImageError} for pictures that this model does not take
+   * @throws the other errors of {@link infer}
+   */
+  inferPictures(pictures: Picture | readonly Picture[], options: PictureOptions = {}): Promise<PictureScene[]> {
+    return this.#use(async () => {
+      requireKnownOptions("infer", options, pictureOptions);
+      const { typicality, score } = this.manifest;
+      const sessions = this.#inferenceSessions();
+      return inferPictures(
+        {
+          config: this.config,
+          manifest: this.manifest,
+          infer: (images, own) => inferScenes(sessions, this.config, images, own, { typicality, score }),
+        },
+        Array.isArray(pictures) ? (pictures as readonly Picture[]) : [pictures as Picture],
+        options,
+      );
+    });
+  }
+
+  /**
    * Estimates bounds on log p(x) of every image from sampled latents: the ELBO with its parts, and the
    * importance-weighted bound, which several `samples` tighten.
    *
    * @throws the errors of {@link infer}
    */
   evidence(images: ImageInput, options: EvidenceOptions = {}): Promise<ImageEvidence[]> {
-    return this.#use(async () => estimateEvidence(this.#sessions, this.config, this.#prepare(images).images, options));
+    return this.#use(async () => {
+      requireKnownOptions("evidence", options, evidenceOptions);
+      return estimateEvidence(this.#sessions, this.config, this.#prepare(images).images, options);
+    });
   }
 
   /**
@@ -133,7 +202,10 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
    * @throws {ModelDisposedError} after `dispose()`
    */
   decode(scenes: readonly SceneLatents[], options: DecodeOptions = {}): Promise<DecodedScene[]> {
-    return this.#use(() => decodeScenes(this.#sessions.decoder, this.config, scenes, options));
+    return this.#use(async () => {
+      requireKnownOptions("decode", options, decodeOptions);
+      return decodeScenes(this.#sessions.decoder, this.config, scenes, options);
+    });
   }
 
   /**
@@ -142,8 +214,10 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
    * @throws {RangeError} for an `n`, `count` or `seed` that is not a non-negative integer
    * @throws {ModelDisposedError} after `dispose()`
    */
-  sample(n: number, { seed = 0, count, presencePrior, ...options }: SampleOptions = {}): Promise<DecodedScene[]> {
+  sample(n: number, sampling: SampleOptions = {}): Promise<DecodedScene[]> {
     return this.#use(async () => {
+      requireKnownOptions("sample", sampling, sampleOptions);
+      const { seed = 0, count, presencePrior, ...options } = sampling;
       const prior = presencePrior === undefined ? this.config : withPresencePrior(this.config, presencePrior);
       return decodeScenes(this.#sessions.decoder, this.config, samplePrior(prior, n, seed, count), options);
     });
@@ -162,6 +236,10 @@ export class LoadedModel<Device extends string> implements AsyncDisposable {
   /** Calls {@link dispose}, so that `await using` closes the model. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
+  }
+
+  #inferenceSessions(): InferenceSessions {
+    return { ...this.#sessions, sceneGraph: (size: number) => this.#sceneGraph(size > SMALL_BATCH) };
   }
 
   #prepare(images: ImageInput): PreparedBatch {

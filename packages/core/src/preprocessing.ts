@@ -6,10 +6,10 @@
  * `v = (±(x − ground) − noise·σ) / (contrast − noise·σ)`, cut off to [0, 1]. σ is the noise of the image, and its contrast is
  * that of its brightest object, within the bounds `contrast` of the training images.
  *
- * Letters: S image side, C channels.
+ * Letters: S side of a model's image, H and W height and width of a picture of any size, C channels.
  */
 import { z } from "zod";
-import { type Background, estimateBackground } from "./background.js";
+import { type Background, estimatePlane, type PlaneSize, squareOf } from "./background.js";
 import { modelLimits } from "./limits.js";
 
 const polarity = z.enum(["light", "dark"]);
@@ -34,7 +34,7 @@ export type Preprocessing = z.output<typeof preprocessingSchema>;
 
 /** An image's ground, and how its intensities were scaled; by them {@link restoreImage} undoes the preprocessing. */
 export interface ImageGround {
-  /** Intensity of the ground, `[C, S, S]`. */
+  /** Intensity of the ground, `[C, H, W]`. */
   readonly ground: Float32Array;
   /** For each channel, the difference from the ground that became 0. */
   readonly thresholds: readonly number[];
@@ -62,13 +62,32 @@ const LEAST_RANGE = 0.25;
  */
 export function preprocessImage(
   image: Float32Array,
-  form: { readonly imageSize: number; readonly channels: number },
+  { imageSize, channels }: { readonly imageSize: number; readonly channels: number },
   preprocessing: Preprocessing,
   target: Float32Array,
 ): ImageGround {
-  const plane = form.imageSize ** 2;
+  const form = { width: imageSize, height: imageSize, channels };
+  return preprocessPlanes(image, form, preprocessing, { target, square: squareOf(imageSize) });
+}
+
+/**
+ * Preprocesses a picture of any size, or a part of one, as {@link preprocessImage} does: its ground, noise and contrast are those of
+ * all its pixels.
+ *
+ * @param image intensities in [0, 1], `[C, H, W]`
+ * @param options.target receives the intensities in [0, 1], `[C, H, W]`; it may be `image`
+ * @param options.square side of the squares whose means the ground is fitted to, pixels
+ * @throws {RangeError} if the parameters have another number of channels than the picture
+ */
+export function preprocessPlanes(
+  image: Float32Array,
+  form: PlaneSize & { readonly channels: number },
+  preprocessing: Preprocessing,
+  { target, square }: { readonly target: Float32Array; readonly square: number },
+): ImageGround {
+  const plane = form.width * form.height;
   const { noise } = preprocessing;
-  const grounds = estimateGrounds(image, form, preprocessing);
+  const grounds = groundsOf(image, form, preprocessing, square);
   const differences = new Float32Array(image.length);
   const objects: number[] = [];
   grounds.forEach(({ ground, noise: sigma }, c) => {
@@ -181,13 +200,22 @@ export function restoreImage(
 export function estimateGrounds(
   image: Float32Array,
   { imageSize, channels }: { readonly imageSize: number; readonly channels: number },
+  parameters: Pick<Preprocessing, "polarity" | "backgroundDegree">,
+): Background[] {
+  return groundsOf(image, { width: imageSize, height: imageSize, channels }, parameters, squareOf(imageSize));
+}
+
+function groundsOf(
+  image: Float32Array,
+  { channels, ...size }: PlaneSize & { readonly channels: number },
   { polarity, backgroundDegree }: Pick<Preprocessing, "polarity" | "backgroundDegree">,
+  square: number,
 ): Background[] {
   if (polarity.length !== channels) {
     throw new RangeError(`The preprocessing is for ${polarity.length} channel(s), the image has ${channels}`);
   }
-  const plane = imageSize ** 2;
+  const plane = size.width * size.height;
   return polarity.map((objects, c) =>
-    estimateBackground(image.subarray(c * plane, (c + 1) * plane), imageSize, objects, backgroundDegree),
+    estimatePlane(image.subarray(c * plane, (c + 1) * plane), size, objects, backgroundDegree, square),
   );
 }

@@ -3,17 +3,27 @@
  */
 import {
   type GraphName,
+  type ImageInput,
+  type InferenceOptions,
+  inferSources,
+  isImageInput,
   LoadedModel,
   type LoadingOptions,
   type ModelSessions,
   type OpenGraph,
+  type PictureOptions,
+  type PictureScene,
   requireInteger,
+  type Scene,
+  type SceneSummary,
+  type SummaryOptions,
   sceneGraph,
 } from "@air-onnx/core";
 import { type Device, devices } from "./devices.js";
 import { DeviceUnavailableError } from "./errors.js";
 import { readModelFolder } from "./model-folder.js";
 import { type GraphSessions, openGraph, openGraphs } from "./open-graphs.js";
+import { type PictureSource, readPicture } from "./read-picture.js";
 import { webgpuGraphs } from "./webgpu-graphs.js";
 
 /** Options of {@link AirModel.fromPretrained}. */
@@ -39,6 +49,42 @@ export interface LoadOptions extends LoadingOptions<Device> {
 
 /** An exported model, open on one device of this machine. */
 export class AirModel extends LoadedModel<Device> {
+  /**
+   * Infers the scene of every image: how many objects it has, where they are, what each looks like, and whether the image
+   * is like the training data. Images are pixels of the model's own size.
+   *
+   * @throws {ImageError} for images that this model does not take
+   * @throws {RangeError} for an invalid option, or one that there is not
+   * @throws {GraphOutputError} if a graph returns NaN, infinity or a wrong shape
+   * @throws {ModelDisposedError} after `dispose()`
+   */
+  override infer(images: ImageInput, options: SummaryOptions): Promise<SceneSummary[]>;
+  override infer(images: ImageInput, options?: InferenceOptions): Promise<Scene[]>;
+  /**
+   * Finds the objects in pictures of any size: files, by path, URL or bytes, or pixels with the option `fit`. Boxes are in the
+   * pictures' own pixels. A picture that is larger than the model's images is cut into overlapping tiles, unless `fit` says otherwise.
+   *
+   * @throws {ImageError} for a file that cannot be read, or pictures that this model does not take
+   * @throws the other errors of this method
+   */
+  override infer(pictures: PictureSource | readonly PictureSource[], options?: PictureOptions): Promise<PictureScene[]>;
+  override infer(images: ImageInput, options?: InferenceOptions | SummaryOptions): Promise<SceneSummary[]>;
+  override async infer(
+    images: ImageInput | PictureSource | readonly PictureSource[],
+    options: InferenceOptions | SummaryOptions | PictureOptions = {},
+  ): Promise<SceneSummary[] | PictureScene[]> {
+    if (isImageInput(images) && !("fit" in options && options.fit !== undefined)) {
+      return super.infer(images, options as InferenceOptions);
+    }
+    const sources = (Array.isArray(images) ? images : [images]) as readonly PictureSource[];
+    return inferSources(
+      sources,
+      (source, index) => readPicture(source, index, options.signal),
+      (pictures, own) => this.inferPictures(pictures, own),
+      options as PictureOptions,
+    );
+  }
+
   /**
    * Opens the model in a folder that holds `config.json` and its graphs. Call `dispose()` when done: the sessions hold
    * native memory and threads.

@@ -13,6 +13,10 @@ export type {
   ObjectLatents,
   ObjectSummary,
   Picture,
+  PictureFit,
+  PictureObject,
+  PictureOptions,
+  PictureScene,
   SampleOptions,
   Scene,
   SceneLatents,
@@ -20,6 +24,8 @@ export type {
   SceneSummary,
   StepReport,
   SummaryOptions,
+  SvgOptions,
+  Tile,
   Typicality,
   ZWhere,
 } from "@air-onnx/core";
@@ -36,8 +42,10 @@ export {
   ModelFileError,
   type ModelFileErrorDetails,
   type ModelFileErrorKind,
+  sceneSvg,
 } from "@air-onnx/core";
 export { AirModel, type LoadOptions } from "./air-model.js";
+export { countObjects } from "./count-objects.js";
 export {
   listDevices,
   PROBE_TIME_LIMIT,
@@ -54,3 +62,4 @@ export {
 } from "./devices.js";
 export { DeviceUnavailableError } from "./errors.js";
 export { cpuNodes, type NodePlacement, placeNodes } from "./node-placement.js";
+export type { PictureFile, PictureSource } from "./read-picture.js";

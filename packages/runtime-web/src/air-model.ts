@@ -2,21 +2,26 @@
 /**
  * An exported model, opened in a browser: downloaded, verified, and run on the chosen device, usually in a worker.
  */
-import type {
-  AirConfig,
-  DecodedScene,
-  DecodeOptions,
-  EvidenceOptions,
-  ImageEvidence,
-  ImageInput,
-  InferenceOptions,
-  LoadingOptions,
-  Manifest,
-  SampleOptions,
-  Scene,
-  SceneLatents,
-  SceneSummary,
-  SummaryOptions,
+import {
+  type AirConfig,
+  type DecodedScene,
+  type DecodeOptions,
+  type EvidenceOptions,
+  type ImageEvidence,
+  type ImageInput,
+  type InferenceOptions,
+  inferSources,
+  isImageInput,
+  type LoadingOptions,
+  type Manifest,
+  type Picture,
+  type PictureOptions,
+  type PictureScene,
+  type SampleOptions,
+  type Scene,
+  type SceneLatents,
+  type SceneSummary,
+  type SummaryOptions,
 } from "@air-onnx/core";
 import { whyNotGpu, whyUnavailable } from "./device-status.js";
 import { type Device, devices } from "./devices.js";
@@ -25,6 +30,7 @@ import { LoadMeter } from "./load-meter.js";
 import type { ModelCalls } from "./model-calls.js";
 import { readModelFiles } from "./model-files.js";
 import { startHost } from "./model-host.js";
+import { type PictureSource, readPicture } from "./read-picture.js";
 import {
   absoluteUrl,
   type RuntimeSettings,
@@ -153,7 +159,8 @@ export class AirModel implements AsyncDisposable {
   }
 
   /**
-   * Infers the scene of every image: how many objects it has, where they are, and what each looks like.
+   * Infers the scene of every image: how many objects it has, where they are, and what each looks like. Images are pixels of the
+   * model's own size, such as `ImageData`.
    *
    * @throws {ImageError} for images that this model does not take
    * @throws {RangeError} for an invalid option
@@ -163,9 +170,39 @@ export class AirModel implements AsyncDisposable {
    */
   infer(images: ImageInput, options: SummaryOptions): Promise<SceneSummary[]>;
   infer(images: ImageInput, options?: InferenceOptions): Promise<Scene[]>;
+  /**
+   * Finds the objects in pictures of any size: files, by URL or as `File` and `Blob`, canvases, `ImageBitmap`s and image elements, or pixels
+   * with the option `fit`. Boxes are in the pictures' own pixels. A picture that is larger than the model's images is cut into
+   * overlapping tiles, unless `fit` says otherwise.
+   *
+   * @throws {ImageError} for a picture that cannot be read, or that this model does not take
+   * @throws the other errors of this method
+   */
+  infer(pictures: PictureSource | readonly PictureSource[], options?: PictureOptions): Promise<PictureScene[]>;
   infer(images: ImageInput, options?: InferenceOptions | SummaryOptions): Promise<SceneSummary[]>;
-  infer(images: ImageInput, options?: InferenceOptions | SummaryOptions): Promise<SceneSummary[]> {
-    return this.#calls.infer(images, options);
+  async infer(
+    images: ImageInput | PictureSource | readonly PictureSource[],
+    options: InferenceOptions | SummaryOptions | PictureOptions = {},
+  ): Promise<SceneSummary[] | PictureScene[]> {
+    if (isImageInput(images) && !("fit" in options && options.fit !== undefined)) {
+      return this.#calls.infer(images, options as InferenceOptions);
+    }
+    const sources = (Array.isArray(images) ? images : [images]) as readonly PictureSource[];
+    return inferSources(
+      sources,
+      (source, index) => readPicture(source, index, options.signal),
+      (pictures, own) => this.#calls.inferPictures(pictures, own),
+      options as PictureOptions,
+    );
+  }
+
+  /**
+   * Finds the objects in pictures of any size that are pixels already, as {@link infer} does with a `fit`.
+   *
+   * @throws the errors of {@link infer}
+   */
+  inferPictures(pictures: Picture | readonly Picture[], options?: PictureOptions): Promise<PictureScene[]> {
+    return this.#calls.inferPictures(pictures, options);
   }
 
   /**

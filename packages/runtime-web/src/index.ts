@@ -13,6 +13,10 @@ export type {
   ObjectLatents,
   ObjectSummary,
   Picture,
+  PictureFit,
+  PictureObject,
+  PictureOptions,
+  PictureScene,
   SampleOptions,
   Scene,
   SceneLatents,
@@ -20,6 +24,8 @@ export type {
   SceneSummary,
   StepReport,
   SummaryOptions,
+  SvgOptions,
+  Tile,
   Typicality,
   ZWhere,
 } from "@air-onnx/core";
@@ -36,11 +42,14 @@ export {
   ModelFileError,
   type ModelFileErrorDetails,
   type ModelFileErrorKind,
+  sceneSvg,
 } from "@air-onnx/core";
 export { AirModel, type LoadOptions } from "./air-model.js";
+export { countObjects } from "./count-objects.js";
 export { type DeviceStatus, listDevices } from "./device-status.js";
 export { type Device, devices } from "./devices.js";
 export { type DownloadModelOptions, downloadModel } from "./download-model.js";
 export * from "./errors.js";
 export { MODEL_CACHE } from "./model-cache.js";
+export type { PictureElement, PictureFile, PictureSource } from "./read-picture.js";
 export { configure, type RuntimeSettings, type WasmFiles } from "./settings.js";

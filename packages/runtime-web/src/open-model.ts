@@ -59,6 +59,7 @@ export async function openModel(ort: Ort, device: Device, options: OpenOptions):
 function onGpu(model: ModelCalls, gpu: Gpu): ModelCalls {
   return {
     infer: ((...args) => gpu.guard(model.infer(...args))) as ModelCalls["infer"],
+    inferPictures: (...args) => gpu.guard(model.inferPictures(...args)),
     evidence: (...args) => gpu.guard(model.evidence(...args)),
     decode: (...args) => gpu.guard(model.decode(...args)),
     sample: (...args) => gpu.guard(model.sample(...args)),

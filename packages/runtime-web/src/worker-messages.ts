@@ -6,6 +6,8 @@ import type {
   DecodeOptions,
   EvidenceOptions,
   InferenceOptions,
+  Picture,
+  PictureOptions,
   SampleOptions,
   SceneLatents,
   StepReport,
@@ -29,6 +31,11 @@ export type Call =
       readonly options: Posted<InferenceOptions> | Posted<SummaryOptions>;
       readonly reportSteps: boolean;
     }
+  | {
+      readonly call: "inferPictures";
+      readonly pictures: readonly Picture[];
+      readonly options: Posted<PictureOptions>;
+    }
   | { readonly call: "evidence"; readonly images: Float32Array; readonly options: Posted<EvidenceOptions> }
   | { readonly call: "decode"; readonly scenes: readonly SceneLatents[]; readonly options: Posted<DecodeOptions> }
   | { readonly call: "sample"; readonly n: number; readonly options: Posted<SampleOptions> }
@@ -46,4 +53,5 @@ export type ToPage =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: ErrorMessage }
   | { readonly id: number; readonly step: StepReport }
-  | { readonly id: number; readonly progress: number };
+  /** `total` is there where the caller does not know it. */
+  | { readonly id: number; readonly progress: number; readonly total?: number };

@@ -8,6 +8,9 @@ import {
   type InferenceOptions,
   type Manifest,
   ModelDisposedError,
+  type Picture,
+  type PictureOptions,
+  type PictureScene,
   type SampleOptions,
   type Scene,
   type SceneLatents,
@@ -42,6 +45,24 @@ export class WorkerModel implements ModelCalls {
     const batch = this.#ownBatch(images);
     const call: Call = { call: "infer", images: batch, options, reportSteps: onStep !== undefined };
     return (await this.#thread.call(call, { signal, onStep }, [batch.buffer])) as SceneSummary[];
+  }
+
+  async inferPictures(
+    pictures: Picture | readonly Picture[],
+    { signal, onProgress, ...options }: PictureOptions = {},
+  ): Promise<PictureScene[]> {
+    this.#checkOpen();
+    const several = Array.isArray(pictures) ? (pictures as readonly Picture[]) : [pictures as Picture];
+    // An ImageData has getters, which posting would leave out.
+    const plain = Array.from(several, ({ data, width, height, channels }) => ({
+      data,
+      width,
+      height,
+      ...(channels !== undefined && { channels }),
+    }));
+    const progress = onProgress && ((done: number, total?: number) => onProgress(done, total ?? plain.length));
+    const call: Call = { call: "inferPictures", pictures: plain, options };
+    return (await this.#thread.call(call, { signal, onProgress: progress })) as PictureScene[];
   }
 
   async evidence(

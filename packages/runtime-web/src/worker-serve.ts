@@ -43,6 +43,12 @@ export function serve(ort: Ort, device: Device): void {
           });
         return model.infer(call.images, { ...call.options, signal, onStep: call.reportSteps ? onStep : undefined });
       }
+      case "inferPictures":
+        return model.inferPictures(call.pictures, {
+          ...call.options,
+          signal,
+          onProgress: (progress, total) => post({ id, progress, total }),
+        });
       case "evidence":
         return model.evidence(call.images, {
           ...call.options,

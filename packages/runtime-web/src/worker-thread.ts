@@ -9,7 +9,7 @@ import type { Call, ToPage, ToWorker } from "./worker-messages.js";
 export interface Listeners {
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: ((report: StepReport) => void | Promise<void>) | undefined;
-  readonly onProgress?: ((progress: number) => void) | undefined;
+  readonly onProgress?: ((progress: number, total?: number) => void) | undefined;
 }
 
 interface Pending extends Listeners {
@@ -109,7 +109,7 @@ export class WorkerThread {
     const { id } = message;
     try {
       if ("progress" in message) {
-        pending.onProgress?.(message.progress);
+        pending.onProgress?.(message.progress, message.total);
       } else {
         await pending.onStep?.(message.step);
         this.#post({ id, stepDone: true });

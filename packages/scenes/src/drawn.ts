@@ -3,7 +3,7 @@
  * as well as in Node.
  */
 
-export { type Blob, type ClassicalOptions, classicalCount } from "./blobs/classical-count.js";
+export { type Blob, type ClassicalOptions, classicalCount, findBlobs } from "./blobs/classical-count.js";
 export { type FittedPreprocessing, fitPreprocessing } from "./blobs/fit-preprocessing.js";
 export {
   type GuessedSettings,

@@ -2,9 +2,9 @@
  * Counts without a learned model, as programs for microscopy do: smooth, threshold, divide by a watershed of the distance
  * transform, drop what is too small. It is the second opinion beside a model's count, and tells how large objects are.
  *
- * Images have bright objects on 0; core's `preprocessImage` makes them so.
+ * Images have bright objects on 0; core's `preprocessImage` and, for pictures of any size, `preparePicture` make them so.
  */
-import type { Box } from "@air-onnx/core";
+import type { Box, Planes } from "@air-onnx/core";
 import type { ImageForm } from "../scene-set.js";
 import { distanceTransform } from "./distance-transform.js";
 import { otsuThreshold } from "./threshold.js";
@@ -42,18 +42,31 @@ const THRESHOLDS = [0.2, 0.45] as const;
  */
 export function classicalCount(
   image: Float32Array,
-  { imageSize: side, channels }: ImageForm,
+  { imageSize, channels }: ImageForm,
+  options?: ClassicalOptions,
+): Blob[] {
+  return findBlobs({ data: image, width: imageSize, height: imageSize, channels }, options);
+}
+
+/**
+ * Finds the objects of a picture of any size, as {@link classicalCount} does.
+ *
+ * @param picture intensities in [0, 1], bright objects on 0
+ */
+export function findBlobs(
+  picture: Planes,
   { leastArea = LEAST_AREA, prominence = PROMINENCE }: ClassicalOptions = {},
 ): Blob[] {
-  const smooth = smoothed(brightest(image, side, channels), side);
+  const { width, height } = picture;
+  const smooth = smoothed(brightest(picture), width);
   const [least, most] = THRESHOLDS;
   const threshold = Math.min(most, Math.max(least, otsuThreshold(smooth)));
   const mask = Uint8Array.from(smooth, (value) => (value >= threshold ? 1 : 0));
-  const heights = smoothed(distanceTransform(mask, side, side), side, mask);
-  const whole = watershed(heights, side, side, 1);
-  const parts = watershed(heights, side, side, prominence);
+  const heights = smoothed(distanceTransform(mask, width, height), width, mask);
+  const whole = watershed(heights, width, height, 1);
+  const parts = watershed(heights, width, height, prominence);
   const { labels, count } = splitCompact(whole, parts, heights);
-  return measure(labels, count, side).filter(({ area }) => area >= leastArea);
+  return measure(labels, count, picture).filter(({ area }) => area >= leastArea);
 }
 
 /**
@@ -86,35 +99,40 @@ function splitCompact(whole: Segments, parts: Segments, heights: Float32Array): 
   return { labels, count: numbers.size };
 }
 
-/** The brightest channel of each pixel, `[S, S]`. */
-function brightest(image: Float32Array, side: number, channels: number): Float32Array {
-  const plane = side * side;
-  const most = image.slice(0, plane);
+/** The brightest channel of each pixel, `[H, W]`. */
+function brightest({ data, width, height, channels }: Planes): Float32Array {
+  const plane = width * height;
+  const most = data.slice(0, plane);
   for (let c = 1; c < channels; c++) {
-    for (let i = 0; i < plane; i++) most[i] = Math.max(most[i]!, image[c * plane + i]!);
+    for (let i = 0; i < plane; i++) most[i] = Math.max(most[i]!, data[c * plane + i]!);
   }
   return most;
 }
 
 /** Smooths by weights 1, 2, 1 along rows and columns; the edge is repeated. Outside of `mask`, if there is one, all stays 0. */
-function smoothed(plane: Float32Array, side: number, mask?: Uint8Array): Float32Array {
-  const along = (from: Float32Array, step: number, place: (i: number) => number): Float32Array =>
+function smoothed(plane: Float32Array, width: number, mask?: Uint8Array): Float32Array {
+  const height = plane.length / width;
+  const along = (from: Float32Array, step: number, place: (i: number) => number, length: number): Float32Array =>
     Float32Array.from(from, (value, i) => {
       const before = place(i) > 0 ? from[i - step]! : value;
-      const after = place(i) < side - 1 ? from[i + step]! : value;
+      const after = place(i) < length - 1 ? from[i + step]! : value;
       return (before + 2 * value + after) / 4;
     });
-  const rows = along(plane, 1, (i) => i % side);
-  const both = along(rows, side, (i) => Math.floor(i / side));
+  const rows = along(plane, 1, (i) => i % width, width);
+  const both = along(rows, width, (i) => Math.floor(i / width), height);
   return mask ? both.map((value, i) => (mask[i] ? value : 0)) : both;
 }
 
-function measure(labels: Int32Array, count: number, side: number): Blob[] {
-  const blobs = Array.from({ length: count }, () => ({ xmin: side, ymin: side, xmax: 0, ymax: 0, area: 0 }));
+function measure(
+  labels: Int32Array,
+  count: number,
+  { width, height }: { readonly width: number; readonly height: number },
+): Blob[] {
+  const blobs = Array.from({ length: count }, () => ({ xmin: width, ymin: height, xmax: 0, ymax: 0, area: 0 }));
   labels.forEach((label, i) => {
     if (label === 0) return;
     const blob = blobs[label - 1]!;
-    const [x, y] = [i % side, Math.floor(i / side)];
+    const [x, y] = [i % width, Math.floor(i / width)];
     blob.xmin = Math.min(blob.xmin, x);
     blob.ymin = Math.min(blob.ymin, y);
     blob.xmax = Math.max(blob.xmax, x + 1);
@@ -124,6 +142,6 @@ function measure(labels: Int32Array, count: number, side: number): Blob[] {
   return blobs.map(({ area, ...box }) => ({
     box,
     area,
-    cut: box.xmin === 0 || box.ymin === 0 || box.xmax === side || box.ymax === side,
+    cut: box.xmin === 0 || box.ymin === 0 || box.xmax === width || box.ymax === height,
   }));
 }

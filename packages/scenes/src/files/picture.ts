@@ -4,9 +4,9 @@
  * decides the format, not the name.
  */
 import { extname } from "node:path";
+import { whiteOfDeep } from "@air-onnx/core";
 import { DataError, FileError } from "../errors.js";
 import { reasonInWords } from "./atomic-file.js";
-import { cameraBits } from "./intensity.js";
 import { type DeepRaster, decodeDeepPng, type Raster } from "./png.js";
 import { MAX_PNG_BYTES, MAX_PNG_PIXELS, MAX_PNG_SIDE } from "./png-structure.js";
 import { readWholeFile } from "./read-file.js";
@@ -155,16 +155,6 @@ function withFewestChannels(
   return { width, height, channels, data: kept };
 }
 
-/**
- * The value that is white in pictures of 16 bits: 255 if no value is larger; else the largest number of 10, 12, 14 or 16 bits,
- * whichever the largest value needs. Cameras fill only a part of 16 bits.
- *
- * @param most largest value of all pictures that belong together
- */
-function whiteOfDeep(most: number): number {
-  return most <= 255 ? 255 : 2 ** (cameraBits(most) ?? 16) - 1;
-}
-
 /** Makes bytes of a picture; of one of 8 bits, itself. */
 function inBytes({ data, leftOut: _, ...form }: DeepRaster, white: number): Raster {
   if (data instanceof Uint8Array) return { ...form, data };
@@ -188,7 +178,7 @@ function brightestOf({ data, channels }: DeepRaster): number {
 }
 
 /**
- * Makes bytes of pictures that belong together, so that they have one white; see {@link whiteOfDeep}.
+ * Makes bytes of pictures that belong together, so that they have one white; see `whiteOfDeep`.
  *
  * @param say called with a line if some have 16 bits
  */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { closestSettings } from "../src/closest-settings.js";
+import { closestNames } from "../src/closest-names.js";
 
 const known = ["steps", "stepsPerRun", "batchSize", "optimizer.learningRate", "model.lstmSize", "model.objectSize"];
 
-describe("closestSettings", () => {
+describe("closestNames", () => {
   it.each([
     ["stepz", "steps"],
     ["batchsize", "batchSize"],
@@ -12,11 +12,11 @@ describe("closestSettings", () => {
     ["model.lstmSiz", "model.lstmSize"],
     ["training.step", "steps"],
   ])("proposes for %s first %s", (typed, meant) => {
-    expect(closestSettings(typed, known)[0]).toBe(meant);
+    expect(closestNames(typed, known)[0]).toBe(meant);
   });
 
   it("proposes nothing for a name that is like none", () => {
-    expect(closestSettings("colour", known)).toEqual([]);
-    expect(closestSettings("", known)).toEqual([]);
+    expect(closestNames("colour", known)).toEqual([]);
+    expect(closestNames("", known)).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-/** Finds the settings that a mistyped or shortened name may mean. */
+/** Finds the names, such as those of settings, that a mistyped or shortened one may mean. */
 
 /** Most names that are proposed. */
 const MOST = 3;
@@ -6,10 +6,10 @@ const MOST = 3;
 const WRONG_SHARE = 1 / 3;
 
 /**
- * Returns the known keys that are most like `key`, the best first; none if no key is like it. The last part of a key counts: a
+ * Returns the known names that are most like `key`, the best first; none if no name is like it. The last part of a name with dots counts: a
  * part of another group, its initials (`lr` for `learningRate`), or a few wrong letters are alike.
  */
-export function closestSettings(key: string, known: readonly string[]): string[] {
+export function closestNames(key: string, known: readonly string[]): string[] {
   const wanted = lastPart(key).toLowerCase();
   const most = Math.floor(wanted.length * WRONG_SHARE);
   return known

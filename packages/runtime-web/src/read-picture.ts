@@ -1,0 +1,106 @@
+/** Reads pictures for `AirModel.infer`: files, addresses, and what shows a picture in a page. The browser decodes them. */
+import { ImageError, type Picture } from "@air-onnx/core";
+
+/** A picture file: its URL, relative to the page, or its bytes. What the browser can show can be read. */
+export type PictureFile = string | URL | Blob | Uint8Array<ArrayBuffer> | ArrayBuffer;
+
+/** What shows a picture, or holds one. */
+export type PictureElement = HTMLImageElement | HTMLCanvasElement | OffscreenCanvas | ImageBitmap;
+
+/** Whatever `AirModel.infer` takes one picture from: a file, an element, or pixels such as `ImageData`. */
+export type PictureSource = PictureFile | PictureElement | Picture;
+
+/** Most pixels of a picture that is read: those of the largest cameras. */
+const MOST_PIXELS = 2 ** 27;
+/** Largest size of a picture file, bytes. */
+const MOST_BYTES = 2 ** 28;
+
+/**
+ * Reads one picture. Pixels are returned as they are.
+ *
+ * @param index number of the picture, for error messages
+ * @throws {ImageError} for a picture that cannot be fetched, decoded or read, or is too large
+ * @throws the signal's reason, when aborted
+ */
+export async function readPicture(source: PictureSource, index: number, signal?: AbortSignal): Promise<Picture> {
+  signal?.throwIfAborted();
+  if (typeof source === "object" && "data" in source) return source;
+  const name = typeof source === "string" || source instanceof URL ? `(${String(source).slice(0, 200)}) ` : "";
+  try {
+    return await pixelsOf(source, signal);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ImageError(`${name}cannot be read: ${reason}`, index, { cause });
+  }
+}
+
+async function pixelsOf(source: PictureFile | PictureElement, signal: AbortSignal | undefined): Promise<ImageData> {
+  if (isCanvas(source) || isBitmap(source)) return draw(source, source.width, source.height);
+  if (typeof HTMLImageElement !== "undefined" && source instanceof HTMLImageElement) {
+    await source.decode();
+    return draw(source, source.naturalWidth, source.naturalHeight);
+  }
+  const bitmap = await createImageBitmap(await blobOf(source as PictureFile, signal));
+  try {
+    return draw(bitmap, bitmap.width, bitmap.height);
+  } finally {
+    bitmap.close();
+  }
+}
+
+// Workers have no elements, and old browsers no canvas without one.
+function isCanvas(source: unknown): source is HTMLCanvasElement | OffscreenCanvas {
+  return (
+    (typeof HTMLCanvasElement !== "undefined" && source instanceof HTMLCanvasElement) ||
+    (typeof OffscreenCanvas !== "undefined" && source instanceof OffscreenCanvas)
+  );
+}
+
+function isBitmap(source: unknown): source is ImageBitmap {
+  return typeof ImageBitmap !== "undefined" && source instanceof ImageBitmap;
+}
+
+async function blobOf(source: PictureFile, signal: AbortSignal | undefined): Promise<Blob> {
+  const blob = await (async (): Promise<Blob> => {
+    if (source instanceof Blob) return source;
+    if (typeof source !== "string" && !(source instanceof URL)) return new Blob([source]);
+    const response = await fetch(source, signal ? { signal } : {});
+    if (!response.ok) throw new Error(`the answer was ${response.status} ${response.statusText}`.trimEnd());
+    const length = Number(response.headers.get("content-length") ?? 0);
+    if (length > MOST_BYTES) throw tooLarge(length);
+    return response.blob();
+  })();
+  if (blob.size > MOST_BYTES) throw tooLarge(blob.size);
+  return blob;
+}
+
+function tooLarge(bytes: number): Error {
+  return new Error(`it has ${bytes} bytes, and may have ${MOST_BYTES}`);
+}
+
+/** The pixels of a picture, by a canvas of its size. */
+function draw(source: PictureElement, width: number, height: number): ImageData {
+  if (width * height > MOST_PIXELS) throw new Error(`it is ${width}x${height}, at most ${MOST_PIXELS} pixels are read`);
+  if (width === 0 || height === 0) throw new Error("it has no pixels");
+  const context = contextOf(width, height);
+  if (!context) throw new Error("this browser gives no canvas to read pixels with");
+  context.drawImage(source, 0, 0);
+  return context.getImageData(0, 0, width, height);
+}
+
+function contextOf(
+  width: number,
+  height: number,
+): CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D | null {
+  // Read back at once: a canvas on the GPU would only be copied.
+  const settings = { willReadFrequently: true } as const;
+  if (typeof OffscreenCanvas !== "undefined") {
+    const offscreen = new OffscreenCanvas(width, height);
+    return offscreen.getContext("2d", settings) as OffscreenCanvasRenderingContext2D | null;
+  }
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = height;
+  return canvas.getContext("2d", settings);
+}
