@@ -3,6 +3,7 @@
  * other packages take a second to load, which `--help` must not, so their names are repeated here; types keep the lists
  * complete.
  */
+import type { PictureFit } from "@air-onnx/core";
 import type { Opset, SceneInput, WeightType } from "@air-onnx/export";
 import type { Device } from "@air-onnx/runtime-node";
 import type { Split } from "@air-onnx/scenes/names";
@@ -46,4 +47,5 @@ export const sceneInputChoices = namesOf<SceneInput>({ float32: true, uint8: tru
 export const opsetChoices = [17, 18, 19, 20, 21] as const satisfies readonly Opset[];
 export const deviceChoices = namesOf<Device | "auto">({ cpu: true, cuda: true, webgpu: true, auto: true });
 export const benchDeviceChoices = deviceChoices.filter((device) => device !== "auto");
+export const fitChoices = namesOf<PictureFit>({ tiles: true, scale: true, exact: true });
 export const modeChoices = ["mean", "sample"] as const;

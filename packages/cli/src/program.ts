@@ -58,7 +58,7 @@ const entries: Readonly<Record<string, Entry>> = {
   infer: {
     usage: "[options] <model folder> <images...>",
     summary: "find the objects in images",
-    isOutput: ({ json }) => json === undefined,
+    isOutput: ({ json, csv, objectsCsv }) => json === undefined && csv === undefined && objectsCsv === undefined,
     load: async () => (await import("./commands/infer.js")).inferCommand(),
   },
   sample: {

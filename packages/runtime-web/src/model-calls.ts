@@ -2,4 +2,7 @@
 import type { LoadedModel } from "@air-onnx/core";
 
 /** Calls of an open model. */
-export type ModelCalls = Pick<LoadedModel<string>, "infer" | "inferPictures" | "evidence" | "decode" | "sample" | "dispose">;
+export type ModelCalls = Pick<
+  LoadedModel<string>,
+  "infer" | "inferPictures" | "evidence" | "decode" | "sample" | "dispose"
+>;

@@ -84,23 +84,19 @@ function draw(source: PictureElement, width: number, height: number): ImageData 
   if (width * height > MOST_PIXELS) throw new Error(`it is ${width}x${height}, at most ${MOST_PIXELS} pixels are read`);
   if (width === 0 || height === 0) throw new Error("it has no pixels");
   const context = contextOf(width, height);
-  if (!context) throw new Error("this browser gives no canvas to read pixels with");
   context.drawImage(source, 0, 0);
   return context.getImageData(0, 0, width, height);
 }
 
-function contextOf(
-  width: number,
-  height: number,
-): CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D | null {
+function contextOf(width: number, height: number): CanvasDrawImage & CanvasImageData {
   // Read back at once: a canvas on the GPU would only be copied.
-  const settings = { willReadFrequently: true } as const;
-  if (typeof OffscreenCanvas !== "undefined") {
-    const offscreen = new OffscreenCanvas(width, height);
-    return offscreen.getContext("2d", settings) as OffscreenCanvasRenderingContext2D | null;
-  }
-  const canvas = document.createElement("canvas");
+  const settings: CanvasRenderingContext2DSettings = { willReadFrequently: true };
+  const canvas =
+    typeof OffscreenCanvas === "undefined" ? document.createElement("canvas") : new OffscreenCanvas(width, height);
   canvas.width = width;
   canvas.height = height;
-  return canvas.getContext("2d", settings);
+  const context = canvas.getContext("2d", settings);
+  // Other kinds of contexts are not what "2d" gives.
+  if (!context || !("getImageData" in context)) throw new Error("this browser gives no canvas to read pixels with");
+  return context;
 }

@@ -72,6 +72,7 @@ export { PackedImages } from "./packed-images.js";
 export * from "./pictures/attend-to.js";
 export * from "./pictures/attention-record.js";
 export * from "./pictures/attention-sheet.js";
+export * from "./pictures/boxes-over-picture.js";
 export * from "./pictures/pixel-sheet.js";
 export * from "./pictures/scene-picture.js";
 export * from "./pictures/scene-sheets.js";

@@ -42,6 +42,7 @@ export {
   writeFileAtomic,
 } from "./files/atomic-file.js";
 export { defaultCacheDir, environmentMnistDir } from "./files/environment.js";
+export { GrowingFile } from "./files/growing-file.js";
 export { readImageFolder } from "./files/image-folder.js";
 export {
   loadMnist,
@@ -55,6 +56,7 @@ export {
 } from "./files/mnist.js";
 export { type NpzKeys, readNpz, writeNpz } from "./files/npz.js";
 export { decodePicture, hasPictureName, pictureExtensions, readPicture, readPictures } from "./files/picture.js";
+export { readPictureInBytes, whiteOfFiles } from "./files/picture-files.js";
 export { type DeepRaster, decodePng, encodePng, type Raster, readPng } from "./files/png.js";
 export { MAX_PNG_BYTES, MAX_PNG_PIXELS, MAX_PNG_SIDE } from "./files/png-structure.js";
 export * from "./files/safetensors.js";

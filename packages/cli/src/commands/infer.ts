@@ -1,16 +1,20 @@
-/** `air-onnx infer`: finds the objects in images, as JSON and as pictures with boxes. */
+/** `air-onnx infer`: finds the objects in images, as JSON, as tables and as pictures with boxes. */
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { basename, extname, join } from "node:path";
-import type { AirConfig, Scene } from "@air-onnx/core";
+import { join } from "node:path";
+import type { PictureFit, PictureScene } from "@air-onnx/core";
 import type { AirModel } from "@air-onnx/runtime-node";
+import type { Raster } from "@air-onnx/scenes";
 import { Command, Option } from "commander";
-import { deviceChoices, modeChoices } from "../choices.js";
-import { CommandError, UsageError } from "../failures.js";
+import { deviceChoices, fitChoices, modeChoices } from "../choices.js";
+import { CommandError, StoppedError, UsageError } from "../failures.js";
+import type { InferenceFiles } from "../inference-files.js";
 import { integerFrom, numberFrom, numbersFrom } from "../option-values.js";
-import { notice, print, printJson } from "../output.js";
+import { notice, print } from "../output.js";
+import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
 
 interface InferFlags {
+  readonly fit: PictureFit;
   readonly device: (typeof deviceChoices)[number];
   readonly mode: (typeof modeChoices)[number];
   readonly seed?: number;
@@ -19,6 +23,8 @@ interface InferFlags {
   readonly zoom?: "auto" | readonly number[];
   readonly threshold?: number;
   readonly json?: string;
+  readonly csv?: string;
+  readonly objectsCsv?: string;
   readonly out?: string;
   readonly stepsPicture?: string;
   readonly windows?: true;
@@ -26,21 +32,33 @@ interface InferFlags {
 
 /** Most images in one picture of steps. */
 const STEPS_PICTURE_IMAGES = 24;
+/** Most sizes of images of which a line says how they were fitted. */
+const MOST_SIZES = 5;
 
 export function inferCommand(): Command {
   return new Command("infer")
     .description(
-      "Finds the objects in images by an exported model. Prints JSON with counts and boxes, and can draw pictures.",
+      "Finds the objects in images by an exported model. Prints JSON with counts and boxes, or writes it, tables for spreadsheets, and pictures.",
     )
     .argument("<model folder>", "folder of an exported model")
-    .argument("<images...>", "PNG, JPEG, WebP or TIFF files, or folders of them")
-    .option("--out <folder>", "folder to write a PNG file of each image to, with tight boxes and reconstruction")
+    .argument("<images...>", "PNG, JPEG, WebP or TIFF files of any size, or folders of them")
+    .addOption(
+      new Option(
+        "--fit <how>",
+        "tiles: at the images' own scale, a larger one in overlapping tiles, a smaller one with ground around it; scale: the longer side becomes the model's; exact: other sizes are refused",
+      )
+        .choices(fitChoices)
+        .default("tiles"),
+    )
+    .option("--csv <file>", "file to write a table to: one row for each image, with its count")
+    .option("--objects-csv <file>", "file to write a table to: one row for each object, with its box")
+    .option("--json <file>", "file to write the JSON to; without it and a table, it is printed")
+    .option("--out <folder>", "folder to write each image with boxes to, as PNG in its own size and colours")
     .option("--windows", "draw the windows that the model looked through as well, in thin lines, with --out")
     .option(
       "--steps-picture <file>",
-      `PNG file to write the glimpse, patch and canvas of each step to, for the first ${STEPS_PICTURE_IMAGES} images`,
+      `PNG file to write the glimpse, patch and canvas of each step to, for the first ${STEPS_PICTURE_IMAGES} images of the model's size`,
     )
-    .option("--json <file>", "file to write the JSON to instead of standard output")
     .option("--latents", "include z_what of each object in the JSON")
     .option("--no-prune", "keep objects that explain nothing, such as a window between two objects")
     .addOption(
@@ -62,10 +80,11 @@ export function inferCommand(): Command {
       "after",
       `
 A line names each image that is unlike the training data, and the JSON has its "typical": false: its count is a guess.
+A file that cannot be used is named and skipped; the exit code is then 1.
 
 Examples:
   $ air-onnx infer models/multi-strokes digits.png
-  $ air-onnx infer models/multi-strokes photos/ --out annotated --json scenes.json
+  $ air-onnx infer models/plates photos/ --csv counts.csv --objects-csv objects.csv --out annotated
   $ air-onnx infer models/multi-strokes digits.png --steps-picture steps.png
   $ air-onnx infer models/multi-mnist large-digit.png --zoom auto`,
     )
@@ -77,46 +96,113 @@ Examples:
         throw new UsageError("--steps-picture shows the steps of one zoom: leave out --zoom");
       }
       using stopping = listenForStop();
-      const { signal } = stopping;
       const { hasPictureName } = await import("@air-onnx/scenes");
       const files = images.flatMap((path) => pictureFiles(path, hasPictureName));
-      const { AirModel } = await import("@air-onnx/runtime-node");
-      await using model = await AirModel.fromPretrained(path, {
-        device: flags.device,
-        probeApart: true,
-        onNotice: notice,
-        signal,
-      });
-      const batch = await readImages(files, model);
-      const { mode, seed, zoom, threshold } = flags;
-      if (zoom !== undefined && model.config.likelihood.type !== "gaussian") {
+      await using model = await openModel(path, flags, stopping.signal);
+      if (flags.zoom !== undefined && model.config.likelihood.type !== "gaussian") {
         throw new UsageError(
           `--zoom is for models with a Gaussian likelihood, ${path} has a ${model.config.likelihood.type} one`,
         );
       }
-      const scenes = await model.infer(batch, {
-        mode,
-        seed,
-        zoom,
-        threshold,
-        signal,
-        ...(!flags.prune && { prune: false }),
-      });
-      sayWhatIsUnlike(files, scenes, model);
-      if (threshold !== undefined && !isCalibrated(model, flags)) {
-        notice(`--threshold compares the objects' presences, which are not calibrated: ${whyNotCalibrated(flags)}.`);
-      }
-      if (flags.out !== undefined) await drawScenes(flags.out, files, batch, scenes, model.config, flags);
-      if (flags.stepsPicture !== undefined)
-        await drawSteps(flags.stepsPicture, batch, files.length, model, flags, signal);
-      const described = scenes.map((scene, i) => describe(files[i]!, scene, flags.latents === true));
-      if (flags.json === undefined) return printJson(described);
-      const { writeInFolder } = await import("@air-onnx/scenes");
-      await writeInFolder(flags.json, `${JSON.stringify(described, null, 2)}\n`);
-      const pictures = flags.out === undefined ? "" : `, pictures in ${flags.out}`;
-      const steps = flags.stepsPicture === undefined ? "" : `, steps in ${flags.stepsPicture}`;
-      print(`${files.length} images: ${flags.json}${pictures}${steps}`);
+      await inferAndWrite(files, model, flags, stopping.signal);
     });
+}
+
+/** Opens a model; of a path that is none, the error says what it is. */
+async function openModel(path: string, { device }: InferFlags, signal: AbortSignal): Promise<AirModel> {
+  const { AirModel } = await import("@air-onnx/runtime-node");
+  try {
+    return await AirModel.fromPretrained(path, { device, probeApart: true, onNotice: notice, signal });
+  } catch (cause) {
+    const { ConfigError, ModelFileError } = await import("@air-onnx/core");
+    const { notAModel } = await import("../model-folder-advice.js");
+    const isWrongPath =
+      cause instanceof ConfigError || (cause instanceof ModelFileError && cause.kind === "unreadable");
+    const what = isWrongPath ? notAModel(path) : undefined;
+    throw what === undefined ? cause : new CommandError(what, { cause });
+  }
+}
+
+/** Infers all files and writes what the flags ask for. */
+async function inferAndWrite(
+  files: readonly string[],
+  model: AirModel,
+  flags: InferFlags,
+  signal: AbortSignal,
+): Promise<void> {
+  const { InferenceFiles } = await import("../inference-files.js");
+  const { inferFiles } = await import("../infer-pictures.js");
+  const { fit, mode, seed, zoom, threshold, prune } = flags;
+  const printsJson = flags.json === undefined && flags.csv === undefined && flags.objectsCsv === undefined;
+  const { json, csv, objectsCsv, out, windows = false, latents = false } = flags;
+  const written = await InferenceFiles.make(files, { json, printsJson, csv, objectsCsv, out, windows, latents });
+  const say = new InferenceNotices(model, flags);
+  const firstOwn: Raster[] = [];
+  const failed: string[] = [];
+  try {
+    using progress = await showProgress({ label: "infer", quiet: printsJson });
+    const onProgress = (done: number): void =>
+      progress.update(done, files.length, `${Math.floor(done)} of ${files.length} images`);
+    const options = { fit, mode, seed, zoom, threshold, signal, ...(!prune && { prune }) };
+    for await (const result of inferFiles(files, { model, options, say: notice, onProgress })) {
+      await written.add(result);
+      if ("reason" in result) {
+        failed.push(result.file);
+        notice(`${result.file} is skipped: it ${result.reason}`);
+        continue;
+      }
+      say.about(result.file, result.scene);
+      const isOwn = [result.picture.width, result.picture.height].every((side) => side === model.config.imageSize);
+      if (flags.stepsPicture !== undefined && isOwn && firstOwn.length < STEPS_PICTURE_IMAGES)
+        firstOwn.push(result.picture);
+    }
+  } catch (cause) {
+    throw await keepingWhatIsDone(cause, written, files.length, flags);
+  }
+  await written.keep();
+  if (threshold !== undefined && !isCalibrated(model, flags)) {
+    notice(`--threshold compares the objects' presences, which are not calibrated: ${whyNotCalibrated(flags)}.`);
+  }
+  if (flags.stepsPicture !== undefined)
+    await drawSteps(flags.stepsPicture, firstOwn, files.length, model, flags, signal);
+  (printsJson ? notice : print)(written.total());
+  const places = [...placesOf(flags), ...(flags.stepsPicture === undefined ? [] : [flags.stepsPicture])];
+  if (places.length > 0 && !printsJson) print(`Written: ${places.join(", ")}`);
+  if (failed.length > 0) {
+    throw new CommandError(
+      `${failed.length} of ${files.length} files could not be used: ${failed.slice(0, 5).join(", ")}${failed.length > 5 ? ", …" : ""}`,
+    );
+  }
+}
+
+function placesOf({ json, csv, objectsCsv, out }: InferFlags): string[] {
+  return [json, csv, objectsCsv, out].filter((place) => place !== undefined);
+}
+
+/** After a stop or a fault: keeps the rows of the images that are done, and returns the error that says so. */
+async function keepingWhatIsDone(
+  cause: unknown,
+  written: InferenceFiles,
+  total: number,
+  flags: InferFlags,
+): Promise<unknown> {
+  const { answered, failed } = written.done;
+  if (answered + failed === 0) {
+    await written.discard();
+    return cause;
+  }
+  try {
+    await written.keep();
+  } catch {
+    // What cannot be written is often the fault itself.
+    await written.discard();
+    return cause;
+  }
+  const places = placesOf(flags);
+  const kept = `${answered + failed} of ${total} images are done${places.length > 0 ? `, and in ${places.join(", ")}` : ""}`;
+  if (cause instanceof StoppedError) return new StoppedError(cause.signal, `Stopped: ${kept}.`);
+  notice(`${kept}.`);
+  return cause;
 }
 
 /** Returns the file itself, or the images of a folder in the order of their names. */
@@ -131,28 +217,6 @@ function pictureFiles(path: string, isPicture: (name: string) => boolean): strin
   return files;
 }
 
-/**
- * Reads all images into one batch `[B, C, S, S]`.
- *
- * @throws {CommandError} naming an image that the model cannot take, and the reason
- */
-async function readImages(files: readonly string[], { config, manifest }: AirModel): Promise<Float32Array> {
-  const { ImageError, writePlanes } = await import("@air-onnx/core");
-  const { readPictures } = await import("@air-onnx/scenes");
-  const pictures = await readPictures(files, notice);
-  const length = config.channels * config.imageSize ** 2;
-  const batch = new Float32Array(files.length * length);
-  files.forEach((file, i) => {
-    try {
-      writePlanes(pictures[i]!, config, batch.subarray(i * length, (i + 1) * length), manifest.normalisation);
-    } catch (cause) {
-      if (!(cause instanceof ImageError)) throw cause;
-      throw new CommandError(`${file} ${cause.problem}`, { cause });
-    }
-  });
-  return batch;
-}
-
 function isCalibrated({ manifest }: AirModel, { mode }: InferFlags): boolean {
   return manifest.score !== undefined && mode === "mean";
 }
@@ -161,90 +225,71 @@ function whyNotCalibrated({ mode }: InferFlags): string {
   return mode === "sample" ? "scores are for --mode mean" : "the model's config.json has no score";
 }
 
-/** Says which images the model was not made for, or once that it cannot say so. */
-function sayWhatIsUnlike(files: readonly string[], scenes: readonly Scene[], { manifest }: AirModel): void {
-  if (!manifest.typicality) {
-    notice("This model cannot tell images that are unlike its training data: its config.json has no typicality.");
-  } else if (scenes.some(({ typical }) => typical === undefined)) {
-    notice("Whether the images are like the training data is not judged with --mode sample.");
+/** The notices about images: how they were fitted, and whether the model was made for them. */
+class InferenceNotices {
+  readonly #model: AirModel;
+  readonly #sizes = new Set<string>();
+
+  constructor(model: AirModel, { mode }: InferFlags) {
+    this.#model = model;
+    if (!model.manifest.typicality) {
+      notice("This model cannot tell images that are unlike its training data: its config.json has no typicality.");
+    } else if (mode === "sample") {
+      notice("Whether the images are like the training data is not judged with --mode sample.");
+    }
   }
-  scenes.forEach(({ typical, typicality }, i) => {
+
+  about(file: string, scene: PictureScene): void {
+    this.#sayFit(scene);
+    const { typical, typicality, unlikeTiles, tiles } = scene;
     if (typical !== false) return;
-    const beyond = Object.entries(typicality!)
+    const beyond = Object.entries(typicality ?? {})
       .filter(([, { value, limit }]) => value > limit)
       .map(([name, { value, limit }]) => `${name} ${value.toFixed(1)}, typical up to ${limit.toFixed(1)}`);
-    notice(`${files[i]} is unlike anything this model was trained on: its count is a guess (${beyond.join("; ")}).`);
-  });
-}
+    const why = typicality ? beyond.join("; ") : `${unlikeTiles} of its ${tiles.length} tiles`;
+    notice(`${file} is unlike anything this model was trained on: its count is a guess (${why}).`);
+  }
 
-function describe(
-  file: string,
-  { count, countProbabilities, objects, elbo, typical, typicality, zoom }: Scene,
-  latents: boolean,
-): unknown {
-  return {
-    file,
-    count,
-    ...(typical !== undefined && { typical, typicality }),
-    ...(zoom !== undefined && { zoom }),
-    countProbabilities,
-    objects: objects.map(({ presence, score, tightBox, box, zWhere, zWhat }) => ({
-      score,
-      presence,
-      tightBox,
-      box,
-      zWhere,
-      ...(latents && { zWhat: Array.from(zWhat) }),
-    })),
-    elbo,
-  };
-}
-
-async function drawScenes(
-  folder: string,
-  files: readonly string[],
-  batch: Float32Array,
-  scenes: readonly Scene[],
-  config: AirConfig,
-  { windows }: InferFlags,
-): Promise<void> {
-  const { sideBySide, writePicture } = await import("@air-onnx/scenes");
-  const length = batch.length / files.length;
-  const names = uniqueNames(files);
-  for (const [i, { reconstruction, objects }] of scenes.entries()) {
-    const boxes = objects.map(({ tightBox }) => tightBox);
-    const thin = windows ? objects.map(({ box }) => box) : [];
-    const image = batch.subarray(i * length, (i + 1) * length);
-    await writePicture(join(folder, names[i]!), sideBySide(image, reconstruction, boxes, config, thin));
+  /** Says once for each size of images what was done to them. */
+  #sayFit({ width, height, tiles, scale }: PictureScene): void {
+    const { imageSize: side } = this.#model.config;
+    const size = `${width}x${height}`;
+    if (size === `${side}x${side}` || this.#sizes.has(size) || this.#sizes.size > MOST_SIZES) return;
+    this.#sizes.add(size);
+    if (this.#sizes.size > MOST_SIZES) {
+      notice("Images of further sizes are fitted likewise.");
+    } else if (scale !== 1) {
+      notice(`Images of ${size} are scaled by ${scale.toPrecision(3)} to fit into ${side}x${side}.`);
+    } else if (tiles.length > 1) {
+      notice(
+        `Images of ${size} are inferred at their own scale, in ${tiles.length} overlapping tiles of ${side}x${side}.`,
+      );
+    } else {
+      notice(
+        `Images of ${size} are inferred at their own scale, in the middle of ${side}x${side}; the rest is ground.`,
+      );
+    }
   }
 }
 
 async function drawSteps(
   file: string,
-  batch: Float32Array,
+  shown: readonly Raster[],
   size: number,
   model: AirModel,
   { mode, seed }: InferFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const { attentionSheet } = await import("@air-onnx/scenes");
-  const { attendTo } = await import("@air-onnx/scenes");
-  const { writePicture } = await import("@air-onnx/scenes");
-  const shown = batch.subarray(0, (batch.length / size) * Math.min(size, STEPS_PICTURE_IMAGES));
-  // The samples of an image depend only on the seed and its index, so these scenes equal those of the whole call.
-  const attended = await attendTo(model, shown, { mode, seed, signal });
-  await writePicture(file, attentionSheet(attended, { ...model.config, scale: 3 }));
-  if (size > STEPS_PICTURE_IMAGES) notice(`${file} shows the first ${STEPS_PICTURE_IMAGES} of ${size} images`);
-}
-
-/** A file name for each image: its own, with a number if images from different folders share it. */
-function uniqueNames(files: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return files.map((file) => {
-    const stem = basename(file, extname(file));
-    let name = `${stem}.png`;
-    for (let n = 2; taken.has(name); n++) name = `${stem}-${n}.png`;
-    taken.add(name);
-    return name;
-  });
+  const { config, manifest } = model;
+  if (shown.length === 0) {
+    throw new CommandError(
+      `--steps-picture shows images of the model's size, ${config.imageSize}x${config.imageSize}: there is none`,
+    );
+  }
+  const { toImageBatch } = await import("@air-onnx/core");
+  const { attendTo, attentionSheet, writePicture } = await import("@air-onnx/scenes");
+  // The samples of an image depend only on the seed and its index, so these scenes equal those of the whole call if all are shown.
+  const attended = await attendTo(model, toImageBatch(shown, config, manifest.normalisation), { mode, seed, signal });
+  await writePicture(file, attentionSheet(attended, { ...config, scale: 3 }));
+  if (size > shown.length) notice(`${file} shows ${shown.length} of ${size} images`);
 }

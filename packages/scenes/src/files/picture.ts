@@ -156,7 +156,7 @@ function withFewestChannels(
 }
 
 /** Makes bytes of a picture; of one of 8 bits, itself. */
-function inBytes({ data, leftOut: _, ...form }: DeepRaster, white: number): Raster {
+export function inBytes({ data, leftOut: _, ...form }: DeepRaster, white: number): Raster {
   if (data instanceof Uint8Array) return { ...form, data };
   const { channels } = form;
   return {
@@ -169,7 +169,7 @@ function inBytes({ data, leftOut: _, ...form }: DeepRaster, white: number): Rast
 }
 
 /** The largest intensity of a picture, without its alpha channel. */
-function brightestOf({ data, channels }: DeepRaster): number {
+export function brightestOf({ data, channels }: DeepRaster): number {
   let most = 0;
   for (let i = 0; i < data.length; i++) {
     if (data[i]! > most && !(channels === 4 && i % 4 === 3)) most = data[i]!;

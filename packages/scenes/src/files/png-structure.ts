@@ -8,9 +8,9 @@ import { crc32 } from "./crc32.js";
 
 /** Largest side, pixels, above any image of a model. The decoder keeps an object for each row: 2²⁶ rows took gigabytes. */
 export const MAX_PNG_SIDE = 2 ** 13;
-/** Most pixels: the largest sheets that this package draws have 7.6 million. Decoding so many as 16-bit RGBA takes 220 MB. */
-export const MAX_PNG_PIXELS = 2 ** 23;
-/** Most bytes of a file: the most pixels at 8 bytes each, uncompressed, and as much again for other chunks. */
+/** Most pixels: photographs have up to 33 million. Decoding so many takes 270 MB in 8 bits, and 880 MB as 16-bit RGBA. */
+export const MAX_PNG_PIXELS = 2 ** 25;
+/** Most bytes of a file: the most pixels at 4 bytes each, uncompressed. */
 export const MAX_PNG_BYTES = 2 ** 27;
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);

@@ -5,7 +5,7 @@ import { checkPng, MAX_PNG_BYTES } from "./png-structure.js";
 import { readWholeFileSync } from "./read-file.js";
 
 /** Place of the bits of a sample in a file: behind the signature, and the head, width and height of the first chunk. */
-const BIT_DEPTH_AT = 24;
+export const BIT_DEPTH_AT = 24;
 
 /** A picture as pixels: grey, RGB or RGBA. */
 export interface Raster {

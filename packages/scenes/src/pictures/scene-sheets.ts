@@ -46,25 +46,6 @@ export function contactSheet(
   return sheet;
 }
 
-/**
- * Draws an image with boxes, and beside it its reconstruction with the same boxes.
- *
- * @param windows windows of the same objects, drawn in thin lines below the boxes
- */
-export function sideBySide(
-  image: Float32Array,
-  reconstruction: Float32Array,
-  boxes: readonly Box[],
-  { imageSize, channels }: Pick<AirConfig, "imageSize" | "channels">,
-  windows: readonly Box[] = [],
-): PixelSheet {
-  const side = imageSize * SCALE;
-  const picture = new PixelSheet(2 * side + MARGIN, side, background);
-  drawWithBoxes(picture, { data: image, size: imageSize, channels }, boxes, 0, 0, windows);
-  drawWithBoxes(picture, { data: reconstruction, size: imageSize, channels }, boxes, side + MARGIN, 0, windows);
-  return picture;
-}
-
 /** Draws the first images of `scenes` as a model explains them. Wrong counts are marked. */
 export function explanationSheet(
   scenes: SceneSet,
@@ -108,13 +89,10 @@ function drawWithBoxes(
   boxes: readonly Box[],
   x: number,
   y: number,
-  windows: readonly Box[] = [],
 ): void {
   picture.drawImage(image, x, y, SCALE);
-  const outline = (thickness: number) => (box: Box, i: number) => {
+  boxes.forEach((box, i) => {
     const colour = stepColours[i % stepColours.length]!;
-    picture.outlineBox(box, { x, y, size: image.size, scale: SCALE }, thickness, colour);
-  };
-  windows.forEach(outline(1));
-  boxes.forEach(outline(2));
+    picture.outlineBox(box, { x, y, size: image.size, scale: SCALE }, 2, colour);
+  });
 }
