@@ -1,6 +1,7 @@
 /** Measures the quality of a model, a checkpoint or an exported one, on images whose truth is known. */
 export { type AppearanceQuality, AppearanceTally } from "./appearance.js";
 export type { BoxQuality } from "./box-quality.js";
+export { type ClassicalQuality, classicalSentence, measureClassical } from "./classical.js";
 export { type CountQuality, type Evaluation, EvaluationTally, type ImageMeasures } from "./evaluation.js";
 export * from "./format.js";
 export {

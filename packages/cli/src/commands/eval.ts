@@ -1,5 +1,6 @@
 /** `air-onnx eval`: measures a run's newest checkpoint, or an exported model, on held-out images. */
 import { join } from "node:path";
+import type { Preprocessing } from "@air-onnx/core";
 import type { MeasurableModel, MeasuredImage } from "@air-onnx/measure";
 import { count, duration } from "@air-onnx/measure/format";
 import type { MeasurementRecord } from "@air-onnx/report";
@@ -92,11 +93,11 @@ Examples:
 
 async function measureAndReport(path: string, flags: EvalFlags, signal: AbortSignal): Promise<void> {
   const { explanationOf, explanationSheet, makeFolder, SHEET, writePicture } = await import("@air-onnx/scenes");
-  const { measureModel, WorstImages } = await import("@air-onnx/measure");
+  const { classicalSentence, measureClassical, measureModel, WorstImages } = await import("@air-onnx/measure");
   const { describeMachine, softwareVersions } = await import("../machine.js");
   const { isExportedModel } = await import("@air-onnx/report");
   await using subject = isExportedModel(path) ? await openExported(path, flags, signal) : await openRun(path, flags);
-  const { model, what, own } = subject;
+  const { model, what, own, preprocessing } = subject;
   const { imagesToMeasure } = await import("../measured-images.js");
   const { dataset, choices, differences } = imagesToMeasure(own, flags, path);
   // The folder is made before the work, so that a folder that cannot be made does not waste it.
@@ -137,6 +138,7 @@ async function measureAndReport(path: string, flags: EvalFlags, signal: AbortSig
     });
   };
   const measurement = await measure();
+  const classical = measureClassical(scenes, flags.images, preprocessing);
   const record: MeasurementRecord = {
     path,
     what,
@@ -145,6 +147,7 @@ async function measureAndReport(path: string, flags: EvalFlags, signal: AbortSig
     data: Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)),
     differences,
     ...measurement,
+    ...(classical && { classical }),
     likelihood: model.config.likelihood,
     presencePrior: model.config.prior.presence,
     seconds: seconds(),
@@ -167,6 +170,7 @@ async function measureAndReport(path: string, flags: EvalFlags, signal: AbortSig
   print(`${what}, dataset ${dataset}, ${split} images, measured in ${duration(record.seconds)}`);
   for (const line of differences) print(line);
   print(measurementLines(measurement));
+  if (classical) print(`\n${classicalSentence(classical, measurement)}`);
   if (flags.picture !== undefined) print(`Picture: ${flags.picture}`);
   if (flags.out !== undefined) print(`Report: ${join(flags.out, files.report)}`);
 }
@@ -195,6 +199,8 @@ interface Subject extends AsyncDisposable {
   readonly what: string;
   /** Images of its own evaluation. */
   readonly own: EvaluationImages;
+  /** Preprocessing of its images, if they have one. */
+  readonly preprocessing: Preprocessing | null | undefined;
 }
 
 async function openRun(path: string, { device }: EvalFlags): Promise<Subject> {
@@ -209,6 +215,7 @@ async function openRun(path: string, { device }: EvalFlags): Promise<Subject> {
     model,
     what: `Run ${path} at step ${run.checkpoint.step}`,
     own: { dataset: config.dataset, choices: heldOutChoices(config), imageSize: config.model.imageSize },
+    preprocessing: config.preprocessing,
     [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
   };
 }
@@ -216,11 +223,12 @@ async function openRun(path: string, { device }: EvalFlags): Promise<Subject> {
 async function openExported(path: string, { device }: EvalFlags, signal: AbortSignal): Promise<Subject> {
   const { AirModel } = await import("@air-onnx/runtime-node");
   const model = await AirModel.fromPretrained(path, { device, probeApart: true, onNotice: notice, signal });
-  const { name, training } = model.manifest;
+  const { name, training, preprocessing } = model.manifest;
   return {
     model,
     what: `Model ${name} on ${model.device}`,
     own: { dataset: training.dataset, choices: training.heldOut, imageSize: model.config.imageSize },
+    preprocessing,
     [Symbol.asyncDispose]: () => model.dispose(),
   };
 }

@@ -1,6 +1,8 @@
 /** Writes a measurement as a page of Markdown that explains each number. */
 import type { AirConfig } from "@air-onnx/core";
 import {
+  type ClassicalQuality,
+  classicalSentence,
   count,
   type MeasureGroup,
   type Measurement,
@@ -28,6 +30,8 @@ export interface MeasurementRecord extends Measurement {
   readonly data: Readonly<Record<string, number | string>>;
   /** Sentences on how the images differ from those that the model was measured on in training or at its export. */
   readonly differences: readonly string[];
+  /** How well the classical way counts the same images; absent if no true count is known. */
+  readonly classical?: ClassicalQuality | undefined;
   /** Likelihood of the model. */
   readonly likelihood: AirConfig["likelihood"];
   /** Presence prior of the model. */
@@ -65,6 +69,7 @@ export function measurementReport(record: MeasurementRecord, pictures: ReportPic
       `Measured ${measuredAt.slice(0, 10)} in ${record.seconds.toFixed(0)} s on ${processor}: ${versions.join(", ")}.`,
     ...record.differences,
     ...countSection(record, pictures),
+    ...(record.classical ? [classicalSentence(record.classical, record)] : []),
     ...boundSection(record),
     ...importanceSection(record),
     ...boxSection(record),
