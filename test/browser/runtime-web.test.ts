@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { type GraphName, graphNames, type Manifest, parseAirConfig, type Scene } from "@air-onnx/core";
 import { exportModel } from "@air-onnx/export";
 import { AirModel } from "@air-onnx/runtime-node";
-import { fillBatch, generateMultiStrokes } from "@air-onnx/scenes";
+import { encodePng, fillBatch, generateMultiStrokes, type Raster } from "@air-onnx/scenes";
 import { initialParameters } from "@air-onnx/train";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Browser, Page } from "playwright-core";
@@ -696,6 +696,50 @@ chromium.describe("runtime-web", () => {
         name: "DeviceUnavailableError",
         message: expect.stringContaining("wasmPaths"),
       });
+    });
+  });
+
+  describe.each([true, false])("pictures of any size, worker: %s", (worker) => {
+    /** Two digits' images side by side on a larger picture, so that tiles share them. */
+    const picture = (): Raster => {
+      const data = new Uint8Array(130 * 70);
+      for (let i = 0; i < 2500; i++) {
+        const at = (10 + Math.floor(i / 50)) * 130 + (i % 50);
+        data[at + 5] = Math.round(255 * images[3 * 2500 + i]!);
+        data[at + 70] = Math.round(255 * images[4 * 2500 + i]!);
+      }
+      return { data, width: 130, height: 70, channels: 1 };
+    };
+
+    it("are inferred alike from every source, as in Node", async () => {
+      const path = `/picture-${worker}.png`;
+      const png = encodePng(picture());
+      server.answer(path, (response) => void response.writeHead(200, { "content-type": "image/png" }).end(png));
+      await call("load", SHIPPED, { device: "wasm", worker });
+      const [expected] = await shipped.infer(picture(), { fit: "tiles" });
+      expect(expected!.tiles.length).toBeGreaterThan(3);
+      expect(expected!.count).toBeGreaterThan(0);
+      const found = await call("inferSources", path);
+      expect(Object.keys(found)).toHaveLength(11);
+      const boxes = expected!.objects.map(({ tightBox: { xmin, ymin, xmax, ymax } }) => [xmin, ymin, xmax, ymax]);
+      for (const [name, scene] of Object.entries(found))
+        expect({ name, ...scene }).toEqual({ name, width: 130, boxes });
+      const progress = await call("pictureProgress", path);
+      expect(progress.at(-1)).toEqual([2, 2]);
+      await call("dispose");
+    });
+
+    it("that cannot be read are named, and so is an option that there is not", async () => {
+      await call("load", "/tiny", { device: "wasm", worker });
+      const errors = await call("wrongSources", "/nowhere.png");
+      expect(errors).toEqual([
+        expect.stringMatching(/^ImageError: image 0 \(\/nowhere\.png\) cannot be read: the answer was 404/),
+        expect.stringMatching(/^ImageError: image 0 cannot be read: /),
+        expect.stringMatching(/^ImageError: image 0 cannot be read: it has no pixels/),
+        expect.stringMatching(/^(ImageError|RangeError): /),
+        expect.stringMatching(/^RangeError: infer has no option treshold. Did you mean threshold\?/),
+      ]);
+      await call("dispose");
     });
   });
 

@@ -55,17 +55,22 @@ function sizeOfPng(name: string): { width: number; height: number } {
 const cannotTell =
   "notice: This model cannot tell images that are unlike its training data: its config.json has no typicality.\n";
 
+/** The words on standard error, without the total of `infer`, which stands there when standard output has its JSON. */
+function withoutTotal(stderr: string): string {
+  return stderr.replace(/^notice: \d+ images: .*\n/m, "");
+}
+
 /** Runs a command in this process, as {@link succeed} does in another. */
 async function succeedHere(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await place.runHere(args);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: args[0] === "infer" ? cannotTell : "" });
+  expect({ code, stderr: withoutTotal(stderr) }).toEqual({ code: 0, stderr: args[0] === "infer" ? cannotTell : "" });
   return stdout;
 }
 
 /** The standard output of a command that must succeed without an unexpected word on standard error. */
 async function succeed(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await place.run(args);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: args[0] === "infer" ? cannotTell : "" });
+  expect({ code, stderr: withoutTotal(stderr) }).toEqual({ code: 0, stderr: args[0] === "infer" ? cannotTell : "" });
   return stdout;
 }
 
@@ -335,20 +340,66 @@ describe("infer", () => {
     const args = ["images/square.png", "--out", "annotated", "--windows", "--json", "out/scenes.json", "--latents"];
     await succeedHere("infer", "model", ...args, "--mode", "sample", "--seed", "3");
     expect(readdirSync(place.at("annotated"))).toEqual(["square.png"]);
-    const { width, height } = sizeOfPng("annotated/square.png");
-    expect(width).toBeGreaterThan(2 * height);
+    expect(sizeOfPng("annotated/square.png")).toEqual({ width: 50, height: 50 });
     const [scene] = JSON.parse(readFileSync(place.at("out/scenes.json"), "utf8"));
     for (const object of scene.objects) expect(object.zWhat).toHaveLength(4);
   });
 
-  it("names an image of the wrong size, a folder without images, and a file that is no image", async () => {
-    expect(await fail("infer", "model", "images/dark.png", "large.png")).toContain(
-      "large.png is 64x64, this model takes 50x50",
+  it("answers images of any size, in tables and pictures of their own size, and skips a file that cannot be used", async () => {
+    mkdirSync(place.at("mixed"));
+    cpSync(place.at("images/square.png"), place.at("mixed/=square.png"));
+    cpSync(place.at("large.png"), place.at("mixed/large.png"));
+    writeFileSync(place.at("mixed/text.png"), "not an image");
+    const tables = ["--csv", "tables/counts.csv", "--objects-csv", "tables/objects.csv", "--out", "boxes"];
+    const { code, stdout, stderr } = await place.runHere(["infer", "model", "mixed", ...tables]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      "notice: Images of 64x64 are inferred at their own scale, in 4 overlapping tiles of 50x50.",
     );
+    expect(stderr).toMatch(/^notice: mixed\/text\.png is skipped: it is not a readable PNG image/m);
+    expect(stderr).toContain("error: 1 of 3 files could not be used: mixed/text.png");
+    expect(stdout).toMatch(/^2 images: \d+ objects, [\d.]+ an image \(classical count: 1\), 1 files skipped$/m);
+    expect(stdout).toContain("Written: tables/counts.csv, tables/objects.csv, boxes");
+    const [header, square, large, text, end] = readFileSync(place.at("tables/counts.csv"), "utf8").split("\r\n");
+    expect(header).toBe("file,count,classical_count,mean_size,width,height,tiles,typical,unlike_tiles,error");
+    expect(square).toMatch(/^mixed\/=square\.png,\d+,1,[\d.]*,50,50,1,,,$/);
+    expect(large).toMatch(/^mixed\/large\.png,0,0,,64,64,4,,,$/);
+    expect(text).toMatch(/^mixed\/text\.png,,,,,,,,,.*not a readable PNG/);
+    expect(end).toBe("");
+    expect(readFileSync(place.at("tables/objects.csv"), "utf8")).toMatch(
+      /^file,object,xmin,ymin,xmax,ymax,score,presence\r\n/,
+    );
+    expect(readdirSync(place.at("tables"))).toEqual(["counts.csv", "objects.csv"]);
+    expect(readdirSync(place.at("boxes"))).toEqual(["=square.png", "large.png"]);
+    expect(sizeOfPng("boxes/large.png")).toEqual({ width: 64, height: 64 });
+  });
+
+  it("scales an image, or refuses another size, when told to", async () => {
+    const scaled = await place.runHere(["infer", "model", "large.png", "--fit", "scale"]);
+    expect(scaled.stderr).toContain("Images of 64x64 are scaled by 0.781 to fit into 50x50.");
+    expect(JSON.parse(scaled.stdout)).toMatchObject([{ file: "large.png", width: 64, tiles: 1, scale: 0.78125 }]);
+    const exact = await place.runHere(["infer", "model", "images", "large.png", "--fit", "exact"]);
+    expect(exact.code).toBe(1);
+    expect(exact.stderr).toContain("large.png is skipped: it is 64x64, this model takes 50x50");
+    expect(JSON.parse(exact.stdout)).toHaveLength(2);
+  });
+
+  it("names a folder without images, and a file that is no image", async () => {
     mkdirSync(place.at("empty"));
     expect(await fail("infer", "model", "empty")).toContain("The folder empty has no images");
     writeFileSync(place.at("text.png"), "not an image");
-    expect(await fail("infer", "model", "text.png")).toContain("text.png is not a readable PNG image");
+    expect(await fail("infer", "model", "text.png")).toContain("text.png is skipped: it is not a readable PNG image");
+  });
+
+  it("says what it is that was given in place of a model", async () => {
+    expect(await fail("infer", "run", "images")).toContain(
+      "run is the folder of a run, not of a model. Make a model of it first: air-onnx export run",
+    );
+    expect(await fail("infer", "model/onnx/step.onnx", "images")).toContain("Give the folder instead: model");
+    expect(await fail("infer", "nowhere", "images")).toContain("There is no model folder nowhere");
+    expect(await fail("infer", "images", "images")).toContain("images is not the folder of a model");
+    expect(await fail("infer", "images/dark.png", "images")).toContain("The model's folder comes first");
+    expect(await fail("infer", "model/config.json", "images")).toContain("Give its folder instead: model");
   });
 
   it("names a damaged graph", async () => {
@@ -380,7 +431,7 @@ describe("infer on images unlike the training data", () => {
     const { code, stdout, stderr } = await place.runHere(["infer", "telling", "images"]);
     expect(code).toBe(0);
     // A square of 14 pixels has half their side as its thickness: 2 · 14² / (4 · 14).
-    expect(stderr).toBe(
+    expect(withoutTotal(stderr)).toBe(
       "notice: images/square.png is unlike anything this model was trained on: its count is a guess " +
         "(thickness 7.0, typical up to 5.0).\n",
     );
@@ -389,7 +440,7 @@ describe("infer on images unlike the training data", () => {
       { file: "images/square.png", typical: false, typicality: { thickness: { value: 7, limit: 5 } } },
     ]);
     const sampled = await place.runHere(["infer", "telling", "images", "--mode", "sample"]);
-    expect(sampled.stderr).toBe(
+    expect(withoutTotal(sampled.stderr)).toBe(
       "notice: Whether the images are like the training data is not judged with --mode sample.\n",
     );
     for (const scene of JSON.parse(sampled.stdout)) expect(scene).not.toHaveProperty("typical");

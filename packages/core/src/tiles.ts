@@ -70,7 +70,7 @@ export function planTiles(
 /** Places of tiles along one side of a picture. */
 function spansOf(length: number, side: number, overlap: number): { from: number; core: [number, number] }[] {
   const { NEGATIVE_INFINITY: start, POSITIVE_INFINITY: end } = Number;
-  if (length <= side) return [{ from: -Math.floor((side - length) / 2), core: [start, end] }];
+  if (length <= side) return [{ from: 0 - Math.floor((side - length) / 2), core: [start, end] }];
   const count = Math.ceil((length - overlap) / (side - overlap));
   const places = Array.from({ length: count }, (_, i) => Math.round((i * (length - side)) / (count - 1)));
   // The border of two cores is the middle of what their tiles share.

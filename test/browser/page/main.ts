@@ -2,6 +2,7 @@
 /** Functions that the runtime's tests call in a page. Arguments and results are data that can be passed to and from Node. */
 import {
   AirModel,
+  countObjects,
   downloadModel,
   type LoadOptions,
   type LoadProgress,
@@ -104,6 +105,65 @@ export async function infer(
   options: { batchSize?: number; mode?: "sample" } = {},
 ): Promise<Scene[]> {
   return open().infer(images, options);
+}
+
+/** Infers one picture of any size, given in every way that a page has one; returns the objects' boxes by the kind of source. */
+export async function inferSources(address: string): Promise<Record<string, { width: number; boxes: number[][] }>> {
+  const blob = await (await fetch(address)).blob();
+  const bitmap = await createImageBitmap(blob);
+  const { width, height } = bitmap;
+  const canvas = document.createElement("canvas");
+  const offscreen = new OffscreenCanvas(width, height);
+  const contexts = [canvas, offscreen].map((each) => {
+    each.width = width;
+    each.height = height;
+    const context = each.getContext("2d") as CanvasRenderingContext2D;
+    context.drawImage(bitmap, 0, 0);
+    return context;
+  });
+  const image = new Image();
+  image.src = address;
+  const found = async (source: Parameters<typeof countObjects>[1]) => {
+    const scene = await countObjects(open(), source);
+    const boxes = scene.objects.map(({ tightBox: { xmin, ymin, xmax, ymax } }) => [xmin, ymin, xmax, ymax]);
+    return { width: scene.width, boxes };
+  };
+  const sources = {
+    address,
+    URL: new URL(address, location.href),
+    Blob: blob,
+    File: new File([blob], "picture.png"),
+    bytes: new Uint8Array(await blob.arrayBuffer()),
+    ImageBitmap: bitmap,
+    HTMLCanvasElement: canvas,
+    OffscreenCanvas: offscreen,
+    HTMLImageElement: image,
+    ImageData: contexts[0]!.getImageData(0, 0, width, height),
+  };
+  const results: Record<string, { width: number; boxes: number[][] }> = {};
+  for (const [name, source] of Object.entries(sources)) results[name] = await found(source);
+  const [first] = await open().infer([blob, bitmap]);
+  results.array = { width: first!.width, boxes: results.Blob!.boxes };
+  return results;
+}
+
+/** Errors of pictures that cannot be read, and of an option that there is not. */
+export async function wrongSources(missing: string): Promise<string[]> {
+  const calls = [
+    () => open().infer(missing),
+    () => open().infer(new Blob(["no image"])),
+    () => open().infer(new OffscreenCanvas(0, 0)),
+    () => open().infer(new Blob([]), { treshold: 1 } as object),
+    () => open().infer(new ImageData(7, 7), { fit: "tiles", treshold: 1 } as object),
+  ];
+  return Promise.all(calls.map((call) => call().then(() => "no error", String)));
+}
+
+/** How far an inference of a picture in many tiles is, as it reports it. */
+export async function pictureProgress(address: string): Promise<number[][]> {
+  const reports: number[][] = [];
+  await open().infer([address, address], { onProgress: (done, total) => void reports.push([done, total]) });
+  return reports;
 }
 
 export async function steps(images: Float32Array): Promise<StepReport[]> {
