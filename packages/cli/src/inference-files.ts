@@ -119,7 +119,7 @@ export class InferenceFiles {
     const notes = [
       `${count(this.#objects)} objects${mean} (classical count: ${count(this.#classical)})`,
       ...(this.#unlike > 0 ? [`${count(this.#unlike)} unlike the training data`] : []),
-      ...(this.#failed > 0 ? [`${count(this.#failed)} files skipped`] : []),
+      ...(this.#failed > 0 ? [`${count(this.#failed)} ${this.#failed === 1 ? "file" : "files"} skipped`] : []),
     ];
     return `${count(images)} images: ${notes.join(", ")}`;
   }

@@ -358,7 +358,7 @@ describe("infer", () => {
     );
     expect(stderr).toMatch(/^notice: mixed\/text\.png is skipped: it is not a readable PNG image/m);
     expect(stderr).toContain("error: 1 of 3 files could not be used: mixed/text.png");
-    expect(stdout).toMatch(/^2 images: \d+ objects, [\d.]+ an image \(classical count: 1\), 1 files skipped$/m);
+    expect(stdout).toMatch(/^2 images: \d+ objects, [\d.]+ an image \(classical count: 1\), 1 file skipped$/m);
     expect(stdout).toContain("Written: tables/counts.csv, tables/objects.csv, boxes");
     const [header, square, large, text, end] = readFileSync(place.at("tables/counts.csv"), "utf8").split("\r\n");
     expect(header).toBe("file,count,classical_count,mean_size,width,height,tiles,typical,unlike_tiles,error");
