@@ -104,8 +104,8 @@ export function writePlanes(
   if (target.length !== wanted * side * side) {
     throw new RangeError(`An image of ${wanted}x${side}x${side} does not fill ${target.length} values`);
   }
-  const { width, height } = pixelsOf(picture, index);
-  if (width !== side || height !== side) {
+  const { data, width, height } = (picture ?? {}) as Partial<Picture>;
+  if (ArrayBuffer.isView(data) && (width !== side || height !== side)) {
     throw new ImageError(
       `is ${width}x${height}, this model takes ${side}x${side}: resize it first, or ask for a \`fit\``,
       index,
