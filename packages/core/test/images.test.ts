@@ -156,7 +156,10 @@ describe("writePlanes", () => {
       return undefined;
     })();
     expect(error).toBeInstanceOf(ImageError);
-    expect(error).toMatchObject({ index: 1, problem: "is 3x2, this model takes 2x2: resize it first, or ask for a `fit`" });
+    expect(error).toMatchObject({
+      index: 1,
+      problem: "is 3x2, this model takes 2x2: resize it first, or ask for a `fit`",
+    });
   });
 
   it("needs a target for exactly one image", () => {
