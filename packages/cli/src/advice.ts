@@ -5,7 +5,7 @@
 import { CollapsedRunError } from "@air-onnx/export/errors";
 import { DeviceUnavailableError } from "@air-onnx/runtime-node/errors";
 import { DataError, OutputFolderError } from "@air-onnx/scenes/errors";
-import { BackendUnavailableError, DivergedError, NoCheckpointError } from "@air-onnx/train/errors";
+import { BackendUnavailableError, DivergedError, NoCheckpointError, UnfinishedRunError } from "@air-onnx/train/errors";
 import { flagOfChoice } from "./option-values.js";
 import { flagOfSetting } from "./train-settings.js";
 
@@ -18,6 +18,7 @@ export function adviceFor(error: unknown): string[] {
   if (error instanceof OutputFolderError) return [outputAdvice(error)];
   if (error instanceof CollapsedRunError) return ["The flag is --force."];
   if (error instanceof NoCheckpointError) return [`Train it further by: air-onnx train --resume ${error.path}`];
+  if (error instanceof UnfinishedRunError) return [`Finish it by: air-onnx train --resume ${error.path}`];
   if (error instanceof BackendUnavailableError) {
     return ["Choose another backend by --backend. What can run here is listed by: air-onnx doctor"];
   }

@@ -65,8 +65,7 @@ export const imageOptions = {
       integerFrom(0, MAX_DATA_SEED),
     ),
   ...settingOptions,
-  data: () =>
-    new Option("--data <path>", "your own images: the file of dataset npz, or the folder of dataset png-folder"),
+  data: () => new Option("--data <path>", "your own images: an NPZ file, or a folder of PNG, JPEG, WebP or TIFF files"),
   testFraction: () =>
     new Option("--test-fraction <x>", "share of your own images that is held out for evaluation").argParser(
       numberAbove(0, 1),

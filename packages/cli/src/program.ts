@@ -29,7 +29,7 @@ const entries: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./commands/data.js")).dataCommand(),
   },
   train: {
-    usage: "[options]",
+    usage: "[options] [images]",
     summary: "train a model in a run folder",
     isOutput: ({ checkBackends }) => checkBackends === true,
     load: async () => (await import("./commands/train.js")).trainCommand(),

@@ -12,12 +12,17 @@ import { architectureChoices, backendChoices, datasetChoices, defaultDataset, es
 import { imageOptions, settingKeys } from "./dataset-options.js";
 import { UsageError } from "./failures.js";
 import { integerFrom, numberAbove } from "./option-values.js";
+import { withImagesAt } from "./own-images.js";
 
 /** The flags of settings, by the setting's key. */
 const flags: readonly (readonly [key: string, option: () => Option])[] = [
   [
     "dataset",
-    () => new Option("--dataset <name>", `data set to train on (default: ${defaultDataset})`).choices(datasetChoices),
+    () =>
+      new Option(
+        "--dataset <name>",
+        `data set to train on (default: that of your own images, else ${defaultDataset})`,
+      ).choices(datasetChoices),
   ],
   [
     "steps",
@@ -109,8 +114,18 @@ export function addSettingOptions(command: Command): Command {
     );
 }
 
-/** The settings from the configuration file and the flags, each once; those of the file come first. */
-export async function givenSettings(options: Readonly<Record<string, unknown>>): Promise<Setting[]> {
+/**
+ * The settings from the configuration file and the flags, each once; those of the file come first. A path of images implies
+ * its data set.
+ *
+ * @param images a path of images that stands without a flag
+ * @param isResumed whether a run goes on, so that its data set is known
+ */
+export async function givenSettings(
+  options: Readonly<Record<string, unknown>>,
+  images?: string,
+  isResumed = false,
+): Promise<Setting[]> {
   const { config, set = [] } = options as { config?: string; set?: readonly string[] };
   const fromFile = config === undefined ? [] : await readSettings(config);
   const fromFlags = flags.flatMap(([key, option]): Setting[] => {
@@ -123,7 +138,8 @@ export async function givenSettings(options: Readonly<Record<string, unknown>>):
   places.forEach((place, i) => {
     if (places.indexOf(place) < i) throw new UsageError(`${place} is set twice`);
   });
-  return overriding(fromFile, strong);
+  const settings = await overriding(fromFile, strong);
+  return isResumed ? settings : withImagesAt(settings, images);
 }
 
 /**

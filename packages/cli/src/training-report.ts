@@ -40,6 +40,12 @@ export function showTraining(progress: Progress): (event: TrainEvent) => void {
       case "alert":
         progress.line(`Alert: ${event.message}`);
         return;
+      case "training-images":
+        progress.line(`Training images as the model sees them: ${event.picture}`);
+        return;
+      case "first-picture":
+        progress.line(`Step ${count(event.step)}: first picture of what is found: ${event.picture}`);
+        return;
       case "checkpoint":
         return;
       default:

@@ -4,7 +4,7 @@
  */
 
 export { type Blob, type ClassicalOptions, classicalCount, findBlobs } from "./blobs/classical-count.js";
-export { type FittedPreprocessing, fitPreprocessing } from "./blobs/fit-preprocessing.js";
+export { type FittedPreprocessing, fitPreprocessing, someImages } from "./blobs/fit-preprocessing.js";
 export {
   type GuessedSettings,
   type GuessReason,

@@ -6,7 +6,7 @@
 import { logCountPrior, RandomStream } from "@air-onnx/core";
 import { augmentImage, fillBatch, type ImageSource, pixelsPerImage } from "@air-onnx/scenes";
 import type { Composer } from "./composition/composer.js";
-import type { TrainConfig } from "./config.js";
+import { scheduledSteps, type TrainConfig } from "./config.js";
 import type { StepInputs } from "./engine/engine.js";
 import type { Estimator, ScheduleName } from "./objective/estimator.js";
 import { estimators } from "./objective/estimators.js";
@@ -16,6 +16,8 @@ import { adamScalars, annealedProbability, warmupCosine } from "./optimizer/sche
 const ORDER_STREAM = 0x6f726472;
 const NOISE_STREAM = 0x6e6f6973;
 const AUGMENTATION_STREAM = 0x61756776;
+/** Highest learning rate of an extension, as a share of the run's. The full one would undo what was learned at the low ones. */
+const EXTENSION_PEAK = 0.5;
 
 /** The inputs of the steps of one run. */
 export class Batches {
@@ -85,13 +87,13 @@ export class Batches {
 
   /** A scheduled value at update t = 1, 2, …. */
   #scheduled(name: ScheduleName, update: number): ArrayLike<number> {
-    const { model, placeExploration: exploration, steps } = this.#config;
+    const { model, placeExploration: exploration } = this.#config;
     switch (name) {
       case "logCountPrior":
         return logCountPrior(this.presencePrior(update), model.maxSteps);
       case "placeTemperature": {
         const { from, to, share } = exploration.temperature;
-        return [from * (to / from) ** Math.min(1, update / (share * steps))];
+        return [from * (to / from) ** Math.min(1, update / (share * scheduledSteps(this.#config)))];
       }
       case "firstObjectWeight":
         return [Math.max(0, 1 - update / exploration.firstObjectSteps)];
@@ -115,22 +117,30 @@ export class Batches {
 
   /** Learning rate of update t = 1, 2, …. */
   learningRate(update: number): number {
-    const { optimizer, steps } = this.#config;
-    return warmupCosine(update, {
-      peak: optimizer.learningRate,
-      floor: optimizer.finalLearningRate,
-      warmupSteps: optimizer.warmupSteps,
-      totalSteps: steps,
+    const { optimizer, steps, extendedAt } = this.#config;
+    const { learningRate, finalLearningRate: floor, warmupSteps } = optimizer;
+    const ends = [...extendedAt, steps];
+    const part = Math.max(
+      0,
+      ends.findIndex((end) => update <= end),
+    );
+    const begin = ends[part - 1] ?? 0;
+    const totalSteps = ends[part]! - begin;
+    return warmupCosine(update - begin, {
+      peak: part === 0 ? learningRate : Math.max(floor, EXTENSION_PEAK * learningRate),
+      floor,
+      warmupSteps: part === 0 ? warmupSteps : Math.min(warmupSteps, Math.floor(totalSteps / 10)),
+      totalSteps,
     });
   }
 
   /** Prior probability that there is one more object, at update t = 1, 2, …. */
   presencePrior(update: number): number {
-    const { model, presencePriorSchedule, steps } = this.#config;
+    const { model, presencePriorSchedule } = this.#config;
     const own = model.prior.presence;
     if (!presencePriorSchedule) return own;
     const { from, to = own, share } = presencePriorSchedule;
-    return annealedProbability(update, { from, to, steps: share * steps });
+    return annealedProbability(update, { from, to, steps: share * scheduledSteps(this.#config) });
   }
 
   /**

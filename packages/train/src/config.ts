@@ -85,6 +85,11 @@ const settings = {
   /** Seed of the initial parameters, the order of the images and the noise. */
   seed: seed.default(0),
   steps: count.default(12_000),
+  /**
+   * Numbers of steps after which the run was complete and was extended, ascending; see `extendRun`. Schedules are of the steps
+   * before the first of them. After each, the learning rate rises once more, to a half of its peak, and falls as before.
+   */
+  extendedAt: z.array(count).default([]),
   batchSize: count.default(64),
   /** Training steps inside one run of the traced graph. */
   stepsPerRun: count.default(20),
@@ -196,8 +201,12 @@ export const trainConfigSchema = z.discriminatedUnion("dataset", [first!, ...oth
   if (curriculumShare >= 1) {
     reject("curriculum", "must leave some steps to the whole model: the sum of the shares must be below 1");
   }
-  if (optimizer.warmupSteps > steps) {
-    reject("optimizer.warmupSteps", `must not exceed steps (${steps}), got ${optimizer.warmupSteps}`);
+  const ends = [...config.extendedAt, steps];
+  if (ends.some((end, i) => i > 0 && end <= ends[i - 1]!)) {
+    reject("extendedAt", `must ascend, and stay below steps (${steps}), got ${config.extendedAt.join(", ")}`);
+  }
+  if (optimizer.warmupSteps > ends[0]!) {
+    reject("optimizer.warmupSteps", `must not exceed steps (${ends[0]}), got ${optimizer.warmupSteps}`);
   }
   if (optimizer.finalLearningRate > optimizer.learningRate) {
     const { learningRate, finalLearningRate } = optimizer;
@@ -229,6 +238,11 @@ export const trainConfigSchema = z.discriminatedUnion("dataset", [first!, ...oth
 
 /** A complete, valid configuration of a training run. */
 export type TrainConfig = z.output<typeof trainConfigSchema>;
+/** Number of steps that the schedules of a run are of: all that it was started with. */
+export function scheduledSteps({ steps, extendedAt }: Pick<TrainConfig, "steps" | "extendedAt">): number {
+  return extendedAt[0] ?? steps;
+}
+
 /** A configuration as a user writes it: what is left out gets its default. */
 export type TrainConfigInput = z.input<typeof trainConfigSchema>;
 

@@ -8,7 +8,7 @@
  * the stage before. Its training steps are cheaper the fewer inference steps it has.
  */
 import type { AirConfig } from "@air-onnx/core";
-import type { TrainConfig } from "./config.js";
+import { scheduledSteps, type TrainConfig } from "./config.js";
 import type { ComposedBatch } from "./objective/estimator.js";
 
 /** Consecutive training steps with the same number of inference steps and the same kinds of images. */
@@ -28,10 +28,11 @@ export interface Stage {
 /** The stage of a run after `step` training steps. Stages end at a multiple of `stepsPerRun`, the last with the run. */
 export function stageAt(config: TrainConfig, step: number): Stage {
   const { curriculum, composition, model, steps, stepsPerRun, batchSize } = config;
+  const scheduled = scheduledSteps(config);
   const upTo = (maxSteps: number): TrainConfig => ({ ...config, model: { ...model, maxSteps } });
   // Something is left to the last stage, even of a run that is no multiple.
-  const most = Math.ceil(steps / stepsPerRun) - 1;
-  const endOf = (share: number): number => Math.min(most, Math.round((share * steps) / stepsPerRun)) * stepsPerRun;
+  const most = Math.ceil(scheduled / stepsPerRun) - 1;
+  const endOf = (share: number): number => Math.min(most, Math.round((share * scheduled) / stepsPerRun)) * stepsPerRun;
   let [share, begin] = [0, 0];
   for (const [i, stageShare] of curriculum.entries()) {
     share += stageShare;

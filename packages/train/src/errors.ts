@@ -45,6 +45,24 @@ export class NoCheckpointError extends CheckpointError {
   }
 }
 
+/** A run cannot be extended, as it has not done all its steps yet. */
+export class UnfinishedRunError extends Error {
+  override name = "UnfinishedRunError";
+  /** The run folder. */
+  readonly path: string;
+  /** Training steps done. */
+  readonly step: number;
+  /** Training steps of the whole run. */
+  readonly steps: number;
+
+  constructor(path: string, step: number, steps: number) {
+    super(`${path} has done ${step} of its ${steps} steps: it can be extended when it has done all`);
+    this.path = path;
+    this.step = step;
+    this.steps = steps;
+  }
+}
+
 /** The files of a checkpoint are not what was written. An older checkpoint may still be whole. */
 export class CorruptCheckpointError extends CheckpointError {
   override name = "CorruptCheckpointError";

@@ -52,7 +52,7 @@ export { estimators } from "./objective/estimators.js";
 export { evaluateScenes, type SceneEvaluation } from "./objective/marginal.js";
 export type { AdamOptions, LearningRateScales } from "./optimizer/adam.js";
 export * from "./run/index.js";
-export { type RunOptions, resumeRun, startRun } from "./run-training.js";
+export { extendRun, type RunOptions, resumeRun, startRun } from "./run-training.js";
 export { defaultSettings, type Setting, settingsOf } from "./settings.js";
 export * from "./speed/index.js";
 export * from "./sweep/index.js";

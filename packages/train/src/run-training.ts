@@ -3,7 +3,8 @@ import { rm } from "node:fs/promises";
 import { type DataAccess, loadTrainingData, type TrainingData } from "@air-onnx/scenes";
 import type { TrainConfig } from "./config.js";
 import { requireProbedBackend } from "./engine/backend-status.js";
-import { createRunFolder, resumeRunFolder } from "./run/index.js";
+import { UnfinishedRunError } from "./errors.js";
+import { checkpointSteps, createRunFolder, extendRunFolder, type LockedRun, resumeRunFolder } from "./run/index.js";
 import { type TrainOptions, type TrainResult, train } from "./train.js";
 
 /** Options of {@link startRun} and {@link resumeRun}. */
@@ -53,7 +54,32 @@ export async function startRun(path: string, config: TrainConfig, options: RunOp
  * @throws as {@link startRun}; and {CheckpointError} if its checkpoint cannot be used
  */
 export async function resumeRun(path: string, options: RunOptions = {}): Promise<TrainResult> {
+  return goOn(await resumeRunFolder(path, options.onNotice ?? (() => {})), options);
+}
+
+/**
+ * Extends the complete run in the folder `path` by `steps` training steps. Its configuration records that in `extendedAt`, so
+ * that {@link resumeRun} goes on with an extension that was stopped. Schedules stay at their ends, but for the learning rate,
+ * which rises once more to a half of its peak and falls along half a cosine over the new steps.
+ *
+ * @throws as {@link resumeRun}; and {UnfinishedRunError} if the run is not complete, and so goes on by {@link resumeRun}
+ */
+export async function extendRun(path: string, steps: number, options: RunOptions = {}): Promise<TrainResult> {
   const run = await resumeRunFolder(path, options.onNotice ?? (() => {}));
+  try {
+    const { config } = run.folder;
+    const done = (await checkpointSteps(run.folder)).at(-1) ?? 0;
+    if (done < config.steps) throw new UnfinishedRunError(path, done, config.steps);
+    await requireProbedBackend(config.backend);
+    const images = await load(config, options);
+    const extended = await extendRunFolder(run, steps);
+    return await train(extended.folder, images, { ...options, resume: true });
+  } finally {
+    run.lock.release();
+  }
+}
+
+async function goOn(run: LockedRun, options: RunOptions): Promise<TrainResult> {
   let images: TrainingData;
   try {
     await requireProbedBackend(run.folder.config.backend);

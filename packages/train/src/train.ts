@@ -1,18 +1,9 @@
 /**
  * The training loop: batches → engine → metrics, pictures and checkpoints, until the configured number of steps.
  */
-import { boxFromZWhere, ConfigError } from "@air-onnx/core";
+import { ConfigError } from "@air-onnx/core";
 import { type Evaluation, loggedNumbers } from "@air-onnx/measure";
-import {
-  encodePng,
-  fillBatch,
-  type LabelledImages,
-  type PixelSheet,
-  pixelsPerImage,
-  reconstructionSheet,
-  type TrainingData,
-  writeFileAtomic,
-} from "@air-onnx/scenes";
+import { encodePng, isBrought, type LabelledImages, type TrainingData, writeFileAtomic } from "@air-onnx/scenes";
 import { findAlerts } from "./alerts.js";
 import { Batches } from "./batches.js";
 import { Composer } from "./composition/composer.js";
@@ -34,6 +25,7 @@ import {
   loadNewestCheckpoint,
   MetricsLog,
   type MetricsRecord,
+  metricsCsv,
   missingReports,
   nextReport,
   type OnNotice,
@@ -41,6 +33,7 @@ import {
   saveCheckpoint,
   saveCutOuts,
 } from "./run/index.js";
+import { explanationPicture, PICTURE, trainingImagesPicture } from "./run-pictures.js";
 import { Stopwatch } from "./stopwatch.js";
 import type { NamedArrays, NamedTensorData, TrainingState } from "./training-state.js";
 
@@ -61,6 +54,10 @@ export type TrainEvent =
     }
   | { readonly type: "evaluation"; readonly step: number; readonly evaluation: Evaluation; readonly picture: string }
   | { readonly type: "checkpoint"; readonly step: number; readonly file: string }
+  /** The user's own images as the model sees them, before the first step. */
+  | { readonly type: "training-images"; readonly picture: string }
+  /** What the model finds in held-out images, before the first evaluation. */
+  | { readonly type: "first-picture"; readonly step: number; readonly picture: string }
   | {
       /** From now on a part of each batch is composed. */
       readonly type: "composition";
@@ -105,7 +102,7 @@ export interface TrainResult {
    * them, up to the last report. Loading, evaluations, pictures and checkpoints are not in it.
    */
   readonly trainingSeconds: number;
-  /** Path of the picture of the last evaluation; undefined if this call drew none. */
+  /** Path of the last picture of held-out images; undefined if this call drew none. */
   readonly picture: string | undefined;
   /** Alerts of the last evaluation. */
   readonly alerts: readonly AlertRecord[];
@@ -113,8 +110,8 @@ export interface TrainResult {
 
 /** Number of checkpoints kept in a run folder: the newest, and one to fall back to. */
 const KEPT_CHECKPOINTS = 2;
-/** Number and layout of the held-out images in the picture of an evaluation. */
-const PICTURE = { images: 24, columns: 8, scale: 2 } as const;
+/** Training steps before the first picture of what the model finds, unless an evaluation comes sooner. */
+const FIRST_PICTURE = 100;
 
 /**
  * Trains the run in `folder` until the configured number of steps is done or the signal is aborted.
@@ -152,17 +149,21 @@ export async function train(
   let picture: string | undefined;
   let alerts: readonly AlertRecord[] = [];
 
+  const draw = async (evaluator: Evaluator, parameters: NamedTensorData): Promise<Explanation[]> => {
+    picture = folder.pictureFile(step);
+    const explanations = await explainFirst(evaluator, parameters, dataset.test);
+    const sheet = explanationPicture(explanations, dataset.test);
+    const png = encodePng(sheet);
+    await writeFileAtomic(picture, png);
+    events.picture(step, "evaluation/reconstructions", { png, width: sheet.width, height: sheet.height });
+    return explanations;
+  };
   const evaluate = async (evaluator: Evaluator, parameters: NamedTensorData): Promise<void> => {
     const images = step === config.steps ? {} : { images: config.evaluateImages };
     evaluation = await evaluator.evaluate(parameters, dataset.test, images);
     record({ step, kind: "evaluation", ...loggedNumbers(evaluation), trainingSeconds });
-    picture = folder.pictureFile(step);
-    const explanations = await explainFirst(evaluator, parameters, dataset.test);
-    const sheet = drawPicture(explanations, dataset.test);
-    const png = encodePng(sheet);
-    await writeFileAtomic(picture, png);
-    events.picture(step, "evaluation/reconstructions", { png, width: sheet.width, height: sheet.height });
-    onEvent({ type: "evaluation", step, evaluation, picture });
+    const explanations = await draw(evaluator, parameters);
+    onEvent({ type: "evaluation", step, evaluation, picture: picture! });
     const windowSides = explanations.flatMap(({ zWhere }) => zWhere.map(([s]) => config.model.imageSize / Math.abs(s)));
     alerts = findAlerts(config, { step, evaluation, windowSides, records });
     for (const found of alerts) {
@@ -200,6 +201,10 @@ export async function train(
     onEvent({ type: "checkpoint", step, file });
   };
 
+  if (step === 0 && isBrought(config.dataset)) {
+    await writeFileAtomic(folder.trainingImagesFile, encodePng(trainingImagesPicture(config, dataset.train)));
+    onEvent({ type: "training-images", picture: folder.trainingImagesFile });
+  }
   do {
     const stage = stageAt(config, step);
     await using evaluator = await Evaluator.create(stage.evaluated, { threads: config.threads });
@@ -242,6 +247,9 @@ export async function train(
       const last = step === config.steps;
       if (last || step % config.evaluateEvery === 0) {
         await stopwatch.pause(async () => evaluate(evaluator, (await engine.state()).parameters));
+      } else if (step >= FIRST_PICTURE && step - inputs.steps < FIRST_PICTURE && step < config.evaluateEvery) {
+        await stopwatch.pause(async () => draw(evaluator, (await engine.state()).parameters));
+        onEvent({ type: "first-picture", step, picture: picture! });
       }
       if (last || step % config.checkpointEvery === 0) {
         await stopwatch.pause(async () => checkpoint(await engine.state()));
@@ -255,6 +263,7 @@ export async function train(
   } while (step < config.steps && !signal?.aborted);
   const finished = step === config.steps;
   if (!finished && lastCheckpoint !== step) await checkpoint(state!);
+  await writeFileAtomic(folder.metricsTable, metricsCsv(records));
   return { step, finished, evaluation: finished ? evaluation : undefined, trainingSeconds, picture, alerts };
 }
 
@@ -323,28 +332,11 @@ function mean(values: Float32Array): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** The model's explanations of the held-out images that an evaluation's picture shows. */
+/** The model's explanations of the held-out images that a picture shows. */
 function explainFirst(
   evaluator: Evaluator,
   parameters: NamedTensorData,
   scenes: LabelledImages,
 ): Promise<Explanation[]> {
   return evaluator.explain(parameters, scenes, 0, Math.min(PICTURE.images, scenes.size));
-}
-
-/** A sheet of the first held-out images with the model's reconstructions, boxes and counts. */
-function drawPicture(explanations: readonly Explanation[], scenes: LabelledImages): PixelSheet {
-  const sheet = explanations.map(({ count, zWhere, reconstruction }, index) => {
-    const image = new Float32Array(pixelsPerImage(scenes));
-    fillBatch(scenes, [index], image);
-    return {
-      image,
-      reconstruction,
-      boxes: zWhere.map((each) => boxFromZWhere(each, scenes.imageSize)),
-      count,
-      trueCount: scenes.counts[index],
-    };
-  });
-  const { imageSize, channels } = scenes;
-  return reconstructionSheet(sheet, { imageSize, channels, scale: PICTURE.scale, columns: PICTURE.columns });
 }

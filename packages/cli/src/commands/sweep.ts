@@ -81,7 +81,11 @@ Examples:
 
 /** The settings that all seeds share. */
 async function sharedSettings(flags: SweepFlags): Promise<Setting[]> {
-  const settings = await givenSettings(flags as Readonly<Record<string, unknown>>);
+  const settings = await givenSettings(
+    flags as Readonly<Record<string, unknown>>,
+    undefined,
+    flags.resume !== undefined,
+  );
   if (flags.seed !== undefined || flags.set?.some((text) => text.startsWith("seed="))) {
     throw new UsageError("A sweep trains many seeds: say which by --seeds instead of --seed");
   }

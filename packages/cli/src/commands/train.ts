@@ -3,11 +3,13 @@
 import type { DataPlaces } from "@air-onnx/scenes";
 import type { RunOptions, TrainConfig, TrainResult } from "@air-onnx/train";
 import type { Setting } from "@air-onnx/train/runs";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { addPlaceOptions, dataAccess, loadedLine } from "../dataset-options.js";
 import { StoppedError, UsageError } from "../failures.js";
 import { addGuessOptions, type GuessFlags, withGuesses } from "../guessed-settings.js";
+import { integerFrom } from "../option-values.js";
 import { notice, print } from "../output.js";
+import { PATH_IN_WORDS } from "../own-images.js";
 import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
 import { addSettingOptions, configFrom, fittedConfigFrom, givenSettings, overriding } from "../train-settings.js";
@@ -15,6 +17,7 @@ import { addSettingOptions, configFrom, fittedConfigFrom, givenSettings, overrid
 interface TrainFlags extends DataPlaces, GuessFlags {
   readonly out?: string;
   readonly resume?: string;
+  readonly extend?: number;
   readonly checkBackends?: true;
   readonly json?: true;
 }
@@ -24,11 +27,17 @@ export function trainCommand(): Command {
     .description(
       "Trains a model. Its configuration, metrics, pictures and checkpoints are written into the run folder.",
     )
+    .argument("[images]", `your own images: ${PATH_IN_WORDS}`)
     .option(
       "--out <folder>",
       "new run folder (default: runs/DATASET-seedSEED, where your own images have the name of their file or folder)",
     )
     .option("--resume <folder>", "go on with this run as if it had never stopped")
+    .addOption(
+      new Option("--extend <n>", "with --resume: train a finished run for so many more steps").argParser(
+        integerFrom(1),
+      ),
+    )
     .option("--check-backends", "compare a few steps on every backend, or on the one of --backend, without training")
     .option("--json", "print the comparison of --check-backends as JSON");
   return addPlaceOptions(addGuessOptions(addSettingOptions(command)))
@@ -41,17 +50,29 @@ Examples:
   $ air-onnx train
   $ air-onnx train --dataset multi-mnist --mnist-dir ~/mnist --steps 5000 --out runs/mnist
   $ air-onnx train --dataset multi-dsprites-64 --stream --max-count 3
-  $ air-onnx train --dataset png-folder --data photos
-  $ air-onnx train --dataset png-folder --data photos --object-size 10 30 --max-objects 12
+  $ air-onnx train photos
+  $ air-onnx train photos --object-size 10 30 --max-objects 12
+  $ air-onnx train images.npz --steps 8000
   $ air-onnx train --set model.likelihood.type=bernoulli --estimator nvil
   $ air-onnx train --config runs/mnist/config.json --seed 1 --set optimizer.clipNorm=5
   $ air-onnx train --backend onnxruntime-webgpu
   $ air-onnx train --check-backends --batch-size 16
-  $ air-onnx train --resume runs/mnist`,
+  $ air-onnx train --resume runs/mnist
+  $ air-onnx train --resume runs/mnist --extend 4000`,
     )
-    .action(async (flags: TrainFlags) => {
-      const settings = await givenSettings(flags as Readonly<Record<string, unknown>>);
+    .action(async (images: string | undefined, flags: TrainFlags) => {
+      if (images !== undefined && flags.resume !== undefined) {
+        throw new UsageError("A resumed run goes on with its images: leave out the path, or --resume");
+      }
+      const settings = await givenSettings(
+        flags as Readonly<Record<string, unknown>>,
+        images,
+        flags.resume !== undefined,
+      );
       using stopping = listenForStop();
+      if (flags.extend !== undefined && flags.resume === undefined) {
+        throw new UsageError("--extend needs --resume: say which run is to be trained further");
+      }
       if (flags.json && !flags.checkBackends) throw new UsageError("--json needs --check-backends");
       if (flags.checkBackends) {
         const { reportBackendCheck } = await import("../backend-check-report.js");
@@ -123,13 +144,16 @@ async function resume(
   flags: TrainFlags,
   signal: AbortSignal,
 ): Promise<{ result: TrainResult; path: string }> {
-  const { openRunFolder, resumeRun } = await import("@air-onnx/train");
+  const { extendRun, openRunFolder, resumeRun } = await import("@air-onnx/train");
   if (flags.objectSize || flags.maxObjects !== undefined || flags.guess === false)
     throw new UsageError("A resumed run goes on with its settings: nothing is guessed, leave out the flags for that");
   if (flags.out !== undefined)
     throw new UsageError("--out and --resume exclude each other: a run goes on in its folder");
   await refuseOtherSettings(path, openRunFolder(path).config, settings);
-  return { path, result: await showRun(flags, signal, (options) => resumeRun(path, options)) };
+  const { extend } = flags;
+  const goOn = (options: RunOptions): Promise<TrainResult> =>
+    extend === undefined ? resumeRun(path, options) : extendRun(path, extend, options);
+  return { path, result: await showRun(flags, signal, goOn) };
 }
 
 /**
@@ -151,6 +175,6 @@ export async function refuseOtherSettings(
   if (differences.length === 0) return;
   throw new UsageError(
     `${path} goes on with the settings that it was started with; these differ:\n` +
-      `${differences.map((line) => `  ${line}`).join("\n")}\nLeave them out, or start another run by --out.`,
+      `${differences.map((line) => `  ${line}`).join("\n")}\nLeave them out, or start another run by --out. A finished run gets more steps by --extend.`,
   );
 }

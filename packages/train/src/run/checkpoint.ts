@@ -240,8 +240,15 @@ async function refuseOtherConfiguration(file: string, folder: RunFolder): Promis
   }
   // Where the user's own images are is no part of what was trained: they may have been moved.
   const moved = "path" in config && "path" in folder.config ? { ...config, path: folder.config.path } : config;
-  const differences = describeConfigDifference(moved, folder.config);
+  const differences = describeConfigDifference(asExtended(moved, folder.config), folder.config);
   if (differences.length > 0) throw new OtherConfigurationError(file, folder.configFile, differences);
+}
+
+/** The configuration of a checkpoint of a run that has been extended since, as it would be in the extended run. */
+function asExtended(config: TrainConfig, { steps, extendedAt }: TrainConfig): TrainConfig {
+  const earlier = config.extendedAt.length;
+  const isEarlier = extendedAt[earlier] === config.steps && config.extendedAt.every((end, i) => end === extendedAt[i]);
+  return isEarlier ? { ...config, steps, extendedAt } : config;
 }
 
 function headerDigest(fields: Omit<Header, "headerSha256">): string {

@@ -3,8 +3,10 @@
  *
  *     config.json                            the final configuration
  *     metrics.jsonl                          one line per report, see metrics-log.ts
+ *     metrics.csv                            the same numbers as a table, when training ends or is stopped
  *     checkpoints/step-00001000.safetensors  and .json, see checkpoint.ts
- *     pictures/step-00001000.png             reconstructions at each evaluation
+ *     pictures/training-images.png           the user's own images as the model sees them, before the first step
+ *     pictures/step-00001000.png             reconstructions at each evaluation, and once before the first
  *     cut-outs.safetensors                   what composed images are made of, if the run has any, see cut-outs-file.ts
  *     tensorboard/                           event files, see tensorboard.ts
  *     lock                                   while a process trains
@@ -28,12 +30,16 @@ export class RunFolder {
   readonly configFile: string;
   /** Path of `metrics.jsonl`. */
   readonly metricsFile: string;
+  /** Path of `metrics.csv`. */
+  readonly metricsTable: string;
   /** Path of the folder of checkpoints. */
   readonly checkpoints: string;
   /** Path of `cut-outs.safetensors`. */
   readonly cutOutsFile: string;
   /** Path of the folder of pictures. */
   readonly pictures: string;
+  /** Path of the picture of training images. */
+  readonly trainingImagesFile: string;
   /** Path of the folder of event files. */
   readonly tensorboard: string;
   /** Path of the lock. */
@@ -47,9 +53,11 @@ export class RunFolder {
   ) {
     this.configFile = join(path, CONFIG_FILE);
     this.metricsFile = join(path, "metrics.jsonl");
+    this.metricsTable = join(path, "metrics.csv");
     this.checkpoints = join(path, "checkpoints");
     this.cutOutsFile = join(path, "cut-outs.safetensors");
     this.pictures = join(path, "pictures");
+    this.trainingImagesFile = join(this.pictures, "training-images.png");
     this.tensorboard = join(path, "tensorboard");
     this.lockFile = join(path, LOCK_FILE);
   }
@@ -164,6 +172,25 @@ export async function resumeRunFolder(path: string, onNotice: OnNotice): Promise
     throw new FileError(`Cannot open run folder ${path}: ${reasonInWords(cause)}`, path, { cause });
   }
   return { folder, lock };
+}
+
+/**
+ * Writes into the configuration of a complete run that it goes on for `steps` more steps.
+ *
+ * @param locked the run, whose checkpoints are up to its last step
+ * @returns the run with its new configuration, under the same lock
+ * @throws {ConfigError} if the new configuration is not valid
+ * @throws {FileError} if it cannot be written
+ */
+export async function extendRunFolder({ folder, lock }: LockedRun, steps: number): Promise<LockedRun> {
+  const { config } = folder;
+  const extended = parseTrainConfig({
+    ...config,
+    steps: config.steps + steps,
+    extendedAt: [...config.extendedAt, config.steps],
+  });
+  await writeFileAtomic(folder.configFile, `${JSON.stringify(extended, null, 2)}\n`);
+  return { folder: new RunFolder(folder.path, extended), lock };
 }
 
 /** Whether the folder `path`, which exists, is empty, but for what a making of a run that was killed left. */
