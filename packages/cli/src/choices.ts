@@ -6,6 +6,7 @@
 import type { PictureFit } from "@air-onnx/core";
 import type { Opset, SceneInput, WeightType } from "@air-onnx/export";
 import type { Device } from "@air-onnx/runtime-node";
+import type { FitRule } from "@air-onnx/scenes";
 import type { Split } from "@air-onnx/scenes/names";
 import type { EagerBackend, TrainConfig } from "@air-onnx/train";
 
@@ -15,6 +16,7 @@ function namesOf<Name extends string>(names: Readonly<Record<Name, true>>): Name
 
 export { datasetNames as datasetChoices, defaultDataset } from "@air-onnx/scenes/names";
 export const heldOutSplitChoices = ["test", "fresh"] as const satisfies readonly Split[];
+export const fitChoices = namesOf<FitRule>({ auto: true, tiles: true, scale: true });
 export const architectureChoices = namesOf<TrainConfig["architecture"]>({
   compact: true,
   reference: true,

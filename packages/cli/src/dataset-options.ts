@@ -6,6 +6,7 @@ import type {
   DataPlaces,
   DataProgress,
   DatasetChoices,
+  FitRule,
   LabelledImages,
   ObjectTruth,
   SceneSet,
@@ -20,10 +21,10 @@ import {
 } from "@air-onnx/scenes/names";
 import type { TrainConfig } from "@air-onnx/train";
 import { type Command, Option } from "commander";
-import { datasetChoices, heldOutSplitChoices } from "./choices.js";
+import { datasetChoices, fitChoices, heldOutSplitChoices } from "./choices.js";
 import { UsageError } from "./failures.js";
 import { flagOfChoice, integerFrom, numberAbove } from "./option-values.js";
-import { notice } from "./output.js";
+import { noticeOnce } from "./output.js";
 import { type Progress, showProgress } from "./progress.js";
 
 /** The flags that choose held-out images. A data set refuses flags that it does not take. */
@@ -34,6 +35,8 @@ export interface HeldOutFlags extends Readonly<Partial<Record<DrawnSettingKey, n
   readonly testFraction?: number;
   readonly imagesKey?: string;
   readonly countsKey?: string;
+  readonly fit?: FitRule;
+  readonly fitSize?: number;
 }
 
 /** The flags that choose training images and held-out images. */
@@ -76,6 +79,15 @@ export const imageOptions = {
       "--counts-key <name>",
       "name of the array of counts in your NPZ file, or NAME.ENTRY of a dictionary (default: n_obj)",
     ),
+  fit: () =>
+    new Option(
+      "--fit <rule>",
+      "how images of your folder that are large or of several sizes become images of one size: auto halves them until objects are at most 32 pixels long and cuts tiles, tiles cuts alone, scale fits each whole (default: auto)",
+    ).choices(fitChoices),
+  fitSize: () =>
+    new Option("--fit-size <n>", "side of these images, pixels (default: as they are up to 128, else 96)").argParser(
+      integerFrom(8, 512),
+    ),
 } as const satisfies Record<keyof ImageFlags, () => Option>;
 
 /** Adds the flags that name the folders of the data. */
@@ -113,9 +125,20 @@ export function addHeldOutSet(command: Command): Command {
 
 /** The choice of images that the flags make, as options of the data sets. */
 export function choicesOf(flags: ImageFlags): DatasetChoices {
-  const { trainSize, testSize, dataSeed, data, testFraction, imagesKey, countsKey } = flags;
+  const { trainSize, testSize, dataSeed, data, testFraction, imagesKey, countsKey, fit, fitSize } = flags;
   const settings = Object.fromEntries(settingKeys.map((key) => [key, flags[key]]));
-  const choices = { trainSize, testSize, seed: dataSeed, ...settings, path: data, testFraction, imagesKey, countsKey };
+  const choices = {
+    trainSize,
+    testSize,
+    seed: dataSeed,
+    ...settings,
+    path: data,
+    testFraction,
+    imagesKey,
+    countsKey,
+    fit,
+    fitSize,
+  };
   // Options that are not given are absent rather than undefined, so that they override none when spread over others.
   return Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)) as DatasetChoices;
 }
@@ -215,7 +238,7 @@ export function dataAccess({ mnistDir, cacheDir }: DataPlaces, progress: Progres
     // An empty flag, as a shell script may leave it, counts as not given.
     mnistDir: mnistDir || undefined,
     cacheDir: cacheDir || undefined,
-    onNotice: notice,
+    onNotice: (line) => noticeOnce(line.replace("[fit, fitSize]", "[--fit, --fit-size]")),
     onProgress: (report: DataProgress) => progress.update(...describe(report)),
   };
 }

@@ -17,6 +17,7 @@ const state: { work: Work | undefined; failure: NodeJS.ErrnoException | undefine
 /** Says what the command that runs now leaves; before that, as for `--help`, it leaves nothing. */
 export function setWork(work: Work): void {
   state.work = work;
+  told.clear();
 }
 
 export function print(text: string): void {
@@ -35,6 +36,15 @@ export function printJson(value: unknown): void {
 
 export function notice(text: string): void {
   printError(`notice: ${text}`);
+}
+
+const told = new Set<string>();
+
+/** A notice that a command says once, however often its cause is met: images are loaded to guess settings, and again to train. */
+export function noticeOnce(text: string): void {
+  if (told.has(text)) return;
+  told.add(text);
+  notice(text);
 }
 
 /** A line on standard error. There is nobody to tell if that fails. */

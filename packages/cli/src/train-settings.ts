@@ -95,6 +95,8 @@ const flags: readonly (readonly [key: string, option: () => Option])[] = [
   ["testFraction", imageOptions.testFraction],
   ["imagesKey", imageOptions.imagesKey],
   ["countsKey", imageOptions.countsKey],
+  ["fit", imageOptions.fit],
+  ["fitSize", imageOptions.fitSize],
 ];
 
 /** What gives a setting on the command line: a flag of its own, or `--set KEY=VALUE`. */

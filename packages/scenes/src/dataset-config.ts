@@ -15,6 +15,7 @@ import {
 } from "./dataset.js";
 import type { DrawnSetting } from "./drawn/drawn-set.js";
 import { type DrawnName, type DrawnSet, drawnSet, formOf, type RegisteredSet } from "./drawn/registry.js";
+import type { FitRule } from "./files/fit-images.js";
 import { preprocessSource } from "./preprocess-scenes.js";
 import {
   type BroughtName,
@@ -39,6 +40,14 @@ export interface NpzShape {
   readonly countsKey: z.ZodOptional<z.ZodString>;
 }
 
+/** The settings of a folder of images, as zod types. */
+export interface FolderShape {
+  /** How images that are not square, not of one size, or large become images of one size; see {@link FolderFit}. */
+  readonly fit: z.ZodDefault<z.ZodEnum<{ readonly [Rule in FitRule]: Rule }>>;
+  /** Side of the images, pixels; see {@link FolderFit}. */
+  readonly fitSize: z.ZodOptional<z.ZodInt>;
+}
+
 /** The settings of the user's own images, as zod types. */
 export interface BroughtShape {
   /** Path of the NPZ file, or of the folder of images. */
@@ -53,6 +62,14 @@ const brought: BroughtShape = {
   path: z.string({ error: "must say where your images are" }).min(1),
   testFraction: z.number().gt(0).lt(1).default(DEFAULT_TEST_FRACTION),
   dataSeed,
+};
+
+const arrayName = z.string().min(1).optional();
+const broughtOptions: NpzShape & FolderShape = {
+  imagesKey: arrayName,
+  countsKey: arrayName,
+  fit: z.enum({ auto: "auto", tiles: "tiles", scale: "scale" } as const).default("auto"),
+  fitSize: z.int().positive().optional(),
 };
 
 /** The settings of every drawn data set, as zod types. */
@@ -74,7 +91,7 @@ export type DrawnShape<Set extends RegisteredSet> = EveryDrawnShape &
 /** The settings of the data set called `D`, as zod types. */
 export type DatasetShape<D extends DatasetName> = { readonly dataset: z.ZodLiteral<D> } & (D extends DrawnName
   ? DrawnShape<Extract<RegisteredSet, { readonly name: D }>>
-  : BroughtShape & (D extends "npz" ? NpzShape : unknown));
+  : BroughtShape & (D extends "npz" ? NpzShape : FolderShape));
 
 /** The settings of every data set, as zod types by the set's name. The side of the images is the model's `imageSize`. */
 export type DatasetSettings = {
@@ -91,7 +108,7 @@ export const datasetSettings = Object.fromEntries(
 
 function broughtShape(name: DatasetName): z.ZodRawShape {
   const keys = broughtSet(name)?.options ?? [];
-  return { ...brought, ...Object.fromEntries(keys.map((key) => [key, z.string().min(1).optional()])) };
+  return { ...brought, ...Object.fromEntries(keys.map((key) => [key, broughtOptions[key]])) };
 }
 
 function drawnShape({ published, sizes, settings }: DrawnSet): z.ZodRawShape {
@@ -187,6 +204,7 @@ export function heldOutChoices(config: DatasetConfig & { readonly model: AirConf
       seed: config.dataSeed,
       ...("imagesKey" in config && { imagesKey: config.imagesKey }),
       ...("countsKey" in config && { countsKey: config.countsKey }),
+      ...("fit" in config && { fit: config.fit, fitSize: config.fitSize }),
     };
   }
   const { testSize, model } = config;

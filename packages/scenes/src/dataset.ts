@@ -11,6 +11,7 @@ import { DataError } from "./errors.js";
 import type { BroughtSet } from "./files/brought-sets.js";
 import { type Cache, cached, openCache, withDownloadFolder } from "./files/cache.js";
 import { defaultCacheDir, environmentMnistDir } from "./files/environment.js";
+import type { FolderFit } from "./files/fit-images.js";
 import { loadMnistPart } from "./files/mnist.js";
 import type { NpzKeys } from "./files/npz.js";
 import { readingFile } from "./files/read-file.js";
@@ -30,7 +31,10 @@ import {
  * The choice of images. A data set refuses options that it does not take. Beside the members below, each drawn set takes
  * its own settings, such as `maxCount`.
  */
-export interface DatasetChoices extends NpzKeys, Readonly<Partial<Record<DrawnSettingKey, number | undefined>>> {
+export interface DatasetChoices
+  extends NpzKeys,
+    FolderFit,
+    Readonly<Partial<Record<DrawnSettingKey, number | undefined>>> {
   /** Number of images to train on. */
   readonly trainSize?: number | undefined;
   /** Number of images held out for evaluation; also the size of the fresh split. */
@@ -257,6 +261,8 @@ const allChoices: readonly Choice[] = Object.keys({
   testFraction: true,
   imagesKey: true,
   countsKey: true,
+  fit: true,
+  fitSize: true,
 } satisfies Record<Choice, true>) as Choice[];
 
 function choicesTaken(set: DrawnSet | BroughtSet): readonly string[] {

@@ -1,7 +1,11 @@
 /** The data sets that read the user's own files. Their readers are loaded when they are used. */
 import type { Reporting } from "../reporting.js";
 import type { SceneSet } from "../scene-set.js";
+import type { FolderFit } from "./fit-images.js";
 import type { NpzKeys } from "./npz.js";
+
+/** The options of the readers of all sets. */
+export type BroughtOptions = NpzKeys & FolderFit;
 
 /** The definition of a data set that reads the user's own files. */
 export interface BroughtSet<Name extends string = string> {
@@ -12,9 +16,9 @@ export interface BroughtSet<Name extends string = string> {
   /** Kind of the path, for error messages. */
   readonly place: "a file" | "a folder";
   /** Options of its reader. */
-  readonly options: readonly (keyof NpzKeys)[];
+  readonly options: readonly (keyof BroughtOptions)[];
   /** Reads the images at `path`. */
-  read(path: string, options: NpzKeys & Reporting): Promise<SceneSet>;
+  read(path: string, options: BroughtOptions & Reporting): Promise<SceneSet>;
 }
 
 function broughtSet<const Name extends string>(set: BroughtSet<Name>): BroughtSet<Name> {
@@ -35,6 +39,6 @@ export const pngFolderSet = broughtSet({
   name: "png-folder",
   description: "your own images in a folder of PNG, JPEG, WebP or TIFF files",
   place: "a folder",
-  options: [],
-  read: async (path, reporting) => (await import("./image-folder.js")).readImageFolder(path, reporting),
+  options: ["fit", "fitSize"],
+  read: async (path, options) => (await import("./image-folder.js")).readImageFolder(path, options),
 });
