@@ -3,6 +3,7 @@
  * name is on the command line, and the packages that it needs only when it runs.
  */
 import { Command } from "commander";
+import { asTyped } from "./invocation.js";
 import { setWork } from "./output.js";
 import { version } from "./version.js";
 
@@ -114,7 +115,12 @@ Examples:
       return command.summary(summary).option("--debug", "print the stack of an error");
     }),
   );
-  for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError("(try --help)");
+  for (const command of [program, ...commands]) {
+    command
+      .exitOverride()
+      .showHelpAfterError("(try --help)")
+      .configureOutput({ writeOut: (text) => process.stdout.write(asTyped(text)) });
+  }
   for (const command of commands) program.addCommand(command);
   program.hook("preAction", (_, command) => {
     setWork(entries[command.name()]?.isOutput?.(command.opts()) ? "output" : "files");

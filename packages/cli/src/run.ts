@@ -1,6 +1,7 @@
 /** From arguments to an exit code: every way a command can end is decided here. */
 import { CommanderError } from "commander";
 import { exitCode, explain } from "./failures.js";
+import { asTyped } from "./invocation.js";
 import { printError } from "./output.js";
 import { createProgram } from "./program.js";
 
@@ -22,7 +23,7 @@ export async function run(args: readonly string[]): Promise<number> {
     // Loaded only now: a command that does not fail need not wait for it.
     const { adviceFor } = await import("./advice.js");
     const failure = explain(cause, adviceFor(cause), debug);
-    if (failure.message) printError(failure.message);
+    if (failure.message) printError(asTyped(failure.message));
     return failure.exitCode;
   }
 }

@@ -2,6 +2,7 @@
 import { count, duration } from "@air-onnx/measure/format";
 import { measureOf, measureRows, rowInWords } from "@air-onnx/measure/measures";
 import type { AlertKind, TrainEvent, TrainResult } from "@air-onnx/train";
+import { commandHere, shellWord } from "./invocation.js";
 import { evaluationLine, foundLine } from "./measurement-table.js";
 import type { Progress } from "./progress.js";
 
@@ -82,10 +83,14 @@ export function nextLines(
   path: string,
   { alerts }: Pick<TrainResult, "alerts">,
   collapse: readonly AlertKind[],
+  command = commandHere(),
 ): string[] {
-  if (!alerts.some(({ alert }) => collapse.includes(alert))) return [`Next: air-onnx export ${path}`];
+  const word = shellWord(path);
+  if (!alerts.some(({ alert }) => collapse.includes(alert))) {
+    return [`Next: ${command} export ${word}`, `To train it further: ${command} train --resume ${word} --extend STEPS`];
+  }
   return [
     "Next: another run, with what the alerts advise. This one has not learned to count.",
-    `To export it all the same: air-onnx export ${path} --force`,
+    `To export it all the same: ${command} export ${word} --force`,
   ];
 }

@@ -3,9 +3,9 @@
  * process, for tests of output and exit code alone.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
 import { run } from "../src/run.js";
@@ -22,9 +22,12 @@ export interface Outcome {
 /** A folder that commands run in. */
 export class Workplace implements Disposable {
   readonly path = mkdtempSync(join(tmpdir(), "air-onnx-cli-"));
+  /** A folder on the path of the shell, as after an installation for all projects: commands are printed as `air-onnx`. */
+  readonly #installed = mkdtempSync(join(tmpdir(), "air-onnx-bin-"));
 
   constructor() {
     if (!existsSync(bin)) throw new Error(`${bin} is not there: build the packages first (npm run build)`);
+    symlinkSync(bin, join(this.#installed, "air-onnx"));
   }
 
   at(...names: string[]): string {
@@ -32,10 +35,10 @@ export class Workplace implements Disposable {
   }
 
   start(...args: string[]): ChildProcessWithoutNullStreams {
-    const { DEBUG: _debug, AIR_ONNX_MNIST_DIR: _mnist, ...env } = process.env;
+    const { DEBUG: _debug, AIR_ONNX_MNIST_DIR: _mnist, npm_command: _npm, ...env } = process.env;
     return spawn(process.execPath, [bin, ...args], {
       cwd: this.path,
-      env: { ...env, AIR_ONNX_CACHE: this.at("cache") },
+      env: { ...env, PATH: this.#installed + delimiter + env.PATH, AIR_ONNX_CACHE: this.at("cache") },
     });
   }
 
@@ -74,6 +77,10 @@ export class Workplace implements Disposable {
     vi.stubEnv("AIR_ONNX_CACHE", this.at("cache"));
     vi.stubEnv("AIR_ONNX_MNIST_DIR", undefined);
     vi.stubEnv("DEBUG", undefined);
+    vi.stubEnv("npm_command", undefined);
+    vi.stubEnv("PATH", this.#installed + delimiter + process.env.PATH);
+    const { argv } = process;
+    process.argv = [argv[0]!, bin];
     const spies = [capture("stdout"), capture("stderr")];
     process.chdir(this.path);
     try {
@@ -81,13 +88,14 @@ export class Workplace implements Disposable {
       return { code, ...written };
     } finally {
       process.chdir(before);
+      process.argv = argv;
       for (const spy of spies) spy.mockRestore();
       vi.unstubAllEnvs();
     }
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.path, { recursive: true, force: true });
+    for (const folder of [this.path, this.#installed]) rmSync(folder, { recursive: true, force: true });
   }
 }
 

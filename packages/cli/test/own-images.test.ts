@@ -1,6 +1,6 @@
 /** The user's own images from training to a report, whether their counts are known or not. */
-import { existsSync, readFileSync } from "node:fs";
-import { emptyScenes, type SceneSet, writeNpz } from "@air-onnx/scenes";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { emptyScenes, encodePng, type SceneSet, writeNpz } from "@air-onnx/scenes";
 import { afterAll, describe, expect, it } from "vitest";
 import { tinyModel, Workplace } from "./air-onnx.js";
 
@@ -43,6 +43,47 @@ it("a run and a model are named after the images, and may have any number of ste
   expect(evaluations("runs/my-plates-seed0").map(({ step }) => step)).toEqual([12, 24, 25]);
   const exported = await place.runHere(["export", "runs/my-plates-seed0", "--force"]);
   expect(exported.stdout).toContain("Model: models/my-plates");
+  expect(exported.stdout).toContain("Next: air-onnx eval models/my-plates --data 'my plates.npz'");
+});
+
+it("a path alone is trained on, a finished run is extended, and what is no images is named as what it is", async () => {
+  const path = "counts of mine";
+  const pixels = squares(12, 0);
+  mkdirSync(place.at(path));
+  for (let i = 0; i < 12; i++) {
+    const data = pixels.images.slice(i * 144, (i + 1) * 144);
+    writeFileSync(place.at(path, `${i}.png`), encodePng({ width: 12, height: 12, channels: 1, data }));
+  }
+  const run = [...alone, "--steps", "10", "--no-guess", ...own.slice(2), ...tinyModel];
+  const trained = await place.runHere(["train", path, ...run]);
+  expect(trained).toMatchObject({ code: 0, stderr: "" });
+  expect(trained.stdout).toContain(
+    "Training images as the model sees them: runs/counts-of-mine-seed0/pictures/training-images.png",
+  );
+  const extended = await place.runHere(["train", "--resume", "runs/counts-of-mine-seed0", "--extend", "10"]);
+  expect(extended).toMatchObject({ code: 0, stderr: "" });
+  expect(evaluations("runs/counts-of-mine-seed0").map(({ step }) => step)).toEqual([10, 20]);
+  const table = readFileSync(place.at("runs/counts-of-mine-seed0/metrics.csv"), "utf8").trim().split("\n");
+  expect(table[0]).toMatch(/^step,kind,/);
+  expect(table.at(-1)).toMatch(/^20,evaluation,/);
+
+  writeFileSync(place.at("x.npy"), "");
+  for (const [args, message] of [
+    [["runs/counts-of-mine-seed0"], "it is a run folder. To go on with the run: --resume runs/counts-of-mine-seed0"],
+    [["none"], "nothing is there. Give a folder of PNG, JPEG, WebP or TIFF images, or an NPZ file"],
+    [["cells"], "To train on the data set of that name: --dataset cells"],
+    [["x.npy"], "save it as an NPZ file"],
+    [["--dataset", "npz"], "say where it is, by air-onnx train FILE.npz or --data FILE.npz"],
+    [["--dataset", "png-folder"], "say where it is, by air-onnx train FOLDER or --data FOLDER"],
+    [[path, "--dataset", "cells"], "Data set cells is drawn: leave out --dataset"],
+    [[path, "--data", "other"], "Two paths of images"],
+    [[path, "--resume", "runs/counts-of-mine-seed0"], "A resumed run goes on with its images"],
+    [["--extend", "5"], "--extend needs --resume"],
+  ] as const) {
+    const refused = await place.runHere(["train", ...args]);
+    expect(refused, refused.stderr).toMatchObject({ code: 2, stdout: "" });
+    expect(refused.stderr).toContain(message);
+  }
 });
 
 it("a run that cannot start leaves no folder", async () => {

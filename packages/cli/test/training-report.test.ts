@@ -16,13 +16,18 @@ describe("alerts in training", () => {
 
   it("change what comes next if the run does not count", () => {
     for (const alert of collapseAlerts) {
-      expect(nextLines("runs/a", { alerts: [alertOf(alert)] }, collapseAlerts)).toEqual([
+      expect(nextLines("runs/a", { alerts: [alertOf(alert)] }, collapseAlerts, "air-onnx")).toEqual([
         expect.stringContaining("has not learned to count"),
         "To export it all the same: air-onnx export runs/a --force",
       ]);
     }
-    const next = ["Next: air-onnx export runs/a"];
-    expect(nextLines("runs/a", { alerts: [] }, collapseAlerts)).toEqual(next);
-    expect(nextLines("runs/a", { alerts: [alertOf("overfitting")] }, collapseAlerts)).toEqual(next);
+    const next = [
+      "Next: npx air-onnx export 'runs/my plates'",
+      "To train it further: npx air-onnx train --resume 'runs/my plates' --extend STEPS",
+    ];
+    const lines = (alerts: Parameters<typeof nextLines>[1]["alerts"]) =>
+      nextLines("runs/my plates", { alerts }, collapseAlerts, "npx air-onnx");
+    expect(lines([])).toEqual(next);
+    expect(lines([alertOf("overfitting")])).toEqual(next);
   });
 });

@@ -1,8 +1,10 @@
 /** `air-onnx data`: builds a data set, or loads it from the cache, and describes it. */
 
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { count } from "@air-onnx/measure/format";
 import type { DataPlaces, ImageSource, LabelledImages, TrainingData } from "@air-onnx/scenes";
-import { Argument, Command } from "commander";
+import { Argument, Command, Option } from "commander";
 import { datasetChoices } from "../choices.js";
 import {
   addPlaceOptions,
@@ -13,7 +15,8 @@ import {
   loadedLine,
   sizeInWords,
 } from "../dataset-options.js";
-import { CommandError } from "../failures.js";
+import { CommandError, UsageError } from "../failures.js";
+import { integerFrom } from "../option-values.js";
 import { print } from "../output.js";
 import { listenForStop } from "../stop-signal.js";
 import { table } from "../table.js";
@@ -21,6 +24,8 @@ import { table } from "../table.js";
 interface DataFlags extends DataPlaces, ImageFlags {
   readonly picture?: string;
   readonly npz?: string;
+  readonly png?: string;
+  readonly n?: number;
 }
 
 export function dataCommand(): Command {
@@ -30,6 +35,11 @@ export function dataCommand(): Command {
     )
     .addArgument(new Argument("<dataset>", "name of the data set").choices(datasetChoices))
     .option("--picture <file>", "PNG file to write the first held-out images to, with their true boxes")
+    .option(
+      "--png <folder>",
+      "new folder to write the first held-out images to as PNG files, with their counts in counts.csv",
+    )
+    .addOption(new Option("--n <n>", "number of these PNG files (default: 24)").argParser(integerFrom(1)))
     .option(
       "--npz <file>",
       "NPZ file to write all images and counts to, the held-out ones last, images without a count behind those with one",
@@ -42,11 +52,13 @@ export function dataCommand(): Command {
 Examples:
   $ air-onnx data multi-strokes --picture strokes.png
   $ air-onnx data multi-mnist --mnist-dir ~/mnist
+  $ air-onnx data multi-mnist --png digits --n 8
   $ air-onnx data multi-dsprites-64 --max-count 3 --npz sprites.npz
   $ air-onnx data npz --data sprites.npz --test-fraction 0.2`,
     )
     .action(async (name: string, options: DataFlags) => {
       using stopping = listenForStop();
+      if (options.n !== undefined && options.png === undefined) throw new UsageError("--n needs --png");
       const began = performance.now();
       const dataset = await loadData(datasetNamed(name, "The command"), options, options, stopping);
       print(loadedLine(dataset, (performance.now() - began) / 1000));
@@ -54,6 +66,10 @@ Examples:
       if (options.picture !== undefined) {
         await drawTruth(dataset.test, options.picture);
         print(`Picture: ${options.picture}`);
+      }
+      if (options.png !== undefined) {
+        const written = await writePngs(dataset.test, options.png, options.n);
+        print(`PNG: ${written} images in ${options.png}`);
       }
       if (options.npz !== undefined) {
         await writeAll(dataset, options.npz);
@@ -98,6 +114,31 @@ async function writeAll({ name, train, test }: TrainingData, path: string): Prom
     throw new CommandError(`The images of ${name} cannot be written to ${path}: a stream has no end`);
   const { joinScenes, unpackScenes, writeNpz } = await import("@air-onnx/scenes");
   await writeNpz(path, joinScenes(unpackScenes(train), unpackScenes(test)));
+}
+
+/** Writes the first images as PNG files, and the counts that are known. */
+async function writePngs(scenes: LabelledImages, folder: string, wanted = 24): Promise<number> {
+  const { encodePng, firstImages, OutputFolderError, writeInFolder } = await import("@air-onnx/scenes");
+  if (existsSync(folder) && readdirSync(folder).length > 0) {
+    throw new OutputFolderError(`Cannot write images to ${folder}: the folder is not empty`, folder, {
+      kind: "occupied",
+      holds: "other",
+    });
+  }
+  const images = firstImages(scenes, wanted);
+  const { imageSize, channels } = scenes;
+  const name = (i: number): string => `${String(i).padStart(String(images.length - 1).length, "0")}.png`;
+  const plane = imageSize ** 2;
+  for (const [i, image] of images.entries()) {
+    const data = Uint8Array.from({ length: image.length }, (_, at) => {
+      return Math.round(255 * image[(at % channels) * plane + Math.floor(at / channels)]!);
+    });
+    const raster = { width: imageSize, height: imageSize, channels: channels === 3 ? 3 : 1, data } as const;
+    await writeInFolder(join(folder, name(i)), encodePng(raster));
+  }
+  const counts = [...scenes.counts.subarray(0, images.length)].map((each, i) => `${name(i)},${each}\n`);
+  if (counts.length > 0) await writeInFolder(join(folder, "counts.csv"), `file,count\n${counts.join("")}`);
+  return images.length;
 }
 
 async function drawTruth(scenes: LabelledImages, path: string): Promise<void> {

@@ -17,6 +17,7 @@ import type { EagerBackend } from "@air-onnx/train";
 import { Command, Option } from "commander";
 import { eagerBackendChoices, opsetChoices, sceneInputChoices, weightChoices } from "../choices.js";
 import { addHeldOutSet, addPlaceOptions, choicesOf, dataAccess, type HeldOutFlags } from "../dataset-options.js";
+import { commandHere, shellWord } from "../invocation.js";
 import { integerFrom, numberAbove } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
@@ -130,8 +131,20 @@ A model folder without its run gets another form by air-onnx convert.`,
       using stopping = listenForStop();
       const { directory } = await exportAndShow(path, flags, stopping.signal);
       print(`Model: ${directory}`);
-      print(`Next: air-onnx eval ${directory}`);
+      for (const line of await nextLines(path, directory)) print(line);
     });
+}
+
+/** Lines with the commands that follow an export. A model does not know where the user's own images are. */
+async function nextLines(path: string, directory: string): Promise<string[]> {
+  const { openRunFolder } = await import("@air-onnx/train/runs");
+  const { config } = openRunFolder(path);
+  const [command, model] = [commandHere(), shellWord(directory)];
+  if (!("path" in config)) return [`Next: ${command} eval ${model}`];
+  const data = shellWord(config.path);
+  const measure = `${command} eval ${model} --data ${data}`;
+  if (config.dataset === "npz") return [`Next: ${measure}`];
+  return [`Next: ${command} infer ${model} ${data} --out found`, `To measure it: ${measure}`];
 }
 
 /**

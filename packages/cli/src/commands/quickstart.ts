@@ -8,11 +8,13 @@ import type { Setting, TrainConfig } from "@air-onnx/train/runs";
 import { Command, Option } from "commander";
 import { addPlaceOptions } from "../dataset-options.js";
 import { CommandError } from "../failures.js";
+import { commandHere } from "../invocation.js";
 import { integerFrom } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { listenForStop } from "../stop-signal.js";
 import { configFrom } from "../train-settings.js";
 import { exportAndShow, exportFlagDefaults } from "./export.js";
+import { writeRunReport } from "./report.js";
 import { showRun, stoppedTraining } from "./train.js";
 
 /** The settings of a short run on multi-strokes, which counts well over 90 % of the images right. */
@@ -62,7 +64,7 @@ Examples:
 
 async function quickstart({ out, seed, threads, ...places }: QuickstartFlags, signal: AbortSignal): Promise<void> {
   const { startRun } = await import("@air-onnx/train");
-  const stage = stages(3);
+  const stage = stages(4);
   const config = await configFrom([...preset, { key: "seed", value: seed }, { key: "threads", value: threads }]);
   await removeEarlier(out, config);
 
@@ -95,18 +97,24 @@ async function quickstart({ out, seed, threads, ...places }: QuickstartFlags, si
   const picture = join(out, "scenes.png");
   await drawModelScenes(model, heldOut, picture, signal);
   print(evaluationLines(measurement));
+
+  stage("Writing a report of the run");
+  const report = await writeRunReport(out, places, signal);
   // The counts of drawn images are all known.
   const accuracy = written(measureOf("countAccuracyMap"), measurement.countAccuracyMap!);
 
+  const command = commandHere();
   print(`
 Count accuracy of the exported model in Node on ${count(measurement.images)} held-out images: ${accuracy}
 Picture: ${picture}
+Report: ${report}
 Time: ${duration(stage.seconds())}
 
 Next:
-  air-onnx sample ${directory} --count 2 --out ${join(out, "samples.png")}
-  air-onnx eval ${directory}
-  air-onnx train --dataset multi-mnist --steps 5000`);
+  ${command} sample ${directory} --count 2 --out ${join(out, "samples.png")}
+  ${command} eval ${directory}
+  ${command} train FOLDER_OF_YOUR_IMAGES
+  ${command} train --dataset multi-mnist --steps 5000`);
 }
 
 async function removeEarlier(out: string, config: TrainConfig): Promise<void> {

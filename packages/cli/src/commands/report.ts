@@ -4,6 +4,7 @@ import type { DataPlaces } from "@air-onnx/scenes";
 import type { TrainConfig } from "@air-onnx/train/runs";
 import { Command, Option } from "commander";
 import { addPlaceOptions, dataAccess } from "../dataset-options.js";
+import { shellWord } from "../invocation.js";
 import { integerFrom } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
@@ -34,35 +35,44 @@ Examples:
   $ air-onnx report runs/multi-strokes-seed0
   $ air-onnx report sweeps/multi-mnist --out sweep.html`,
     )
-    .action(async (path: string, flags: ReportFlags) => {
+    .action(async (path: string, { out, images, ...places }: ReportFlags) => {
       using stopping = listenForStop();
-      const { findRuns, runReport, severalRunsReport } = await import("@air-onnx/report");
-      const { writeInFolder } = await import("@air-onnx/scenes");
-      const { commandWriter } = await import("../train-settings.js");
-      const { version } = await import("../version.js");
-      const trainCommandOf = await commandWriter();
-      const found = findRuns(path);
-      const { mnistDir, cacheDir, images } = flags;
-      using progress = await showProgress({ label: "data" });
-      const options = {
-        places: dataAccess({ mnistDir, cacheDir }, progress),
-        images,
-        madeBy: `air-onnx ${version()}`,
-        commandFor: (config: TrainConfig, name: string) => `${trainCommandOf(config)} --out runs/${shellWord(name)}`,
-        signal: stopping.signal,
-        onNotice: notice,
-      };
-      const html =
-        found.kind === "run"
-          ? await runReport(found.folder, options)
-          : await severalRunsReport(path, found.folders, options);
-      const file = flags.out ?? join(path, "report.html");
-      await writeInFolder(file, html);
-      print(`Report: ${file}`);
+      print(`Report: ${await writeRunReport(path, places, stopping.signal, { out, images })}`);
     });
 }
 
-/** Quotes a word of a command line for a POSIX shell, if it needs quotes. */
-function shellWord(text: string): string {
-  return /^[\w.,:/=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+/**
+ * Writes the report of a run, or of the runs of a folder, and shows progress.
+ *
+ * @param options `out`: the HTML file, report.html in the folder by default; `images`: number of held-out images to measure
+ * @returns the path of the HTML file
+ */
+export async function writeRunReport(
+  path: string,
+  { mnistDir, cacheDir }: DataPlaces,
+  signal: AbortSignal,
+  { out, images }: { readonly out?: string | undefined; readonly images?: number | undefined } = {},
+): Promise<string> {
+  const { findRuns, runReport, severalRunsReport } = await import("@air-onnx/report");
+  const { writeInFolder } = await import("@air-onnx/scenes");
+  const { commandWriter } = await import("../train-settings.js");
+  const { version } = await import("../version.js");
+  const trainCommandOf = await commandWriter();
+  const found = findRuns(path);
+  using progress = await showProgress({ label: "data" });
+  const options = {
+    places: dataAccess({ mnistDir, cacheDir }, progress),
+    images,
+    madeBy: `air-onnx ${version()}`,
+    commandFor: (config: TrainConfig, name: string) => `${trainCommandOf(config)} --out runs/${shellWord(name)}`,
+    signal,
+    onNotice: notice,
+  };
+  const html =
+    found.kind === "run"
+      ? await runReport(found.folder, options)
+      : await severalRunsReport(path, found.folders, options);
+  const file = out ?? join(path, "report.html");
+  await writeInFolder(file, html);
+  return file;
 }

@@ -20,15 +20,14 @@ export function sampleCommand(): Command {
     .argument("<model folder>", "folder of an exported model")
     .addOption(new Option("--n <n>", "number of scenes").argParser(integerFrom(1, 10_000)).default(24))
     .addOption(
-      new Option(
-        "--count <n>",
-        "number of objects in each scene (default: drawn from the prior, mostly none)",
-      ).argParser(integerFrom(0, 100)),
+      new Option("--count <n>", "number of objects in each scene (default: drawn from the prior)").argParser(
+        integerFrom(0, 100),
+      ),
     )
     .addOption(
       new Option(
         "--presence-prior <p>",
-        "prior probability of one more object; `fitted` takes the value that fits held-out images best",
+        "prior probability of one more object; `fitted` takes the value that fits held-out images best (default: fitted where the model has it, else the prior of training)",
       ).argParser((text) => (text === "fitted" ? text : numberAbove(0, 1)(text))),
     )
     .addOption(new Option("--seed <n>", "seed of the scenes").argParser(integerFrom(0)).default(0))
@@ -37,7 +36,8 @@ export function sampleCommand(): Command {
       "after",
       `
 Examples:
-  $ air-onnx sample models/multi-mnist --presence-prior fitted
+  $ air-onnx sample models/multi-mnist
+  $ air-onnx sample models/multi-mnist --presence-prior 0.01
   $ air-onnx sample models/multi-strokes --n 24 --count 2
   $ air-onnx sample models/multi-strokes --n 8 --count 1 --seed 3 --out digits.png`,
     )
@@ -47,7 +47,19 @@ Examples:
       const { AirModel } = await import("@air-onnx/runtime-node");
       const { contactSheet, writePicture } = await import("@air-onnx/scenes");
       await using model = await AirModel.fromPretrained(path, { signal });
-      const prior = presencePrior === "fitted" ? fittedPrior(path, model.manifest) : presencePrior;
+      const { presencePriorFitted } = model.manifest.metrics;
+      const isOpen = presencePrior === undefined && count === undefined;
+      const prior =
+        presencePrior === "fitted"
+          ? fittedPrior(path, model.manifest)
+          : isOpen && presencePriorFitted !== undefined
+            ? presencePriorFitted
+            : presencePrior;
+      if (isOpen && prior !== undefined) {
+        print(
+          `Presence prior ${prior.toFixed(3)}, fitted to held-out images; that of training is ${model.config.prior.presence}`,
+        );
+      }
       const scenes = await model.sample(n, { seed, count, presencePrior: prior, signal });
       const exhibits = scenes.map(({ reconstruction, objects }) => ({
         image: reconstruction,

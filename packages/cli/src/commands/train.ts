@@ -7,6 +7,7 @@ import { Command, Option } from "commander";
 import { addPlaceOptions, dataAccess, loadedLine } from "../dataset-options.js";
 import { StoppedError, UsageError } from "../failures.js";
 import { addGuessOptions, type GuessFlags, withGuesses } from "../guessed-settings.js";
+import { shellWord } from "../invocation.js";
 import { integerFrom } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { PATH_IN_WORDS } from "../own-images.js";
@@ -122,7 +123,7 @@ export async function showRun(
 export function stoppedTraining(path: string, step: number, signal: AbortSignal): StoppedError {
   return new StoppedError(
     signal.reason instanceof StoppedError ? signal.reason.signal : "SIGINT",
-    `Stopped at step ${step} with a checkpoint. Go on by: air-onnx train --resume ${path}`,
+    `Stopped at step ${step} with a checkpoint. Go on by: air-onnx train --resume ${shellWord(path)}`,
   );
 }
 
