@@ -5,13 +5,14 @@
 import { readdir } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
+import { whiteOfDeep } from "@air-onnx/core";
 import { DataError, FileError } from "../errors.js";
 import type { Reporting } from "../reporting.js";
 import { emptyLabels, imageBytes, type SceneSet } from "../scene-set.js";
 import { reasonInWords } from "./atomic-file.js";
 import { COUNTS_FILE, readCounts } from "./counts-file.js";
 import { type FolderFit, planFit, shrink, type Tile, tilesOf } from "./fit-images.js";
-import { brightestOf, hasPictureName, inBytes, readPicture, whiteOfDeep } from "./picture.js";
+import { brightestOf, hasPictureName, inBytes, readPicture } from "./picture.js";
 import type { DeepRaster, Raster } from "./png.js";
 import { listed } from "./zip.js";
 
