@@ -1,5 +1,13 @@
 /** The errors of this package. Each has fields that a caller can act on, so that nobody needs to read the message. */
 
+/** A place where a model was looked for. */
+export interface TriedAddress {
+  /** A path, a URL, or words such as `npm package digits`. */
+  readonly address: string;
+  /** Why the model is not there, in words that follow the address. */
+  readonly reason: string;
+}
+
 /** What is wrong with one setting. */
 export interface ConfigIssue {
   /** `unknown`: there is no such setting; `invalid`: its value is not allowed. */
@@ -80,6 +88,8 @@ export interface ModelFileErrorDetails extends ErrorOptions {
   readonly kind: ModelFileErrorKind;
   /** The path or URL of the file, or its path in the model's folder. */
   readonly file?: string | undefined;
+  /** Where a model of a given name was looked for. Default none. */
+  readonly tried?: readonly TriedAddress[];
 }
 
 /** A file of a model is missing, damaged, or not what it should be. The message names it and says what to do. */
@@ -89,11 +99,14 @@ export class ModelFileError extends Error {
   readonly kind: ModelFileErrorKind;
   /** The path or URL of the file, or its path in the model's folder. */
   readonly file: string | undefined;
+  /** Where a model of a given name was looked for, and why it is not there; none if its place was clear. */
+  readonly tried: readonly TriedAddress[];
 
-  constructor(message: string, { kind, file, ...options }: ModelFileErrorDetails) {
+  constructor(message: string, { kind, file, tried = [], ...options }: ModelFileErrorDetails) {
     super(message, options);
     this.kind = kind;
     this.file = file;
+    this.tried = tried;
   }
 }
 

@@ -6,6 +6,7 @@ export {
   type SummaryOptions,
 } from "./attention-loop.js";
 export { type Background, estimateBackground, noiseOf } from "./background.js";
+export { type BoundedDownload, downloadBounded, requireStallSeconds, type StallOption } from "./bounded-download.js";
 export * from "./box-matching.js";
 export { closestNames } from "./closest-names.js";
 export { CONCAT_OUTPUT, concatInput, concatModel } from "./concat-model.js";
@@ -29,6 +30,7 @@ export { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES, modelLimits } from "./limits.js";
 export * from "./loaded-model.js";
 export * from "./loading.js";
 export * from "./manifest.js";
+export * from "./model-address.js";
 export { overlay } from "./overlay.js";
 export * from "./picture-inference.js";
 export * from "./preprocessing.js";

@@ -22,12 +22,13 @@ import {
 import { type Device, devices } from "./devices.js";
 import { DeviceUnavailableError } from "./errors.js";
 import { readModelFolder } from "./model-folder.js";
+import { findModel, type SourceOptions } from "./model-source.js";
 import { type GraphSessions, openGraph, openGraphs } from "./open-graphs.js";
 import { type PictureSource, readPicture } from "./read-picture.js";
 import { webgpuGraphs } from "./webgpu-graphs.js";
 
 /** Options of {@link AirModel.fromPretrained}. */
-export interface LoadOptions extends LoadingOptions<Device> {
+export interface LoadOptions extends LoadingOptions<Device>, SourceOptions {
   /**
    * Device to run on, `cpu` by default. If a named device is not available, loading fails; `auto` tries `cuda`, then
    * `cpu`, and reports a fallback through `onNotice`.
@@ -87,11 +88,14 @@ export class AirModel extends LoadedModel<Device> {
 
   /**
    * Opens the model in a folder that holds `config.json` and its graphs. Call `dispose()` when done: the sessions hold
-   * native memory and threads.
+   * native memory and threads. A relative path is first a folder, then the name of an installed npm package, then a name on a
+   * hub. What is downloaded is kept on disk (`cacheDir`) and not downloaded again.
    *
-   * @param location path or `file:` URL of the folder
-   * @throws {ModelFileError} naming the file that is missing, truncated, too large, changed, a link out of the folder, not
-   *   a regular file, or not the right graph
+   * @param location path or `file:` URL of the folder, name of a package (`@air-onnx/model-multi-mnist`), name on a hub
+   *   (`org/name`), or URL of the folder on a server
+   * @throws {ModelFileError} naming the file that is missing, unreachable, truncated, too large, changed, a link out of the
+   *   folder, not a regular file, or not the right graph; or every address at which no model was found (`tried`)
+   * @throws {ModelNotKeptError} if the cache folder cannot be written
    * @throws {ConfigError} for a `config.json` that is not JSON or not of the right form
    * @throws {DeviceUnavailableError} if the named device cannot run here, with onnxruntime's reason
    * @throws {RangeError} for an invalid option
@@ -104,7 +108,12 @@ export class AirModel extends LoadedModel<Device> {
       throw new RangeError(`device must be one of auto, ${devices.join(", ")}, got "${device}"`);
     }
     if (threads !== undefined) requireInteger("threads", threads, 1);
-    const { manifest, graphs } = await readModelFolder(location, { verify, onProgress, signal });
+    const { folder, isDownloaded } = await findModel(location, options);
+    const { manifest, graphs } = await readModelFolder(folder, {
+      ...{ verify, signal },
+      // The download has told its progress.
+      onProgress: isDownloaded ? undefined : onProgress,
+    });
     const open = async (chosen: Device): Promise<AirModel> => {
       const how = { device: chosen, threads };
       const nameOf = (graph: GraphName): string => manifest.files[graph].path;

@@ -19,3 +19,21 @@ export class DeviceUnavailableError extends Error {
     this.reason = reason;
   }
 }
+
+/** The fields of a {@link ModelNotKeptError}. */
+export interface ModelNotKeptErrorDetails extends ErrorOptions {
+  /** The folder that cannot be changed. */
+  readonly folder: string;
+}
+
+/** A downloaded model cannot be written into the cache folder, or deleted there. */
+export class ModelNotKeptError extends Error {
+  override name = "ModelNotKeptError";
+  /** The folder that cannot be changed. */
+  readonly folder: string;
+
+  constructor(message: string, { folder, ...options }: ModelNotKeptErrorDetails) {
+    super(message, options);
+    this.folder = folder;
+  }
+}

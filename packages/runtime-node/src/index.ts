@@ -43,6 +43,7 @@ export {
   type ModelFileErrorDetails,
   type ModelFileErrorKind,
   sceneSvg,
+  type TriedAddress,
 } from "@air-onnx/core";
 export { AirModel, type LoadOptions } from "./air-model.js";
 export { countObjects } from "./count-objects.js";
@@ -60,6 +61,7 @@ export {
   devices,
   whyUnavailable,
 } from "./devices.js";
-export { DeviceUnavailableError } from "./errors.js";
+export { DeviceUnavailableError, ModelNotKeptError, type ModelNotKeptErrorDetails } from "./errors.js";
+export { clearCache, isCached, type ModelFolderSource, modelFolder, type SourceOptions } from "./model-source.js";
 export { cpuNodes, type NodePlacement, placeNodes } from "./node-placement.js";
 export type { PictureFile, PictureSource } from "./read-picture.js";

@@ -17,6 +17,7 @@ import {
   type Picture,
   type PictureOptions,
   type PictureScene,
+  requireStallSeconds,
   type SampleOptions,
   type Scene,
   type SceneLatents,
@@ -28,20 +29,13 @@ import { type Device, devices } from "./devices.js";
 import { DeviceUnavailableError } from "./errors.js";
 import { LoadMeter } from "./load-meter.js";
 import type { ModelCalls } from "./model-calls.js";
-import { readModelFiles } from "./model-files.js";
 import { startHost } from "./model-host.js";
+import { folderUrls, readModelFrom, type SourceOptions } from "./model-source.js";
 import { type PictureSource, readPicture } from "./read-picture.js";
-import {
-  absoluteUrl,
-  type RuntimeSettings,
-  requireStallSeconds,
-  resolveSettings,
-  type StallOption,
-  warn,
-} from "./settings.js";
+import { type RuntimeSettings, resolveSettings, warn } from "./settings.js";
 
 /** Options of {@link AirModel.fromPretrained}. */
-export interface LoadOptions extends LoadingOptions<Device>, RuntimeSettings, StallOption {
+export interface LoadOptions extends LoadingOptions<Device>, RuntimeSettings, SourceOptions {
   /**
    * Device to run on, `wasm` by default. If a named device is not available, loading fails; `auto` takes `webgpu` where
    * there is a real GPU and `wasm` otherwise, and reports the reason through `onNotice`.
@@ -85,23 +79,26 @@ export class AirModel implements AsyncDisposable {
 
   /**
    * Opens the model in a folder that holds `config.json` and its graphs. Call `dispose()` when done: the model holds a
-   * worker and GPU memory.
+   * worker and GPU memory. A name is first a folder of the page's own server, and then, as `@scope/name`, an npm package that
+   * `packages` serves, or, as `org/name`, a model on a hub; `onNotice` is told when it is not the first.
    *
-   * @param url URL of the folder, relative to the page
-   * @throws {ModelFileError} naming the file that is missing, truncated, too long, changed, stalled, or not the right graph
+   * @param location URL of the folder, relative to the page, or name of an npm package or on a hub
+   * @throws {ModelFileError} naming the file that is missing, truncated, too long, changed, stalled, or not the right graph; or
+   *   every address at which no model was found (`tried`)
    * @throws {ConfigError} for a `config.json` that is not of the right form
    * @throws {DeviceUnavailableError} if the named device cannot run here, with the reason
    * @throws {RangeError} for an invalid option
    * @throws the signal's reason, when aborted
    */
-  static async fromPretrained(url: string | URL, options: LoadOptions = {}): Promise<AirModel> {
+  static async fromPretrained(location: string | URL, options: LoadOptions = {}): Promise<AirModel> {
     const { device = "wasm", worker, verify, cache = true, powerPreference, onProgress, signal } = options;
-    const { onNotice = warn } = options;
+    const { localFilesOnly = false, onNotice = warn } = options;
     if (device !== "auto" && !devices.includes(device)) {
       throw new RangeError(`device must be one of auto, ${devices.join(", ")}, got "${device}"`);
     }
     const settings = resolveSettings(options, onNotice);
     const stallSeconds = requireStallSeconds(options);
+    const urls = folderUrls(location, options);
     signal?.throwIfAborted();
     // Checked before the download, which would be wasted without the device.
     const unavailable = device === "auto" ? undefined : await whyUnavailable(device, powerPreference);
@@ -114,8 +111,8 @@ export class AirModel implements AsyncDisposable {
     try {
       signal?.throwIfAborted();
       const meter = new LoadMeter(onProgress);
-      const reading = readModelFiles(absoluteUrl(url), {
-        ...{ verify, cache, stallSeconds, meter, onNotice },
+      const reading = readModelFrom(location, urls, {
+        ...{ verify, cache, localFilesOnly, stallSeconds, meter, onNotice },
         signal: loading.signal,
       });
       const open = async (chosen: Device): Promise<AirModel> => {

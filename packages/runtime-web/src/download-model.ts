@@ -1,17 +1,17 @@
 /** Downloads a model for later: its files are verified and kept in the browser, but not opened. */
-import type { LoadingOptions, Manifest } from "@air-onnx/core";
+import { type LoadingOptions, type Manifest, requireStallSeconds } from "@air-onnx/core";
 import { LoadMeter } from "./load-meter.js";
-import { readModelFiles } from "./model-files.js";
-import { absoluteUrl, requireStallSeconds, type StallOption, warn } from "./settings.js";
+import { folderUrls, readModelFrom, type SourceOptions } from "./model-source.js";
+import { warn } from "./settings.js";
 
 /** Options of {@link downloadModel}, with the meaning that they have for `AirModel.fromPretrained`. */
-export interface DownloadModelOptions extends Omit<LoadingOptions<never>, "device">, StallOption {}
+export interface DownloadModelOptions extends Omit<LoadingOptions<never>, "device">, SourceOptions {}
 
 /**
  * Puts a model into the browser's cache, so that `AirModel.fromPretrained` finds it there, even without a network. Files
  * that are already there are not downloaded again.
  *
- * @param url URL of the model's folder, relative to the page
+ * @param location URL of the model's folder, relative to the page, or its name: see `AirModel.fromPretrained`
  * @returns the model's manifest
  * @throws {ModelFileError} for the same faults as `AirModel.fromPretrained`
  * @throws {ConfigError} for a `config.json` that is not of the right form
@@ -19,11 +19,11 @@ export interface DownloadModelOptions extends Omit<LoadingOptions<never>, "devic
  * @throws {Error} if the browser cannot keep it: in an insecure context, or for lack of storage. A version that was kept
  *   before stays
  */
-export async function downloadModel(url: string | URL, options: DownloadModelOptions = {}): Promise<Manifest> {
-  const { verify, onProgress, onNotice = warn, signal } = options;
+export async function downloadModel(location: string | URL, options: DownloadModelOptions = {}): Promise<Manifest> {
+  const { verify, onProgress, onNotice = warn, signal, localFilesOnly = false } = options;
   const stallSeconds = requireStallSeconds(options);
   const meter = new LoadMeter(onProgress);
-  const reading = { verify, cache: "required", stallSeconds, meter, onNotice, signal } as const;
-  const { manifest } = await readModelFiles(absoluteUrl(url), reading);
+  const reading = { verify, cache: "required", localFilesOnly, stallSeconds, meter, onNotice, signal } as const;
+  const { manifest } = await readModelFrom(location, folderUrls(location, options), reading);
   return manifest;
 }

@@ -43,6 +43,7 @@ export {
   type ModelFileErrorDetails,
   type ModelFileErrorKind,
   sceneSvg,
+  type TriedAddress,
 } from "@air-onnx/core";
 export { AirModel, type LoadOptions } from "./air-model.js";
 export { countObjects } from "./count-objects.js";
@@ -51,5 +52,6 @@ export { type Device, devices } from "./devices.js";
 export { type DownloadModelOptions, downloadModel } from "./download-model.js";
 export * from "./errors.js";
 export { MODEL_CACHE } from "./model-cache.js";
+export { clearCache, isCached, type SourceOptions } from "./model-source.js";
 export type { PictureElement, PictureFile, PictureSource } from "./read-picture.js";
 export { configure, type RuntimeSettings, type WasmFiles } from "./settings.js";

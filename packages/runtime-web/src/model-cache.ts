@@ -71,6 +71,39 @@ export class ModelCache {
     }
   }
 
+  /** Tells whether the model whose manifest is at `url` is kept with all of its graphs. */
+  async hasModel(url: string): Promise<boolean> {
+    const keys = keysOf(url, await this.manifest(url));
+    const found = await Promise.all(keys.map((key) => this.#cache.match(key)));
+    return found.length > 0 && found.every((response) => response !== undefined);
+  }
+
+  /**
+   * Deletes the model whose manifest is at `url`, the manifest first.
+   *
+   * @returns whether there was one
+   */
+  async deleteModel(url: string): Promise<boolean> {
+    let wasThere = false;
+    await exclusively(async () => {
+      const keys = keysOf(url, await this.manifest(url));
+      wasThere = await this.#cache.delete(url);
+      for (const key of keys) await this.#cache.delete(key);
+    });
+    return wasThere;
+  }
+
+  /**
+   * Deletes all models.
+   *
+   * @returns whether there were any
+   */
+  async clear(): Promise<boolean> {
+    const keys = await this.#cache.keys();
+    for (const key of keys) await this.#cache.delete(key);
+    return keys.length > 0;
+  }
+
   /** Reports that the model at `url` is not kept. */
   refuse(url: string, reason: string): void {
     this.#onNotice(`${url} cannot be kept for the next visit: ${reason}`);

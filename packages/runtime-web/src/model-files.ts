@@ -6,6 +6,7 @@
  * The server is not trusted: nothing is fetched from outside of the folder, and downloads end at a size limit.
  */
 import {
+  downloadBounded,
   type FoundFile,
   type GraphName,
   graphFault,
@@ -19,7 +20,6 @@ import {
   ModelFileError,
   parseManifest,
 } from "@air-onnx/core";
-import { downloadBounded } from "./bounded-download.js";
 import { ModelNotKeptError } from "./errors.js";
 import type { LoadMeter } from "./load-meter.js";
 import { type KeptGraph, ModelCache } from "./model-cache.js";
@@ -30,6 +30,8 @@ export interface ModelFilesOptions {
   readonly verify: boolean | undefined;
   /** Whether to keep the graphs in the browser; with `required`, a failure to keep them is an error. */
   readonly cache: boolean | "required";
+  /** Whether nothing is downloaded: the model must be in the cache. */
+  readonly localFilesOnly: boolean;
   /** Seconds without a byte after which a download fails. */
   readonly stallSeconds: number;
   /** Counts the loaded bytes. */
@@ -68,12 +70,12 @@ export async function readModelFiles(folder: string, options: ModelFilesOptions)
     const url = addressOf(MANIFEST_FILE, base);
     const { manifest, text } = await readManifest(url, cache, options, downloads.signal);
     meter.expectModel(graphNames.reduce((total, name) => total + manifest.files[name].size, 0));
-    const { stallSeconds } = options;
+    const { localFilesOnly, stallSeconds } = options;
     const graphs = await Promise.all(
       graphNames.map((name) => {
         const file = manifest.files[name];
         const report = (bytes: number): void => meter.add(file.path, bytes);
-        const request = { cache, checks, report, stallSeconds, signal: downloads.signal };
+        const request = { cache, localFilesOnly, checks, report, stallSeconds, signal: downloads.signal };
         return readGraph(addressOf(file.path, base), file, request);
       }),
     );
@@ -92,7 +94,7 @@ export async function readModelFiles(folder: string, options: ModelFilesOptions)
 }
 
 /** URL of the folder to which its files' paths are relative: with a final slash, without query and fragment. */
-function baseOf(folder: string): URL {
+export function baseOf(folder: string): URL {
   const base = new URL(folder);
   base.search = "";
   base.hash = "";
@@ -105,7 +107,7 @@ function baseOf(folder: string): URL {
  *
  * @throws {ModelFileError} if that URL, as browsers resolve it, is outside of the folder
  */
-function addressOf(path: string, base: URL): string {
+export function addressOf(path: string, base: URL): string {
   let url: URL | undefined;
   try {
     url = new URL(path, base);
@@ -154,14 +156,19 @@ function integrityChecks({ verify, onNotice }: ModelFilesOptions): Checks {
 async function readManifest(
   url: string,
   cache: ModelCache | undefined,
-  { stallSeconds, onNotice }: ModelFilesOptions,
+  { localFilesOnly, stallSeconds, onNotice }: ModelFilesOptions,
   signal: AbortSignal,
 ): Promise<{ manifest: Manifest; text: string | undefined }> {
+  if (localFilesOnly) {
+    const kept = await cache?.manifest(url);
+    if (kept !== undefined) return { manifest: parseManifest(kept, url), text: undefined };
+    throw notInCache(url);
+  }
   const limit = MAX_MANIFEST_BYTES;
   const tooLong = `is too long: it may have ${limit} bytes`;
   let bytes: Uint8Array<ArrayBuffer>;
   try {
-    bytes = await downloadBounded(url, { limit, tooLong, what: "JSON", stallSeconds, signal });
+    bytes = await downloadBounded(url, { limit, tooLong, what: "JSON", unreachableAdvice, stallSeconds, signal });
   } catch (error) {
     signal.throwIfAborted();
     const kept =
@@ -173,8 +180,16 @@ async function readManifest(
   return { manifest: parseManifest(bytes, url), text: new TextDecoder().decode(bytes) };
 }
 
+function notInCache(url: string): ModelFileError {
+  return new ModelFileError(`${url} is not in the browser's cache, and localFilesOnly forbids downloads`, {
+    kind: "unreachable",
+    file: url,
+  });
+}
+
 interface GraphRequest {
   readonly cache: ModelCache | undefined;
+  readonly localFilesOnly: boolean;
   readonly checks: Checks;
   /** Called with the number of new bytes whenever some have arrived. */
   readonly report: (bytes: number) => void;
@@ -185,13 +200,14 @@ interface GraphRequest {
 async function readGraph(
   url: string,
   file: ManifestFile,
-  { cache, checks, report, stallSeconds, signal }: GraphRequest,
+  { cache, localFilesOnly, checks, report, stallSeconds, signal }: GraphRequest,
 ): Promise<KeptGraph> {
   const kept = await cache?.graph(url, file.sha256);
   if (kept && (await faultOf(kept, file, checks)) === undefined) {
     report(file.size);
     return { url, file, bytes: kept, isNew: false };
   }
+  if (localFilesOnly) throw notInCache(url);
   let received = 0;
   const onBytes = (more: number): void => {
     // An unverified file may have another size than the manifest says; reports still add up to the announced total.
@@ -203,13 +219,16 @@ async function readGraph(
   const tooLong = `is too long: ${says}`;
   const what = "an ONNX graph";
   const expected = file.size;
-  const bytes = await downloadBounded(url, { limit, tooLong, expected, what, stallSeconds, signal, onBytes });
+  const request = { limit, tooLong, expected, what, unreachableAdvice, stallSeconds, signal, onBytes };
+  const bytes = await downloadBounded(url, request);
   const fault = await faultOf(bytes, file, checks);
   if (fault !== undefined) throw new ModelFileError(`${url} ${fault}`, { kind: "damaged", file: url });
   return { url, file, bytes, isNew: true };
 }
 
 const AGAIN = "Upload the model's folder again";
+const unreachableAdvice =
+  "no network, a wrong address, or a server of another origin that does not allow this one (CORS)";
 
 /** Keeps a completely downloaded model, if it matches the manifest; this is checked even without `verify`. */
 async function keep(

@@ -28,28 +28,6 @@ export interface WasmFiles {
   readonly wasm: string | URL;
 }
 
-/** Option of all downloads. */
-export interface StallOption {
-  /**
-   * Seconds without a byte after which the download of a file fails with a `ModelFileError`, 30 by default; with `Infinity`
-   * it waits as long as the browser does.
-   */
-  readonly stallSeconds?: number | undefined;
-}
-
-/** Default of `stallSeconds`: longer than the pauses of mobile networks, and about as long as a person waits. */
-const DEFAULT_STALL_SECONDS = 30;
-
-/**
- * Checks `stallSeconds` and fills in its default.
- *
- * @throws {RangeError} unless it is above 0
- */
-export function requireStallSeconds({ stallSeconds = DEFAULT_STALL_SECONDS }: StallOption): number {
-  if (typeof stallSeconds === "number" && stallSeconds > 0) return stallSeconds;
-  throw new RangeError(`stallSeconds must be a number above 0, got ${stallSeconds}`);
-}
-
 /** Settings with every URL absolute, as a worker needs them. */
 export interface ResolvedSettings {
   readonly wasmPaths: string | { readonly mjs?: string; readonly wasm: string } | undefined;

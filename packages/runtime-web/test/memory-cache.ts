@@ -4,8 +4,8 @@ export class MemoryCache {
   /** Number of further files that fit. */
   room = Number.POSITIVE_INFINITY;
 
-  async match(url: string): Promise<Response | undefined> {
-    const bytes = this.entries.get(url);
+  async match(request: string | { readonly url: string }): Promise<Response | undefined> {
+    const bytes = this.entries.get(typeof request === "string" ? request : request.url);
     return bytes && new Response(bytes);
   }
 
@@ -15,11 +15,12 @@ export class MemoryCache {
     this.entries.set(url, bytes);
   }
 
-  async delete(url: string): Promise<boolean> {
-    return this.entries.delete(url);
+  async delete(request: string | { readonly url: string }): Promise<boolean> {
+    return this.entries.delete(typeof request === "string" ? request : request.url);
   }
 
-  async keys(url: string): Promise<{ readonly url: string }[]> {
-    return [...this.entries.keys()].filter((key) => key.split("?")[0] === url).map((each) => ({ url: each }));
+  async keys(url?: string): Promise<{ readonly url: string }[]> {
+    const keys = [...this.entries.keys()];
+    return keys.filter((key) => url === undefined || key.split("?")[0] === url).map((each) => ({ url: each }));
   }
 }

@@ -4,11 +4,10 @@ import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createGzip } from "node:zlib";
-import { ConfigError, graphNames, ModelFileError, probeModel } from "@air-onnx/core";
+import { ConfigError, graphNames, ModelFileError, probeModel, requireStallSeconds } from "@air-onnx/core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { LoadMeter } from "../src/load-meter.js";
 import { type ModelFiles, type ModelFilesOptions, readModelFiles } from "../src/model-files.js";
-import { requireStallSeconds } from "../src/settings.js";
 import { MemoryCache } from "./memory-cache.js";
 
 type Answer = (response: ServerResponse) => unknown;
@@ -93,7 +92,14 @@ let notices: string[] = [];
 async function load(options: Partial<ModelFilesOptions> = {}, folder = `${origin}/model`): Promise<ModelFiles> {
   notices = [];
   return readModelFiles(folder, {
-    ...{ verify: undefined, cache: true, stallSeconds: 30, signal: undefined, meter: new LoadMeter(undefined) },
+    ...{
+      verify: undefined,
+      cache: true,
+      localFilesOnly: false,
+      stallSeconds: 30,
+      signal: undefined,
+      meter: new LoadMeter(undefined),
+    },
     onNotice: (line) => void notices.push(line),
     ...options,
   });

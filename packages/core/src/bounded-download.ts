@@ -3,7 +3,30 @@
  * may answer with anything: web pages instead of files, endless bodies, a few kilobytes that unpack to gigabytes, or nothing
  * at all.
  */
-import { MANIFEST_FILE, ModelFileError } from "@air-onnx/core";
+import { ModelFileError } from "./errors.js";
+import { MANIFEST_FILE } from "./manifest.js";
+
+/** Option of all downloads. */
+export interface StallOption {
+  /**
+   * Seconds without a byte after which the download of a file fails with a `ModelFileError`, 30 by default; with `Infinity`
+   * it waits as long as the browser does.
+   */
+  readonly stallSeconds?: number | undefined;
+}
+
+/** Default of `stallSeconds`: longer than the pauses of mobile networks, and about as long as a person waits. */
+const DEFAULT_STALL_SECONDS = 30;
+
+/**
+ * Checks `stallSeconds` and fills in its default.
+ *
+ * @throws {RangeError} unless it is above 0
+ */
+export function requireStallSeconds({ stallSeconds = DEFAULT_STALL_SECONDS }: StallOption): number {
+  if (typeof stallSeconds === "number" && stallSeconds > 0) return stallSeconds;
+  throw new RangeError(`stallSeconds must be a number above 0, got ${stallSeconds}`);
+}
 
 /** Options of {@link downloadBounded}. */
 export interface BoundedDownload {
@@ -17,6 +40,8 @@ export interface BoundedDownload {
   readonly what: string;
   /** Seconds without a byte after which the download fails. */
   readonly stallSeconds: number;
+  /** What a user can check where there is no answer, in words that follow a colon. */
+  readonly unreachableAdvice: string;
   /** Aborts the download. */
   readonly signal: AbortSignal;
   /** Called with the number of new bytes whenever some have arrived. */
@@ -26,8 +51,8 @@ export interface BoundedDownload {
 /**
  * Downloads a file within the limits of `options`.
  *
- * @throws {UnreachableError} if there is no answer, or it breaks off or stalls
- * @throws {ModelFileError} if the answer is not the file, or is too long
+ * @throws {ModelFileError} of kind `unreachable` if there is no answer, or it breaks off or stalls; of kind `unreadable` if the
+ *   answer is not the file; of kind `damaged` if it is too long
  * @throws the signal's reason, when aborted
  */
 export async function downloadBounded(url: string, options: BoundedDownload): Promise<Uint8Array<ArrayBuffer>> {
@@ -38,7 +63,7 @@ export async function downloadBounded(url: string, options: BoundedDownload): Pr
   signal.addEventListener("abort", abort);
   const stall = new StallTimer(stallSeconds, () => request.abort(new Error("stalled")));
   try {
-    const response = await answerTo(url, request.signal, stall);
+    const response = await answerTo(url, options, request.signal, stall);
     return await readBody(url, response, options, stall);
   } catch (error) {
     signal.throwIfAborted();
@@ -54,21 +79,24 @@ export async function downloadBounded(url: string, options: BoundedDownload): Pr
 /**
  * Fetches the file up to the start of its body.
  *
- * @throws {UnreachableError} if there is no answer
- * @throws {ModelFileError} for an answer that is not a file
+ * @throws {ModelFileError} if there is no answer, or one that is not a file
  */
-async function answerTo(url: string, signal: AbortSignal, stall: StallTimer): Promise<Response> {
+async function answerTo(
+  url: string,
+  { unreachableAdvice }: BoundedDownload,
+  signal: AbortSignal,
+  stall: StallTimer,
+): Promise<Response> {
   let response: Response;
   try {
-    // Graphs are kept in our own cache; the browser's HTTP cache must not serve an old graph for a new manifest.
-    response = await fetch(url, { signal, cache: "no-cache" });
+    // Models are kept in a cache of our own; the browser's HTTP cache must not serve an old graph for a new manifest.
+    const request = { signal, cache: "no-cache" };
+    response = await fetch(url, request);
   } catch (cause) {
     const unreachable = (message: string): ModelFileError =>
       new ModelFileError(message, { kind: "unreachable", file: url, cause });
     if (stall.hasStalled) throw unreachable(`${url} does not answer: ${stall.reason}`);
-    throw unreachable(
-      `${url} cannot be fetched (${String(cause)}): no network, a wrong address, or a server of another origin that does not allow this one (CORS)`,
-    );
+    throw unreachable(`${url} cannot be fetched (${reasonOf(cause)}): ${unreachableAdvice}`);
   }
   // Other success codes than 200 come without a file or with a part of one. A service worker's answer can be opaque.
   if (response.status === 200 && response.body) return response;
@@ -78,6 +106,12 @@ async function answerTo(url: string, signal: AbortSignal, stall: StallTimer): Pr
     `${url} cannot be fetched: the answer ${answer}, not a file. A model's folder holds ${MANIFEST_FILE} and the graphs that it names, as written by an export`,
     { kind: "unreadable", file: url },
   );
+}
+
+/** Node says no more than "fetch failed", and why in the cause. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error ? `${String(error)}: ${cause.message}` : String(error);
 }
 
 /** Bytes of the first buffer, which grows as bytes arrive: a declared length is not trusted. */
