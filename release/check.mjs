@@ -1,5 +1,5 @@
 /**
- * Packs every public package and checks what would be published: the fields of its package.json, the files in its
+ * Packs every public package, those of the models too, and checks what would be published: the fields of its package.json, the files in its
  * archive, and what npm and publint say of it. Any fault or warning fails.
  */
 import { execFile } from "node:child_process";
@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { unpack } from "@publint/pack";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { shippedModels, writeModelPackages } from "./model-packages.mjs";
 import { publicPackages, readJson, root } from "./packages.mjs";
 
 const run = promisify(execFile);
@@ -52,7 +53,7 @@ async function archiveFaults(files, text) {
 }
 
 async function faultsOf(each, version, destination) {
-  const cwd = join(root, each.folder);
+  const cwd = each.cwd ?? join(root, each.folder);
   const [{ filename }] = JSON.parse((await npm(["pack", "--json", "--pack-destination", destination], cwd)).stdout);
   const archive = join(destination, filename);
   const bytes = await readFile(archive);
@@ -74,7 +75,8 @@ const packages = await publicPackages();
 const { version } = await readJson(join(root, packages[0].folder, "package.json"));
 const destination = await mkdtemp(join(tmpdir(), "air-onnx-release-"));
 try {
-  for (const each of packages) {
+  const models = await writeModelPackages(join(destination, "models"), await shippedModels());
+  for (const each of [...packages, ...models]) {
     const faults = await faultsOf(each, version, destination);
     console.log(`${each.manifest.name}@${each.manifest.version}: ${faults.length === 0 ? "clean" : "not clean"}`);
     for (const fault of faults) console.error(`  ${fault}`);

@@ -4,7 +4,7 @@
  * complete.
  */
 import type { PictureFit } from "@air-onnx/core";
-import type { Opset, SceneInput, WeightType } from "@air-onnx/export";
+import type { Opset, SceneInput, ServingTarget, WeightType } from "@air-onnx/export";
 import type { Device } from "@air-onnx/runtime-node";
 import type { FitRule } from "@air-onnx/scenes";
 import type { Split } from "@air-onnx/scenes/names";
@@ -46,6 +46,7 @@ export const eagerBackendChoices = namesOf<Exclude<EagerBackend, "webgpu">>({
 });
 export const weightChoices = namesOf<WeightType>({ float32: true, float16: true, int8: true });
 export const sceneInputChoices = namesOf<SceneInput>({ float32: true, uint8: true });
+export const servingTargetChoices = namesOf<ServingTarget>({ triton: true, kserve: true });
 export const opsetChoices = [17, 18, 19, 20, 21] as const satisfies readonly Opset[];
 export const deviceChoices = namesOf<Device | "auto">({ cpu: true, cuda: true, webgpu: true, auto: true });
 export const benchDeviceChoices = deviceChoices.filter((device) => device !== "auto");

@@ -17,5 +17,13 @@ export { type Opset, opsets } from "./opset.js";
 export { checkParity, type ParityOptions, type ParityReport, type ParityRow } from "./parity.js";
 export { type SceneInput, sceneInputs } from "./scene-file.js";
 export { fitScore } from "./score.js";
+export {
+  type ServedModel,
+  type ServingOptions,
+  type ServingTarget,
+  servingTargets,
+  writeServingFolder,
+} from "./serving/serving-folder.js";
+export { type TritonSettings, tritonConfig } from "./serving/triton-config.js";
 export { roundWeights, type WeightType, weightTypes } from "./stored-weights.js";
 export { type FitTypicalityOptions, fitTypicality, TYPICALITY_IMAGES } from "./typicality.js";

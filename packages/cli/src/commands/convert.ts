@@ -1,9 +1,12 @@
 /** `air-onnx convert`: gives a model folder another form, without the run that it came from. */
-import type { Opset, SceneInput, WeightType } from "@air-onnx/export";
+import type { Opset, SceneInput, ServingTarget, WeightType } from "@air-onnx/export";
 import { count } from "@air-onnx/measure/format";
 import type { DataPlaces } from "@air-onnx/scenes";
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { servingTargetChoices } from "../choices.js";
 import { addHeldOutOptions, type HeldOutFlags, loadHeldOut } from "../dataset-options.js";
+import { UsageError } from "../failures.js";
+import { integerFrom } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
@@ -18,6 +21,9 @@ interface ConvertFlags extends DataPlaces, HeldOutFlags {
   readonly license?: string;
   readonly dataset?: string;
   readonly split: "test" | "fresh";
+  readonly target?: ServingTarget;
+  readonly storageUri?: string;
+  readonly maxBatchSize?: number;
 }
 
 export function convertCommand(): Command {
@@ -31,7 +37,20 @@ export function convertCommand(): Command {
     .addOption(formOptions.weights())
     .addOption(formOptions.opset())
     .addOption(formOptions.input())
-    .addOption(formOptions.license());
+    .addOption(formOptions.license())
+    .addOption(
+      new Option(
+        "--target <server>",
+        "write the model as it is for a server instead: triton, a model repository; kserve, one with the manifest of an InferenceService",
+      ).choices(servingTargetChoices),
+    )
+    .option("--storage-uri <uri>", "with --target kserve: where the cluster will find model_repository")
+    .addOption(
+      new Option(
+        "--max-batch-size <n>",
+        "with --target: most images that the server puts into a batch (default: 64)",
+      ).argParser(integerFrom(1)),
+    );
   return addHeldOutOptions(command)
     .addHelpText(
       "after",
@@ -42,12 +61,39 @@ config.json and on the card are the new ones.
 Examples:
   $ air-onnx convert models/multi-mnist --out models/multi-mnist-int8 --weights int8
   $ air-onnx convert models/multi-mnist --out /tmp/multi-mnist --opset 17 --weights float32 --input uint8
-  $ air-onnx convert models/old --out models/old --overwrite       # an older folder gets onnx/scene.onnx`,
+  $ air-onnx convert models/old --out models/old --overwrite       # an older folder gets onnx/scene.onnx
+  $ air-onnx convert models/multi-mnist --target triton --out model_repository
+  $ air-onnx convert models/multi-mnist --target kserve --storage-uri s3://bucket/model_repository --out served`,
     )
     .action(async (path: string, flags: ConvertFlags) => {
       using stopping = listenForStop();
-      await convertAndShow(path, flags, stopping.signal);
+      if (flags.target === undefined) await convertAndShow(path, flags, stopping.signal);
+      else await writeForServer(path, flags.target, flags, stopping.signal);
     });
+}
+
+async function writeForServer(
+  path: string,
+  target: ServingTarget,
+  flags: ConvertFlags,
+  signal: AbortSignal,
+): Promise<void> {
+  const { out, storageUri, maxBatchSize } = flags;
+  const others = (["weights", "opset", "input", "license", "overwrite"] as const).filter(
+    (flag) => flags[flag] !== undefined,
+  );
+  if (others.length > 0) {
+    throw new UsageError(
+      `--target takes a model folder as it is, without ${others.map((flag) => `--${flag}`).join(", ")}: convert it first, then give the converted folder`,
+    );
+  }
+  if (target === "kserve" && storageUri === undefined) {
+    throw new UsageError("--target kserve needs --storage-uri, such as s3://bucket/model_repository");
+  }
+  const { writeServingFolder } = await import("@air-onnx/export");
+  const { name, files } = await writeServingFolder(path, out, { target, storageUri, maxBatchSize, signal });
+  for (const file of files) print(`${out}/${file}`);
+  print(`Served as: ${name}`);
 }
 
 async function convertAndShow(path: string, flags: ConvertFlags, signal: AbortSignal): Promise<void> {
