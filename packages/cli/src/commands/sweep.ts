@@ -1,9 +1,10 @@
 /** `air-onnx sweep`: trains one configuration with many seeds, and writes a table with all of them. */
 import { rm } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { availableParallelism, hostname } from "node:os";
+import { resolve } from "node:path";
 import { count } from "@air-onnx/measure/format";
 import type { DataPlaces } from "@air-onnx/scenes";
-import type { LockedSweep, SweepFolder, SweepPlan, SweepSession, TrainConfig } from "@air-onnx/train";
+import type { LockedSweep, SeedRecord, SweepFolder, SweepPlan, SweepSession, TrainConfig } from "@air-onnx/train";
 import type { Setting } from "@air-onnx/train/runs";
 import { Command, Option } from "commander";
 import { addPlaceOptions, loadedLine, loadRunData } from "../dataset-options.js";
@@ -26,6 +27,13 @@ interface SweepFlags extends DataPlaces {
   readonly out?: string;
   readonly resume?: string;
   readonly retryFailed?: true;
+  readonly slurm?: true;
+  readonly sbatch?: string;
+  readonly kubernetes?: true;
+  readonly image?: string;
+  readonly claim?: string;
+  readonly collect?: string;
+  readonly task?: number;
 }
 
 export function sweepCommand(): Command {
@@ -54,7 +62,21 @@ export function sweepCommand(): Command {
     )
     .option("--out <folder>", "new folder of the sweep (default: sweeps/DATASET)")
     .option("--resume <folder>", "go on with this sweep; finished and failed seeds stay as they are")
-    .option("--retry-failed", "with --resume, train failed seeds again from their newest checkpoints");
+    .option("--retry-failed", "with --resume, train failed seeds again from their newest checkpoints")
+    .option("--slurm", "submit an array job to Slurm, one seed a task, instead of training here")
+    .option("--sbatch <options>", 'with --slurm, options of sbatch, such as "--partition=cpu --time=2:00:00"')
+    .option("--kubernetes", "write the manifest of an Indexed Job, one seed a pod, instead of training here")
+    .option("--image <name>", "with --kubernetes: container image that has air-onnx")
+    .option(
+      "--claim <claim:/path>",
+      "with --kubernetes: volume claim of all pods, and where it is mounted, here as there",
+    )
+    .option("--collect <folder>", "write and print the table of a sweep that a cluster trains, as far as it is")
+    .addOption(
+      new Option("--task <index>", "with --resume, train only this seed of the list: what a task of a cluster runs")
+        .argParser(integerFrom(0))
+        .hideHelp(),
+    );
   addPlaceOptions(addSettingOptions(command));
   // Each run of a sweep has its own seed.
   command.options.find(({ long }) => long === "--seed")?.hideHelp();
@@ -69,11 +91,18 @@ Examples:
   $ air-onnx sweep --seeds 10 --dataset multi-mnist --out sweeps/mnist
   $ air-onnx sweep --seeds 3,5,8 --jobs 2 --steps 1000
   $ air-onnx sweep --resume sweeps/mnist
-  $ air-onnx sweep --resume sweeps/mnist --retry-failed`,
+  $ air-onnx sweep --resume sweeps/mnist --retry-failed
+  $ air-onnx sweep --slurm --sbatch "--partition=cpu --time=2:00:00" --seeds 10 --dataset multi-mnist --out sweeps/mnist
+  $ air-onnx sweep --collect sweeps/mnist                                 # the table, during the job and after it
+  $ air-onnx sweep --slurm --resume sweeps/mnist                          # once more, the seeds that are not finished
+  $ air-onnx sweep --kubernetes --image registry/air-onnx --claim sweeps:/mnt/sweeps --seeds 10 --out /mnt/sweeps/mnist`,
     )
     .action(async (flags: SweepFlags) => {
       const settings = await sharedSettings(flags);
       using stopping = listenForStop();
+      if (flags.collect !== undefined) return await collect(flags.collect);
+      if (flags.task !== undefined) return await trainOneTask(flags, flags.task, stopping.signal);
+      if (flags.slurm || flags.kubernetes) return await startOnCluster(settings, flags, stopping.signal);
       if (flags.resume === undefined) await start(settings, flags, stopping.signal);
       else await resume(flags.resume, settings, flags, stopping.signal);
     });
@@ -96,22 +125,142 @@ async function sharedSettings(flags: SweepFlags): Promise<Setting[]> {
 async function start(settings: readonly Setting[], flags: SweepFlags, signal: AbortSignal): Promise<void> {
   if (flags.retryFailed) throw new UsageError("--retry-failed needs --resume");
   const { createSweep, shareCores } = await import("@air-onnx/train");
-  const seeds = flags.seeds ?? firstSeeds(sweepDefaults.seeds);
   const asked = await fittedConfigFrom(settings, print);
-  const { jobs, threads } = shareCores(flags.jobs, asked.threads, seeds.length);
-  const config = { ...asked, threads };
-  const successAccuracy = flags.successAccuracy ?? sweepDefaults.successAccuracy;
-  const plan: SweepPlan = {
-    config,
-    seeds,
-    successAccuracy,
-    command: await sweepCommandFor(config, seeds, successAccuracy),
-  };
-  const { imagesName } = await import("@air-onnx/scenes");
-  const path = flags.out ?? `sweeps/${imagesName(config)}`;
+  const { jobs, threads } = shareCores(flags.jobs, asked.threads, seedsOf(flags).length);
+  const { path, plan } = await planOf({ ...asked, threads }, flags);
   const locked = await createSweep(path, plan, sessionNow(jobs), notice);
   print(`Sweep folder: ${path}`);
   await trainAndReport(locked, { jobs, flags, signal, isNew: true });
+}
+
+const seedsOf = (flags: SweepFlags): readonly number[] => flags.seeds ?? firstSeeds(sweepDefaults.seeds);
+
+async function planOf(config: TrainConfig, flags: SweepFlags): Promise<{ path: string; plan: SweepPlan }> {
+  const { imagesName } = await import("@air-onnx/scenes");
+  const seeds = seedsOf(flags);
+  const successAccuracy = flags.successAccuracy ?? sweepDefaults.successAccuracy;
+  const command = await sweepCommandFor(config, seeds, successAccuracy);
+  return { path: flags.out ?? `sweeps/${imagesName(config)}`, plan: { config, seeds, successAccuracy, command } };
+}
+
+/** Makes a sweep, or opens one, and gives its open seeds to a cluster. */
+async function startOnCluster(settings: readonly Setting[], flags: SweepFlags, signal: AbortSignal): Promise<void> {
+  const { requireSlurm, parseSbatchOptions } = await import("../cluster/slurm.js");
+  const { parseClaim } = await import("../cluster/kubernetes.js");
+  if (flags.slurm && flags.kubernetes) throw new UsageError("--slurm and --kubernetes exclude each other");
+  const { image, claim: claimText } = flags;
+  if (flags.kubernetes && (image === undefined || claimText === undefined)) {
+    throw new UsageError("--kubernetes needs --image and --claim");
+  }
+  const options = parseSbatchOptions(flags.sbatch ?? "");
+  if (flags.slurm) await requireSlurm();
+  const { collectTasks, createSweep, openSweep, resumeSweep } = await import("@air-onnx/train");
+  const isNew = flags.resume === undefined;
+  let path = flags.resume ?? "";
+  let plan: SweepPlan;
+  if (isNew) {
+    const asked = await fittedConfigFrom(settings, print);
+    // Each seed has a task of its own, so that it needs not share its cores; more threads are asked for by --threads.
+    ({ path, plan } = await planOf({ ...asked, threads: asked.threads || 1 }, flags));
+  } else {
+    ({ plan } = openSweep(path));
+    refuseOtherPlan(path, plan, flags);
+    await refuseOtherSettings(path, plan.config, settings);
+  }
+  const place = claimText === undefined ? undefined : parseClaim(claimText, resolve(path));
+  const { sweep, lock } = isNew
+    ? await createSweep(path, plan, sessionNow(plan.seeds.length), notice)
+    : await resumeSweep(path, notice);
+  try {
+    await collectTasks(sweep);
+    const isOpen = ({ status }: SeedRecord): boolean =>
+      status !== "finished" && (flags.retryFailed || status !== "failed");
+    const indices = sweep.seeds.flatMap((seed, index) => (isOpen(seed) ? [index] : []));
+    await prepareData(sweep, flags, { signal, isNew });
+    await sweep.save();
+    if (indices.length === 0) {
+      print(`Nothing to train: air-onnx sweep --collect ${path}`);
+      return;
+    }
+    const job = { sweep: resolve(path), cpus: Math.max(1, plan.config.threads) };
+    if (flags.slurm) {
+      const { submit } = await import("../cluster/slurm.js");
+      const { mnistDir, cacheDir } = flags;
+      const places = [
+        ...(mnistDir ? ["--mnist-dir", resolve(mnistDir)] : []),
+        ...(cacheDir ? ["--cache-dir", resolve(cacheDir)] : []),
+      ];
+      const command = [
+        process.execPath,
+        resolve(process.argv[1]!),
+        "sweep",
+        "--resume",
+        job.sweep,
+        ...places,
+        "--task",
+      ];
+      const { id, script } = await submit({ ...job, indices, options, command });
+      print(`Slurm job ${id} trains ${count(indices.length)} seeds, one a task: squeue --job ${id}\nScript: ${script}`);
+    } else {
+      const { writeIndexedJob } = await import("../cluster/kubernetes.js");
+      const file = await writeIndexedJob({ ...job, ...place!, seeds: sweep.seeds.length, image: image! });
+      print(`Start it by: kubectl apply -f ${file}`);
+    }
+    print(`Table: air-onnx sweep --collect ${path}`);
+  } finally {
+    lock.release();
+  }
+}
+
+/** Trains one seed, as a task of a cluster: it writes into the files of its seed alone. */
+async function trainOneTask(flags: SweepFlags, index: number, signal: AbortSignal): Promise<void> {
+  if (flags.resume === undefined) throw new UsageError("--task needs --resume");
+  const { openSweep, trainTask } = await import("@air-onnx/train");
+  const { SweepReport } = await import("../sweep-report.js");
+  const sweep = openSweep(flags.resume);
+  const seed = sweep.plan.seeds[index];
+  if (seed === undefined) {
+    throw new UsageError(`The sweep has ${count(sweep.plan.seeds.length)} seeds, and --task ${index} is none of them`);
+  }
+  const restarts = Number(process.env.SLURM_RESTART_COUNT ?? 0);
+  print(`Seed ${seed} on ${hostname()}${restarts > 0 ? `, put back into the queue ${restarts} times` : ""}`);
+  using progress = await showProgress({ label: "seed", everyMs: Number.POSITIVE_INFINITY });
+  const ended = await trainTask(sweep, seed, {
+    places: { mnistDir: flags.mnistDir || undefined, cacheDir: flags.cacheDir || undefined },
+    ...{ signal, isRestarted: restarts > 0, onNotice: notice, listener: new SweepReport(sweep, progress) },
+  });
+  if (ended.status === "failed") throw new CommandError(`Seed ${seed} failed: ${ended.failure}`);
+  if (ended.status === "stopped" && signal.reason instanceof StoppedError) {
+    throw new StoppedError(
+      signal.reason.signal,
+      `Seed ${seed} was stopped near step ${count(ended.step)}, with a checkpoint.`,
+    );
+  }
+}
+
+/** Writes and prints the table of what a cluster has trained so far. */
+async function collect(path: string): Promise<void> {
+  const { collectTasks, resumeSweep } = await import("@air-onnx/train");
+  const { sweep, lock } = await resumeSweep(path, notice);
+  try {
+    await collectTasks(sweep);
+    await sweep.save();
+  } finally {
+    lock.release();
+  }
+  print(sweep.page());
+  print(`Table: ${sweep.tableFile}\nNumbers: ${sweep.sweepFile}`);
+  const { failed, open } = sweep.summary;
+  const again = `air-onnx sweep --resume ${path}`;
+  const complaints = [
+    ...(open.length > 0 ? [`Seed ${open.join(", ")} is not finished: it waits, is trained, or was ended.`] : []),
+    ...(failed.length > 0 ? [`Seed ${failed.join(", ")} failed; the table says why.`] : []),
+  ];
+  if (complaints.length === 0) return;
+  const retry = failed.length > 0 ? " --retry-failed" : "";
+  throw new CommandError(
+    `${complaints.join("\n")}\nGo on here by: ${again}${retry}; or on the cluster by adding --slurm`,
+  );
 }
 
 async function resume(

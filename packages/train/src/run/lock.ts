@@ -55,6 +55,21 @@ export function takeLock(path: string, onNotice: OnNotice): FileLock {
   return { release, [Symbol.dispose]: release };
 }
 
+/**
+ * Deletes a lock that a process of another machine left, for callers who know that it no longer runs, as a scheduler does that
+ * ended it. Locks of this machine are looked at by {@link takeLock}.
+ *
+ * @throws {FileError} if it cannot be read
+ */
+export function dropLockOfOtherMachine(path: string, onNotice: OnNotice): void {
+  const holder = parseHolder(readIfThere(path) ?? "");
+  if (holder === undefined || holder.host === hostname()) return;
+  unlinkIfThere(path);
+  onNotice(
+    `Deleted the lock of process ${holder.pid} on ${holder.host}, which was ended before this one began: ${path}`,
+  );
+}
+
 /** Whether `name` is that of a lock, or of what a kill leaves while one is taken over. */
 export function isLockName(name: string, lockName: string): boolean {
   return name === lockName || name.startsWith(`${lockName}${TAKEOVER}`);

@@ -11,4 +11,5 @@ export {
   seedSchema,
   sessionSchema,
 } from "./sweep-record.js";
+export { collectTasks, type TaskOptions, trainTask } from "./sweep-task.js";
 export { type SweepListener, type SweepTrainingOptions, trainSeeds } from "./train-seeds.js";

@@ -46,7 +46,13 @@ export async function trainSeeds(sweep: SweepFolder, options: SweepTrainingOptio
     while (!options.signal.aborted) {
       const next = queue.shift();
       if (!next) return;
-      const ended = await trainSeed(sweep, next, options);
+      const ended = await trainSeed(sweep, next, {
+        ...options,
+        async onRunning(running) {
+          sweep.record(running);
+          await saveOrTell(sweep, options.onNotice);
+        },
+      });
       sweep.record(ended);
       options.listener.ended(ended);
       await saveOrTell(sweep, options.onNotice);
@@ -56,10 +62,17 @@ export async function trainSeeds(sweep: SweepFolder, options: SweepTrainingOptio
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
 }
 
-async function trainSeed(
+/** Options of {@link trainSeed}. */
+export interface SeedTrainingOptions extends Omit<SweepTrainingOptions, "jobs"> {
+  /** Called when the seed begins to train. */
+  readonly onRunning: (seed: SeedRecord) => Promise<void>;
+}
+
+/** Trains one seed, unless its run is finished, and returns its new record. The sweep folder itself stays as it is. */
+export async function trainSeed(
   sweep: SweepFolder,
   before: SeedRecord,
-  { places, signal, listener, onNotice: tell }: SweepTrainingOptions,
+  { places, signal, listener, onRunning, onNotice: tell }: SeedTrainingOptions,
 ): Promise<SeedRecord> {
   const { seed, earlierFailures } = before;
   const about = { seed, earlierFailures };
@@ -73,8 +86,7 @@ async function trainSeed(
     if (found.state === "started") step = found.step;
     if (found.state !== "finished") {
       if (signal.aborted) return { ...about, status: "stopped", step };
-      sweep.record({ ...about, status: "running", step });
-      await saveOrTell(sweep, tell);
+      await onRunning({ ...about, status: "running", step });
       listener.started(seed, step);
       await using _ = watchMetrics(run.metricsFile, step, {
         onStep: (reached) => listener.reached(seed, reached),
