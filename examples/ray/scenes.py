@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 from onnxruntime import InferenceSession, SessionOptions
 
 BATCH = 256
+# Shares of a CPU: reading and writing must find a place beside as many workers as there are CPUs, or nothing begins.
+WORKER, FILES = 0.75, 0.25
 
 
 class Scenes:
@@ -18,7 +20,7 @@ class Scenes:
 
     def __init__(self, folder):
         options = SessionOptions()
-        options.intra_op_num_threads = 1  # Ray counts one CPU for each worker.
+        options.intra_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self.session = InferenceSession(f"{folder}/onnx/scene.onnx", options, providers=["CPUExecutionProvider"])
         about = self.session.get_modelmeta().custom_metadata_map
@@ -41,15 +43,15 @@ class Scenes:
 def with_ray(model, images, out, workers, address):
     import ray
 
-    ray.init(address=address)
+    ray.init(address=address, num_cpus=None if address else workers)
+    files = {"ray_remote_args": {"num_cpus": FILES}}
     if any(Path(images).glob("*.parquet")):
-        rows = ray.data.read_parquet(images)
+        rows = ray.data.read_parquet(images, **files)
     else:
-        rows = ray.data.read_images(images, include_paths=True).rename_columns({"path": "id"})
-    scenes = rows.map_batches(
-        Scenes, fn_constructor_args=[model], batch_size=BATCH, batch_format="numpy", num_cpus=1, concurrency=workers
-    )
-    scenes.write_parquet(out)
+        rows = ray.data.read_images(images, include_paths=True, **files).rename_columns({"path": "id"})
+    compute = ray.data.ActorPoolStrategy(size=workers)
+    how = {"batch_size": BATCH, "batch_format": "numpy", "compute": compute, "num_cpus": WORKER}
+    rows.map_batches(Scenes, fn_constructor_args=[model], **how).write_parquet(out, **files)
 
 
 def in_one_process(model, images, out):

@@ -7,7 +7,7 @@ import { requirements } from "./requirement.js";
 /** The Python that tests run. */
 export const PYTHON = process.env.AIR_ONNX_PYTHON ?? "python3";
 
-export const { chromium, chromiumWebgpu, mnist, nodeWebgpu, linux, unprivileged, python } = requirements(
+export const { chromium, chromiumWebgpu, mnist, nodeWebgpu, linux, unprivileged, python, pythonTools } = requirements(
   {
     chromium: {
       missing: "no Chromium or Chrome was found",
@@ -50,6 +50,14 @@ export const { chromium, chromiumWebgpu, mnist, nodeWebgpu, linux, unprivileged,
       // The project itself needs no Python.
       installable: false,
       isMet: () => spawnSync(PYTHON, ["-c", "import numpy, onnxruntime"]).status === 0,
+    },
+    pythonTools: {
+      missing: `${PYTHON} cannot import onnx, onnxruntime, numpy and sympy`,
+      remedy:
+        "Install them (pip install onnx onnxruntime numpy sympy), or name a Python that has them in AIR_ONNX_PYTHON",
+      // As above.
+      installable: false,
+      isMet: () => spawnSync(PYTHON, ["-c", "import numpy, onnx, onnxruntime, sympy"]).status === 0,
     },
   },
   process.env.AIR_ONNX_REQUIRE,

@@ -1,0 +1,60 @@
+/** Tests what docs/format.md says of other people's tools: they take the graphs of a shipped model, in its opset and in the oldest one. */
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { convertModel } from "@air-onnx/export";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { PYTHON, pythonTools } from "./requirements/index.js";
+
+const shipped = fileURLToPath(new URL("../models/multi-mnist-64", import.meta.url));
+const program = fileURLToPath(new URL("tools/onnx-tools.py", import.meta.url));
+
+/** By tool and graph: true if it works, a number where there is one to tell, or its error. */
+type Results = Readonly<Record<string, Readonly<Record<string, boolean | number | string>>>>;
+
+const all = { decoder: true, encoder: true, scene: true, step: true };
+
+pythonTools.describe("ONNX's tools in Python", () => {
+  let scratch: string;
+  beforeAll(async () => {
+    scratch = await mkdtemp(join(tmpdir(), "air-onnx-tools-"));
+  });
+  afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+  async function tryTools(opset: 17 | 21): Promise<Results> {
+    const folder = join(scratch, `opset-${opset}`);
+    await convertModel(shipped, folder, { opset, weights: "float32" });
+    const own = join(scratch, `made-of-${opset}`);
+    await mkdir(own);
+    const { stdout } = await promisify(execFile)(PYTHON, [program, folder, own], { maxBuffer: 1 << 24 });
+    return JSON.parse(stdout) as Results;
+  }
+
+  it("take the graphs of opset 17, all of them", { timeout: 300_000 }, async () => {
+    const results = await tryTools(17);
+    for (const tool of ["check", "strict_shapes", "symbolic_shapes", "ort_format"]) {
+      expect({ [tool]: results[tool] }).toEqual({ [tool]: all });
+    }
+    expectSmaller(results);
+  });
+
+  it("take the graphs of opset 21, but for those that docs/format.md names", { timeout: 300_000 }, async () => {
+    const results = await tryTools(21);
+    for (const tool of ["check", "strict_shapes", "ort_format", "convert_to_18"]) {
+      expect({ [tool]: results[tool] }).toEqual({ [tool]: all });
+    }
+    expect(results.symbolic_shapes).toEqual({ ...all, scene: expect.any(String) });
+    expectSmaller(results);
+  });
+
+  /** Weights of bytes instead of float32. What is left are the names of nodes and, in `scene`, constants. */
+  function expectSmaller({ quantize }: Results): void {
+    for (const [graph, share] of Object.entries(quantize!)) {
+      expect(typeof share, `${graph}: ${share}`).toBe("number");
+      expect(share, graph).toBeLessThan(0.7);
+    }
+  }
+});
