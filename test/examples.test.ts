@@ -11,7 +11,7 @@ import { build } from "vite";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { launchChromium } from "./browser/chromium.js";
 import { StaticServer } from "./browser/static-server.js";
-import { chromium, PYTHON, python } from "./requirements/index.js";
+import { chromium, PYTHON, python, ray } from "./requirements/index.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const examples = join(root, "examples");
@@ -97,6 +97,22 @@ python.it("scene-from-python counts and locates as the runtime does", { timeout:
   });
   expect(inferred.some(({ count }) => count > 1)).toBe(true);
   expect(rounded(stdout)).toEqual(rounded(lines.join("\n")));
+});
+
+ray.it("ray finds in workers what one process finds, and each image once", { timeout: 5 * MINUTE }, async () => {
+  const at = (name: string): string => join(folder, `ray-${name}`);
+  await writeNpz(at("images.npz"), await generateMultiStrokes({ seed: 6, size: 600 }));
+  const { stdout } = await run(PYTHON, "ray/to_parquet.py", at("images.npz"), at("images"));
+  expect(stdout).toBe(`600 images in ${at("images")}\n`);
+  const model = join(root, "models/multi-mnist");
+  const alone = await run(PYTHON, "ray/scenes.py", model, at("images"), at("alone"), "--one-process");
+  const workers = await run(PYTHON, "ray/scenes.py", model, at("images"), at("workers"), "--workers", "2");
+  for (const each of [alone, workers]) expect(each.stdout).toMatch(/^600 images, 600 of them different, in /m);
+  const compare = `import sys, pyarrow.parquet as pq
+one, other = (pq.read_table(path).sort_by("id").to_pydict() for path in sys.argv[1:])
+print(one == other, max(one["count"]))`;
+  const compared = await promisify(execFile)(PYTHON, ["-c", compare, at("alone"), at("workers")]);
+  expect(compared.stdout).toMatch(/^True [1-9]/);
 });
 
 /** The numbers of a text: the last digit that is printed may be rounded either way. */

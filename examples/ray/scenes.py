@@ -11,8 +11,6 @@ import pyarrow.parquet as pq
 from onnxruntime import InferenceSession, SessionOptions
 
 BATCH = 256
-# Shares of a CPU: reading and writing must find a place beside as many workers as there are CPUs, or nothing begins.
-WORKER, FILES = 0.75, 0.25
 
 
 class Scenes:
@@ -43,15 +41,15 @@ class Scenes:
 def with_ray(model, images, out, workers, address):
     import ray
 
-    ray.init(address=address, num_cpus=None if address else workers)
-    files = {"ray_remote_args": {"num_cpus": FILES}}
+    # A worker takes a CPU for as long as the program runs. Listing, reading and writing need one more, or nothing begins.
+    ray.init(address=address, num_cpus=None if address else workers + 1)
     if any(Path(images).glob("*.parquet")):
-        rows = ray.data.read_parquet(images, **files)
+        rows = ray.data.read_parquet(images)
     else:
-        rows = ray.data.read_images(images, include_paths=True, **files).rename_columns({"path": "id"})
+        rows = ray.data.read_images(images, include_paths=True).rename_columns({"path": "id"})
     compute = ray.data.ActorPoolStrategy(size=workers)
-    how = {"batch_size": BATCH, "batch_format": "numpy", "compute": compute, "num_cpus": WORKER}
-    rows.map_batches(Scenes, fn_constructor_args=[model], **how).write_parquet(out, **files)
+    how = {"batch_size": BATCH, "batch_format": "numpy", "compute": compute, "num_cpus": 1}
+    rows.map_batches(Scenes, fn_constructor_args=[model], **how).write_parquet(out)
 
 
 def in_one_process(model, images, out):
