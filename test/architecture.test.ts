@@ -10,16 +10,17 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The packages that each package may import. */
 const layers: Record<string, readonly string[]> = {
   core: [],
+  trainer: ["core"],
   tracer: [],
   "runtime-node": ["core"],
   "runtime-web": ["core"],
   scenes: ["core"],
   measure: ["core", "scenes"],
-  train: ["core", "tracer", "runtime-node", "scenes", "measure"],
-  export: ["core", "tracer", "runtime-node", "scenes", "measure", "train"],
+  train: ["core", "trainer", "tracer", "runtime-node", "scenes", "measure"],
+  export: ["core", "trainer", "tracer", "runtime-node", "scenes", "measure", "train"],
   report: ["core", "scenes", "measure", "train", "export"],
   cli: ["core", "runtime-node", "scenes", "measure", "train", "export", "report"],
-  demo: ["core", "runtime-web"],
+  demo: ["core", "trainer", "runtime-web", "scenes"],
 };
 
 interface Import {
@@ -106,7 +107,7 @@ describe.each(Object.keys(layers))("packages/%s", (name) => {
 });
 
 it("nothing that runs a model, draws images or measures needs TensorFlow.js", () => {
-  for (const name of ["core", "runtime-node", "runtime-web", "scenes", "measure"]) {
+  for (const name of ["core", "trainer", "runtime-node", "runtime-web", "scenes", "measure"]) {
     for (const { specifier } of importsOf(name)) expect(specifier).not.toMatch(/^@tensorflow\//);
   }
 });

@@ -21,7 +21,7 @@ import { defaultCacheDir, environmentMnistDir, fillBatch, loadDataset } from "..
 import { encodeGraph, encodeLoop, fuse, initialInput, stacked, trace } from "../../packages/tracer/dist/index.js";
 import { trainingSessionOptions } from "../../packages/train/dist/engine/session-options.js";
 import { adamUpdate } from "../../packages/train/dist/optimizer/adam.js";
-import { adamScalars } from "../../packages/train/dist/optimizer/schedule.js";
+import { adamScalars } from "../../packages/trainer/dist/index.js";
 
 const { values } = parseArgs({
   options: {

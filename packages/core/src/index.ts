@@ -12,6 +12,7 @@ export { closestNames } from "./closest-names.js";
 export { CONCAT_OUTPUT, concatInput, concatModel } from "./concat-model.js";
 export * from "./config.js";
 export { currentKey, upgradeAirConfig } from "./config-upgrade.js";
+export { withConstantValues, withoutConstantValues } from "./constant-values.js";
 export * from "./count.js";
 export * from "./elbo.js";
 export * from "./errors.js";

@@ -18,7 +18,8 @@ export const MANIFEST_FILE = "config.json";
 /** Version of the manifest's format. It is increased when readers of the old format could misread the new one. */
 export const MANIFEST_VERSION = 1;
 
-const fileSchema = z.strictObject({
+/** The schema of {@link ManifestFile}. */
+export const manifestFileSchema = z.strictObject({
   /**
    * Path relative to the manifest, with forward slashes. Names consist of letters, digits, `-`, `_` and `.` and do not
    * begin with a dot. So a path means the same in a file system and in a URL, and never leaves the folder.
@@ -65,12 +66,15 @@ export const manifestSchema = z
     /** SPDX expression of the model's licence, if it is known. */
     license: z.string().min(1).optional(),
     files: z.strictObject({
-      ...(Object.fromEntries(graphNames.map((name) => [name, fileSchema])) as Record<GraphName, typeof fileSchema>),
+      ...(Object.fromEntries(graphNames.map((name) => [name, manifestFileSchema])) as Record<
+        GraphName,
+        typeof manifestFileSchema
+      >),
       /**
        * All steps and what they find as one graph, for engines without a loop of this project; a model that was exported
        * before there were such files has none. The runtimes do not need it.
        */
-      scene: fileSchema
+      scene: manifestFileSchema
         .extend({
           /** Form of its images: intensities `[batch, C, S, S]`, or the bytes of image files `[batch, S, S, C]`. */
           input: z.enum(["float32", "uint8"]),

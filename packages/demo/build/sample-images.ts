@@ -1,5 +1,5 @@
 /** Generates example images and stamps for a model: the same at every build, without a download. */
-import { intersectionOverUnion, type Manifest } from "@air-onnx/core";
+import { type AirConfig, intersectionOverUnion, type Manifest } from "@air-onnx/core";
 import {
   drawnSet,
   formOf,
@@ -20,7 +20,13 @@ const DIGIT_SIDE = 28;
 const DIGITS = 60;
 
 /** Generates a model's samples; undefined for a data set without a generator, such as a user's own images. */
-export async function sampleImages({ model, training }: Manifest): Promise<SampleSet | undefined> {
+export async function sampleImages({
+  model,
+  training,
+}: {
+  readonly model: Pick<AirConfig, "imageSize" | "channels">;
+  readonly training: Pick<Manifest["training"], "dataset">;
+}): Promise<SampleSet | undefined> {
   const generator = await generatorOf(training.dataset);
   if (!generator || generator.imageSize !== model.imageSize || generator.channels !== model.channels) return undefined;
   const { imageSize, channels } = generator;

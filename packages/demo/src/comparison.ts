@@ -1,6 +1,6 @@
 /** Compares WebAssembly and WebGPU on the same images: the time per image, and whether the counts agree. */
 import type { Scene } from "@air-onnx/core";
-import { AirModel, type Device, listDevices } from "@air-onnx/runtime-web";
+import { type AirModel, type Device, listDevices } from "@air-onnx/runtime-web";
 import { byId, make } from "./elements.js";
 import { median } from "./pace.js";
 import type { Raster } from "./raster.js";
@@ -22,8 +22,11 @@ interface Measurement {
   readonly counts: readonly number[];
 }
 
+/** Opens the model on a device. */
+type OpenOn = (device: Device) => Promise<AirModel>;
+
 /** Measures all devices and fills the page's table. The row of an unavailable device gives the reason. */
-export async function compareDevices(modelUrl: URL, images: readonly Raster[]): Promise<void> {
+export async function compareDevices(open: OpenOn, images: readonly Raster[]): Promise<void> {
   const status = byId("compare-status", HTMLElement);
   const body = byId("compare-rows", HTMLElement);
   const rows: HTMLElement[] = [];
@@ -33,7 +36,7 @@ export async function compareDevices(modelUrl: URL, images: readonly Raster[]): 
     const name = software.has(device) ? `${plainName}, in software` : plainName;
     status.textContent = `Measuring ${name}…`;
     try {
-      const measured = await measure(modelUrl, device, images);
+      const measured = await measure(open, device, images);
       first ??= measured;
       const alike = measured.counts.filter((count, i) => count === first?.counts[i]).length;
       rows.push(
@@ -50,8 +53,8 @@ export async function compareDevices(modelUrl: URL, images: readonly Raster[]): 
   status.textContent = `${images.length} images, measured just now.`;
 }
 
-async function measure(modelUrl: URL, device: Device, images: readonly Raster[]): Promise<Measurement> {
-  const model = await AirModel.fromPretrained(modelUrl, { device });
+async function measure(open: OpenOn, device: Device, images: readonly Raster[]): Promise<Measurement> {
+  const model = await open(device);
   try {
     // Warms up both batch sizes: a GPU compiles programs for each.
     for (const image of images.slice(0, WARM_UP)) await model.infer(image);

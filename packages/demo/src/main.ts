@@ -1,6 +1,6 @@
 /** The page: opens a model, infers the drawing whenever it changes, and lets the scene be edited. */
 import { type AirConfig, priorWindow, type SceneLatents } from "@air-onnx/core";
-import { AirModel, type Device, ModelFileError } from "@air-onnx/runtime-web";
+import { type AirModel, type Device, ModelFileError } from "@air-onnx/runtime-web";
 import { clearAlert, showAlert, showUncaught } from "./alerts.js";
 import { compareDevices } from "./comparison.js";
 import { DrawingSurface } from "./drawing-surface.js";
@@ -10,6 +10,7 @@ import { listenForPictures, readPicture } from "./image-source.js";
 import { Keeping } from "./keeping.js";
 import { LatestOnly } from "./latest-only.js";
 import type { ModelEntry } from "./model-list.js";
+import { listModels, openEntry, served } from "./offered-models.js";
 import { onceControlled, startOffline } from "./offline.js";
 import { PaceMeter } from "./pace.js";
 import {
@@ -27,7 +28,7 @@ import { Reading } from "./reading.js";
 import type { SampleSet } from "./sample-set.js";
 import { replaceObject } from "./scene-edit.js";
 import { SceneEditor } from "./scene-editor.js";
-import { fetchModelList, fetchSamples, siteUrl } from "./site.js";
+import { fetchSamples } from "./site.js";
 import { StoryView } from "./story-view.js";
 import { showThumbnails } from "./thumbnails.js";
 import { type Inference, type RecordedStep, recordStep } from "./trace.js";
@@ -94,7 +95,7 @@ class Page {
   async start(): Promise<void> {
     this.#listen();
     await startOffline();
-    this.#models = await fetchModelList();
+    this.#models = await listModels();
     this.#modelSelect.replaceChildren(
       ...this.#models.map(({ name, title, bytes }) =>
         make("option", { value: name, textContent: title, title: `${name}, ${bytesInWords(bytes)}` }),
@@ -137,7 +138,7 @@ class Page {
     byId("copy-link", HTMLButtonElement).addEventListener("click", () => this.#run(this.#copyLink()));
     this.#compare.addEventListener("click", () => this.#run(this.#compareDevices()));
     const keepModels = (): void =>
-      this.#run(this.#keeping.keepModels(this.#models, this.#opened?.model.device ?? "wasm"));
+      this.#run(this.#keeping.keepModels(served(this.#models), this.#opened?.model.device ?? "wasm"));
     this.#keeping.button.addEventListener("click", keepModels);
     // An installed page should work offline with all models.
     addEventListener("appinstalled", keepModels);
@@ -220,7 +221,7 @@ class Page {
     this.#loading.textContent = "You can draw already; the network is on its way.";
     this.#statusText.textContent = `Loading ${entry.title}…`;
     try {
-      const model = await AirModel.fromPretrained(siteUrl(entry.url), {
+      const model = await openEntry(entry, {
         device,
         signal: loading.signal,
         onNotice: (line) => notices.push(line),
@@ -431,7 +432,7 @@ class Page {
     this.#compare.disabled = true;
     try {
       const images = this.#samples?.images.map(({ raster }) => raster) ?? [this.#surface.raster];
-      await compareDevices(siteUrl(opened.entry.url), images);
+      await compareDevices((device) => openEntry(opened.entry, { device }), images);
     } finally {
       this.#compare.disabled = false;
     }

@@ -85,7 +85,7 @@ export interface FolderOptions {
 export const CARD_FILE = "README.md";
 
 /** Divisor from the 8-bit intensities of image files to the intensities in [0, 1] that the graphs take. */
-const PIXEL_SCALE = 255;
+export const PIXEL_SCALE = 255;
 
 /**
  * Exports a model to the folder `directory`. The folder is written under a temporary name and renamed when it is

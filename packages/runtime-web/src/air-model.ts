@@ -29,6 +29,7 @@ import { type Device, devices } from "./devices.js";
 import { DeviceUnavailableError } from "./errors.js";
 import { LoadMeter } from "./load-meter.js";
 import type { ModelCalls } from "./model-calls.js";
+import { checkModelFiles, type ModelFiles, type ModelFilesOptions } from "./model-files.js";
 import { startHost } from "./model-host.js";
 import { folderUrls, readModelFrom, type SourceOptions } from "./model-source.js";
 import { type PictureSource, readPicture } from "./read-picture.js";
@@ -91,14 +92,38 @@ export class AirModel implements AsyncDisposable {
    * @throws the signal's reason, when aborted
    */
   static async fromPretrained(location: string | URL, options: LoadOptions = {}): Promise<AirModel> {
-    const { device = "wasm", worker, verify, cache = true, powerPreference, onProgress, signal } = options;
-    const { localFilesOnly = false, onNotice = warn } = options;
+    const { cache = true, localFilesOnly = false } = options;
+    const stallSeconds = requireStallSeconds(options);
+    const urls = folderUrls(location, options);
+    return AirModel.#load(options, (reading) =>
+      readModelFrom(location, urls, { ...reading, cache, localFilesOnly, stallSeconds }),
+    );
+  }
+
+  /**
+   * Opens a model whose files the page has already, such as one that was trained in it. Otherwise as {@link fromPretrained}.
+   *
+   * @param files contents of the model's folder by their paths in it: `config.json` and the graphs that it names
+   * @throws {ModelFileError} naming the file that is missing, truncated, too long, changed, or not the right graph
+   * @throws the other errors of {@link fromPretrained}
+   */
+  static async fromFiles(
+    files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>,
+    options: Omit<LoadOptions, "cache" | keyof SourceOptions> = {},
+  ): Promise<AirModel> {
+    return AirModel.#load(options, (reading) => checkModelFiles(files, reading));
+  }
+
+  static async #load(
+    options: Omit<LoadOptions, "cache" | keyof SourceOptions>,
+    read: (reading: Omit<ModelFilesOptions, "cache" | "localFilesOnly" | "stallSeconds">) => Promise<ModelFiles>,
+  ): Promise<AirModel> {
+    const { device = "wasm", worker, verify, powerPreference, onProgress, signal } = options;
+    const { onNotice = warn } = options;
     if (device !== "auto" && !devices.includes(device)) {
       throw new RangeError(`device must be one of auto, ${devices.join(", ")}, got "${device}"`);
     }
     const settings = resolveSettings(options, onNotice);
-    const stallSeconds = requireStallSeconds(options);
-    const urls = folderUrls(location, options);
     signal?.throwIfAborted();
     // Checked before the download, which would be wasted without the device.
     const unavailable = device === "auto" ? undefined : await whyUnavailable(device, powerPreference);
@@ -111,10 +136,7 @@ export class AirModel implements AsyncDisposable {
     try {
       signal?.throwIfAborted();
       const meter = new LoadMeter(onProgress);
-      const reading = readModelFrom(location, urls, {
-        ...{ verify, cache, localFilesOnly, stallSeconds, meter, onNotice },
-        signal: loading.signal,
-      });
+      const reading = read({ verify, meter, onNotice, signal: loading.signal });
       const open = async (chosen: Device): Promise<AirModel> => {
         const starting = startHost(chosen, { worker, settings, meter, onNotice, signal: loading.signal });
         try {

@@ -93,6 +93,38 @@ export async function readModelFiles(folder: string, options: ModelFilesOptions)
   }
 }
 
+/**
+ * Checks a model's files that are in memory already.
+ *
+ * @param files contents by their paths in the model's folder
+ * @throws as {@link readModelFiles}
+ */
+export async function checkModelFiles(
+  files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>,
+  options: Pick<ModelFilesOptions, "verify" | "onNotice" | "meter">,
+): Promise<ModelFiles> {
+  const fileOf = (path: string): Uint8Array<ArrayBuffer> => {
+    const bytes = files.get(path);
+    if (bytes) return bytes;
+    const there = [...files.keys()].join(", ") || "none";
+    throw new ModelFileError(`The file ${path} is missing; given are: ${there}`, { kind: "unreadable", file: path });
+  };
+  const checks = integrityChecks(options);
+  const manifest = parseManifest(fileOf(MANIFEST_FILE), MANIFEST_FILE);
+  options.meter.expectModel(graphNames.reduce((total, name) => total + manifest.files[name].size, 0));
+  const graphs = await Promise.all(
+    graphNames.map(async (name) => {
+      const file = manifest.files[name];
+      const bytes = fileOf(file.path);
+      const fault = await faultOf(bytes, file, checks);
+      if (fault !== undefined) throw new ModelFileError(`${file.path} ${fault}`, { kind: "damaged", file: file.path });
+      options.meter.add(file.path, file.size);
+      return [name, bytes] as const;
+    }),
+  );
+  return { manifest, graphs: Object.fromEntries(graphs) as ModelFiles["graphs"] };
+}
+
 /** URL of the folder to which its files' paths are relative: with a final slash, without query and fragment. */
 export function baseOf(folder: string): URL {
   const base = new URL(folder);
@@ -142,7 +174,7 @@ interface Checks {
 }
 
 /** @throws {ModelFileError} if hashes were requested where they cannot be computed */
-function integrityChecks({ verify, onNotice }: ModelFilesOptions): Checks {
+function integrityChecks({ verify, onNotice }: Pick<ModelFilesOptions, "verify" | "onNotice">): Checks {
   if (verify === false) return { size: false, hash: false };
   if (globalThis.crypto?.subtle !== undefined) return { size: true, hash: true };
   const why =

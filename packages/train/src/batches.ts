@@ -3,25 +3,30 @@
  *
  * Nothing is carried from one step to the next, so a resumed run has the inputs of one that was never stopped.
  */
-import { logCountPrior, RandomStream } from "@air-onnx/core";
+import { RandomStream } from "@air-onnx/core";
 import { augmentImage, fillBatch, type ImageSource, pixelsPerImage } from "@air-onnx/scenes";
+import {
+  annealedProbability,
+  fillNoise,
+  scheduledValue,
+  type TrainingSchedules,
+  warmupCosine,
+} from "@air-onnx/trainer";
 import type { Composer } from "./composition/composer.js";
-import { scheduledSteps, type TrainConfig } from "./config.js";
+import type { TrainConfig } from "./config.js";
 import type { StepInputs } from "./engine/engine.js";
 import type { Estimator, ScheduleName } from "./objective/estimator.js";
 import { estimators } from "./objective/estimators.js";
-import { adamScalars, annealedProbability, warmupCosine } from "./optimizer/schedule.js";
+import { schedulesOf } from "./schedules-of.js";
 
-/** First parts of the keys of random streams; see also `INITIAL_PARAMETERS_STREAM`. */
+/** First parts of the keys of random streams; see also those of @air-onnx/trainer. */
 const ORDER_STREAM = 0x6f726472;
-const NOISE_STREAM = 0x6e6f6973;
 const AUGMENTATION_STREAM = 0x61756776;
-/** Highest learning rate of an extension, as a share of the run's. The full one would undo what was learned at the low ones. */
-const EXTENSION_PEAK = 0.5;
 
 /** The inputs of the steps of one run. */
 export class Batches {
   readonly #config: TrainConfig;
+  readonly #schedules: readonly TrainingSchedules[];
   readonly #estimator: Estimator;
   readonly #scenes: ImageSource;
   readonly #composer: Composer | undefined;
@@ -33,6 +38,7 @@ export class Batches {
    */
   constructor(config: TrainConfig, scenes: ImageSource, composer?: Composer) {
     this.#config = config;
+    this.#schedules = [0, ...config.extendedAt].map((begin) => schedulesOf(config, begin));
     this.#composer = composer;
     this.#estimator = estimators[config.estimator];
     this.#scenes = scenes;
@@ -45,7 +51,7 @@ export class Batches {
    *   have the right size. Without this, hundreds of megabytes would wait for the garbage collector.
    */
   next(done: number, steps: number, past?: StepInputs): StepInputs {
-    const { model, optimizer, seed } = this.#config;
+    const { model, seed } = this.#config;
     const composed = this.#composer?.batch;
     const batchSize = this.#config.batchSize - (composed?.images ?? 0);
     const pixels = pixelsPerImage(this.#scenes);
@@ -70,36 +76,26 @@ export class Batches {
       scheduled.map(([name, size]) => [name, arrayOf(steps * size, past?.schedules[name])] as const),
     );
     for (let k = 0; k < steps; k++) {
-      const stream = new RandomStream(seed, NOISE_STREAM, done + k);
-      noiseSpecs.forEach(([name, { distribution }], i) => {
-        const target = noise[name]!.subarray(k * sizes[i]!, (k + 1) * sizes[i]!);
-        if (distribution === "normal") stream.fillNormal(target);
-        else stream.fillUniform(target);
+      const targets = noiseSpecs.map(([name, { distribution }], i) => {
+        return { distribution, data: noise[name]!.subarray(k * sizes[i]!, (k + 1) * sizes[i]!) };
       });
+      fillNoise(seed, done + k, targets);
       const update = done + k + 1;
-      const scalars = adamScalars(update, this.learningRate(update), optimizer);
-      stepSize[k] = scalars.stepSize;
-      rootCorrection[k] = scalars.rootCorrection;
-      for (const [name, size] of scheduled) schedules[name]!.set(this.#scheduled(name, update), k * size);
+      const schedulesNow = this.#schedulesAt(update);
+      const valuesOf = (name: ScheduleName | "stepSize" | "rootCorrection"): readonly number[] =>
+        scheduledValue(name, update, schedulesNow, model.maxSteps);
+      stepSize.set(valuesOf("stepSize"), k);
+      rootCorrection.set(valuesOf("rootCorrection"), k);
+      for (const [name, size] of scheduled) schedules[name]!.set(valuesOf(name), k * size);
     }
     return { steps, images, layers, noise, stepSize, rootCorrection, schedules };
   }
 
-  /** A scheduled value at update t = 1, 2, …. */
-  #scheduled(name: ScheduleName, update: number): ArrayLike<number> {
-    const { model, placeExploration: exploration } = this.#config;
-    switch (name) {
-      case "logCountPrior":
-        return logCountPrior(this.presencePrior(update), model.maxSteps);
-      case "placeTemperature": {
-        const { from, to, share } = exploration.temperature;
-        return [from * (to / from) ** Math.min(1, update / (share * scheduledSteps(this.#config)))];
-      }
-      case "firstObjectWeight":
-        return [Math.max(0, 1 - update / exploration.firstObjectSteps)];
-      default:
-        return name satisfies never;
-    }
+  /** The schedules that update t = 1, 2, … follows: those of the run, or of its extension. */
+  #schedulesAt(update: number): TrainingSchedules {
+    const { extendedAt } = this.#config;
+    const part = extendedAt.findIndex((end) => update <= end);
+    return this.#schedules.at(part)!;
   }
 
   /** Augments images, each by its position. */
@@ -117,30 +113,12 @@ export class Batches {
 
   /** Learning rate of update t = 1, 2, …. */
   learningRate(update: number): number {
-    const { optimizer, steps, extendedAt } = this.#config;
-    const { learningRate, finalLearningRate: floor, warmupSteps } = optimizer;
-    const ends = [...extendedAt, steps];
-    const part = Math.max(
-      0,
-      ends.findIndex((end) => update <= end),
-    );
-    const begin = ends[part - 1] ?? 0;
-    const totalSteps = ends[part]! - begin;
-    return warmupCosine(update - begin, {
-      peak: part === 0 ? learningRate : Math.max(floor, EXTENSION_PEAK * learningRate),
-      floor,
-      warmupSteps: part === 0 ? warmupSteps : Math.min(warmupSteps, Math.floor(totalSteps / 10)),
-      totalSteps,
-    });
+    return warmupCosine(update, this.#schedulesAt(update).learningRate);
   }
 
   /** Prior probability that there is one more object, at update t = 1, 2, …. */
   presencePrior(update: number): number {
-    const { model, presencePriorSchedule } = this.#config;
-    const own = model.prior.presence;
-    if (!presencePriorSchedule) return own;
-    const { from, to = own, share } = presencePriorSchedule;
-    return annealedProbability(update, { from, to, steps: share * scheduledSteps(this.#config) });
+    return annealedProbability(update, this.#schedulesAt(update).presencePrior);
   }
 
   /**

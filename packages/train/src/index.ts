@@ -1,3 +1,4 @@
+export type { Explanation } from "@air-onnx/trainer";
 export { type AlertEvidence, alertThresholds, collapseAlerts, findAlerts } from "./alerts.js";
 export {
   type Architecture,
@@ -35,7 +36,7 @@ export { createInPlaceEngine, type InPlaceEngineOptions } from "./engine/traced-
 export { createLoopEngine, type LoopEngineOptions } from "./engine/traced-loop.js";
 export type { Trial, TrialAnswer, TrialPlan, TrialRequest } from "./engine/trial.js";
 export * from "./errors.js";
-export { type EvaluateOptions, Evaluator, type Explanation } from "./evaluate.js";
+export { type EvaluateOptions, Evaluator } from "./evaluate.js";
 export { checkpointShapes, initialState } from "./initial-state.js";
 export { type GraphFunction, graphFunctions } from "./model/graphs.js";
 export { initialParameters, type ParameterTensors, parameterShapes } from "./model/parameters.js";
@@ -63,6 +64,7 @@ export {
   train,
 } from "./train.js";
 export { openTrainedRun, type TrainedRun, trainingMinutes } from "./trained-run.js";
+export { type StageGraph, type TrainingGraphs, trainingGraphs } from "./training-graphs.js";
 export {
   eachPart,
   type NamedArrays,

@@ -1,25 +1,14 @@
 /** The state that training starts from: initial parameters drawn from the seed, and moments of zero. */
+import { stateBeforeTraining } from "@air-onnx/trainer";
 import type { TrainConfig } from "./config.js";
 import { initialParameters } from "./model/parameters.js";
 import { trainedParameterShapes } from "./objective/estimator.js";
 import { estimators } from "./objective/estimators.js";
-import type { NamedTensorData, TrainingState } from "./training-state.js";
+import type { TrainingState } from "./training-state.js";
 
 /** The state before the first step of a run with this configuration, in new arrays. */
 export function initialState({ estimator, model, seed }: TrainConfig): TrainingState {
   return stateBeforeTraining(initialParameters(model, seed, estimators[estimator].parameters(model)));
-}
-
-/** The state before the first step of training that starts from `parameters`. */
-export function stateBeforeTraining(parameters: NamedTensorData): TrainingState {
-  const zeros = (): NamedTensorData =>
-    Object.fromEntries(
-      Object.entries(parameters).map(([name, { shape, data }]) => [
-        name,
-        { shape, data: new Float32Array(data.length) },
-      ]),
-    );
-  return { parameters, firstMoment: zeros(), secondMoment: zeros() };
 }
 
 /**

@@ -4,6 +4,7 @@
 import { ConfigError } from "@air-onnx/core";
 import { type Evaluation, loggedNumbers } from "@air-onnx/measure";
 import { encodePng, isBrought, type LabelledImages, type TrainingData, writeFileAtomic } from "@air-onnx/scenes";
+import type { Explanation } from "@air-onnx/trainer";
 import { findAlerts } from "./alerts.js";
 import { Batches } from "./batches.js";
 import { Composer } from "./composition/composer.js";
@@ -13,7 +14,7 @@ import { type Stage, stageAt } from "./curriculum.js";
 import { createEngine } from "./engine/create.js";
 import type { StepInputs } from "./engine/engine.js";
 import { DivergedError } from "./errors.js";
-import { Evaluator, type Explanation } from "./evaluate.js";
+import { Evaluator } from "./evaluate.js";
 import { checkpointShapes, initialState } from "./initial-state.js";
 import type { ComposedBatch } from "./objective/estimator.js";
 import {

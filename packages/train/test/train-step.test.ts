@@ -1,10 +1,10 @@
 import { logCountPrior } from "@air-onnx/core";
+import { adamScalars } from "@air-onnx/trainer";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, it } from "vitest";
 import { parameterShapes } from "../src/model/parameters.js";
 import { marginal } from "../src/objective/marginal.js";
-import type { AdamState } from "../src/optimizer/adam.js";
-import { adamScalars } from "../src/optimizer/schedule.js";
+import { type AdamState, defaultAdam } from "../src/optimizer/adam.js";
 import { lossAndGradients, trainStep } from "../src/train-step.js";
 import { normal, tinyConfig, tinyParameters, uniform } from "./model/tiny.js";
 
@@ -25,7 +25,7 @@ function firstState(): AdamState {
 }
 
 function scalarsAt(t: number, rate: number) {
-  const { stepSize, rootCorrection } = adamScalars(t, rate);
+  const { stepSize, rootCorrection } = adamScalars(t, rate, defaultAdam);
   return {
     stepSize: tf.scalar(stepSize),
     rootCorrection: tf.scalar(rootCorrection),

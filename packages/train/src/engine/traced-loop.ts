@@ -5,11 +5,13 @@
  */
 import { freeBuffers } from "@air-onnx/core";
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
-import { encodeLoop, initialInput, stacked } from "@air-onnx/tracer";
+import { stacked } from "@air-onnx/tracer";
+import { runTrainingLoop } from "@air-onnx/trainer";
 import { type NamedArrays, stateParts, type TrainingState } from "../training-state.js";
+import { encodeTrainingLoop } from "./encoded-loop.js";
 import type { Engine, StepDefinition, StepInputs } from "./engine.js";
 import { trainingSessionOptions } from "./session-options.js";
-import { metricOutput, stackedInputs, stateOf, traceTrainStep } from "./traced-step.js";
+import { stackedInputs } from "./traced-step.js";
 
 /** Options of {@link createLoopEngine}. */
 export interface LoopEngineOptions {
@@ -31,12 +33,7 @@ export async function createLoopEngine(
   start: TrainingState,
   { device = "cpu", threads = 0 }: LoopEngineOptions = {},
 ): Promise<Engine> {
-  const { traced, state, perStep, metrics } = traceTrainStep(definition);
-  const model = encodeLoop(traced, {
-    state: Object.fromEntries(state.map(({ input, output }) => [input, output])),
-    perStep: Object.keys(perStep),
-    collect: metrics.map(metricOutput),
-  });
+  const { model, signature } = encodeTrainingLoop(definition);
   const session = await ort.InferenceSession.create(model, trainingSessionOptions(threads, device));
 
   // Every run returns new arrays: onnxruntime copies its results even if it is given arrays for them.
@@ -49,22 +46,20 @@ export async function createLoopEngine(
 
     async run(inputs: StepInputs): Promise<NamedArrays> {
       if (disposed) throw new Error("This engine has been disposed");
-      const feeds: Record<string, ort.Tensor> = {};
-      for (const { part, name, shape, input } of state) {
-        feeds[initialInput(input)] = new ort.Tensor("float32", current[part][name]!.data, shape);
-      }
-      const arrays = stackedInputs(inputs);
-      for (const [name, shape] of Object.entries(perStep)) {
-        feeds[stacked(name)] = new ort.Tensor("float32", arrays[name]!, [inputs.steps, ...shape]);
-      }
-      const results = await session.run(feeds);
-      const resultOf = (name: string) => results[name]!.data as Float32Array<ArrayBuffer>;
+      const arrays = Object.entries(stackedInputs(inputs)).map(([name, data]) => [stacked(name), data] as const);
+      const { state, metrics } = await runTrainingLoop(
+        session,
+        signature,
+        current,
+        Object.fromEntries(arrays),
+        inputs.steps,
+      );
       const past = current;
-      current = stateOf(state, ({ output }) => resultOf(output));
+      current = state;
       // The caller owns the state that training started from.
       if (!isStart) freeBuffers(stateParts.flatMap((part) => Object.values(past[part]).map(({ data }) => data.buffer)));
       isStart = false;
-      return Object.fromEntries(metrics.map((name) => [name, resultOf(metricOutput(name))]));
+      return metrics;
     },
 
     state: async () => current,

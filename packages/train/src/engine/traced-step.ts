@@ -39,7 +39,8 @@ export interface TracedTrainStep {
 
 /** Name of the graph's output for the metric `name`. */
 export const metricOutput = (name: string): string => `metric/${name}`;
-const noiseInput = (name: string): string => `noise/${name}`;
+/** Name of the graph's input for the noise tensor `name`. */
+export const noiseInput = (name: string): string => `noise/${name}`;
 
 /** Name of the output that holds all metrics together, `[M]` in the order of {@link TracedTrainStep.metrics}. */
 export const METRICS_OUTPUT = "metrics";

@@ -2,20 +2,16 @@
  * The learned parameters of AIR: their names, shapes and initial values. Checkpoints, gradients and the optimizer have
  * them in the order of {@link parameterShapes}.
  */
-import { type AirConfig, type Convolution, convolutionOf, type LocalStepNetwork, RandomStream } from "@air-onnx/core";
+import { type AirConfig, type Convolution, convolutionOf, type LocalStepNetwork } from "@air-onnx/core";
+import { drawParameters, type InitialParameter } from "@air-onnx/trainer";
 import type * as tf from "@tensorflow/tfjs";
-import type { NamedTensorData, TensorData } from "../training-state.js";
+import type { NamedTensorData } from "../training-state.js";
 
 /**
  * Every parameter as a tensor of TensorFlow.js, by its name in {@link parameterShapes}. Functions of the model call it
  * `p`.
  */
 export type ParameterTensors = Readonly<Record<string, tf.Tensor>>;
-
-/**
- * First part of the key of the random streams that draw the initial values; the second part is the parameter's index.
- */
-export const INITIAL_PARAMETERS_STREAM = 0x696e6974;
 
 /**
  * The shape of every parameter of the model, by name. Kernels are [inputs, outputs].
@@ -163,17 +159,20 @@ export function initialParameters(
   seed: number,
   extra: Readonly<Record<string, number[]>> = {},
 ): NamedTensorData {
+  return drawParameters(initialIntervals(config, extra), seed);
+}
+
+/** The intervals of {@link initialParameters}, in the order of the parameters. */
+export function initialIntervals(
+  config: AirConfig,
+  extra: Readonly<Record<string, number[]>> = {},
+): readonly InitialParameter[] {
   const shapes = { ...parameterShapes(config), ...extra };
-  const values = Object.entries(shapes).map(([name, shape], index): [string, TensorData] => {
-    const stream = new RandomStream(seed, INITIAL_PARAMETERS_STREAM, index);
+  return Object.entries(shapes).map(([name, shape]) => {
     const output = config.stepNetwork.type === "local" ? LOCAL_OUTPUTS[name] : undefined;
     const bound = (output?.scale ?? 1) * initialBound(name, fanIn(name, shapes, config));
-    const data = new Float32Array(shape.reduce((product, side) => product * side, 1));
-    for (let i = 0; i < data.length; i++) data[i] = (2 * stream.uniform() - 1) * bound;
-    if (output?.values) data.set(output.values);
-    return [name, { shape, data }];
+    return { name, shape, bound, values: output?.values };
   });
-  return Object.fromEntries(values);
 }
 
 /**

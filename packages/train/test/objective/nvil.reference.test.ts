@@ -4,18 +4,17 @@
  */
 
 import { logCountPrior } from "@air-onnx/core";
+import { adamScalars, stateBeforeTraining } from "@air-onnx/trainer";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createEagerEngine } from "../../src/engine/eager.js";
 import type { Engine, StepDefinition, StepInputs } from "../../src/engine/engine.js";
 import { createInPlaceEngine } from "../../src/engine/traced-in-place.js";
-import { stateBeforeTraining } from "../../src/initial-state.js";
 import { inferTrajectory } from "../../src/model/air.js";
 import { parameterShapes } from "../../src/model/parameters.js";
 import { trainedParameterShapes } from "../../src/objective/estimator.js";
 import { baselineValues, nvil, sampledTerms, scoreTerms } from "../../src/objective/nvil.js";
 import { defaultAdam } from "../../src/optimizer/adam.js";
-import { adamScalars } from "../../src/optimizer/schedule.js";
 import { lossAndGradients } from "../../src/train-step.js";
 import type { NamedTensorData } from "../../src/training-state.js";
 import { expectClose } from "../model/close.js";
@@ -119,7 +118,7 @@ describe("ten updates", () => {
   };
   const array = ({ data }: Recorded): Float32Array<ArrayBuffer> => Float32Array.from(data);
   const inputs = (): StepInputs => {
-    const scalars = Array.from({ length: steps! }, (_, k) => adamScalars(k + 1, learning_rate!));
+    const scalars = Array.from({ length: steps! }, (_, k) => adamScalars(k + 1, learning_rate!, defaultAdam));
     const prior = logCountPrior(config.prior.presence, config.maxSteps);
     return {
       steps: steps!,

@@ -1,11 +1,12 @@
 import { logCountPrior } from "@air-onnx/core";
+import { adamScalars } from "@air-onnx/trainer";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { inferTrajectory } from "../../src/model/air.js";
 import { initialParameters, parameterShapes } from "../../src/model/parameters.js";
 import { logCountPosterior, marginal } from "../../src/objective/marginal.js";
 import { nvil, sampledTerms } from "../../src/objective/nvil.js";
-import { adamScalars } from "../../src/optimizer/schedule.js";
+import { defaultAdam } from "../../src/optimizer/adam.js";
 import { lossAndGradients, trainStep } from "../../src/train-step.js";
 import { expectClose } from "../model/close.js";
 import { normal, tinyConfig, uniform } from "../model/tiny.js";
@@ -111,7 +112,7 @@ it("the baseline has its own learning rate, and its gradients are clipped apart 
   const p = parametersOf(config, 3);
   const zeros = (): Record<string, tf.Tensor> =>
     Object.fromEntries(Object.entries(p).map(([name, value]) => [name, tf.zerosLike(value)]));
-  const { stepSize, rootCorrection } = adamScalars(1, 1e-3);
+  const { stepSize, rootCorrection } = adamScalars(1, 1e-3, defaultAdam);
   const scalars = {
     stepSize: tf.scalar(stepSize),
     rootCorrection: tf.scalar(rootCorrection),

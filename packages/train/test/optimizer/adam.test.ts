@@ -1,7 +1,7 @@
+import { adamScalars, annealedProbability, warmupCosine } from "@air-onnx/trainer";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type AdamState, adamUpdate, clipFactor, defaultAdam } from "../../src/optimizer/adam.js";
-import { adamScalars, annealedProbability, warmupCosine } from "../../src/optimizer/schedule.js";
 import { normal } from "../model/tiny.js";
 
 tf.enableProdMode();
@@ -22,7 +22,7 @@ describe("adamUpdate", () => {
     for (let t = 1; t <= 12; t++) {
       // Some gradients are so small that ε matters.
       const gradient = tf.mul(normal(shape, 100 + t), [1, 1e-3, 1e-7, 30]);
-      const { stepSize, rootCorrection } = adamScalars(t, rate);
+      const { stepSize, rootCorrection } = adamScalars(t, rate, defaultAdam);
       const scalars = { stepSize: tf.scalar(stepSize), rootCorrection: tf.scalar(rootCorrection) };
       state = adamUpdate({ ...state, gradients: { w: gradient } }, scalars);
 
@@ -47,7 +47,7 @@ describe("adamUpdate", () => {
       secondMoment: zeros,
       gradients: { a: normal([4], 3), b: normal([4], 4) },
     };
-    const { stepSize, rootCorrection } = adamScalars(1, 1e-2);
+    const { stepSize, rootCorrection } = adamScalars(1, 1e-2, defaultAdam);
     const scalars = { stepSize: tf.scalar(stepSize), rootCorrection: tf.scalar(rootCorrection) };
     const plain = adamUpdate(given, scalars);
     const scaled = adamUpdate(given, scalars, defaultAdam, { b: 5 });

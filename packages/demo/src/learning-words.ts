@@ -1,0 +1,30 @@
+/** Says in plain words what a training does at the moment. */
+
+export interface LearningNow {
+  readonly step: number;
+  readonly isFinished: boolean;
+  /** Share of held-out images that are counted right. */
+  readonly accuracy: number;
+  /** Mean number of objects that the model sees in an image. */
+  readonly meanCount: number | undefined;
+}
+
+export function learningInWords({ step, isFinished, accuracy, meanCount = 0 }: LearningNow): string {
+  const share = `${Math.round(100 * accuracy)}\u00a0%`;
+  if (step === 0) return "It knows nothing yet: its windows are anywhere, and what it draws in them is fog.";
+  if (isFinished)
+    return `Done. It counts ${share} of images that it never learned from, and nobody ever told it a count.`;
+  if (accuracy >= 0.95) return "It counts. What is left: digits that touch, and finer strokes.";
+  if (accuracy >= 0.75) return "A window for each digit now. Where two are close, it still takes them for one.";
+  if (meanCount > 0.5) {
+    return "It has found that a window on the ink pays. Two digits are one object to it, until it sees that two small windows redraw them better than one.";
+  }
+  return "An object costs more than it explains so far, so it says that nothing is there, and practises drawing blurred strokes.";
+}
+
+/** Formats a time: 95 → "1:35 min left". */
+export function timeLeftInWords(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s left`;
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")} min left`;
+}

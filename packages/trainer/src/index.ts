@@ -1,0 +1,11 @@
+export * from "./errors.js";
+export * from "./evaluation-graph.js";
+export * from "./initial-parameters.js";
+export { type ModelFacts, type ModelFolder, modelFolder } from "./model-folder.js";
+export * from "./noise.js";
+export * from "./schedules.js";
+export { type DrawImages, stepInputs } from "./step-inputs.js";
+export * from "./trainer.js";
+export * from "./training-loop.js";
+export * from "./training-manifest.js";
+export * from "./training-state.js";
