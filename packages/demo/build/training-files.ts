@@ -18,6 +18,7 @@ function config(steps: number) {
     dataset: "multi-strokes",
     stream: true,
     steps,
+    optimizer: { warmupSteps: Math.min(200, Math.floor(steps / 10)) },
     presencePriorSchedule: { from: 0.01, to: 0.5, share: 0.4 },
     model: { encoderSize: 200, decoderSize: 200 },
   });

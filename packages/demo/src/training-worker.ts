@@ -1,7 +1,7 @@
 /** The worker that trains: images, steps, evaluations and what is kept in the browser. The page only shows. */
 import { parseTrainingManifest, TRAINING_MANIFEST_FILE, Trainer, TrainerCheckpointError } from "@air-onnx/trainer";
 import * as ort from "onnxruntime-web/wasm";
-import { type TrainingImages, trainingImages } from "./training-images.js";
+import { type HeldOut, trainingImages } from "./training-images.js";
 import type { FromTrainer, ToTrainer } from "./training-messages.js";
 import { TRAINED_NAME } from "./training-preset.js";
 import { type CurvePoint, forget, keep, kept } from "./training-store.js";
@@ -24,7 +24,10 @@ const post = (message: FromTrainer): void => globalThis.postMessage(message);
 
 class Training {
   readonly #trainer: Trainer;
-  readonly #images: TrainingImages;
+  /** Held-out images that are shown and measured. */
+  readonly #heldOut: HeldOut;
+  /** Draws those that the finished model is measured on. */
+  readonly #drawMore: () => Promise<HeldOut>;
   readonly #curve: CurvePoint[];
   #seconds: number;
   #isWanted = false;
@@ -33,10 +36,17 @@ class Training {
   #keptAt = performance.now();
   #stepsPerCall = 1;
   #pace: number | undefined;
+  #finalPoint: CurvePoint | undefined;
 
-  private constructor(trainer: Trainer, images: TrainingImages, curve: readonly CurvePoint[], seconds: number) {
+  private constructor(
+    trainer: Trainer,
+    heldOut: { readonly first: HeldOut; readonly more: () => Promise<HeldOut> },
+    curve: readonly CurvePoint[],
+    seconds: number,
+  ) {
     this.#trainer = trainer;
-    this.#images = images;
+    this.#heldOut = heldOut.first;
+    this.#drawMore = heldOut.more;
     this.#curve = [...curve];
     this.#seconds = seconds;
   }
@@ -51,7 +61,8 @@ class Training {
     const manifest = parseTrainingManifest(await read(TRAINING_MANIFEST_FILE), TRAINING_MANIFEST_FILE);
     const before = wanted === undefined ? await kept("training") : undefined;
     const seed = before?.checkpoint.seed ?? wanted ?? 0;
-    const images = await trainingImages(manifest, seed, FINALLY_MEASURED);
+    const images = await trainingImages(manifest, seed);
+    const heldOut = { first: await images.heldOut(MEASURED), more: () => images.heldOut(FINALLY_MEASURED) };
     const options = {
       manifest,
       readFile: read,
@@ -62,12 +73,12 @@ class Training {
     };
     try {
       const trainer = await Trainer.open({ ...options, checkpoint: before?.checkpoint });
-      return new Training(trainer, images, before?.curve ?? [], before?.seconds ?? 0);
+      return new Training(trainer, heldOut, before?.curve ?? [], before?.seconds ?? 0);
     } catch (error) {
       if (!(error instanceof TrainerCheckpointError)) throw error;
       post({ notice: `The training that this browser kept cannot go on: ${error.message}.` });
       await forget("training").catch(() => {});
-      return new Training(await Trainer.open(options), images, [], 0);
+      return new Training(await Trainer.open(options), heldOut, [], 0);
     }
   }
 
@@ -75,8 +86,8 @@ class Training {
     const { seed, step, manifest } = this.#trainer;
     const { imageSize, channels } = manifest.model;
     const pixels = channels * imageSize ** 2;
-    const images = Array.from({ length: SHOWN }, (_, i) => this.#images.heldOut.slice(i * pixels, (i + 1) * pixels));
-    const counts = this.#images.counts.slice(0, SHOWN);
+    const images = Array.from({ length: SHOWN }, (_, i) => this.#heldOut.images.slice(i * pixels, (i + 1) * pixels));
+    const counts = this.#heldOut.counts.slice(0, SHOWN);
     post({
       opened: { seed, step, steps: manifest.steps, imageSize, channels, curve: this.#curve, images, counts },
     });
@@ -90,7 +101,7 @@ class Training {
   }
 
   async takeModel(): Promise<void> {
-    const point = await this.#measured(FINALLY_MEASURED);
+    const point = await this.#final();
     const metrics = { elbo: point.elbo, countAccuracyMap: point.accuracy };
     const files = await this.#trainer.modelFolder({ metrics, name: TRAINED_NAME });
     const { model } = this.#trainer.manifest;
@@ -160,23 +171,26 @@ class Training {
   async #show(): Promise<void> {
     this.#shownAt = performance.now();
     const { imageSize, channels } = this.#trainer.manifest.model;
-    const images = this.#images.heldOut.subarray(0, SHOWN * channels * imageSize ** 2);
+    const images = this.#heldOut.images.subarray(0, SHOWN * channels * imageSize ** 2);
     const explained = await this.#trainer.explain(images);
     post({
       explained: explained.map(({ count, zWhere, reconstruction }) => ({ count, zWhere, reconstruction })),
     });
   }
 
-  async #measured(images: number): Promise<CurvePoint> {
-    const { imageSize, channels } = this.#trainer.manifest.model;
-    const heldOut = this.#images.heldOut.subarray(0, images * channels * imageSize ** 2);
-    const { step } = this.#trainer;
-    const { elbo, countAccuracyMap } = await this.#trainer.evaluate(heldOut, this.#images.counts.slice(0, images));
-    return { step, seconds: this.#seconds, elbo, accuracy: countAccuracyMap };
+  async #measured({ images, counts }: HeldOut): Promise<CurvePoint> {
+    const { elbo, countAccuracyMap } = await this.#trainer.evaluate(images, counts);
+    return { step: this.#trainer.step, seconds: this.#seconds, elbo, accuracy: countAccuracyMap };
+  }
+
+  /** The model as it is now, measured on all held-out images. */
+  async #final(): Promise<CurvePoint> {
+    if (this.#finalPoint?.step !== this.#trainer.step) this.#finalPoint = await this.#measured(await this.#drawMore());
+    return this.#finalPoint;
   }
 
   async #measure(): Promise<void> {
-    const point = await this.#measured(this.#trainer.isFinished ? FINALLY_MEASURED : MEASURED);
+    const point = this.#trainer.isFinished ? await this.#final() : await this.#measured(this.#heldOut);
     this.#curve.push(point);
     post({ point });
   }
