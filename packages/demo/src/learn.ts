@@ -205,7 +205,7 @@ class LearningPage {
     this.#setRunning(false);
     this.#use.disabled = true;
     this.#download.disabled = true;
-    this.#modelStatus.textContent = "Measuring it on 1,000 images…";
+    this.#modelStatus.textContent = "Measuring it on 500 images…";
     this.#onModel = (files) => {
       this.#use.disabled = false;
       this.#download.disabled = false;

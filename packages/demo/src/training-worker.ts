@@ -10,7 +10,7 @@ import { type CurvePoint, forget, keep, kept } from "./training-store.js";
 const MEASURED = 250;
 const SHOWN = 8;
 /** Held-out images that the finished model is measured on. */
-const FINALLY_MEASURED = 1000;
+const FINALLY_MEASURED = 500;
 /** Longest time of one call, in which no message is heard, ms. */
 const CALL = 250;
 const MOST_STEPS = 20;

@@ -98,7 +98,7 @@ An Attend-Infer-Repeat model for images of ${model.imageSize}x${model.imageSize}
 ${model.maxSteps} objects. Trained with the training graphs of AIR-ONNX: data set ${training.dataset}, seed ${training.seed},
 ${training.steps} steps.
 ${measures.length === 0 ? "" : `\nOn held-out images:\n\n${measures.join("\n")}\n`}
-Open this folder with \`AirModel.fromPretrained\` of @air-onnx/runtime-node or @air-onnx/runtime-web, or with
-\`air-onnx infer\`.
+Open this folder with \`AirModel.fromPretrained\` of @air-onnx/runtime-node or @air-onnx/runtime-web, or with the command
+line of AIR-ONNX.
 `;
 }
