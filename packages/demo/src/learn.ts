@@ -133,6 +133,7 @@ class LearningPage {
   }: Extract<FromTrainer, { progress: unknown }>["progress"]): void {
     this.#step = step;
     this.#meanCount = this.#meanCount === undefined ? meanCount : 0.8 * this.#meanCount + 0.2 * meanCount;
+    this.#tell();
     this.#showStep(`, ${stepsPerSecond.toFixed(1)} steps/s, ${timeLeftInWords(secondsLeft)}`);
   }
 
@@ -163,10 +164,14 @@ class LearningPage {
       this.#curve.map(({ step, elbo }) => [step, elbo]),
       { steps: opened.steps, text: (value) => value.toFixed(0) },
     );
+    this.#tell();
+  }
+
+  #tell(): void {
     const now = learningInWords({
       step: this.#step,
-      isFinished: this.#step >= opened.steps,
-      accuracy: last?.accuracy ?? 0,
+      isFinished: this.#step >= (this.#opened?.steps ?? Number.POSITIVE_INFINITY),
+      accuracy: this.#curve.at(-1)?.accuracy ?? 0,
       meanCount: this.#meanCount,
     });
     if (this.#telling.textContent !== now) this.#telling.textContent = now;

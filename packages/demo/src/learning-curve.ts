@@ -25,7 +25,7 @@ export function showCurve(
   { steps, range, lines, text }: CurveForm,
 ): void {
   const values = points.map(([, value]) => value);
-  const [low, high] = range ?? [Math.min(...values, 0), Math.max(...values, 1)];
+  const [low, high] = range ?? (values.length > 0 ? [Math.min(...values), Math.max(...values)] : [0, 1]);
   const x = (step: number): number => LEFT + ((WIDTH - LEFT) * step) / steps;
   const y = (value: number): number => TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - low) / (high - low || 1));
   const marks = (lines ?? [low, high]).flatMap((value) => [

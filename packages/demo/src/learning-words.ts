@@ -16,6 +16,9 @@ export function learningInWords({ step, isFinished, accuracy, meanCount = 0 }: L
     return `Done. It counts ${share} of images that it never learned from, and nobody ever told it a count.`;
   if (accuracy >= 0.95) return "It counts. What is left: digits that touch, and finer strokes.";
   if (accuracy >= 0.75) return "A window for each digit now. Where two are close, it still takes them for one.";
+  if (meanCount > 1.6) {
+    return "It has found that windows on the ink pay, and puts all of them there: several share one digit, and each draws a part of the blur.";
+  }
   if (meanCount > 0.5) {
     return "It has found that a window on the ink pays. Two digits are one object to it, until it sees that two small windows redraw them better than one.";
   }
