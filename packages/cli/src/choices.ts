@@ -16,7 +16,7 @@ function namesOf<Name extends string>(names: Readonly<Record<Name, true>>): Name
 
 export { datasetNames as datasetChoices, defaultDataset } from "@air-onnx/scenes/names";
 export const heldOutSplitChoices = ["test", "fresh"] as const satisfies readonly Split[];
-export const fitChoices = namesOf<FitRule>({ auto: true, tiles: true, scale: true });
+export const folderFitChoices = namesOf<FitRule>({ auto: true, tiles: true, scale: true });
 export const architectureChoices = namesOf<TrainConfig["architecture"]>({
   compact: true,
   reference: true,

@@ -21,7 +21,7 @@ import {
 } from "@air-onnx/scenes/names";
 import type { TrainConfig } from "@air-onnx/train";
 import { type Command, Option } from "commander";
-import { datasetChoices, fitChoices, heldOutSplitChoices } from "./choices.js";
+import { datasetChoices, folderFitChoices, heldOutSplitChoices } from "./choices.js";
 import { UsageError } from "./failures.js";
 import { flagOfChoice, integerFrom, numberAbove } from "./option-values.js";
 import { noticeOnce } from "./output.js";
@@ -83,7 +83,7 @@ export const imageOptions = {
     new Option(
       "--fit <rule>",
       "how images of your folder that are large or of several sizes become images of one size: auto halves them until objects are at most 32 pixels long and cuts tiles, tiles cuts alone, scale fits each whole (default: auto)",
-    ).choices(fitChoices),
+    ).choices(folderFitChoices),
   fitSize: () =>
     new Option("--fit-size <n>", "side of these images, pixels (default: as they are up to 128, else 96)").argParser(
       integerFrom(8, 512),

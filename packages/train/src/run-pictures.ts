@@ -11,8 +11,8 @@ import {
   someImages,
   textSize,
 } from "@air-onnx/scenes";
+import type { Explanation } from "@air-onnx/trainer";
 import type { TrainConfig } from "./config.js";
-import type { Explanation } from "./evaluate.js";
 
 /** Number and layout of the images in a picture. */
 export const PICTURE = { images: 24, columns: 8, scale: 2 } as const;

@@ -22,7 +22,10 @@ export interface WarmupCosine {
  * Learning rate of update `begin` + t, t = 1, 2, …. It rises linearly to `peak` at t = `warmupSteps`, then falls along half a
  * cosine to `floor` at t = `totalSteps`.
  */
-export function warmupCosine(update: number, { begin = 0, peak, floor, warmupSteps, totalSteps }: WarmupCosine): number {
+export function warmupCosine(
+  update: number,
+  { begin = 0, peak, floor, warmupSteps, totalSteps }: WarmupCosine,
+): number {
   const t = update - begin;
   if (t < warmupSteps) return (peak * t) / warmupSteps;
   if (t >= totalSteps) return floor;
