@@ -88,10 +88,10 @@ python.it("scene-from-python counts and locates as the runtime does", { timeout:
   await using air = await AirModel.fromPretrained(model);
   const inferred = await air.infer(Float32Array.from(scenes.images, (value) => value / 255));
   const lines = inferred.map(({ count, objects }, i) => {
-    const found = objects.map(({ tightBox, presence }) => {
+    const found = objects.map(({ tightBox, score }) => {
       return ` (${Object.values(tightBox)
         .map((edge) => edge.toFixed(0))
-        .join(", ")}) ${presence.toFixed(3)}`;
+        .join(", ")}) ${score.toFixed(3)}`;
     });
     return `image ${i}: ${count} objects${found.join("")}`;
   });
