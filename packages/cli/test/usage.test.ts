@@ -141,7 +141,7 @@ describe("failures end with 1 and one message", () => {
     [["export", "nowhere"], "nowhere is not a run folder"],
     [["train", "--resume", "nowhere"], "nowhere is not a run folder"],
     [["infer", "nowhere", "absent.png"], "There is no image absent.png"],
-    [["sample", "nowhere"], "config.json is missing"],
+    [["sample", "nowhere"], 'No model "nowhere" was found'],
     [["data", "multi-mnist", "--mnist-dir", "nowhere"], "nowhere"],
     [["data", "multi-mnist", "--data-seed", "1"], "multi-mnist takes no seed"],
     [["data", "multi-mnist", "--data-seed", "1"], "The flag for seed is --data-seed."],

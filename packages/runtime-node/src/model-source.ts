@@ -189,7 +189,7 @@ async function localModel(name: string, tried: TriedAddress[]): Promise<string |
   }
   tried.push({
     address: `npm package ${name}`,
-    reason: `is not installed, or has no ${MANIFEST_FILE}: npm install ${name}`,
+    reason: `is not installed, or has no ${MANIFEST_FILE}`,
   });
   return undefined;
 }

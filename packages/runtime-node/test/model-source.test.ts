@@ -227,7 +227,7 @@ describe("an error", () => {
 
     const missing = await failureOf(AirModel.fromPretrained("@air-onnx/model-of-nothing"));
     expect(missing.message).toMatch(
-      /No model "@air-onnx\/model-of-nothing" was found\. What was tried:\n {2}.*model-of-nothing is no folder\n {2}npm package @air-onnx\/model-of-nothing is not installed.*npm install/,
+      /No model "@air-onnx\/model-of-nothing" was found\. What was tried:\n {2}.*model-of-nothing is no folder\n {2}npm package @air-onnx\/model-of-nothing is not installed, or has no config\.json$/,
     );
     expect(requests).toEqual(["/org/nothing/resolve/main/config.json"]);
   });

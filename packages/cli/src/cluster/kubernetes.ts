@@ -1,7 +1,7 @@
 /** A sweep as an Indexed Job of Kubernetes: a pod for each seed. */
 import { mkdir } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
-import { writeFileAtomic } from "@air-onnx/scenes";
+import { placeVariables, writeFileAtomic } from "@air-onnx/scenes";
 import { stringify } from "yaml";
 import { CommandError, exitCode, UsageError } from "../failures.js";
 
@@ -71,7 +71,7 @@ export function indexedJob({ sweep, seeds, cpus, image, claim, mountPath }: Inde
               command: ["sh", "-c", 'exec air-onnx sweep --resume "$SWEEP" --task "$JOB_COMPLETION_INDEX"'],
               env: [
                 { name: "SWEEP", value: sweep },
-                { name: "AIR_ONNX_CACHE", value: join(mountPath, ".air-onnx-cache") },
+                { name: placeVariables.cacheDir, value: join(mountPath, ".air-onnx-cache") },
               ],
               resources: { requests: { cpu: String(cpus), memory: "1Gi" }, limits: { memory: "2Gi" } },
               volumeMounts: [{ name: "sweeps", mountPath }],
