@@ -67,6 +67,12 @@ it("a path alone is trained on, a finished run is extended, and what is no image
   expect(table[0]).toMatch(/^step,kind,/);
   expect(table.at(-1)).toMatch(/^20,evaluation,/);
 
+  const exported = await place.runHere(["export", "runs/counts-of-mine-seed0", "--force"]);
+  expect(exported.code, exported.stderr).toBe(0);
+  expect(exported.stdout).toContain("Next: air-onnx infer models/counts-of-mine 'counts of mine' --out found");
+  const { training } = JSON.parse(readFileSync(place.at("models/counts-of-mine/config.json"), "utf8"));
+  expect(training.heldOut).toEqual({ fit: "auto", seed: 0, testFraction: 0.1 });
+
   writeFileSync(place.at("x.npy"), "");
   for (const [args, message] of [
     [["runs/counts-of-mine-seed0"], "it is a run folder. To go on with the run: --resume runs/counts-of-mine-seed0"],

@@ -47,6 +47,9 @@ const heldOutSchema = z.strictObject({
   maxCount: z.int().positive().optional(),
   skippedCount: z.int().nonnegative().optional(),
   testFraction: z.number().gt(0).lt(1).optional(),
+  /** How images of a user's folder that are large or of several sizes became images of one size, and of which side. */
+  fit: z.enum(["auto", "tiles", "scale"]).optional(),
+  fitSize: z.int().positive().optional(),
 });
 
 /** The schema of {@link Manifest}; unknown keys are refused. */
