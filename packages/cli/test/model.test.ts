@@ -454,6 +454,13 @@ describe("sample", () => {
     expect(width).toBeGreaterThan(height);
   });
 
+  it("draws from the prior that was fitted at export, and says so, unless a prior or a count is given", async () => {
+    const line =
+      /^Presence prior 0\.\d{3}, fitted to held-out images; that of training is 0\.01\nPicture: samples\.png\n$/;
+    expect(await succeedHere("sample", "model", "--n", "2")).toMatch(line);
+    expect(await succeedHere("sample", "model", "--n", "2", "--presence-prior", "0.2")).toBe("Picture: samples.png\n");
+  });
+
   it("draws the same picture for the same seed, and another one for another seed", async () => {
     const draw = async (seed: string, out: string): Promise<Buffer> => {
       await succeedHere("sample", "model", "--n", "4", "--count", "2", "--seed", seed, "--out", out);
@@ -492,6 +499,17 @@ describe("data and doctor", () => {
       [...text.matchAll(/^(?:train|held out) +\d+ +(\d+) +\d+$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
     expect(withNone(read)).toBe(withNone(drawn));
     expect(withNone(read)).toBeGreaterThan(0);
+  });
+
+  it("writes the first held-out images as PNG files with their counts, into a new folder alone", async () => {
+    const args = ["data", "multi-strokes", "--train-size", "5", "--test-size", "12", "--png", "pngs", "--n", "11"];
+    expect(await succeedHere(...args)).toContain("PNG: 11 images in pngs");
+    const read = await succeedHere("data", "png-folder", "--data", "pngs", "--test-fraction", "0.2");
+    expect(read).toMatch(/^png-folder: 9 images to train on, 2 held out, /);
+    expect(readFileSync(place.at("pngs", "counts.csv"), "utf8")).toMatch(/^file,count\n00\.png,[012]\n/);
+    const again = await place.runHere(args);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toContain("Cannot write images to pngs: the folder is not empty");
   });
 
   it("calls a stream endless, and refuses to write it", async () => {

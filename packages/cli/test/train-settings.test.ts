@@ -66,7 +66,7 @@ describe("settings that there are not", () => {
     await expect(configOf({ set: ["batchSize=300", "trainSize=200"] })).rejects.toThrow(
       "--batch-size: must not exceed --train-size (200), got 300",
     );
-    await expect(configOf({ set: ["dataset=npz"] })).rejects.toThrow("--data: must say where your images are");
+    await expect(configOf({ set: ["dataset=npz"] })).rejects.toThrow("or --data FILE.npz");
   });
 
   it("are not taken for those whose names a message has for another reason", async () => {
