@@ -7,9 +7,13 @@ import type { ModelEntry } from "../src/model-list.js";
 import { writeSampleSet } from "../src/sample-set.js";
 import { sampleImages } from "./sample-images.js";
 
-/** Titles of models by their data sets; a model of other images has its folder's name. */
+/**
+ * Titles of models by their names, the one that counts a visitor's first drawing best first; another model has its folder's name.
+ */
 const titles: Readonly<Record<string, string>> = {
+  "multi-mnist-sizes": "Handwritten digits of any size",
   "multi-mnist": "Handwritten digits",
+  "multi-mnist-local": "Handwritten digits, any number",
   "multi-mnist-64": "Handwritten digits, 64×64",
   "multi-strokes": "Pen strokes",
   "multi-dsprites-64": "Coloured shapes",
@@ -65,14 +69,17 @@ function listModels(models: readonly ServedModel[]): string {
   return JSON.stringify(models.map(({ entry }) => entry));
 }
 
-/** The models in `folder`, the most accurate one first: the page opens with it. */
+/** The models in `folder`, in the order of {@link titles}, others by their accuracy: the page opens with the first. */
 async function findModels(folder: string): Promise<ServedModel[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   const models = await Promise.all(names.toSorted().map((name) => readModel(join(folder, name), name)));
   if (models.length === 0) throw new Error(`There are no models in ${folder}, and the page is nothing without one`);
   const accuracy = ({ entry }: ServedModel): number => entry.countAccuracy ?? 0;
-  return models.toSorted((a, b) => accuracy(b) - accuracy(a));
+  const order = Object.keys(titles);
+  const rank = ({ entry }: ServedModel): number =>
+    order.includes(entry.name) ? order.indexOf(entry.name) : order.length;
+  return models.toSorted((a, b) => rank(a) - rank(b) || accuracy(b) - accuracy(a));
 }
 
 async function readModel(folder: string, name: string): Promise<ServedModel> {
@@ -86,7 +93,7 @@ async function readModel(folder: string, name: string): Promise<ServedModel> {
   const samplesUrl = `samples/${name}.json`;
   const entry: ModelEntry = {
     name,
-    title: titles[manifest.training.dataset] ?? name,
+    title: titles[name] ?? titles[manifest.training.dataset] ?? name,
     url,
     imageSize,
     channels,

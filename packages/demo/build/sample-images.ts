@@ -70,9 +70,22 @@ function strokeDigits(): Uint8Array {
   return digits;
 }
 
+/** An object of an image from `index` on that has one, without the empty rows and columns around it. */
 function stamp(generator: SceneGenerator, index: number): Raster {
-  const { pixels, side } = generator.recipe(index).nextPatch();
-  return interleave(pixels, side, generator.channels);
+  let at = index;
+  while (generator.recipe(at).count === 0) at += STAMPS;
+  const { pixels, side } = generator.recipe(at).nextPatch();
+  if (side < generator.imageSize) return interleave(pixels, side, generator.channels);
+  const inked = Array.from({ length: side * side }, (_, i) => i).filter((i) => pixels[i]! > 0);
+  const [columns, rows] = [inked.map((i) => i % side), inked.map((i) => Math.floor(i / side))];
+  const [left, top] = [Math.min(...columns), Math.min(...rows)];
+  const width = Math.max(Math.max(...columns) - left, Math.max(...rows) - top) + 1;
+  const [x, y] = [Math.min(left, side - width), Math.min(top, side - width)];
+  const cut = new Uint8Array(width * width);
+  for (let row = 0; row < width; row++) {
+    cut.set(pixels.subarray((y + row) * side + x, (y + row) * side + x + width), row * width);
+  }
+  return interleave(cut, width, 1);
 }
 
 /** Converts planes `[C, side, side]` to a picture with interleaved channels. */

@@ -46,7 +46,7 @@ export class Differences {
   }
 
   /** Compares all outputs of a graph. */
-  add(graph: string, { tfjs, onnx }: Readonly<Record<"tfjs" | "onnx", Record<string, Float32Array>>>): void {
+  add(graph: string, { tfjs, onnx }: Readonly<Record<"tfjs" | "onnx", Readonly<Record<string, Float32Array>>>>): void {
     for (const [output, expected] of Object.entries(tfjs)) this.compare(graph, output, onnx[output]!, expected);
   }
 

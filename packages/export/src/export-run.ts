@@ -250,10 +250,14 @@ function everySeed(path: string): Pick<CardDetails, "everySeed"> {
 }
 
 /** The result of a parity check in one sentence, for the model card. */
-export function paritySentence({ images, backend, tolerance, countDisagreements }: ParityReport): string {
+export function paritySentence({ images, backend, tolerance, countDisagreements, equalPlaces }: ParityReport): string {
+  const places =
+    equalPlaces > 0
+      ? ` In ${count(equalPlaces)} steps they took different ones of several places that look alike.`
+      : "";
   return (
     `Parity on ${count(images)} held-out images: every output of onnxruntime is within ${tolerance} of TensorFlow.js ` +
     `(${backend}), relative for values above 1 and, for log-likelihoods, relative to the terms they sum, of the whole loop within ten times that; ` +
-    `${countDisagreements} counts differ.`
+    `${countDisagreements} counts differ.${places}`
   );
 }

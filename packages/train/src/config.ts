@@ -285,7 +285,8 @@ export function parseTrainConfig(input: TrainConfigInput | unknown): TrainConfig
   const base = {
     ...(isMadeForIt ? { ...training, ...preset } : { ...preset, ...training }),
     architecture,
-    composition: training?.composition ? { ...training.composition, ...preset.composition } : null,
+    composition:
+      training?.composition && preset.composition !== null ? { ...training.composition, ...preset.composition } : null,
     trainingMaxSteps: (isMadeForIt ? preset.trainingMaxSteps : undefined) ?? training?.trainingMaxSteps ?? null,
     model: overlay(overlay(overlay(defaults, networks(imageSize)), preset.model), required),
   };

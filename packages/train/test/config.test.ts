@@ -25,7 +25,8 @@ describe("parseTrainConfig", () => {
       const config = parseTrainConfig(input);
       expect(config.dataset).toBe(dataset);
       expect(config.batchSize).toBe(64);
-      expect(config.model.maxSteps).toBe(drawnSet(dataset)?.preset.model?.maxSteps ?? 3);
+      const { architecture, model } = drawnSet(dataset)?.preset ?? {};
+      expect(config.model.maxSteps).toBe(model?.maxSteps ?? (architecture === "local" ? 8 : 3));
       expect(config.optimizer).toEqual({
         learningRate: 2e-3,
         finalLearningRate: 1e-4,

@@ -52,7 +52,7 @@ export interface TrainingPreset {
   /** Presence prior at the start and in the end, and the share of the steps over which it changes. */
   readonly presencePriorSchedule?: { from: number; to?: number; share: number };
   /** How images are composed, for architectures that compose images. */
-  readonly composition?: { overlap?: "redraw" | "clip"; maxObjects?: number };
+  readonly composition?: { overlap?: "redraw" | "clip"; maxObjects?: number } | null;
   /** Architecture whose networks and training suit the images; `compact` if it is left out. */
   readonly architecture?: "compact" | "local";
   /** Most objects that are looked for in training images, for architectures that look for more afterwards. */

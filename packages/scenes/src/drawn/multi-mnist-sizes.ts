@@ -109,13 +109,17 @@ export const multiMnistSizesSet = seededSet({
   settings: { maxCount: maxCountSetting(4) },
   preset: {
     architecture: "local",
+    // Places 8 pixels apart that see 68 pixels: a large digit whole, and what is around it.
     model: {
       objectSize: 28,
+      imagePooling: 4,
+      stepNetwork: { type: "local", contextKernel: 5 },
       where: { type: "bounded", side: [12, 48], spacing: "logarithmic", centre: "free" },
     },
     steps: 12_000,
     trainingMaxSteps: 4,
-    composition: { overlap: "redraw" },
+    // All counts occur in the images themselves, and composed ones did harm.
+    composition: null,
   },
   version: 1,
   conflicts: ({ imageSize }) =>
