@@ -205,7 +205,7 @@ globalThis.result = { device: model.device, worker: model.worker, q: scene.count
       page.on("console", (message) => said.push(message.text()));
       page.on("pageerror", (error) => said.push(error.message));
       await page.goto(server.origin + path);
-      await page.waitForFunction(() => "result" in globalThis, undefined, { timeout: 20_000 }).catch(() => {});
+      await page.waitForFunction(() => "result" in globalThis, undefined, { timeout: MINUTES }).catch(() => {});
       const result = (await page.evaluate(() => (globalThis as { result?: unknown }).result)) as
         | { device: string; worker: boolean; q: number[]; notices: string[] }
         | undefined;

@@ -347,7 +347,7 @@ chromium.describe("runtime-web", () => {
       }
     }
 
-    it("skips a software GPU and says why; webgpu by name takes it", async () => {
+    it("skips a software GPU and says why; webgpu by name takes it", { timeout: 180_000 }, async () => {
       await withAdapter("software", async () => {
         const status = (await call("listDevices")).find(({ device }) => device === "webgpu");
         expect(status).toMatchObject({ available: true, software: true });

@@ -21,7 +21,7 @@ export interface Invocation {
 export function typedAs({ program, folder, env }: Invocation): string {
   const parents = parentsOf(resolve(folder));
   const isInProject = parents.some((parent) => existsSync(join(parent, "node_modules", ".bin", NAME)));
-  const own = program === undefined ? undefined : realPath(program);
+  const own = program === undefined ? undefined : (realPath(program) ?? resolve(program));
   // npm puts node_modules/.bin on the path for as long as its own commands run, which a shell does not have.
   const isInstalled = (env.PATH ?? "").split(delimiter).some((place) => {
     if (place === "" || place.endsWith(`node_modules${sep}.bin`)) return false;

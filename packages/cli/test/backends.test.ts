@@ -72,6 +72,6 @@ describe("bench", () => {
   it("refuses a folder that is not an exported model", async () => {
     const { code, stderr } = await place.runHere(["bench", "infer", "--model", "nowhere"]);
     expect(code).toBe(1);
-    expect(stderr).toContain("config.json is missing");
+    expect(stderr).toContain('No model "nowhere" was found');
   });
 });

@@ -208,8 +208,8 @@ describe("infer --steps-picture", () => {
       const args = ["infer", "model", images, "--json", "scenes.json", "--steps-picture", "steps/all.png"];
       const { code, stdout, stderr } = await place.runHere(args);
       expect(code).toBe(0);
-      expect(stdout).toContain("steps in steps/all.png");
-      expect(stderr.includes("notice: steps/all.png shows the first 24 of 25 images\n")).toBe(images === "images");
+      expect(stdout).toContain("Written: scenes.json, steps/all.png");
+      expect(stderr.includes("notice: steps/all.png shows 24 of 25 images\n")).toBe(images === "images");
       const { width, height } = readPng(place.at("steps/all.png"));
       expect(width).toBeGreaterThan(5 * 150);
       heights.push(height);

@@ -1,6 +1,7 @@
 /**
  * Finds a model where people have it: in a folder, in an npm package that is installed, on a hub by its name, or at a URL.
  */
+import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
@@ -143,7 +144,8 @@ function placeOf(location: string | URL, options: SourceOptions): Place {
       file: text,
     });
   }
-  return isHubName(text) || isPackageName(text)
+  // The name of something here is not sent to a hub.
+  return (isHubName(text) || isPackageName(text)) && !existsSync(text)
     ? { kind: "name", name: text }
     : { kind: "folder", folder: resolve(text) };
 }
