@@ -118,14 +118,20 @@ export function writePlanes(
  * Converts one picture of any size to planes `[C, H, W]` of intensities in [0, 1], as {@link toImageBatch} describes.
  *
  * @param channels channels C of the planes
- * @param options.scale divisor of 8-bit values
- * @param options.index index of the picture, for error messages
  * @throws {ImageError} for a picture without pixels, wrong channels, or a value outside [0, 1]
  */
 export function toPlanes(
   picture: Picture | undefined,
   channels: number,
-  { scale = 255, index = 0 }: { readonly scale?: number; readonly index?: number } = {},
+  {
+    scale = 255,
+    index = 0,
+  }: {
+    /** Divisor of 8-bit values. */
+    readonly scale?: number;
+    /** Index of the picture, for error messages. */
+    readonly index?: number;
+  } = {},
 ): Planes {
   const { width, height } = pixelsOf(picture, index);
   const data = new Float32Array(channels * width * height);

@@ -5,7 +5,7 @@ export {
   type StepReport,
   type SummaryOptions,
 } from "./attention-loop.js";
-export { type Background, estimateBackground, noiseOf } from "./background.js";
+export { type Background, estimateBackground, noiseOf, type PlaneSize } from "./background.js";
 export { type BoundedDownload, downloadBounded, requireStallSeconds, type StallOption } from "./bounded-download.js";
 export * from "./box-matching.js";
 export { closestNames } from "./closest-names.js";

@@ -79,7 +79,9 @@ export interface PictureScene {
 
 /** The parts of a model that {@link inferPictures} uses. */
 export interface PictureModel {
+  /** The model's sizes. */
   readonly config: AirConfig;
+  /** How its images are scaled and prepared. */
   readonly manifest: Pick<Manifest, "normalisation" | "preprocessing">;
   /** Infers prepared images `[B, C, S, S]`: bright objects on 0. */
   infer(images: Float32Array<ArrayBuffer>, options: SummaryOptions): Promise<SceneSummary[]>;
@@ -208,14 +210,20 @@ function scaledSize({ width, height }: { readonly width: number; readonly height
  * Prepares a whole picture as a model needs it: bright objects on 0. Ground, noise and contrast are those of the whole picture: a tile
  * that is full of objects shows no ground, and an empty one no contrast.
  *
- * @param options.scale pixels of the result for one pixel of the picture, 1 by default
- * @param options.index index of the picture, for error messages
  * @throws {ImageError} for a picture without pixels, wrong channels, or a value outside [0, 1]
  */
 export function preparePicture(
   picture: Picture,
   { config, manifest }: Pick<PictureModel, "config" | "manifest">,
-  { scale = 1, index = 0 }: { readonly scale?: number; readonly index?: number } = {},
+  {
+    scale = 1,
+    index = 0,
+  }: {
+    /** Pixels of the result for one pixel of the picture, 1 by default. */
+    readonly scale?: number;
+    /** Index of the picture, for error messages. */
+    readonly index?: number;
+  } = {},
 ): Planes {
   const own = toPlanes(picture, config.channels, { scale: manifest.normalisation.scale, index });
   const planes = scale === 1 ? own : resamplePlanes(own, scaledSize(own, scale));

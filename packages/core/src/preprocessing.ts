@@ -75,15 +75,21 @@ export function preprocessImage(
  * all its pixels.
  *
  * @param image intensities in [0, 1], `[C, H, W]`
- * @param options.target receives the intensities in [0, 1], `[C, H, W]`; it may be `image`
- * @param options.square side of the squares whose means the ground is fitted to, pixels
  * @throws {RangeError} if the parameters have another number of channels than the picture
  */
 export function preprocessPlanes(
   image: Float32Array,
   form: PlaneSize & { readonly channels: number },
   preprocessing: Preprocessing,
-  { target, square }: { readonly target: Float32Array; readonly square: number },
+  {
+    target,
+    square,
+  }: {
+    /** Receives the intensities in [0, 1], `[C, H, W]`; it may be `image`. */
+    readonly target: Float32Array;
+    /** Side of the squares whose means the ground is fitted to, pixels. */
+    readonly square: number;
+  },
 ): ImageGround {
   const plane = form.width * form.height;
   const { noise } = preprocessing;

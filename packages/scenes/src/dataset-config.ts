@@ -42,9 +42,9 @@ export interface NpzShape {
 
 /** The settings of a folder of images, as zod types. */
 export interface FolderShape {
-  /** How images that are not square, not of one size, or large become images of one size; see {@link FolderFit}. */
+  /** How images that are not square, not of one size, or large become images of one size; see `FolderFit`. */
   readonly fit: z.ZodDefault<z.ZodEnum<{ readonly [Rule in FitRule]: Rule }>>;
-  /** Side of the images, pixels; see {@link FolderFit}. */
+  /** Side of the images, pixels; see `FolderFit`. */
   readonly fitSize: z.ZodOptional<z.ZodInt>;
 }
 

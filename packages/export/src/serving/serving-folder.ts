@@ -18,6 +18,7 @@ export type ServingTarget = (typeof servingTargets)[number];
 
 /** Options of {@link writeServingFolder}. */
 export interface ServingOptions extends TritonSettings {
+  /** What serves the model. */
   readonly target: ServingTarget;
   /**
    * Where the cluster will find the model repository, such as `s3://bucket/model_repository` or `pvc://claim/model_repository`;
