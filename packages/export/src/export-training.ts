@@ -31,7 +31,7 @@ export interface TrainingFiles {
 /**
  * Makes the files with which a training runs without this package.
  *
- * @throws {ConfigError} for a configuration with composed, augmented or preprocessed images
+ * @throws {ConfigError} for a configuration with composed, augmented or preprocessed images, or of an extended run
  */
 export function trainingFiles(config: TrainConfig): TrainingFiles {
   const { stages, evaluation, parameters, schedules } = trainingGraphs(config);

@@ -268,6 +268,11 @@ describe("a folder of training files", () => {
     expect(() => trainingFiles(augmented)).toThrow(/augmentation must be null/);
   });
 
+  it("is refused for an extended run, whose learning rate rises again", () => {
+    const extended = parseTrainConfig({ ...settings, steps: settings.steps + 10, extendedAt: [settings.steps] });
+    expect(() => trainingFiles(extended)).toThrow(/extendedAt must be empty/);
+  });
+
   it.each([
     ["another format", (manifest: TrainingManifest) => ({ ...manifest, format: "air-onnx" }), /format/],
     [

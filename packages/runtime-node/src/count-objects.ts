@@ -15,15 +15,10 @@ export async function countObjects(
   picture: PictureSource,
   options: PictureOptions = {},
 ): Promise<PictureScene> {
-  const { fit = "tiles", ...others } = options;
-  if (model instanceof AirModel) {
-    const [scene] = await model.infer([picture], { ...others, fit });
-    return scene!;
-  }
-  const opened = await AirModel.fromPretrained(model, { signal: options.signal });
-  try {
+  if (!(model instanceof AirModel)) {
+    await using opened = await AirModel.fromPretrained(model, { signal: options.signal });
     return await countObjects(opened, picture, options);
-  } finally {
-    await opened.dispose();
   }
+  const [scene] = await model.infer([picture], { ...options, fit: options.fit ?? "tiles" });
+  return scene!;
 }

@@ -15,15 +15,15 @@ export async function countObjects(
   picture: PictureSource,
   options: PictureOptions = {},
 ): Promise<PictureScene> {
-  const { fit = "tiles", ...others } = options;
-  if (model instanceof AirModel) {
-    const [scene] = await model.infer([picture], { ...others, fit });
-    return scene!;
+  if (!(model instanceof AirModel)) {
+    // Not `await using`, which throws where a browser has no Symbol.asyncDispose.
+    const opened = await AirModel.fromPretrained(model, { signal: options.signal });
+    try {
+      return await countObjects(opened, picture, options);
+    } finally {
+      await opened.dispose();
+    }
   }
-  const opened = await AirModel.fromPretrained(model, { signal: options.signal });
-  try {
-    return await countObjects(opened, picture, options);
-  } finally {
-    await opened.dispose();
-  }
+  const [scene] = await model.infer([picture], { ...options, fit: options.fit ?? "tiles" });
+  return scene!;
 }

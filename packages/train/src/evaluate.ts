@@ -7,12 +7,11 @@ import { type Evaluation, type EvidenceModel, measureEvidence } from "@air-onnx/
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { fillBatch, type LabelledImages, pixelsPerImage } from "@air-onnx/scenes";
 import { BATCH, encodeGraph, trace } from "@air-onnx/tracer";
-import { EvaluationGraph, type Explanation } from "@air-onnx/trainer";
+import { EvaluationGraph, type Explanation, type NamedTensorData } from "@air-onnx/trainer";
 import * as tf from "@tensorflow/tfjs";
 import { trainingSessionOptions } from "./engine/session-options.js";
 import { parameterShapes } from "./model/parameters.js";
 import { evaluateScenes } from "./objective/marginal.js";
-import type { NamedTensorData } from "./training-state.js";
 
 /** Options of {@link Evaluator.evaluate}. */
 export interface EvaluateOptions {

@@ -1,4 +1,13 @@
 export type { Explanation } from "@air-onnx/trainer";
+export {
+  eachPart,
+  type NamedArrays,
+  type NamedTensorData,
+  type StatePart,
+  stateParts,
+  type TensorData,
+  type TrainingState,
+} from "@air-onnx/trainer";
 export { type AlertEvidence, alertThresholds, collapseAlerts, findAlerts } from "./alerts.js";
 export {
   type Architecture,
@@ -65,12 +74,3 @@ export {
 } from "./train.js";
 export { openTrainedRun, type TrainedRun, trainingMinutes } from "./trained-run.js";
 export { type StageGraph, type TrainingGraphs, trainingGraphs } from "./training-graphs.js";
-export {
-  eachPart,
-  type NamedArrays,
-  type NamedTensorData,
-  type StatePart,
-  stateParts,
-  type TensorData,
-  type TrainingState,
-} from "./training-state.js";

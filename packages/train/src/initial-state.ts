@@ -1,10 +1,10 @@
 /** The state that training starts from: initial parameters drawn from the seed, and moments of zero. */
-import { stateBeforeTraining } from "@air-onnx/trainer";
+
+import { stateBeforeTraining, type TrainingState } from "@air-onnx/trainer";
 import type { TrainConfig } from "./config.js";
 import { initialParameters } from "./model/parameters.js";
 import { trainedParameterShapes } from "./objective/estimator.js";
 import { estimators } from "./objective/estimators.js";
-import type { TrainingState } from "./training-state.js";
 
 /** The state before the first step of a run with this configuration, in new arrays. */
 export function initialState({ estimator, model, seed }: TrainConfig): TrainingState {

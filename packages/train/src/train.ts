@@ -4,7 +4,7 @@
 import { ConfigError } from "@air-onnx/core";
 import { type Evaluation, loggedNumbers } from "@air-onnx/measure";
 import { encodePng, isBrought, type LabelledImages, type TrainingData, writeFileAtomic } from "@air-onnx/scenes";
-import type { Explanation } from "@air-onnx/trainer";
+import type { Explanation, NamedArrays, NamedTensorData, TrainingState } from "@air-onnx/trainer";
 import { findAlerts } from "./alerts.js";
 import { Batches } from "./batches.js";
 import { Composer } from "./composition/composer.js";
@@ -36,7 +36,6 @@ import {
 } from "./run/index.js";
 import { explanationPicture, PICTURE, trainingImagesPicture } from "./run-pictures.js";
 import { Stopwatch } from "./stopwatch.js";
-import type { NamedArrays, NamedTensorData, TrainingState } from "./training-state.js";
 
 /** An event of a run, for progress displays. */
 export type TrainEvent =

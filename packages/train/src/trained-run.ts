@@ -1,4 +1,6 @@
 /** A run's newest checkpoint, ready to be measured or exported. */
+
+import type { NamedTensorData } from "@air-onnx/trainer";
 import { NoCheckpointError } from "./errors.js";
 import { checkpointShapes } from "./initial-state.js";
 import { parameterShapes } from "./model/parameters.js";
@@ -7,7 +9,6 @@ import type { OnNotice } from "./run/lock.js";
 import { readMetrics } from "./run/metrics-log.js";
 import { openRunFolder, type RunFolder } from "./run/run-folder.js";
 import { trainingSeconds } from "./run/training-time.js";
-import type { NamedTensorData } from "./training-state.js";
 
 /** A run and its newest checkpoint. */
 export interface TrainedRun {

@@ -34,7 +34,7 @@ export interface TrainingGraphs {
 /**
  * Traces the graphs of a training.
  *
- * @throws {ConfigError} for a configuration with composed, augmented or preprocessed images
+ * @throws {ConfigError} for a configuration with composed, augmented or preprocessed images, or of an extended run
  */
 export function trainingGraphs(config: TrainConfig): TrainingGraphs {
   refuseOther(config);
@@ -93,15 +93,17 @@ function stageGraph(config: TrainConfig, step: number): StageGraph {
   };
 }
 
-function refuseOther({ composition, augmentation, preprocessing }: TrainConfig): void {
-  const found = Object.entries({ composition, augmentation, preprocessing }).filter(([, value]) => value !== null);
-  if (found.length === 0) return;
+function refuseOther({ composition, augmentation, preprocessing, extendedAt }: TrainConfig): void {
+  const reason = "as only this package can prepare such images";
+  const issues = Object.entries({ composition, augmentation, preprocessing })
+    .filter(([, value]) => value !== null)
+    .map(([key]) => ({ key, message: `must be null, ${reason}` }));
+  // The schedules of training files are those of one run.
+  if (extendedAt.length > 0)
+    issues.push({ key: "extendedAt", message: "must be empty, as its schedules are of one run" });
+  if (issues.length === 0) return;
   throw new ConfigError(
-    `Training files cannot be made of this configuration: ${found.map(([key]) => key).join(" and ")} must be null, as ` +
-      `only this package can prepare such images`,
-    {
-      source: "training configuration",
-      issues: found.map(([key]) => ({ kind: "invalid", key, message: "must be null" })),
-    },
+    `Training files cannot be made of this configuration: ${issues.map(({ key, message }) => `${key} ${message}`).join("; ")}`,
+    { source: "training configuration", issues: issues.map((issue) => ({ kind: "invalid", ...issue })) },
   );
 }

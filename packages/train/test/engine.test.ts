@@ -5,6 +5,7 @@
 import { logCountPrior } from "@air-onnx/core";
 import type { SceneSet } from "@air-onnx/scenes";
 import { generateMultiStrokes } from "@air-onnx/scenes";
+import { stateParts, type TrainingState } from "@air-onnx/trainer";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Batches } from "../src/batches.js";
@@ -16,7 +17,6 @@ import { createInPlaceEngine } from "../src/engine/traced-in-place.js";
 import { createLoopEngine } from "../src/engine/traced-loop.js";
 import { checkpointShapes, initialState } from "../src/initial-state.js";
 import { parameterShapes } from "../src/model/parameters.js";
-import { stateParts, type TrainingState } from "../src/training-state.js";
 
 // The default model's convolution would take tfjs too long.
 const model = {

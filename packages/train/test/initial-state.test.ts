@@ -1,8 +1,8 @@
+import { stateParts } from "@air-onnx/trainer";
 import { expect, it } from "vitest";
 import { parseTrainConfig } from "../src/config.js";
 import { checkpointShapes, initialState } from "../src/initial-state.js";
 import { initialParameters } from "../src/model/parameters.js";
-import { stateParts } from "../src/training-state.js";
 
 it.each(["marginal", "nvil"] as const)(
   "training by %s starts from the seed's parameters and zero moments",

@@ -4,6 +4,7 @@
  */
 import { generateMultiStrokes } from "@air-onnx/scenes";
 import { nodeWebgpu, webgpuEnvironment } from "@air-onnx/test/requirements";
+import type { NamedArrays } from "@air-onnx/trainer";
 import { expect, it } from "vitest";
 import { Batches } from "../src/batches.js";
 import { parseTrainConfig } from "../src/config.js";
@@ -11,7 +12,6 @@ import { checkBackends } from "../src/engine/backend-check.js";
 import type { Backend } from "../src/engine/backends.js";
 import { answerTrialApart, type TrialRequest } from "../src/engine/trial.js";
 import { initialState } from "../src/initial-state.js";
-import type { NamedArrays } from "../src/training-state.js";
 
 const env = webgpuEnvironment();
 

@@ -3,8 +3,8 @@
  * model's own reconstruction covers and a margin around it, so that an object that it overlooked is not part of another.
  */
 import { fillBatch, type ImageSource, pixelsPerImage } from "@air-onnx/scenes";
+import type { NamedTensorData } from "@air-onnx/trainer";
 import type { Evaluator } from "../evaluate.js";
-import type { NamedTensorData } from "../training-state.js";
 
 /** An object cut out of a training image. */
 export interface CutOut {

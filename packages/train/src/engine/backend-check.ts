@@ -4,11 +4,11 @@
  * Adam depends on the sign of each gradient alone.
  */
 import type { ImageSource } from "@air-onnx/scenes";
+import type { TrainingState } from "@air-onnx/trainer";
 import { Batches } from "../batches.js";
 import type { TrainConfig } from "../config.js";
 import { BackendUnavailableError } from "../errors.js";
 import { initialState } from "../initial-state.js";
-import type { TrainingState } from "../training-state.js";
 import type { Backend } from "./backends.js";
 import { createEngine } from "./create.js";
 import { relativeDistance } from "./gradient-check.js";

@@ -1,8 +1,9 @@
 /** The creation of engines from configurations. */
+
+import type { TrainingState } from "@air-onnx/trainer";
 import type { TrainConfig } from "../config.js";
 import type { ComposedBatch } from "../objective/estimator.js";
 import { estimators } from "../objective/estimators.js";
-import type { TrainingState } from "../training-state.js";
 import { requireBackend } from "./backends.js";
 import { createEagerEngine } from "./eager.js";
 import type { Engine, StepDefinition } from "./engine.js";

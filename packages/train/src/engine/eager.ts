@@ -3,11 +3,11 @@
  * engine, which tests compare with it.
  */
 import type { NamedTensors } from "@air-onnx/tracer";
+import { eachPart, type NamedArrays, type NamedTensorData, stateParts, type TrainingState } from "@air-onnx/trainer";
 import * as tf from "@tensorflow/tfjs";
 import { trainedParameterShapes } from "../objective/estimator.js";
 import type { AdamState } from "../optimizer/adam.js";
 import { trainStep } from "../train-step.js";
-import { eachPart, type NamedArrays, type NamedTensorData, stateParts, type TrainingState } from "../training-state.js";
 import type { Engine, StepDefinition, StepInputs } from "./engine.js";
 import { type EagerBackend, useEagerBackend } from "./tfjs-backends.js";
 

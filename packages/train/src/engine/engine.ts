@@ -3,9 +3,9 @@
  * step; they differ in the library and device that compute it, and tests compare them with each other.
  */
 import type { AirConfig } from "@air-onnx/core";
+import type { NamedArrays, TrainingState } from "@air-onnx/trainer";
 import type { ComposedBatch, Estimator } from "../objective/estimator.js";
 import type { AdamOptions, LearningRateScales } from "../optimizer/adam.js";
-import type { NamedArrays, TrainingState } from "../training-state.js";
 
 /** Definition of a training step: everything that an engine needs to know beside the state. */
 export interface StepDefinition {

@@ -5,10 +5,10 @@
  */
 import { InferenceSession, Tensor } from "@air-onnx/runtime-node/onnxruntime";
 import { encodeGraph, trace } from "@air-onnx/tracer";
+import type { NamedArrays, NamedTensorData } from "@air-onnx/trainer";
 import * as tf from "@tensorflow/tfjs";
 import { trainedParameterShapes } from "../objective/estimator.js";
 import { lossAndGradients } from "../train-step.js";
-import type { NamedArrays, NamedTensorData } from "../training-state.js";
 import type { StepDefinition, StepInputs } from "./engine.js";
 import { type EagerBackend, useEagerBackend } from "./tfjs-backends.js";
 

@@ -2,9 +2,10 @@
  * The state of training and its gradients in one WebAssembly memory: onnxruntime reads the parameters from it and writes
  * the gradients into it, and the update changes the state where it lies.
  */
+
+import { eachPart, type NamedTensorData, type TensorData, type TrainingState } from "@air-onnx/trainer";
 import { KERNEL_ALIGNMENT, type UpdatePlaces } from "../optimizer/adam-kernel.js";
 import { type WasmMemory, webAssembly } from "../optimizer/web-assembly.js";
-import { eachPart, type NamedTensorData, type TensorData, type TrainingState } from "../training-state.js";
 
 /** Bytes of a page of WebAssembly memory. */
 const PAGE = 65536;

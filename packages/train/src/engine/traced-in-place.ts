@@ -8,9 +8,9 @@
 import { freeBuffers } from "@air-onnx/core";
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { encodeGraph } from "@air-onnx/tracer";
+import type { NamedArrays, TrainingState } from "@air-onnx/trainer";
 import { kernelScalars } from "../optimizer/adam.js";
 import { adamKernel } from "../optimizer/adam-kernel.js";
-import type { NamedArrays, TrainingState } from "../training-state.js";
 import type { Engine, StepDefinition, StepInputs } from "./engine.js";
 import { trainingSessionOptions } from "./session-options.js";
 import { allocateState } from "./state-memory.js";

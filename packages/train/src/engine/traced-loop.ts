@@ -6,8 +6,7 @@
 import { freeBuffers } from "@air-onnx/core";
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { stacked } from "@air-onnx/tracer";
-import { runTrainingLoop } from "@air-onnx/trainer";
-import { type NamedArrays, stateParts, type TrainingState } from "../training-state.js";
+import { type NamedArrays, runTrainingLoop, stateParts, type TrainingState } from "@air-onnx/trainer";
 import { encodeTrainingLoop } from "./encoded-loop.js";
 import type { Engine, StepDefinition, StepInputs } from "./engine.js";
 import { trainingSessionOptions } from "./session-options.js";

@@ -5,10 +5,10 @@
  */
 
 import { fuse, type NamedTensors, type TracedGraph, trace } from "@air-onnx/tracer";
+import { eachPart, type NamedArrays, type StatePart, stateParts, type TrainingState } from "@air-onnx/trainer";
 import * as tf from "@tensorflow/tfjs";
 import { type Schedules, trainedParameterShapes } from "../objective/estimator.js";
 import { type ClipGroup, clipGroups, gradientStep, trainStep } from "../train-step.js";
-import { eachPart, type NamedArrays, type StatePart, stateParts, type TrainingState } from "../training-state.js";
 import type { StepDefinition, StepInputs } from "./engine.js";
 
 /** One tensor of the state and its names in the graph. */

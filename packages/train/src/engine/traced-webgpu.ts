@@ -8,7 +8,7 @@
 import * as ort from "@air-onnx/runtime-node/onnxruntime";
 import { outputsOnGpu, WebgpuTransfers } from "@air-onnx/runtime-node/webgpu-transfers";
 import { encodeGraph, trace } from "@air-onnx/tracer";
-import type { NamedArrays, TrainingState } from "../training-state.js";
+import type { NamedArrays, TrainingState } from "@air-onnx/trainer";
 import type { Engine, StepDefinition, StepInputs } from "./engine.js";
 import { trainingSessionOptions } from "./session-options.js";
 import { METRICS_OUTPUT, type StateVariable, stackedInputs, stateOf, traceTrainStep } from "./traced-step.js";

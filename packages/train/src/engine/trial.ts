@@ -4,8 +4,8 @@
  * process must not lose the results of the others.
  */
 import { type AskOptions, askProcess } from "@air-onnx/runtime-node/ask-process";
+import type { NamedArrays, TrainingState } from "@air-onnx/trainer";
 import type { TrainConfig } from "../config.js";
-import type { NamedArrays, TrainingState } from "../training-state.js";
 import { type Backend, requireBackend } from "./backends.js";
 import { createEngine } from "./create.js";
 import type { StepInputs } from "./engine.js";

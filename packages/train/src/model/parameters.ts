@@ -3,9 +3,8 @@
  * them in the order of {@link parameterShapes}.
  */
 import { type AirConfig, type Convolution, convolutionOf, type LocalStepNetwork } from "@air-onnx/core";
-import { drawParameters, type InitialParameter } from "@air-onnx/trainer";
+import { drawParameters, type InitialParameter, type NamedTensorData } from "@air-onnx/trainer";
 import type * as tf from "@tensorflow/tfjs";
-import type { NamedTensorData } from "../training-state.js";
 
 /**
  * Every parameter as a tensor of TensorFlow.js, by its name in {@link parameterShapes}. Functions of the model call it

@@ -17,10 +17,10 @@ import {
   safetensorsChunks,
   writeFileAtomic,
 } from "@air-onnx/scenes";
+import { eachPart, type StatePart, stateParts, type TrainingState } from "@air-onnx/trainer";
 import { z } from "zod";
 import { describeConfigDifference, parseTrainConfig, type TrainConfig } from "../config.js";
 import { CheckpointError, CorruptCheckpointError, OtherConfigurationError } from "../errors.js";
-import { eachPart, type StatePart, stateParts, type TrainingState } from "../training-state.js";
 import type { OnNotice } from "./lock.js";
 import { type RunFolder, stepName } from "./run-folder.js";
 

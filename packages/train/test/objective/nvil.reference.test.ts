@@ -4,7 +4,7 @@
  */
 
 import { logCountPrior } from "@air-onnx/core";
-import { adamScalars, stateBeforeTraining } from "@air-onnx/trainer";
+import { adamScalars, type NamedTensorData, stateBeforeTraining } from "@air-onnx/trainer";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createEagerEngine } from "../../src/engine/eager.js";
@@ -16,7 +16,6 @@ import { trainedParameterShapes } from "../../src/objective/estimator.js";
 import { baselineValues, nvil, sampledTerms, scoreTerms } from "../../src/objective/nvil.js";
 import { defaultAdam } from "../../src/optimizer/adam.js";
 import { lossAndGradients } from "../../src/train-step.js";
-import type { NamedTensorData } from "../../src/training-state.js";
 import { expectClose } from "../model/close.js";
 import {
   forwardReferences,

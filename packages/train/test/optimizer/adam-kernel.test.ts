@@ -1,13 +1,12 @@
 /** The WebAssembly loop of Adam, compared with the graph's update bit by bit. */
 import { readFileSync } from "node:fs";
-import { adamScalars } from "@air-onnx/trainer";
+import { adamScalars, eachPart, type NamedTensorData } from "@air-onnx/trainer";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { assembleAdam, kernelFile, kernelSource } from "../../kernels/assemble.mjs";
 import { allocateState } from "../../src/engine/state-memory.js";
 import { adamUpdate, kernelScalars } from "../../src/optimizer/adam.js";
 import { adamKernel } from "../../src/optimizer/adam-kernel.js";
-import { eachPart, type NamedTensorData } from "../../src/training-state.js";
 import { normal } from "../model/tiny.js";
 
 tf.enableProdMode();

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeSafetensors, FileError } from "@air-onnx/scenes";
+import type { NamedTensorData } from "@air-onnx/trainer";
 import { beforeEach, describe, expect, it } from "vitest";
 import { parseTrainConfig } from "../../src/config.js";
 import { CheckpointError, CorruptCheckpointError, OtherConfigurationError } from "../../src/errors.js";
@@ -13,7 +14,6 @@ import {
   saveCheckpoint,
 } from "../../src/run/checkpoint.js";
 import { createRunFolder, RunFolder } from "../../src/run/run-folder.js";
-import type { NamedTensorData } from "../../src/training-state.js";
 import { useTemporaryFolder } from "./temporary-folder.js";
 
 const inFolder = useTemporaryFolder();

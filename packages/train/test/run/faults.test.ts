@@ -8,13 +8,13 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { emptyScenes, type TrainingData } from "@air-onnx/scenes";
 import { beginFaults, endFaults, type FaultKind, type FileOperation, KilledError } from "@air-onnx/test/faults";
+import { eachPart, type TrainingState } from "@air-onnx/trainer";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { parseTrainConfig } from "../../src/config.js";
 import type { Engine, StepInputs } from "../../src/engine/engine.js";
 import { createRunFolder, type LockedRun, readMetrics, resumeRunFolder } from "../../src/run/index.js";
 import { createSweep, isSweep, openSweep, resumeSweep, type SweepPlan } from "../../src/sweep/index.js";
 import { train } from "../../src/train.js";
-import { eachPart, type TrainingState } from "../../src/training-state.js";
 import { useTemporaryFolder } from "./temporary-folder.js";
 
 /** Every number of the state moves by what is in the inputs: another order, batch or noise gives another end. */
