@@ -122,7 +122,9 @@ describe("a choice by its type", () => {
     const model = await modelOf(other, first);
     expect(model.where).toEqual(expected.where);
     expect(model.lstmInput).toEqual(expected.lstmInput);
-    expect((await configOf({ set: ["dataset=multi-mnist-64", ...other] })).model).toMatchObject(expected);
+    expect((await configOf({ set: ["dataset=multi-mnist-64", "architecture=compact", ...other] })).model).toMatchObject(
+      expected,
+    );
   });
 
   it("keeps the settings in the file where the type is the same, whichever form has it", async () => {
@@ -181,7 +183,7 @@ describe("a choice by its type", () => {
       ["model.lstmInput.type=image-and-remainder", ...preset],
       ["model.lstmInput.type=remainder", "model.where.type=bounded", "model.where.side=[8,16]"],
       ["dataset=multi-mnist-64", "model.where.side=[8,16]"],
-      ["dataset=multi-mnist-64", "model.where.type=absolute"],
+      ["dataset=multi-mnist-64", "architecture=compact", "model.where.type=absolute"],
       ["architecture=local", "model.where.side=[8,16]"],
     ]) {
       const config = await configOf({ set });

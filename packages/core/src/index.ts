@@ -56,4 +56,4 @@ export type { Tile, TileObject } from "./tiles.js";
 export * from "./typicality.js";
 export { type UnrolledGraph, unrolledGraph } from "./unrolled-graph.js";
 export * from "./where.js";
-export { AUTO_ZOOMS, LEAST_ZOOM, MOST_ZOOMS } from "./zoom.js";
+export { AUTO_ZOOMS, LEAST_ZOOM, MOST_ZOOMS, zoomOut } from "./zoom.js";

@@ -1,5 +1,5 @@
 /** The page: opens a model, infers the drawing whenever it changes, and lets the scene be edited. */
-import { type AirConfig, priorWindow, type SceneLatents } from "@air-onnx/core";
+import { type AirConfig, priorWindow, type SceneLatents, zoomOut } from "@air-onnx/core";
 import { type AirModel, type Device, ModelFileError } from "@air-onnx/runtime-web";
 import { clearAlert, showAlert, showUncaught } from "./alerts.js";
 import { compareDevices } from "./comparison.js";
@@ -33,7 +33,7 @@ import { StoryView } from "./story-view.js";
 import { showThumbnails } from "./thumbnails.js";
 import { type Inference, type RecordedStep, recordStep } from "./trace.js";
 import { WhatWalk } from "./what-walk.js";
-import { aboutModel, bytesInWords, countObjects, deviceName, fittingInWords, sentence } from "./words.js";
+import { aboutModel, bytesInWords, countObjects, deviceName, fittingInWords, sentence, zoomInWords } from "./words.js";
 
 type DeviceChoice = Device | "auto";
 
@@ -43,6 +43,9 @@ const THUMBNAILS = 6;
 const FIRST_EXAMPLE_COUNT = 2;
 /** Time without a change after which the link and the walk through z_what are updated, ms. */
 const REST = 350;
+
+/** Time without a change after which the drawing is inferred at several zooms, ms. */
+const ZOOM_REST = 200;
 
 /** An open model and its entry in the list of models. */
 interface Opened {
@@ -74,6 +77,7 @@ class Page {
     this.#editor.edit(replaceObject(this.#editor.scene, this.#editor.selected, { zWhat }));
   }, showAlert);
   readonly #inferring = new LatestOnly<Raster>((raster) => this.#infer(raster), showAlert);
+  readonly #zooming = new LatestOnly<Inference>((inference) => this.#zoom(inference), showAlert);
   readonly #decoding = new LatestOnly<SceneLatents>((scene) => this.#decode(scene), showAlert);
   readonly #pace = new PaceMeter();
 
@@ -89,6 +93,8 @@ class Page {
   #exampleRound = 0;
   #dreamSeed = 1;
   #rest: ReturnType<typeof setTimeout> | undefined;
+  /** Starts inference at several zooms once the drawing rests. */
+  #zoomRest: ReturnType<typeof setTimeout> | undefined;
   /** Whether something changed since the link was written. */
   #isLinkDue = false;
 
@@ -293,6 +299,8 @@ class Page {
 
   #drawingChanged(): void {
     this.#note.textContent = "";
+    clearTimeout(this.#zoomRest);
+    this.#zooming.cancel();
     if (this.#opened?.entry === this.#entry) this.#inferring.submit(copyRaster(this.#surface.raster));
     this.#afterRest();
   }
@@ -301,24 +309,40 @@ class Page {
     const opened = this.#opened;
     if (!opened || opened.entry !== this.#entry) return;
     const { model } = opened;
-    const steps: RecordedStep[] = [];
     const start = performance.now();
-    const [scene] = await model.infer(raster, {
-      // The story and the chart show all steps' objects.
-      prune: false,
-      onStep: (report) => {
-        steps.push(recordStep(report));
-      },
-    });
+    const inference = await inferWithSteps(model, canvasFromRaster(raster));
     // Another model may have been chosen meanwhile, whose drawing has another form.
-    if (!scene || this.#opened !== opened || this.#entry !== opened.entry) return;
+    if (this.#opened !== opened || this.#entry !== opened.entry) return;
     this.#pace.add(start, performance.now());
-    this.#inference = { image: canvasFromRaster(raster), scene, steps };
-    this.#reading.show(this.#inference, model.config);
-    this.#story.show(this.#inference, model.config);
+    this.#showInference(inference, model.config);
+    clearTimeout(this.#zoomRest);
+    if (canZoom(model.config)) this.#zoomRest = setTimeout(() => this.#zooming.submit(inference), ZOOM_REST);
+  }
+
+  /**
+   * Infers the drawing at several zooms, for objects larger than those of training, and shows what is found if it is another
+   * count. The story then tells the steps on the smaller drawing.
+   */
+  async #zoom(inference: Inference): Promise<void> {
+    const opened = this.#opened;
+    if (!opened || this.#inference !== inference) return;
+    const { model } = opened;
+    const [scene] = await model.infer(inference.image, { prune: false, zoom: "auto" });
+    if (!scene?.zoom || scene.zoom === 1 || scene.count === inference.scene.count) return;
+    const story = await inferWithSteps(model, zoomOut(inference.image, scene.zoom, model.config));
+    if (this.#opened !== opened || this.#inference !== inference) return;
+    this.#showInference({ ...inference, scene }, model.config, story);
+    this.#note.textContent = [this.#note.textContent, zoomInWords(scene.zoom)].filter(Boolean).join(" ");
+  }
+
+  #showInference(inference: Inference, config: AirConfig, story = inference): void {
+    const { scene } = inference;
+    this.#inference = inference;
+    this.#reading.show(inference, config);
+    this.#story.show(story, config);
     this.#surface.showObjects(scene.objects);
     if (!this.#edited) {
-      this.#editor.show(scene, model.config);
+      this.#editor.show(scene, config);
       this.#afterRest();
     }
   }
@@ -483,6 +507,22 @@ class Page {
       copied.textContent = "The browser did not allow it; the link is in the address bar.";
     }
   }
+}
+
+/** Infers one image and records every step, also those whose objects explain nothing: the story and the chart show them. */
+async function inferWithSteps(model: AirModel, image: Float32Array): Promise<Inference> {
+  const steps: RecordedStep[] = [];
+  const [scene] = await model.infer(image, {
+    prune: false,
+    onStep: (report) => {
+      steps.push(recordStep(report));
+    },
+  });
+  return { image, scene: scene!, steps };
+}
+
+function canZoom({ likelihood }: AirConfig): boolean {
+  return likelihood.type === "gaussian";
 }
 
 /** Side of the window at the mean of the model's prior, pixels. */

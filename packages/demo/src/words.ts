@@ -19,6 +19,11 @@ export function fittingInWords({
   return isEvened ? "Its ground was not black: taken away." : "";
 }
 
+/** Says that the drawing was inferred at a share of its size. */
+export function zoomInWords(zoom: number): string {
+  return `Looked at from further away, at ${Math.round(100 * zoom)} % of its size: that explains it better.`;
+}
+
 /** Gives a sentence its full stop, unless it has an end. */
 export function sentence(text: string): string {
   return /[.!?…]$/.test(text) ? text : `${text}.`;

@@ -93,12 +93,12 @@ chromium.describe("the demo", () => {
     await expect.poll(() => count().textContent(), { timeout: LOADING }).toMatch(/object/);
   }
 
-  async function draw(digit: readonly number[], left: number, top: number): Promise<void> {
+  /** Draws a digit whose height is a share of the canvas's; a third is the height of the model's objects. */
+  async function draw(digit: readonly number[], left: number, top: number, height = 0.31): Promise<void> {
     const surface = page.locator("#surface");
     await surface.scrollIntoViewIfNeeded();
     const box = (await surface.boundingBox())!;
-    // A third of the image is the height of the model's objects.
-    const scale = (0.31 * box.width) / 100;
+    const scale = (height * box.width) / 100;
     const at = (i: number) =>
       [box.x + left * box.width + digit[2 * i]! * scale, box.y + top * box.height + digit[2 * i + 1]! * scale] as const;
     await page.mouse.move(...at(0));
@@ -140,6 +140,23 @@ chromium.describe("the demo", () => {
 
     await page.click("#undo");
     await expect.poll(() => count().textContent()).toBe("1 object");
+    expect(faults).toEqual([]);
+  });
+
+  it("counts a digit larger than those of training from further away, and says so", PATIENT, async () => {
+    await open();
+    await page.click("#clear");
+    await expect.poll(() => count().textContent()).toBe("No objects");
+    await draw(TWO, 0.3, 0.2, 0.42);
+    const note = page.locator("#picture-note");
+    await expect.poll(() => note.textContent()).toMatch(/^Looked at from further away, at \d\d % of its size/);
+    expect(await count().textContent()).toBe("1 object");
+    const box = (await boxes().first().boundingBox())!;
+    const surface = (await page.locator("#surface").boundingBox())!;
+    expect(box.height / surface.height, "a box in the drawing's own pixels").toBeGreaterThan(0.35);
+    expect(await page.locator("#story-text").textContent()).toMatch(/^Step 1/);
+    await page.click("#clear");
+    await expect.poll(() => note.textContent()).toBe("");
     expect(faults).toEqual([]);
   });
 

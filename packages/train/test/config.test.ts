@@ -103,16 +103,12 @@ describe("parseTrainConfig", () => {
       type: "image",
       convolution: { kernel: 7, stride: 2, channels: [64, 32] },
     });
-    expect(modelOf("multi-mnist-64", { where: { type: "absolute" } }).where).toEqual({ type: "absolute" });
-    expect(modelOf("multi-mnist-64", { where: { side: [8, 20] } }).where).toMatchObject({
-      type: "bounded",
-      side: [8, 20],
-    });
+    const compact64 = { dataset: "multi-mnist-64", architecture: "compact" };
+    const whereOf = (where: object) => parseTrainConfig({ ...compact64, model: { where } }).model.where;
+    expect(whereOf({ type: "absolute" })).toEqual({ type: "absolute" });
+    expect(whereOf({ side: [8, 20] })).toMatchObject({ type: "bounded", side: [8, 20] });
     expect(failure({ dataset: "multi-mnist", model: { where: { side: [8, 20] } } })).toContain(
       'model.where: Unrecognized key: "side"',
-    );
-    expect(failure({ dataset: "multi-mnist-64", model: { lstmInput: { convolution: null } } })).toContain(
-      'model.lstmInput: Unrecognized key: "convolution"',
     );
   });
 
@@ -125,7 +121,6 @@ describe("parseTrainConfig", () => {
     ],
     ["multi-mnist", { convolution: null }, { lstmInput: { type: "image", convolution: null } }],
     ["multi-mnist", { recurrentInput: "remainder", convolution: null }, { lstmInput: { type: "remainder" } }],
-    ["multi-mnist-64", { convolution: null }, { lstmInput: { type: "remainder" } }],
     ["multi-mnist-64", { recurrentInput: "image" }, { lstmInput: { type: "image", convolution: null } }],
     ["multi-mnist-64", { windowSide: [8, 20] }, { where: { type: "bounded", side: [8, 20] } }],
     ["multi-mnist", { recurrentInput: "remainder" }, "model.convolution: must be null if recurrentInput is remainder"],
@@ -193,7 +188,9 @@ describe("parseTrainConfig", () => {
       imageSize: 64,
       channels: 1,
       objectSize: 18,
-      maxSteps: 3,
+      maxSteps: 8,
+      stepNetwork: { type: "local" },
+      where: { type: "bounded", side: [14, 18], centre: "free" },
     });
     expect(parseTrainConfig({ dataset: "multi-dsprites-64" }).model).toMatchObject({ imageSize: 64, channels: 3 });
     expect(parseTrainConfig({ dataset: "multi-strokes", model: { imageSize: 64 } }).model.imageSize).toBe(64);

@@ -19,7 +19,6 @@ import {
   patchForm,
   patchSizeSetting,
 } from "./patch-form.js";
-import { smallWindows } from "./small-windows.js";
 
 const defaultForm: PatchForm = { imageSize: 64, patchSize: 18, maxCount: 2 };
 
@@ -119,10 +118,10 @@ export const multiDsprites64Set = seededSet({
   // A patch is as wide as the circle around the largest sprite.
   settings: { maxCount: maxCountSetting(defaultForm.maxCount), patchSize: patchSizeSetting(defaultForm.patchSize) },
   preset: {
-    model: { objectSize: 18, ...smallWindows, where: { type: "bounded", side: [8, 20] }, embeddingSize: 256 },
-    steps: 12_000,
-    curriculum: [0.08, 0.22],
-    presencePriorSchedule: { from: 0.9, share: 0.06 },
+    architecture: "local",
+    model: { objectSize: 18, where: { type: "bounded", side: [8, 20] } },
+    steps: 4_000,
+    composition: null,
   },
   // Drawing the set is as fast as reading and checking 430 MB from the cache.
   version: undefined,

@@ -18,7 +18,6 @@ import {
   patchSizeSetting,
 } from "./patch-form.js";
 import { cubicResize } from "./resize-cubic.js";
-import { smallWindows } from "./small-windows.js";
 
 const defaultForm: PatchForm = { imageSize: 64, patchSize: 18, maxCount: 2 };
 
@@ -72,17 +71,17 @@ export const multiMnist64Set = seededSet({
   anySide: true,
   settings: { maxCount: maxCountSetting(defaultForm.maxCount), patchSize: patchSizeSetting(defaultForm.patchSize) },
   preset: {
-    // Every patch is 18 pixels wide; its digit fills 13 of them.
+    architecture: "local",
+    // Every patch is 18 pixels wide; its digit fills 13 of them. A window that cannot grow much further cannot cover two.
     model: {
       objectSize: 18,
       encoderSize: 200,
       decoderSize: 200,
-      ...smallWindows,
       where: { type: "bounded", side: [14, 18] },
     },
-    steps: 12_000,
-    curriculum: [0.15, 0.65],
-    presencePriorSchedule: { from: 0.9999, to: 0.3, share: 0.1 },
+    steps: 4_000,
+    // Composed images did harm.
+    composition: null,
   },
   version: 2,
   conflicts: (form) => patchConflicts(form),
