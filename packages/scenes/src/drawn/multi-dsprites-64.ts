@@ -120,8 +120,6 @@ export const multiDsprites64Set = seededSet({
   preset: {
     architecture: "local",
     model: { objectSize: 18, where: { type: "bounded", side: [8, 20] } },
-    steps: 4_000,
-    composition: null,
   },
   // Drawing the set is as fast as reading and checking 430 MB from the cache.
   version: undefined,
