@@ -79,7 +79,8 @@ export function scenesOfSteps(
   const valid = tf.less(stepNumbers, tf.expandDims(count, 1));
 
   const zWhere = inSlots(tf.stack(each("next_z_where"), 1));
-  const presence = tf.reshape(inSlots(tf.expandDims(posterior.presence, 2)), [batch, maxSteps]);
+  const ofObjects = (values: tf.Tensor): tf.Tensor => tf.reshape(inSlots(tf.expandDims(values, 2)), [batch, maxSteps]);
+  const [presence, logOdds] = [ofObjects(posterior.presence), ofObjects(posterior.logOdds)];
   const box = windowBoxes(zWhere, valid, imageSize);
   const { mask, tightBox } = extents(inSlots(layers), canvas, seen, box, config);
   const reconstruction = tf.reshape(canvas, image.shape);
@@ -89,7 +90,7 @@ export function scenesOfSteps(
     count_probabilities: posterior.countProbabilities,
     valid,
     presence,
-    score: score ? calibratedScores(score, { image, reconstruction, box, presence, valid }) : presence,
+    score: score ? calibratedScores(score, { image, reconstruction, box, logOdds, valid }) : presence,
     box,
     tight_box: tightBox,
     z_where: zWhere,
@@ -116,8 +117,8 @@ interface ScoreTensors {
   readonly reconstruction: tf.Tensor;
   /** `[B, T, 4]`, pixels. */
   readonly box: tf.Tensor;
-  /** `[B, T]` */
-  readonly presence: tf.Tensor;
+  /** Log-odds of the presences, which float32 would round to 1, `[B, T]`. */
+  readonly logOdds: tf.Tensor;
   /** `[B, T]`, boolean. */
   readonly valid: tf.Tensor;
 }
@@ -125,7 +126,7 @@ interface ScoreTensors {
 /** Scores of the objects by the calibration, `[B, T]`; 0 in slots without an object. */
 function calibratedScores(
   { bias, presence: ofPresence, unexplained: ofUnexplained }: ScoreCalibration,
-  { image, reconstruction, box, presence, valid }: ScoreTensors,
+  { image, reconstruction, box, logOdds, valid }: ScoreTensors,
 ): tf.Tensor {
   const { leastProbability, leastUnexplained } = scoreBounds;
   const { rows, columns } = windowPixels(box, image.shape[3]!);
@@ -135,12 +136,12 @@ function calibratedScores(
   const isDark = tf.lessEqual(light, 0);
   const left = inWindows(tf.sub(image, reconstruction));
   const unexplained = tf.where(isDark, tf.zerosLike(left), tf.div(left, tf.where(isDark, tf.onesLike(light), light)));
-  const p = tf.clipByValue(presence, leastProbability, 1 - leastProbability);
-  const logOdds = tf.add(
-    tf.mul(tf.log(tf.div(p, tf.sub(1, p))), ofPresence),
+  const most = Math.log((1 - leastProbability) / leastProbability);
+  const evidence = tf.add(
+    tf.mul(tf.clipByValue(logOdds, -most, most), ofPresence),
     tf.mul(tf.log(tf.add(unexplained, leastUnexplained)), ofUnexplained),
   );
-  return tf.mul(tf.sigmoid(tf.add(logOdds, bias)), tf.cast(valid, "float32"));
+  return tf.mul(tf.sigmoid(tf.add(evidence, bias)), tf.cast(valid, "float32"));
 }
 
 /** 1 for the rows and columns of pixels whose centres are in a window, else 0, `[B, T, S]` each. */
@@ -152,25 +153,34 @@ function windowPixels(box: tf.Tensor, imageSize: number): Record<"rows" | "colum
   return { rows: within(ymin, ymax), columns: within(xmin, xmax) };
 }
 
-/** q(n | x), `[B, T + 1]`, q(n ≥ t | x), `[B, T]`, and the bound, `[B]`. */
+/** log(exp(a) + exp(b)) */
+function logOfSum(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  return tf.add(tf.maximum(a, b), tf.softplus(tf.neg(tf.abs(tf.sub(a, b)))));
+}
+
+/** q(n | x), `[B, T + 1]`, q(n ≥ t | x) and its log-odds, `[B, T]` each, and the bound, `[B]`. */
 function countPosterior(
   config: AirConfig,
   emptyLogLikelihood: tf.Tensor,
   steps: readonly StepTensors[],
-): Record<"countProbabilities" | "presence" | "elbo", tf.Tensor> {
+): Record<"countProbabilities" | "presence" | "logOdds" | "elbo", tf.Tensor> {
   const probabilities: tf.Tensor[] = [];
   const reached: tf.Tensor[] = [];
   const logPosteriors: tf.Tensor[] = [];
+  const logOdds: tf.Tensor[] = [];
   const bounds: tf.Tensor[] = [emptyLogLikelihood];
-  let [remaining, logRemaining, kl]: (tf.Tensor | undefined)[] = [];
+  let [remaining, logRemaining, logEnded, kl]: (tf.Tensor | undefined)[] = [];
   for (const { presence_logit: logit, kl_where, kl_what, log_likelihood } of steps) {
     const [present, absent] = [tf.sigmoid(logit), tf.sigmoid(tf.neg(logit))];
     const [logPresent, logAbsent] = [tf.neg(tf.softplus(tf.neg(logit))), tf.neg(tf.softplus(logit))];
     probabilities.push(remaining ? tf.mul(remaining, absent) : absent);
-    logPosteriors.push(logRemaining ? tf.add(logRemaining, logAbsent) : logAbsent);
+    const logEndsHere = logRemaining ? tf.add(logRemaining, logAbsent) : logAbsent;
+    logPosteriors.push(logEndsHere);
+    logEnded = logEnded ? logOfSum(logEnded, logEndsHere) : logEndsHere;
     remaining = remaining ? tf.mul(remaining, present) : present;
     logRemaining = logRemaining ? tf.add(logRemaining, logPresent) : logPresent;
     reached.push(remaining);
+    logOdds.push(tf.sub(logRemaining, logEnded));
     const own = tf.add(kl_where, kl_what);
     kl = kl ? tf.add(kl, own) : own;
     bounds.push(tf.sub(log_likelihood, kl));
@@ -179,7 +189,12 @@ function countPosterior(
   const logPosterior = tf.stack([...logPosteriors, logRemaining!], 1);
   const logPrior = tf.tensor1d(logCountPrior(config.prior.presence, steps.length));
   const terms = tf.sub(tf.add(tf.stack(bounds, 1), logPrior), logPosterior);
-  return { countProbabilities, presence: tf.stack(reached, 1), elbo: tf.sum(tf.mul(countProbabilities, terms), 1) };
+  return {
+    countProbabilities,
+    presence: tf.stack(reached, 1),
+    logOdds: tf.stack(logOdds, 1),
+    elbo: tf.sum(tf.mul(countProbabilities, terms), 1),
+  };
 }
 
 /**

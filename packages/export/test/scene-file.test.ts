@@ -87,6 +87,23 @@ describe("a scene file", () => {
     expect(Math.max(...counts)).toBeGreaterThan(0);
   });
 
+  it("says the scores of objects that are nearly certain as exactly as those of others", async () => {
+    const model = modelOf();
+    const { shape, data } = model.parameters["predictor.output_bias"]!;
+    const sure = { shape, data: data.map((value, i) => (i === 0 ? 11.5 : value)) };
+    const parameters = { ...model.parameters, "predictor.output_bias": sure };
+    const score = { objects: 1000, bias: -2.5, presence: 0.2, unexplained: -0.1 };
+    const directory = join(folder, "sure");
+    await exportModel(directory, { ...model, parameters, score });
+    await using opened = await AirModel.fromPretrained(directory);
+    const scenes = await opened.infer(imagesFor(opened.config), { pixels: false });
+    const nearlyCertain = scenes
+      .flatMap(({ objects }) => objects.map(({ presence }) => presence))
+      .filter((presence) => presence > 1 - 1e-4 && presence < 1 - 1e-6);
+    expect(nearlyCertain.length).toBeGreaterThan(3);
+    await compared(directory);
+  });
+
   it("leaves out the objects that the runtime leaves out", async () => {
     const directory = join(folder, "pruned");
     await exportModel(directory, modelOf({ maxSteps: 4 }));
