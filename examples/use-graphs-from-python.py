@@ -1,39 +1,31 @@
-# Runs the steps of an exported model by onnxruntime and NumPy alone. The graphs' inputs and outputs: docs/format.md.
+# Runs the steps of an exported model by onnxruntime and NumPy alone, as "Three graphs" of docs/format.md says.
 #
-#   python examples/use-graphs-from-python.py [model folder] [images.npz]
+#   python examples/use-graphs-from-python.py [model folder] [images.npz] [number of images, 8]
 import json
 import sys
 import numpy as np
 from onnxruntime import InferenceSession
 
-folder, images_file = sys.argv[1:] or ("models/multi-mnist", "images.npz")
+folder, images_file, number = (sys.argv[1:] + ["models/multi-mnist", "images.npz", "8"][len(sys.argv) - 1 :])
 manifest = json.load(open(f"{folder}/config.json"))
 model, files = manifest["model"], manifest["files"]
-run = {name: InferenceSession(f"{folder}/{file['path']}", providers=["CPUExecutionProvider"]).run for name, file in files.items() if name != "scene"}
-side, steps = model["imageSize"], model["maxSteps"]
-pixels = np.load(images_file)["x"][-8:]  # Held-out images come last.
+encoder, step = (InferenceSession(f"{folder}/{files[name]['path']}", providers=["CPUExecutionProvider"]) for name in ("encoder", "step"))
+side = model["imageSize"]
+pixels = np.load(images_file)["x"][-int(number) :]  # Held-out images come last.
 image = pixels.reshape(-1, model["channels"], side, side).astype(np.float32) / manifest["normalisation"]["scale"]
-zeros = lambda *shape: np.zeros((len(image), *shape), np.float32)
-
-# What does not change from step to step is computed once.
-(gates,) = run["encoder"](["image_gates"], {"image": image})
-fixed = {"image": image, "image_gates": gates, "eps_where": zeros(3), "eps_what": zeros(model["zWhatSize"])}  # No noise.
-state = {"hidden": zeros(model["lstmSize"]), "cell": zeros(model["lstmSize"]), "canvas": zeros(*image.shape[1:])}
-state |= {"z_where": zeros(3), "z_what": zeros(model["zWhatSize"])}
-outputs = ["presence_logit", *(f"next_{name}" for name in state)]
-presence, found = [], []
-for _ in range(steps):
-    logit, *following = run["step"](outputs, {**fixed, **state})
-    state = dict(zip(state, following))
-    presence.append(1 / (1 + np.exp(-logit)))
-    found.append(state)
-
-for i in range(len(image)):
-    p = [step[i] for step in presence] + [0]
-    count = int(np.argmax([np.prod(p[:n]) * (1 - p[n]) for n in range(steps + 1)]))  # q(n) = p_1 … p_n (1 - p_{n+1})
-    canvas = zeros(*image.shape[1:])[:1]  # The decoder redraws the objects, one after the other.
-    for s in found[:count]:
-        latents = {name: s[name][i : i + 1] for name in ("z_where", "z_what")}
-        (canvas,) = run["decoder"](["next_canvas"], {**latents, "presence": np.ones(1, np.float32), "canvas": canvas})
-    boxes = [(side / 2 * (1 - (x + 1) / s), side / 2 * (1 - (y + 1) / s)) for s, x, y in (s["z_where"][i] for s in found[:count])]
-    print(f"image {i}: {count} objects, mean error {np.abs(canvas - image[i]).mean():.3f}", *(f"({x:.1f}, {y:.1f})" for x, y in boxes))
+feeds = {each.name: np.zeros((len(image), *each.shape[1:]), np.float32) for each in step.get_inputs()}  # No state yet, and no noise.
+feeds |= {"image": image, "image_gates": encoder.run(["image_gates"], {"image": image})[0]}
+steps = []
+for _ in range(model["maxSteps"]):
+    steps.append(dict(zip((each.name for each in step.get_outputs()), step.run(None, feeds))))
+    feeds |= {name: steps[-1][f"next_{name}"] for name in feeds if f"next_{name}" in steps[-1]}
+for i, seen in enumerate(image):
+    p = [1 / (1 + np.exp(-float(each["presence_logit"][i]))) for each in steps] + [0]
+    found = list(range(np.argmax([np.prod(p[:n]) * (1 - p[n]) for n in range(len(p))])))  # q(n) = p_1 … p_n (1 - p_{n+1})
+    canvases = [np.zeros_like(seen), *(each["next_canvas"][i] for each in steps)]
+    layers, canvas = np.diff(canvases, axis=0), canvases[len(found)]
+    losses = lambda: [np.sum(layers[t] * (2 * (seen - canvas) + layers[t])) for t in found]
+    while found and model["likelihood"]["type"] == "gaussian" and min(losses()) <= 0:  # Objects that explain nothing are left out.
+        canvas = canvas - layers[found.pop(np.argmin(losses()))]
+    corners = [(side / 2 * (1 - (x + 1) / s), side / 2 * (1 - (y + 1) / s)) for s, x, y in (steps[t]["next_z_where"][i] for t in found)]
+    print(f"image {i}: {len(found)} objects, mean error {np.abs(canvas - seen).mean():.3f}", *(f"({x:.1f}, {y:.1f})" for x, y in corners))
