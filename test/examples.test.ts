@@ -11,7 +11,7 @@ import { build } from "vite";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { launchChromium } from "./browser/chromium.js";
 import { StaticServer } from "./browser/static-server.js";
-import { chromium, PYTHON, python, ray } from "./requirements/index.js";
+import { chromium, PYTHON, python, ray, transformers } from "./requirements/index.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const examples = join(root, "examples");
@@ -101,6 +101,11 @@ python.it("scene-from-python counts and locates as the runtime does", { timeout:
   });
   expect(inferred.some(({ count }) => count > 1)).toBe(true);
   expect(rounded(stdout)).toEqual(rounded(lines.join("\n")));
+});
+
+transformers.it("scene-with-transformers counts and locates as infer-file does", { timeout: MINUTE }, async () => {
+  const { stdout } = await run(process.execPath, "scene-with-transformers.mjs");
+  expect(stdout).toContain("2 objects\n(21, 21, 32, 36) 1.000\n(29, 3, 42, 20) 1.000\n");
 });
 
 ray.it("ray finds in workers what one process finds, and each image once", { timeout: 5 * MINUTE }, async () => {

@@ -255,18 +255,16 @@ function replacedName(directory: string): string {
 /**
  * Refuses to replace an existing folder.
  *
- * @throws {OutputFolderError} if the folder `directory` exists and `overwrite` is false
+ * @param overwrite whether it may be replaced; `"never"` if no option allows it
+ * @throws {OutputFolderError} if the folder `directory` exists and may not be replaced
  */
-export async function refuseToReplace(directory: string, overwrite: boolean): Promise<void> {
-  if (overwrite || !(await exists(directory))) return;
-  throw new OutputFolderError(
-    `${directory} exists already: set overwrite to replace it, or choose another folder`,
-    directory,
-    {
-      kind: "occupied",
-      holds: "model",
-    },
-  );
+export async function refuseToReplace(directory: string, overwrite: boolean | "never"): Promise<void> {
+  if (overwrite === true || !(await exists(directory))) return;
+  const [remedy, holds] =
+    overwrite === "never"
+      ? (["choose another folder", "other"] as const)
+      : (["set overwrite to replace it, or choose another folder", "model"] as const);
+  throw new OutputFolderError(`${directory} exists already: ${remedy}`, directory, { kind: "occupied", holds });
 }
 
 /** The manifest's entries for the files of a model. */

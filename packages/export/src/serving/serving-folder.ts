@@ -64,7 +64,7 @@ export async function writeServingFolder(
       `storageUri must say where the cluster finds the model repository, such as s3://bucket/model_repository, got ${storageUri === undefined ? "none" : `"${storageUri}"`}`,
     );
   }
-  await refuseToReplace(directory, false);
+  await refuseToReplace(directory, "never");
   const reading = { verify: true, signal };
   const { manifest } = await readModelFolder(source, { verify: true, ...(signal && { signal }) });
   const scene = await readSceneFile(source, manifest, reading);
