@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { convertModel } from "@air-onnx/export";
+import { parseAirConfig } from "@air-onnx/core";
+import { convertModel, exportModel } from "@air-onnx/export";
+import { initialParameters } from "@air-onnx/train";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { PYTHON, pythonTools } from "./requirements/index.js";
 
@@ -27,7 +29,11 @@ pythonTools.describe("ONNX's tools in Python", () => {
   async function tryTools(opset: 17 | 21): Promise<Results> {
     const folder = join(scratch, `opset-${opset}`);
     await convertModel(shipped, folder, { opset, weights: "float32" });
-    const own = join(scratch, `made-of-${opset}`);
+    return toolsOn(folder);
+  }
+
+  async function toolsOn(folder: string): Promise<Results> {
+    const own = `${folder}-made`;
     await mkdir(own);
     const { stdout } = await promisify(execFile)(PYTHON, [program, folder, own], { maxBuffer: 1 << 24 });
     return JSON.parse(stdout) as Results;
@@ -35,7 +41,7 @@ pythonTools.describe("ONNX's tools in Python", () => {
 
   it("take the graphs of opset 17, all of them", { timeout: 300_000 }, async () => {
     const results = await tryTools(17);
-    for (const tool of ["check", "strict_shapes", "symbolic_shapes", "ort_format"]) {
+    for (const tool of ["check", "strict_shapes", "symbolic_shapes", "ort_format", "float16"]) {
       expect({ [tool]: results[tool] }).toEqual({ [tool]: all });
     }
     expectSmaller(results);
@@ -43,11 +49,37 @@ pythonTools.describe("ONNX's tools in Python", () => {
 
   it("take the graphs of opset 21, but for those that docs/format.md names", { timeout: 300_000 }, async () => {
     const results = await tryTools(21);
-    for (const tool of ["check", "strict_shapes", "ort_format", "convert_to_18"]) {
+    for (const tool of ["check", "strict_shapes", "ort_format", "convert_to_18", "float16"]) {
       expect({ [tool]: results[tool] }).toEqual({ [tool]: all });
     }
     expect(results.symbolic_shapes).toEqual({ ...all, scene: expect.any(String) });
     expectSmaller(results);
+  });
+
+  it("take the graphs of a local step in opset 17, all of them", { timeout: 300_000 }, async () => {
+    const config = parseAirConfig({
+      ...{
+        imageSize: 30,
+        objectSize: 12,
+        maxSteps: 2,
+        zWhatSize: 5,
+        predictorSize: 7,
+        encoderSize: 20,
+        decoderSize: 20,
+      },
+      ...{ imagePooling: 2, embeddingSize: 0, glimpseInput: "remainder" },
+      stepNetwork: { type: "local", kernel: 9, stride: 2, contextKernel: 3, channels: [8, 16] },
+      lstmInput: { type: "image", convolution: null },
+      where: { type: "bounded", side: [6, 14], spacing: "linear", centre: "free" },
+    });
+    const folder = join(scratch, "local");
+    const training = { dataset: "none", seed: 0, steps: 0, commit: null };
+    const model = { name: "local", config, parameters: initialParameters(config, 0), training, metrics: {} };
+    await exportModel(folder, model, { opset: 17, weights: "float32" });
+    const results = await toolsOn(folder);
+    for (const tool of ["check", "strict_shapes", "symbolic_shapes", "ort_format", "convert_to_18", "float16"]) {
+      expect({ [tool]: results[tool] }).toEqual({ [tool]: all });
+    }
   });
 
   /** Weights of bytes instead of float32. What is left are the names of nodes and, in `scene`, constants. */

@@ -12,6 +12,7 @@ import onnx
 from onnxruntime import InferenceSession, SessionOptions
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
 folder, scratch = map(Path, sys.argv[1:])
 TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int32)": np.int32, "tensor(bool)": np.bool_}
@@ -53,6 +54,12 @@ def convert_to_18(path, model):
     return same(run(older.SerializeToString()), run(path))
 
 
+def float16(path, model):
+    half = convert_float_to_float16(model, keep_io_types=True)
+    found, expected = run(half.SerializeToString()), run(path)
+    return len(found) == len(expected) and all(np.isfinite(each).all() for each in found)
+
+
 def ort_format(path, model):
     out = scratch / "model.ort"
     options = SessionOptions()
@@ -77,7 +84,7 @@ def outcome(tool, path, model):
 
 results = {}
 for file in sorted((folder / "onnx").glob("*.onnx")):
-    for tool in (check, strict_shapes, symbolic_shapes, quantize, convert_to_18, ort_format):
+    for tool in (check, strict_shapes, symbolic_shapes, quantize, convert_to_18, ort_format, float16):
         # Tools change the models that they are given.
         results.setdefault(tool.__name__, {})[file.stem] = outcome(tool, str(file), onnx.load(file))
 json.dump(results, sys.stdout)

@@ -127,7 +127,14 @@ export const slicingLowerings: Lowering[] = [
       const end = start + cut.strides[axis]! * sizes[axis]!;
       return end < 0 ? BEFORE_FIRST : end;
     });
-    const bounds = [cut.begin, ends, [...x.shape.keys()], cut.strides].map((numbers) => graph.int64(numbers));
+    // Axes that stay whole are left out: else the bounds of a symbolic batch would have to be computed in the graph.
+    const axes = [...x.shape.keys()].filter(
+      (axis) => cut.begin[axis] !== 0 || cut.strides[axis] !== 1 || sizes[axis] !== x.shape[axis],
+    );
+    if (axes.length === 0) return reshape(graph, x, cut.finalShape);
+    const bounds = [cut.begin, ends, [...x.shape.keys()], cut.strides].map((numbers) =>
+      graph.int64(axes.map((axis) => numbers[axis]!)),
+    );
     const node = graph.node("Slice", [value, ...bounds], { dtype: value.dtype, shape: sizes });
     return reshape(graph, operand(node, x.dtype), cut.finalShape);
   }),
