@@ -71,6 +71,40 @@ export class ImageError extends Error {
 }
 
 /**
+ * Why a picture file cannot be decoded:
+ *
+ * - `format`: it is of no format that is read;
+ * - `damaged`: it is truncated or damaged;
+ * - `size`: it has more bytes or pixels than are read;
+ * - `samples`: its samples are of another type than 8 or 16 bits;
+ * - `decoder`: the package that decodes it is not installed.
+ */
+export type PictureFileErrorKind = "format" | "damaged" | "size" | "samples" | "decoder";
+
+/** The fields of a {@link PictureFileError}. */
+export interface PictureFileErrorDetails extends ErrorOptions {
+  /** What kind of fault it is. */
+  readonly kind: PictureFileErrorKind;
+  /** The file's format, where it is known. */
+  readonly format?: "PNG" | "JPEG" | "WebP" | "TIFF";
+}
+
+/** A picture file cannot be decoded. The message says why, in words that follow the file's name. */
+export class PictureFileError extends Error {
+  override name = "PictureFileError";
+  /** What kind of fault it is. */
+  readonly kind: PictureFileErrorKind;
+  /** The file's format, where it is known. */
+  readonly format: "PNG" | "JPEG" | "WebP" | "TIFF" | undefined;
+
+  constructor(message: string, { kind, format, ...options }: PictureFileErrorDetails) {
+    super(message, options);
+    this.kind = kind;
+    this.format = format;
+  }
+}
+
+/**
  * Why a file of a model was refused:
  *
  * - `location`: the file or folder is not where a model's may be;

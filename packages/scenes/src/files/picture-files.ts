@@ -1,8 +1,8 @@
 /** Reads picture files that belong together one at a time, where all of them would not fit into memory. */
 import { whiteOfDeep } from "@air-onnx/core";
+import { pictureLimits } from "@air-onnx/core/picture-file";
 import { brightestOf, inBytes, readPicture } from "./picture.js";
 import { BIT_DEPTH_AT, type Raster } from "./png.js";
-import { MAX_PNG_BYTES } from "./png-structure.js";
 import { readInParts } from "./read-file.js";
 
 /**
@@ -43,7 +43,7 @@ export async function readPictureInBytes(file: string, white: number, say: (line
 /** Whether a file can have samples of 16 bits: a TIFF, whose bits stand anywhere in it, or a PNG that says so. */
 async function mayBeDeep(file: string): Promise<boolean> {
   const start = Buffer.alloc(BIT_DEPTH_AT + 1);
-  const isRead = await readInParts(file, { maxBytes: MAX_PNG_BYTES }, async (opened) => {
+  const isRead = await readInParts(file, { maxBytes: pictureLimits.bytes }, async (opened) => {
     if (opened.size < start.length) return false;
     await opened.read(start, 0);
     return true;

@@ -4,14 +4,8 @@
  * as the header says. Decoders that check less return undefined pixels, or take memory without bound.
  */
 import { inflateSync } from "node:zlib";
+import { tooLargeInWords } from "@air-onnx/core/picture-file";
 import { crc32 } from "./crc32.js";
-
-/** Largest side, pixels, above any image of a model. The decoder keeps an object for each row: 2²⁶ rows took gigabytes. */
-export const MAX_PNG_SIDE = 2 ** 13;
-/** Most pixels: photographs have up to 33 million. Decoding so many takes 270 MB in 8 bits, and 880 MB as 16-bit RGBA. */
-export const MAX_PNG_PIXELS = 2 ** 25;
-/** Most bytes of a file: the most pixels at 4 bytes each, uncompressed. */
-export const MAX_PNG_BYTES = 2 ** 27;
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 /** Bytes of a chunk's length, type and CRC. */
@@ -124,10 +118,8 @@ function parseHeader({ type, data }: Chunk, fail: Fail): Header {
     interlace: number,
   ];
   if (width === 0 || height === 0) fail(`it is ${width}x${height}: it has no pixels`);
-  if (width > MAX_PNG_SIDE || height > MAX_PNG_SIDE) {
-    fail(`it is ${width}x${height}, at most ${MAX_PNG_SIDE} pixels a side are read`);
-  }
-  if (width * height > MAX_PNG_PIXELS) fail(`it has ${width * height} pixels, at most ${MAX_PNG_PIXELS} are read`);
+  const tooLarge = tooLargeInWords({ width, height });
+  if (tooLarge !== undefined) fail(tooLarge);
   if (!COLOUR_TYPES[colourType]?.depths.includes(depth)) {
     fail(`its header is wrong: there is no colour type ${colourType} with ${depth} bits a sample`);
   }

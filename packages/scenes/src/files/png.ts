@@ -1,7 +1,8 @@
 /** Decodes and encodes PNG files by pngjs, which is given only files that were checked. */
+import { pictureLimits } from "@air-onnx/core/picture-file";
 import { PNG } from "pngjs";
 import { FileError } from "../errors.js";
-import { checkPng, MAX_PNG_BYTES } from "./png-structure.js";
+import { checkPng } from "./png-structure.js";
 import { readWholeFileSync } from "./read-file.js";
 
 /** Place of the bits of a sample in a file: behind the signature, and the head, width and height of the first chunk. */
@@ -32,10 +33,10 @@ export interface DeepRaster extends Omit<Raster, "data"> {
  * opaque pixels alone is dropped. Samples of 16 bits are rounded to 8.
  *
  * @throws {FileError} naming the file, if it cannot be read, is not a PNG, is truncated or damaged in any way, or is larger
- *   than `MAX_PNG_SIDE`, `MAX_PNG_PIXELS` or `MAX_PNG_BYTES`
+ *   than `pictureLimits` of @air-onnx/core
  */
 export function readPng(path: string): Raster {
-  return decodePng(readWholeFileSync(path, { maxBytes: MAX_PNG_BYTES, what: `image ${path}` }), path);
+  return decodePng(readWholeFileSync(path, { maxBytes: pictureLimits.bytes, what: `image ${path}` }), path);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pictureLimits } from "@air-onnx/core/picture-file";
 import sharp, { type Sharp } from "sharp";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DataError, FileError } from "../../src/errors.js";
@@ -90,7 +91,7 @@ describe("decodePicture", () => {
       const reading = decodePicture(bytes, "tile.webp");
       await expect(reading).rejects.toThrow(DataError);
       await expect(reading).rejects.toThrow(
-        "tile.webp is a WebP image, which needs the package sharp: npm install sharp (",
+        "Cannot read tile.webp: reading a WebP image needs the package sharp: npm install sharp (",
       );
     } finally {
       vi.doUnmock("sharp");
@@ -121,12 +122,12 @@ describe("decodePicture", () => {
   });
 
   it("refuses more pixels than it reads, before it decodes them", async () => {
-    const huge = (width: number, height: number) =>
-      sharp({ create: { width, height, channels: 3, background: "black" } })
-        .webp()
-        .toBuffer();
-    await expect(decodePicture(await huge(8000, 4200), "huge")).rejects.toThrow(/exceeds pixel limit/);
-    await expect(decodePicture(await huge(9000, 2), "wide")).rejects.toThrow("at most 8192 pixels a side are read");
+    const { side, pixels } = pictureLimits;
+    const ofSize = (...size: [number, number]) => tiffOf([Buffer.alloc(4)], { bits: 8, kind: 1, size });
+    await expect(decodePicture(ofSize(side, pixels / side + 1), "huge")).rejects.toThrow(
+      `huge is not a readable TIFF image: it has ${pixels + side} pixels, at most ${pixels} are read`,
+    );
+    await expect(decodePicture(ofSize(side + 1, 2), "wide")).rejects.toThrow(`at most ${side} pixels a side are read`);
   });
 
   it("refuses samples that are not of 8 or 16 bits", async () => {
@@ -156,25 +157,33 @@ it("readPictures has one white for all pictures of 16 bits, and says so", async 
 });
 
 /**
- * A TIFF file of pages of 2x2 grey pixels (TIFF 6.0, section 2).
+ * A TIFF file of pages of grey pixels (TIFF 6.0, section 2).
  *
+ * @param size size that the file says its pages have, 2x2 by default
  * @param kind kind of the samples: 1 for integers, 3 for floats
  */
-function tiffOf(pages: readonly Buffer[], { bits, kind }: { readonly bits: number; readonly kind: 1 | 3 }): Buffer {
+function tiffOf(
+  pages: readonly Buffer[],
+  {
+    bits,
+    kind,
+    size: [width, height] = [2, 2],
+  }: { readonly bits: number; readonly kind: 1 | 3; readonly size?: readonly [width: number, height: number] },
+): Buffer {
   const head = Buffer.from("II*\0....", "latin1").subarray(0, 8);
   const parts: Buffer[] = [head];
   let end = head.length;
   let link: [Buffer, number] = [head, 4];
   for (const pixels of pages) {
     const entries: readonly [tag: number, type: 3 | 4, value: number][] = [
-      [256, 3, 2],
-      [257, 3, 2],
+      [256, 4, width],
+      [257, 4, height],
       [258, 3, bits],
       [259, 3, 1],
       [262, 3, 1],
       [273, 4, end],
       [277, 3, 1],
-      [278, 3, 2],
+      [278, 4, height],
       [279, 4, pixels.length],
       [339, 3, kind],
     ];

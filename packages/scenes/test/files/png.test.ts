@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
+import { pictureLimits } from "@air-onnx/core/picture-file";
 import { linux } from "@air-onnx/test/requirements";
 import { PNG } from "pngjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FileError } from "../../src/errors.js";
 import { decodePng, encodePng, type Raster, readPng } from "../../src/files/png.js";
-import { MAX_PNG_BYTES, MAX_PNG_PIXELS, MAX_PNG_SIDE } from "../../src/files/png-structure.js";
 import {
   chunk,
   encodeAnyPng,
@@ -214,9 +214,9 @@ describe("a hostile PNG file", () => {
     ["whose header is short", pngOf(chunk("IHDR", Buffer.alloc(12))), /its first chunk is not the header/],
     ["without columns", pngOf(grey(0, 2 ** 31 + 8), idat(Buffer.alloc(8))), /it is 0x2147483656: it has no pixels/],
     ["without rows", pngOf(grey(5, 0), idat(Buffer.alloc(0))), /it is 5x0: it has no pixels/],
-    ["of very many rows", pngOf(grey(1, 2 ** 26), idat(Buffer.alloc(2))), /1x67108864, at most 8192 pixels a side/],
-    ["of very many columns", pngOf(grey(2 ** 32 - 1, 1), idat(Buffer.alloc(2))), /4294967295x1, at most 8192/],
-    ["of very many pixels", pngOf(grey(8192, 8192), idat(Buffer.alloc(2))), /it has 67108864 pixels, at most 33554432/],
+    ["of very many rows", pngOf(grey(1, 2 ** 26), idat(Buffer.alloc(2))), /1x67108864, at most 16384 pixels a side/],
+    ["of very many columns", pngOf(grey(2 ** 32 - 1, 1), idat(Buffer.alloc(2))), /4294967295x1, at most 16384/],
+    ["of very many pixels", pngOf(grey(8192, 8193), idat(Buffer.alloc(2))), /it has 67117056 pixels, at most 67108864/],
     [
       "that cannot hold its pixels",
       pngOf(grey(2048, 2048), idat(Buffer.alloc(9))),
@@ -288,8 +288,10 @@ describe("a hostile PNG file", () => {
 
   it("is refused by its size before it is read", () => {
     const path = fileOf("");
-    truncateSync(path, MAX_PNG_BYTES + 1);
-    expect(() => readPng(path)).toThrow(`it has ${MAX_PNG_BYTES + 1} bytes, at most ${MAX_PNG_BYTES} are read`);
+    truncateSync(path, pictureLimits.bytes + 1);
+    expect(() => readPng(path)).toThrow(
+      `it has ${pictureLimits.bytes + 1} bytes, at most ${pictureLimits.bytes} are read`,
+    );
   });
 
   linux.it("is refused if it is a pipe or a device", () => {
@@ -299,14 +301,13 @@ describe("a hostile PNG file", () => {
       expect(() => readPng(path)).toThrow(/a device, a pipe or a socket, not a file/);
   });
 
-  it("may be as large as the limits, not larger", () => {
-    const [width, height] = [4096, 8192];
+  it("may have as many rows as the limit, not more, and not more pixels than the limit", () => {
     const data = { depth: 1, colourType: 0 };
     const at = (columns: number, rows: number) =>
       pngOf(ihdr({ ...data, width: columns, height: rows }), idat(Buffer.alloc(rows * (1 + Math.ceil(columns / 8)))));
-    expect(decodePng(at(width, height), "large").data).toHaveLength(MAX_PNG_PIXELS);
-    expect(decodePng(at(1, MAX_PNG_SIDE), "tall").data).toHaveLength(MAX_PNG_SIDE);
-    expect(() => decodePng(at(width + 1, height), "larger")).toThrow(/at most 33554432 are read/);
-    expect(() => decodePng(at(1, MAX_PNG_SIDE + 1), "taller")).toThrow(/at most 8192 pixels a side/);
+    const { side, pixels } = pictureLimits;
+    expect(decodePng(at(1, side), "tall").data).toHaveLength(side);
+    expect(() => decodePng(at(1, side + 1), "taller")).toThrow(/at most 16384 pixels a side/);
+    expect(() => decodePng(at(pixels / side + 1, side), "larger")).toThrow(/at most 67108864 are read/);
   });
 });
