@@ -6,7 +6,6 @@
 import type { PictureFit } from "@air-onnx/core";
 import type { Opset, SceneInput, ServingTarget, WeightType } from "@air-onnx/export";
 import type { Device } from "@air-onnx/runtime-node";
-import type { FitRule } from "@air-onnx/scenes";
 import type { Split } from "@air-onnx/scenes/names";
 import type { EagerBackend, TrainConfig } from "@air-onnx/train";
 
@@ -16,7 +15,6 @@ function namesOf<Name extends string>(names: Readonly<Record<Name, true>>): Name
 
 export { datasetNames as datasetChoices, defaultDataset } from "@air-onnx/scenes/names";
 export const heldOutSplitChoices = ["test", "fresh"] as const satisfies readonly Split[];
-export const folderFitChoices = namesOf<FitRule>({ auto: true, tiles: true, scale: true });
 export const architectureChoices = namesOf<TrainConfig["architecture"]>({
   compact: true,
   reference: true,
@@ -50,5 +48,5 @@ export const servingTargetChoices = namesOf<ServingTarget>({ triton: true, kserv
 export const opsetChoices = [17, 18, 19, 20, 21] as const satisfies readonly Opset[];
 export const deviceChoices = namesOf<Device | "auto">({ cpu: true, cuda: true, webgpu: true, auto: true });
 export const benchDeviceChoices = deviceChoices.filter((device) => device !== "auto");
-export const fitChoices = namesOf<PictureFit>({ tiles: true, scale: true, exact: true });
+export const fitChoices = namesOf<PictureFit>({ auto: true, tiles: true, scale: true, exact: true });
 export const modeChoices = ["mean", "sample"] as const;

@@ -1,12 +1,12 @@
 /** The flags that choose a data set, its images and its folders; and functions that load it and show progress. */
 
+import type { PictureFit } from "@air-onnx/core";
 import { count, duration } from "@air-onnx/measure/format";
 import type {
   DataAccess,
   DataPlaces,
   DataProgress,
   DatasetChoices,
-  FitRule,
   LabelledImages,
   ObjectTruth,
   SceneSet,
@@ -21,9 +21,9 @@ import {
 } from "@air-onnx/scenes/names";
 import type { TrainConfig } from "@air-onnx/train";
 import { type Command, Option } from "commander";
-import { datasetChoices, folderFitChoices, heldOutSplitChoices } from "./choices.js";
+import { datasetChoices, fitChoices, heldOutSplitChoices } from "./choices.js";
 import { UsageError } from "./failures.js";
-import { flagOfChoice, integerFrom, numberAbove } from "./option-values.js";
+import { fitScale, flagOfChoice, integerFrom, numberAbove } from "./option-values.js";
 import { noticeOnce } from "./output.js";
 import { type Progress, showProgress } from "./progress.js";
 
@@ -35,8 +35,9 @@ export interface HeldOutFlags extends Readonly<Partial<Record<DrawnSettingKey, n
   readonly testFraction?: number;
   readonly imagesKey?: string;
   readonly countsKey?: string;
-  readonly fit?: FitRule;
+  readonly fit?: PictureFit;
   readonly fitSize?: number;
+  readonly fitScale?: number;
 }
 
 /** The flags that choose training images and held-out images. */
@@ -81,13 +82,18 @@ export const imageOptions = {
     ),
   fit: () =>
     new Option(
-      "--fit <rule>",
-      "how images of your folder that are large or of several sizes become images of one size: auto halves them until objects are at most 32 pixels long and cuts tiles, tiles cuts alone, scale fits each whole (default: auto)",
-    ).choices(folderFitChoices),
+      "--fit <how>",
+      "how images of your folder become images of one size: auto halves large ones until their objects are at most 32 pixels long, and fits them by tiles; tiles: at their own scale, a larger one in tiles, a smaller one with ground around it; scale: the longer side becomes the images'; exact: other sizes are refused (default: auto)",
+    ).choices(fitChoices),
   fitSize: () =>
     new Option("--fit-size <n>", "side of these images, pixels (default: as they are up to 128, else 96)").argParser(
       integerFrom(8, 512),
     ),
+  fitScale: () =>
+    new Option(
+      "--fit-scale <x>",
+      "pixels of these images for one pixel of a file, with --fit auto or tiles: below 1 for large objects, above for small ones (default: auto decides, 1 with tiles)",
+    ).argParser(fitScale),
 } as const satisfies Record<keyof ImageFlags, () => Option>;
 
 /** Adds the flags that name the folders of the data. */
@@ -125,7 +131,7 @@ export function addHeldOutSet(command: Command): Command {
 
 /** The choice of images that the flags make, as options of the data sets. */
 export function choicesOf(flags: ImageFlags): DatasetChoices {
-  const { trainSize, testSize, dataSeed, data, testFraction, imagesKey, countsKey, fit, fitSize } = flags;
+  const { trainSize, testSize, dataSeed, data, testFraction, imagesKey, countsKey, fit, fitSize, fitScale } = flags;
   const settings = Object.fromEntries(settingKeys.map((key) => [key, flags[key]]));
   const choices = {
     trainSize,
@@ -138,6 +144,7 @@ export function choicesOf(flags: ImageFlags): DatasetChoices {
     countsKey,
     fit,
     fitSize,
+    fitScale,
   };
   // Options that are not given are absent rather than undefined, so that they override none when spread over others.
   return Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)) as DatasetChoices;
@@ -238,7 +245,7 @@ export function dataAccess({ mnistDir, cacheDir }: DataPlaces, progress: Progres
     // An empty flag, as a shell script may leave it, counts as not given.
     mnistDir: mnistDir || undefined,
     cacheDir: cacheDir || undefined,
-    onNotice: (line) => noticeOnce(line.replace("[fit, fitSize]", "[--fit, --fit-size]")),
+    onNotice: (line) => noticeOnce(line.replace("[fit, fitScale, fitSize]", "[--fit, --fit-scale, --fit-size]")),
     onProgress: (report: DataProgress) => progress.update(...describe(report)),
   };
 }

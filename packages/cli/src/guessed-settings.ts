@@ -1,5 +1,5 @@
 /** Settings that are guessed from a user's own images before training on them, and the flags that override them. */
-import type { DataPlaces, GuessReason, KnownFacts } from "@air-onnx/scenes";
+import type { DataPlaces, GuessReason, ImageForm, KnownFacts } from "@air-onnx/scenes";
 import type { Setting } from "@air-onnx/train/runs";
 import { type Command, Option } from "commander";
 import { loadRunData } from "./dataset-options.js";
@@ -80,6 +80,8 @@ export async function withGuesses(
   if (settings.some(isForDrawn)) return settings;
   const ofImages = settings.filter(({ key }) => key in datasetSettings[name]);
   const { train } = await loadRunData(await configFrom(ofImages), flags, { signal });
+  // What was decided from these files stays, also if the folder changes before the run goes on or is measured.
+  const fitted = fittedSettings(train);
   const guess = guessSettings(train, known);
   for (const { about, line } of guess.reasons) say(`${line} [${overriddenBy[about]}]`);
   const { settingsOf } = await import("@air-onnx/train/runs");
@@ -94,7 +96,15 @@ export async function withGuesses(
   const guessed = settingsOf(guess.settings).filter(
     ({ key }) => !isOther || !/^(architecture|trainingMaxSteps|composition|model\.imagePooling)\b/.test(key),
   );
-  return overriding(guessed, settings);
+  return overriding([...fitted, ...guessed], settings);
+}
+
+/** The settings by which other pictures become images as these did. */
+function fittedSettings({ imageSize, pictures }: ImageForm): Setting[] {
+  if (!pictures) return [];
+  const { fit, scale } = pictures;
+  const fitScale = scale === undefined ? [] : [{ key: "fitScale", value: scale }];
+  return [{ key: "fit", value: fit }, { key: "fitSize", value: imageSize }, ...fitScale];
 }
 
 function knownFacts(settings: readonly Setting[], { objectSize, maxObjects }: GuessFlags): KnownFacts {

@@ -78,8 +78,9 @@ async function inferSome(
         options,
       );
       for (const [i, { file, picture }] of left.entries()) {
-        const classicalCount = findBlobs(preparePicture(picture, model)).length;
-        answers.set(file, { file, picture, scene: scenes[i]!, classicalCount });
+        const scene = scenes[i]!;
+        const classicalCount = findBlobs(preparePicture(picture, model, scene)).length;
+        answers.set(file, { file, picture, scene, classicalCount });
       }
       break;
     } catch (cause) {

@@ -30,6 +30,9 @@ export function numberFrom(least: number, most: number): (text: string) => numbe
   };
 }
 
+/** Parser of the scale of pictures, in the range `fitScaleRange` of @air-onnx/core. */
+export const fitScale = numberFrom(1 / 64, 16);
+
 /** Makes a parser of lists of numbers from `least` to `most`, with commas between them. */
 export function numbersFrom(least: number, most: number): (text: string) => number[] {
   return (text) => {

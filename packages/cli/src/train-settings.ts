@@ -97,6 +97,7 @@ const flags: readonly (readonly [key: string, option: () => Option])[] = [
   ["countsKey", imageOptions.countsKey],
   ["fit", imageOptions.fit],
   ["fitSize", imageOptions.fitSize],
+  ["fitScale", imageOptions.fitScale],
 ];
 
 /** What gives a setting on the command line: a flag of its own, or `--set KEY=VALUE`. */

@@ -354,7 +354,7 @@ describe("infer", () => {
     const { code, stdout, stderr } = await place.runHere(["infer", "model", "mixed", ...tables]);
     expect(code).toBe(1);
     expect(stderr).toContain(
-      "notice: Images of 64x64 are inferred at their own scale, in 4 overlapping tiles of 50x50.",
+      "notice: Images of 64x64 are inferred at their own scale in 4 overlapping tiles of 50x50. [--fit, --fit-scale]",
     );
     expect(stderr).toMatch(/^notice: mixed\/text\.png is skipped: it is not a readable PNG image/m);
     expect(stderr).toContain("error: 1 of 3 files could not be used: mixed/text.png");

@@ -71,7 +71,7 @@ it("a path alone is trained on, a finished run is extended, and what is no image
   expect(exported.code, exported.stderr).toBe(0);
   expect(exported.stdout).toContain("Next: air-onnx infer models/counts-of-mine 'counts of mine' --out found");
   const { training } = JSON.parse(readFileSync(place.at("models/counts-of-mine/config.json"), "utf8"));
-  expect(training.heldOut).toEqual({ fit: "auto", seed: 0, testFraction: 0.1 });
+  expect(training.heldOut).toEqual({ fit: "tiles", fitSize: 12, fitScale: 1, seed: 0, testFraction: 0.1 });
 
   writeFileSync(place.at("x.npy"), "");
   for (const [args, message] of [
@@ -90,6 +90,40 @@ it("a path alone is trained on, a finished run is extended, and what is no image
     expect(refused, refused.stderr).toMatchObject({ code: 2, stdout: "" });
     expect(refused.stderr).toContain(message);
   }
+});
+
+it("images that training scaled are scaled alike by infer and eval, also those of other folders", async () => {
+  const pixels = squares(12, 0);
+  for (const folder of ["large", "others"]) {
+    mkdirSync(place.at(folder));
+    for (let i = 0; i < 12; i++) {
+      // Twice as large as the images of the model.
+      const data = Uint8Array.from({ length: 24 * 24 }, (_, pixel) => {
+        const [row, column] = [Math.floor(pixel / 24), pixel % 24];
+        return pixels.images[i * 144 + 12 * Math.floor(row / 2) + Math.floor(column / 2)]!;
+      });
+      writeFileSync(place.at(folder, `${i}.png`), encodePng({ width: 24, height: 24, channels: 1, data }));
+    }
+  }
+  const run = [...alone, "--fit-scale", "0.5", "--steps", "5", "--no-guess", ...own.slice(2), ...tinyModel];
+  const trained = await place.runHere(["train", "large", ...run]);
+  expect(trained.code, trained.stderr).toBe(0);
+  expect(trained.stderr).toContain(
+    "large: 12 images of 24x24 pixels are scaled by 0.5 and put on their own ground, 12x12 [--fit, --fit-scale, --fit-size]",
+  );
+  expect(await place.runHere(["export", "runs/large-seed0", "--force"])).toMatchObject({ code: 0 });
+  const { pictures, training } = JSON.parse(readFileSync(place.at("models/large/config.json"), "utf8"));
+  expect([pictures, training.heldOut]).toMatchObject([
+    { fit: "tiles", scale: 0.5 },
+    { fitScale: 0.5, fitSize: 12 },
+  ]);
+  const found = await place.runHere(["infer", "models/large", "others", "--csv", "found.csv"]);
+  expect(found.stderr).toContain("Images of 24x24 are scaled by 0.5 to fit into 12x12");
+  const measured = await place.runHere(["eval", "models/large", "--data", "others"]);
+  expect(measured.code, measured.stderr).toBe(0);
+  expect(measured.stderr).toContain("others: 12 images of 24x24 pixels are scaled by 0.5");
+  const ownScale = await place.runHere(["infer", "models/large", "others", "--fit", "tiles", "--csv", "found.csv"]);
+  expect(ownScale.stderr).toContain("Images of 24x24 are inferred at their own scale in ");
 });
 
 it("a run that cannot start leaves no folder", async () => {

@@ -61,6 +61,7 @@ const inferenceOptions: OptionNames<InferenceOptions> = {
 };
 const pictureOptions: OptionNames<PictureOptions> = {
   fit: true,
+  fitScale: true,
   mode: true,
   seed: true,
   firstImage: true,

@@ -9,6 +9,7 @@ import { type GraphName, graphNames } from "./graphs.js";
 import { parseJson } from "./json.js";
 import { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES, MAX_PATH_LENGTH } from "./limits.js";
 import { isRecord } from "./overlay.js";
+import { fitScaleRange, pictureFits, trainedFitSchema } from "./picture-fit.js";
 import { preprocessingSchema } from "./preprocessing.js";
 import { scoreCalibrationSchema } from "./score.js";
 import { typicalityLimitsSchema } from "./typicality.js";
@@ -47,9 +48,10 @@ const heldOutSchema = z.strictObject({
   maxCount: z.int().positive().optional(),
   skippedCount: z.int().nonnegative().optional(),
   testFraction: z.number().gt(0).lt(1).optional(),
-  /** How images of a user's folder that are large or of several sizes became images of one size, and of which side. */
-  fit: z.enum(["auto", "tiles", "scale"]).optional(),
+  /** How images of a user's folder became images of one size, of which side, and at which scale. */
+  fit: z.enum(pictureFits).optional(),
   fitSize: z.int().positive().optional(),
+  fitScale: z.number().min(fitScaleRange[0]).max(fitScaleRange[1]).optional(),
 });
 
 /** The schema of {@link Manifest}; unknown keys are refused. */
@@ -63,6 +65,8 @@ export const manifestSchema = z
     normalisation: z.strictObject({ scale: z.number().positive() }),
     /** Preprocessing of the normalised images; absent if the model's images are bright on black. */
     preprocessing: preprocessingSchema.optional(),
+    /** How the pictures that it was trained on became its images; absent if they were images of its size. */
+    pictures: trainedFitSchema.optional(),
     opset: z.int().positive(),
     /** Type in which the graphs store their weights; they compute in float32 in either case. */
     weights: z.enum(["float32", "float16", "int8"]).default("float32"),

@@ -1,7 +1,7 @@
 /**
  * Inference on pictures of any size. A model takes images of one size, and knows objects of the sizes in pixels that it was trained on.
- * So a picture is not resized, unless that is asked for: a larger one is cut into tiles (`tiles.ts`), a smaller one lies in the
- * middle of an image whose rest is ground. Boxes come back in the pixels of the picture.
+ * So a picture is scaled as those of training were (`picture-fit.ts`), or not at all: a larger one is cut into tiles (`tiles.ts`), a smaller
+ * one lies in the middle of an image whose rest is ground. Boxes come back in the pixels of the picture.
  *
  * Letters: S side of the model's images, H and W height and width of a picture, C channels.
  */
@@ -11,6 +11,14 @@ import type { AirConfig } from "./config.js";
 import { ImageError } from "./errors.js";
 import { type Picture, type Planes, toPlanes } from "./images.js";
 import type { Manifest } from "./manifest.js";
+import {
+  fitScaleRange,
+  type PictureFit,
+  pictureFits,
+  pictureScale,
+  scaledSize,
+  type TrainedFit,
+} from "./picture-fit.js";
 import { preprocessPlanes } from "./preprocessing.js";
 import { resamplePlanes } from "./resample.js";
 import type { ObjectSummary, SceneSummary } from "./scene.js";
@@ -18,27 +26,19 @@ import { joinTiles, planTiles, type Tile, type TileObject, tileOverlap } from ".
 import type { Typicality } from "./typicality.js";
 import type { Box } from "./where.js";
 
-/** The ways in which a picture is fitted to a model's images. */
-export const pictureFits = ["tiles", "scale", "exact"] as const;
-
-/**
- * How a picture is fitted to a model's images.
- *
- * - `tiles`: at its own scale. One of the model's size is taken as it is, a larger one is cut into overlapping tiles, and a smaller one
- *   lies in the middle of an image whose rest is ground;
- * - `scale`: its longer side becomes that of the model's images, and the rest of the image is ground;
- * - `exact`: another size than the model's is an error.
- */
-export type PictureFit = (typeof pictureFits)[number];
-
 /** Options of inference on pictures of any size; see {@link InferenceOptions} for those that it shares with `infer`. */
 export interface PictureOptions
   extends Pick<
     InferenceOptions,
     "mode" | "seed" | "firstImage" | "steps" | "prune" | "threshold" | "zoom" | "batchSize" | "signal"
   > {
-  /** How pictures are fitted to the model's images, `tiles` by default. */
+  /** How pictures are fitted to the model's images, `auto` by default: as those of its training were. */
   readonly fit?: PictureFit | undefined;
+  /**
+   * Pixels of the model's images for one pixel of a picture, with the fits `auto` and `tiles`: for pictures of another magnification than
+   * those of training. By default that of training with `auto`, and 1 with `tiles`.
+   */
+  readonly fitScale?: number | undefined;
   /** Called with the number of pictures that are done, where a picture of which some tiles are done is a share of one, and that of all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -58,7 +58,7 @@ export interface PictureScene {
   readonly height: number;
   /** The images that the model saw, in pixels of the scaled picture: one, unless the picture was larger than it. */
   readonly tiles: readonly Tile[];
-  /** Pixels of the model's images for one pixel of the picture: 1 unless `fit` is `scale`. */
+  /** Pixels of the model's images for one pixel of the picture. */
   readonly scale: number;
   /**
    * Whether the picture is like the model's training data: more than half of its tiles are. If not, the count is a guess. Undefined
@@ -82,7 +82,7 @@ export interface PictureModel {
   /** The model's sizes. */
   readonly config: AirConfig;
   /** How its images are scaled and prepared. */
-  readonly manifest: Pick<Manifest, "normalisation" | "preprocessing">;
+  readonly manifest: Pick<Manifest, "normalisation" | "preprocessing" | "pictures">;
   /** Infers prepared images `[B, C, S, S]`: bright objects on 0. */
   infer(images: Float32Array<ArrayBuffer>, options: SummaryOptions): Promise<SceneSummary[]>;
 }
@@ -100,12 +100,13 @@ const TOGETHER = { values: 2 ** 21, least: 16 } as const;
 export async function inferPictures(
   model: PictureModel,
   pictures: readonly Picture[],
-  { fit = "tiles", firstImage = 0, onProgress, ...options }: PictureOptions = {},
+  { fit = "auto", fitScale, firstImage = 0, onProgress, ...options }: PictureOptions = {},
 ): Promise<PictureScene[]> {
   if (!pictureFits.includes(fit)) throw new RangeError(`fit must be one of ${pictureFits.join(", ")}, got "${fit}"`);
   if (pictures.length === 0) throw new ImageError("The batch of images is empty");
-  const { config } = model;
-  const plans = Array.from(pictures, (picture, index) => planPicture(picture, index, config, fit));
+  const { config, manifest } = model;
+  const fitted = resolveFit(manifest.pictures, fit, fitScale);
+  const plans = Array.from(pictures, (picture, index) => planPicture(picture, index, config, fitted));
   const total = plans.reduce((sum, { tiles }) => sum + tiles.length, 0);
   const length = config.channels * config.imageSize ** 2;
   const together = Math.max(TOGETHER.least, Math.floor(TOGETHER.values / length));
@@ -188,7 +189,30 @@ function picturesDone(plans: readonly PicturePlan[], tiles: number): number {
 /** How a picture becomes images of the model. */
 type PicturePlan = Pick<PictureScene, "width" | "height" | "tiles" | "scale">;
 
-function planPicture(picture: Picture, index: number, config: AirConfig, fit: PictureFit): PicturePlan {
+/**
+ * How pictures are fitted, once it is known how those of training were.
+ *
+ * @throws {RangeError} for a scale that is out of range, or that is given with another fit than `auto` and `tiles`
+ */
+function resolveFit(
+  trained: TrainedFit = { fit: "tiles" },
+  fit: PictureFit,
+  scale: number | undefined,
+): TrainedFit | "exact" {
+  const [least, most] = fitScaleRange;
+  if (scale !== undefined && !(scale >= least && scale <= most)) {
+    throw new RangeError(`fitScale must be a number from ${least} to ${most}, got ${scale}`);
+  }
+  const used = fit === "auto" ? trained : fit === "exact" ? fit : { fit };
+  if (scale === undefined) return used;
+  if (used === "exact" || used.fit !== "tiles") {
+    const why = fit === "auto" ? "this model's pictures are fitted by `scale`" : `fit is ${fit}`;
+    throw new RangeError(`fitScale is for the fit tiles, and ${why}`);
+  }
+  return { ...used, scale };
+}
+
+function planPicture(picture: Picture, index: number, config: AirConfig, fit: TrainedFit | "exact"): PicturePlan {
   const { width = 0, height = 0 } = (picture as Partial<Picture> | undefined) ?? {};
   const { imageSize: side } = config;
   if (fit === "exact" && (width !== side || height !== side)) {
@@ -198,12 +222,9 @@ function planPicture(picture: Picture, index: number, config: AirConfig, fit: Pi
     );
   }
   // A size that is none is reported when the picture is read.
-  const scale = fit === "scale" && width > 0 && height > 0 ? side / Math.max(width, height) : 1;
+  const isSize = width > 0 && height > 0;
+  const scale = fit !== "exact" && isSize ? pictureScale({ width, height }, side, fit) : 1;
   return { width, height, scale, tiles: planTiles(scaledSize({ width, height }, scale), side, tileOverlap(config)) };
-}
-
-function scaledSize({ width, height }: { readonly width: number; readonly height: number }, scale: number) {
-  return { width: Math.max(1, Math.round(scale * width)), height: Math.max(1, Math.round(scale * height)) };
 }
 
 /**

@@ -22,11 +22,14 @@ const config = parseAirConfig({
 });
 
 /** A model that finds every connected part of an image above 0.5, also one that the edge cuts. */
-function componentsModel(preprocessing?: PictureModel["manifest"]["preprocessing"]) {
+function componentsModel(
+  preprocessing?: PictureModel["manifest"]["preprocessing"],
+  pictures?: PictureModel["manifest"]["pictures"],
+) {
   const calls: { images: number; firstImage: number | undefined }[] = [];
   const model: PictureModel = {
     config,
-    manifest: { normalisation: { scale: 255 }, preprocessing },
+    manifest: { normalisation: { scale: 255 }, preprocessing, pictures },
     async infer(images, { firstImage }) {
       const count = images.length / SIDE ** 2;
       calls.push({ images: count, firstImage });
@@ -110,12 +113,38 @@ describe("inferPictures", () => {
     expect(scene!.objects[0]!.tightBox).toEqual({ xmin: 64, ymin: 16, xmax: 96, ymax: 48 });
   });
 
+  it("fits pictures as those of training were, unless it is asked not to", async () => {
+    const picture = squares(128, 64, [[64, 16]], 16);
+    const box = { xmin: 64, ymin: 16, xmax: 80, ymax: 32 };
+    const { model: halving } = componentsModel(undefined, { fit: "tiles", scale: 0.5 });
+    const [halved] = await inferPictures(halving, [picture]);
+    expect(halved).toMatchObject({ count: 1, scale: 0.5, tiles: { length: 3 }, objects: [{ tightBox: box }] });
+    // Also a picture that happens to have the model's size.
+    expect((await inferPictures(halving, [squares(32, 32, [[8, 8]], 16)]))[0]).toMatchObject({ scale: 0.5 });
+    expect((await inferPictures(halving, [picture], { fit: "tiles" }))[0]).toMatchObject({ scale: 1 });
+    expect((await inferPictures(halving, [picture], { fitScale: 0.25 }))[0]).toMatchObject({ scale: 0.25 });
+    const { model: whole } = componentsModel(undefined, { fit: "scale" });
+    expect((await inferPictures(whole, [picture]))[0]).toMatchObject({ scale: 0.25, tiles: { length: 1 } });
+    expect((await inferPictures(whole, [picture], { fit: "tiles", fitScale: 2 }))[0]).toMatchObject({ scale: 2 });
+  });
+
+  it("refuses a scale that is none, or that does not go with the fit", async () => {
+    const picture = squares(32, 32, []);
+    const { model } = componentsModel(undefined, { fit: "scale" });
+    const wrong = (options: PictureOptions) => inferPictures(model, [picture], options);
+    await expect(wrong({ fitScale: 0 })).rejects.toThrow("fitScale must be a number from 0.015625 to 16, got 0");
+    await expect(wrong({ fitScale: 1 })).rejects.toThrow("this model's pictures are fitted by `scale`");
+    await expect(wrong({ fit: "exact", fitScale: 1 })).rejects.toThrow(
+      "fitScale is for the fit tiles, and fit is exact",
+    );
+  });
+
   it("refuses another size when asked to, names the picture, and refuses what is no fit", async () => {
     const { model } = componentsModel();
     const wrong = inferPictures(model, [squares(32, 32, []), squares(33, 32, [])], { fit: "exact" });
     await expect(wrong).rejects.toThrow("image 1 is 33x32, this model takes 32x32");
     await expect(inferPictures(model, [squares(32, 32, [])], { fit: "fill" as never })).rejects.toThrow(
-      'fit must be one of tiles, scale, exact, got "fill"',
+      'fit must be one of auto, tiles, scale, exact, got "fill"',
     );
     await expect(inferPictures(model, [])).rejects.toThrow("empty");
     await expect(inferPictures(model, [{ data: new Uint8Array(3), width: 0, height: 3 }])).rejects.toThrow(ImageError);

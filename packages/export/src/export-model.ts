@@ -14,6 +14,7 @@ import {
   type Preprocessing,
   parseWith,
   type ScoreCalibration,
+  type TrainedFit,
   type TypicalityLimits,
 } from "@air-onnx/core";
 import {
@@ -47,6 +48,8 @@ export interface TrainedModel {
   readonly metrics: Readonly<Record<string, number>>;
   /** Preprocessing that its images need. */
   readonly preprocessing?: Preprocessing | undefined;
+  /** How the pictures that it was trained on became its images; undefined if they were images of its size. */
+  readonly pictures?: TrainedFit | undefined;
   /** By what the model tells images that are unlike its training data. Without it, the exported model cannot tell. */
   readonly typicality?: TypicalityLimits | undefined;
   /** How the scores of objects follow from what is found. Without it, the scores are the objects' presences. */
@@ -127,6 +130,7 @@ export async function exportModel(
       model: config,
       normalisation: { scale: PIXEL_SCALE },
       ...(model.preprocessing && { preprocessing: model.preprocessing }),
+      ...(model.pictures && { pictures: model.pictures }),
       opset: form.opset,
       weights: form.weights,
       ...(license !== undefined && { license }),

@@ -3,7 +3,7 @@
  * model.
  */
 import { dirname, join, resolve } from "node:path";
-import { type AirConfig, ConfigError, parseAirConfig } from "@air-onnx/core";
+import { type AirConfig, ConfigError, parseAirConfig, type TrainedFit } from "@air-onnx/core";
 import { count, type Measurement, manifestMetrics, measureModel } from "@air-onnx/measure";
 import {
   type DataAccess,
@@ -137,7 +137,9 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
   };
   const { test: heldOut } = await loadSplits(dataset, ["test"], { ...choices, ...places, signal });
   // Where a user's own images are is of no use to others, and stays out of the manifest.
-  const { path: _, imagesKey: __, countsKey: ___, ...heldOutOf } = choices;
+  const { path: _, imagesKey: __, countsKey: ___, ...given } = choices;
+  const { pictures } = heldOut;
+  const heldOutOf = { ...given, ...(pictures && fitOf(pictures, heldOut.imageSize)) };
   const measure = async () => {
     await using opened = await openCheckpoint(run, model);
     const measurement = await measureModel(opened, heldOut, { signal, onProgress: options.onMeasured });
@@ -170,6 +172,7 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
       },
       metrics: manifestMetrics(measurement),
       preprocessing: config.preprocessing ?? undefined,
+      pictures,
       typicality,
       score,
     },
@@ -196,6 +199,11 @@ export async function exportRun(path: string, options: ExportRunOptions = {}): P
     },
   );
   return { directory, heldOut, measurement, parity: parity! };
+}
+
+/** The options by which other pictures become images as these did, whatever their own sizes and objects would suggest. */
+function fitOf({ fit, scale = 1 }: TrainedFit, imageSize: number): DatasetChoices {
+  return { fit, fitSize: imageSize, ...(fit === "tiles" && { fitScale: scale }) };
 }
 
 /**

@@ -19,6 +19,6 @@ export async function countObjects(
     await using opened = await AirModel.fromPretrained(model, { signal: options.signal });
     return await countObjects(opened, picture, options);
   }
-  const [scene] = await model.infer([picture], { ...options, fit: options.fit ?? "tiles" });
+  const [scene] = await model.infer([picture], { ...options, fit: options.fit ?? "auto" });
   return scene!;
 }

@@ -24,6 +24,6 @@ export async function countObjects(
       await opened.dispose();
     }
   }
-  const [scene] = await model.infer([picture], { ...options, fit: options.fit ?? "tiles" });
+  const [scene] = await model.infer([picture], { ...options, fit: options.fit ?? "auto" });
   return scene!;
 }

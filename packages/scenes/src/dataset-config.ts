@@ -3,7 +3,7 @@
  * images they stand for. All of it follows from the definitions of the data sets.
  */
 import { basename, resolve } from "node:path";
-import type { AirConfig, Preprocessing } from "@air-onnx/core";
+import type { AirConfig, PictureFit, Preprocessing } from "@air-onnx/core";
 import { z } from "zod";
 import {
   type DataAccess,
@@ -15,7 +15,6 @@ import {
 } from "./dataset.js";
 import type { DrawnSetting } from "./drawn/drawn-set.js";
 import { type DrawnName, type DrawnSet, drawnSet, formOf, type RegisteredSet } from "./drawn/registry.js";
-import type { FitRule } from "./files/fit-images.js";
 import { preprocessSource } from "./preprocess-scenes.js";
 import {
   type BroughtName,
@@ -43,9 +42,11 @@ export interface NpzShape {
 /** The settings of a folder of images, as zod types. */
 export interface FolderShape {
   /** How images that are not square, not of one size, or large become images of one size; see `FolderFit`. */
-  readonly fit: z.ZodDefault<z.ZodEnum<{ readonly [Rule in FitRule]: Rule }>>;
+  readonly fit: z.ZodDefault<z.ZodEnum<{ readonly [Fit in PictureFit]: Fit }>>;
   /** Side of the images, pixels; see `FolderFit`. */
   readonly fitSize: z.ZodOptional<z.ZodInt>;
+  /** Pixels of the images for one pixel of a picture; see `FolderFit`. */
+  readonly fitScale: z.ZodOptional<z.ZodNumber>;
 }
 
 /** The settings of the user's own images, as zod types. */
@@ -68,8 +69,9 @@ const arrayName = z.string().min(1).optional();
 const broughtOptions: NpzShape & FolderShape = {
   imagesKey: arrayName,
   countsKey: arrayName,
-  fit: z.enum({ auto: "auto", tiles: "tiles", scale: "scale" } as const).default("auto"),
+  fit: z.enum({ auto: "auto", tiles: "tiles", scale: "scale", exact: "exact" } as const).default("auto"),
   fitSize: z.int().positive().optional(),
+  fitScale: z.number().positive().optional(),
 };
 
 /** The settings of every drawn data set, as zod types. */
@@ -204,7 +206,7 @@ export function heldOutChoices(config: DatasetConfig & { readonly model: AirConf
       seed: config.dataSeed,
       ...("imagesKey" in config && { imagesKey: config.imagesKey }),
       ...("countsKey" in config && { countsKey: config.countsKey }),
-      ...("fit" in config && { fit: config.fit, fitSize: config.fitSize }),
+      ...("fit" in config && { fit: config.fit, fitSize: config.fitSize, fitScale: config.fitScale }),
     };
   }
   const { testSize, model } = config;

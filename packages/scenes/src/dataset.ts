@@ -263,6 +263,7 @@ const allChoices: readonly Choice[] = Object.keys({
   countsKey: true,
   fit: true,
   fitSize: true,
+  fitScale: true,
 } satisfies Record<Choice, true>) as Choice[];
 
 function choicesTaken(set: DrawnSet | BroughtSet): readonly string[] {

@@ -43,7 +43,7 @@ export {
   writeFileAtomic,
 } from "./files/atomic-file.js";
 export { defaultCacheDir, environmentMnistDir } from "./files/environment.js";
-export type { FitRule, FolderFit } from "./files/fit-images.js";
+export type { FolderFit } from "./files/fit-images.js";
 export { GrowingFile } from "./files/growing-file.js";
 export { readImageFolder } from "./files/image-folder.js";
 export {

@@ -2,7 +2,7 @@
  * Sets of images, with the truth about all, some or none of them: how many objects there are, and where. Every data set
  * consists of them. The truth is for measuring alone; training never sees it.
  */
-import type { Box } from "@air-onnx/core";
+import type { Box, TrainedFit } from "@air-onnx/core";
 import { DataError } from "./errors.js";
 import { PackedImages } from "./packed-images.js";
 
@@ -12,6 +12,8 @@ export interface ImageForm {
   readonly imageSize: number;
   /** Channels C. */
   readonly channels: number;
+  /** How pictures became the images; absent unless the images were files of pictures. */
+  readonly pictures?: TrainedFit;
 }
 
 /** Images without labels. */

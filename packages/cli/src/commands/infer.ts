@@ -8,13 +8,14 @@ import { Command, Option } from "commander";
 import { deviceChoices, fitChoices, modeChoices } from "../choices.js";
 import { CommandError, StoppedError, UsageError } from "../failures.js";
 import type { InferenceFiles } from "../inference-files.js";
-import { integerFrom, numberFrom, numbersFrom } from "../option-values.js";
+import { fitScale, integerFrom, numberFrom, numbersFrom } from "../option-values.js";
 import { notice, print } from "../output.js";
 import { showProgress } from "../progress.js";
 import { listenForStop } from "../stop-signal.js";
 
 interface InferFlags {
   readonly fit: PictureFit;
+  readonly fitScale?: number;
   readonly device: (typeof deviceChoices)[number];
   readonly mode: (typeof modeChoices)[number];
   readonly seed?: number;
@@ -45,10 +46,16 @@ export function inferCommand(): Command {
     .addOption(
       new Option(
         "--fit <how>",
-        "tiles: at the images' own scale, a larger one in overlapping tiles, a smaller one with ground around it; scale: the longer side becomes the model's; exact: other sizes are refused",
+        "how images of any size become the model's: auto: as those of its training did; tiles: at their own scale, a larger one in overlapping tiles, a smaller one with ground around it; scale: the longer side becomes the model's; exact: other sizes are refused",
       )
         .choices(fitChoices)
-        .default("tiles"),
+        .default("auto"),
+    )
+    .addOption(
+      new Option(
+        "--fit-scale <x>",
+        "pixels of the model's images for one pixel of a file, with --fit auto or tiles: for another magnification than that of training (default: that of training with auto, 1 with tiles)",
+      ).argParser(fitScale),
     )
     .option("--csv <file>", "file to write a table to: one row for each image, with its count")
     .option("--objects-csv <file>", "file to write a table to: one row for each object, with its box")
@@ -90,6 +97,9 @@ Examples:
     )
     .action(async (path: string, images: string[], flags: InferFlags) => {
       if (flags.windows && flags.out === undefined) throw new UsageError("--windows needs --out");
+      if (flags.fitScale !== undefined && flags.fit !== "auto" && flags.fit !== "tiles") {
+        throw new UsageError(`--fit-scale is for --fit auto and tiles, not ${flags.fit}`);
+      }
       if (flags.seed !== undefined && flags.mode !== "sample") throw new UsageError("--seed needs --mode sample");
       if (flags.zoom !== undefined && flags.mode === "sample") throw new UsageError("--zoom needs --mode mean");
       if (flags.zoom !== undefined && flags.stepsPicture !== undefined) {
@@ -132,7 +142,7 @@ async function inferAndWrite(
 ): Promise<void> {
   const { InferenceFiles } = await import("../inference-files.js");
   const { inferFiles } = await import("../infer-pictures.js");
-  const { fit, mode, seed, zoom, threshold, prune } = flags;
+  const { fit, fitScale, mode, seed, zoom, threshold, prune } = flags;
   const printsJson = flags.json === undefined && flags.csv === undefined && flags.objectsCsv === undefined;
   const { json, csv, objectsCsv, out, windows = false, latents = false } = flags;
   const written = await InferenceFiles.make(files, { json, printsJson, csv, objectsCsv, out, windows, latents });
@@ -143,7 +153,7 @@ async function inferAndWrite(
     using progress = await showProgress({ label: "infer", quiet: printsJson });
     const onProgress = (done: number): void =>
       progress.update(done, files.length, `${Math.floor(done)} of ${files.length} images`);
-    const options = { fit, mode, seed, zoom, threshold, signal, ...(!prune && { prune }) };
+    const options = { fit, fitScale, mode, seed, zoom, threshold, signal, ...(!prune && { prune }) };
     for await (const result of inferFiles(files, { model, options, say: notice, onProgress })) {
       await written.add(result);
       if ("reason" in result) {
@@ -254,21 +264,23 @@ class InferenceNotices {
   #sayFit({ width, height, tiles, scale }: PictureScene): void {
     const { imageSize: side } = this.#model.config;
     const size = `${width}x${height}`;
-    if (size === `${side}x${side}` || this.#sizes.has(size) || this.#sizes.size > MOST_SIZES) return;
+    if ((size === `${side}x${side}` && scale === 1) || this.#sizes.has(size) || this.#sizes.size > MOST_SIZES) return;
     this.#sizes.add(size);
     if (this.#sizes.size > MOST_SIZES) {
       notice("Images of further sizes are fitted likewise.");
-    } else if (scale !== 1) {
-      notice(`Images of ${size} are scaled by ${scale.toPrecision(3)} to fit into ${side}x${side}.`);
-    } else if (tiles.length > 1) {
-      notice(
-        `Images of ${size} are inferred at their own scale, in ${tiles.length} overlapping tiles of ${side}x${side}.`,
-      );
-    } else {
-      notice(
-        `Images of ${size} are inferred at their own scale, in the middle of ${side}x${side}; the rest is ground.`,
-      );
+      return;
     }
+    const by = `scaled by ${Number(scale.toPrecision(3))}`;
+    if (scale !== 1 && Math.round(scale * Math.max(width, height)) === side) {
+      notice(`Images of ${size} are ${by} to fit into ${side}x${side}. [--fit, --fit-scale]`);
+      return;
+    }
+    const at = scale === 1 ? "inferred at their own scale" : `${by} and inferred`;
+    const how =
+      tiles.length > 1
+        ? `in ${tiles.length} overlapping tiles of ${side}x${side}`
+        : `in the middle of ${side}x${side}; the rest is ground`;
+    notice(`Images of ${size} are ${at} ${how}. [--fit, --fit-scale]`);
   }
 }
 

@@ -39,6 +39,6 @@ export const pngFolderSet = broughtSet({
   name: "png-folder",
   description: "your own images in a folder of PNG, JPEG, WebP or TIFF files",
   place: "a folder",
-  options: ["fit", "fitSize"],
+  options: ["fit", "fitSize", "fitScale"],
   read: async (path, options) => (await import("./image-folder.js")).readImageFolder(path, options),
 });

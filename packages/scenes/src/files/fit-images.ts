@@ -1,39 +1,40 @@
 /**
- * Makes square images of one side from pictures of any sizes: each picture is scaled down, by one factor for all or to fit whole,
+ * Makes square images of one side from pictures of any sizes: each picture is scaled, by one factor for all or to fit whole,
  * and then cut into tiles where it is larger than the side, and put on its own ground where it is smaller.
  */
-import { preprocessImage } from "@air-onnx/core";
+import {
+  fitScaleRange,
+  type PictureFit,
+  type PictureSize,
+  preprocessImage,
+  resamplePlanes,
+  scaledSize,
+  type TrainedFit,
+} from "@air-onnx/core";
 import { classicalCount } from "../blobs/classical-count.js";
 import { fitPreprocessing, quantile } from "../blobs/fit-preprocessing.js";
 import { DataError } from "../errors.js";
 import type { Raster } from "./png.js";
 
 /** How pictures of a folder become images of one size. */
-export type FitRule = "auto" | "tiles" | "scale";
-
-/** How pictures of a folder become images of one size. */
 export interface FolderFit {
   /**
-   * `auto`, the default: square pictures of one size up to 128 pixels are taken as they are; others are halved until their objects
-   * are at most 32 pixels long, and cut into tiles. `tiles` cuts without halving. `scale` scales each picture to fit whole.
+   * See `PictureFit` of @air-onnx/core. With `auto`, the default, square pictures of one size up to 128 pixels are taken as they are; others
+   * are halved until their objects are at most 32 pixels long, and cut into tiles.
    */
-  readonly fit?: FitRule | undefined;
+  readonly fit?: PictureFit | undefined;
   /** Side of the images, pixels. Default: that of the pictures if they are squares of one size up to 128 pixels; else 96, or less where all are smaller. */
   readonly fitSize?: number | undefined;
-}
-
-/** Width and height of a picture, pixels. */
-export interface PictureSize {
-  readonly width: number;
-  readonly height: number;
+  /** Pixels of the images for one pixel of a picture, with `tiles` and `auto`. Default: 1 with `tiles`; with `auto` as their objects need. */
+  readonly fitScale?: number | undefined;
 }
 
 /** What is done to each picture. */
 export interface FitPlan {
   /** Side of the images, pixels. */
   readonly side: number;
-  /** The size to which a picture is scaled down; its own if it is not. */
-  scaled(size: PictureSize): PictureSize;
+  /** How pictures are fitted to images of this side. */
+  readonly fitted: TrainedFit;
   /** What is done and why, in one line; undefined if pictures are taken as they are. */
   readonly line: string | undefined;
 }
@@ -63,54 +64,65 @@ const [SMALLEST_SIDE, LARGEST_SIDE] = [8, 512];
  *
  * @param sizes sizes of all pictures
  * @param look gives the grey picture `index`, intensities in [0, 1], rows from the top
- * @throws {DataError} for a side out of range
+ * @throws {DataError} for a side or scale that is out of range or does not go with the fit, and for other sizes with the fit `exact`
  */
 export async function planFit(
   sizes: readonly PictureSize[],
   look: (index: number) => Promise<GreyPicture>,
-  { fit = "auto", fitSize }: FolderFit,
+  { fit = "auto", fitSize, fitScale }: FolderFit,
 ): Promise<FitPlan> {
-  if (fitSize !== undefined && !(Number.isInteger(fitSize) && fitSize >= SMALLEST_SIDE && fitSize <= LARGEST_SIDE)) {
-    throw new DataError(`fitSize must be a whole number from ${SMALLEST_SIDE} to ${LARGEST_SIDE}, got ${fitSize}`, {
-      kind: "option",
-      key: "fitSize",
-    });
-  }
+  checkOptions({ fit, fitSize, fitScale });
   const widths = sizes.map(({ width }) => width);
   const heights = sizes.map(({ height }) => height);
   const [first] = sizes as [PictureSize];
   const most = Math.max(...rangeOf(widths), ...rangeOf(heights));
-  const isOneSquare = sizes.every(({ width, height }) => width === first.width && height === first.width);
-  const own = isOneSquare && (most <= LARGEST_WHOLE || fitSize === most) ? first.width : undefined;
-  const asItIs = (size: PictureSize): PictureSize => size;
-  if (own !== undefined && (fitSize ?? own) === own) return { side: own, scaled: asItIs, line: undefined };
-
   const what = `${sizes.length} images of ${inWords(widths)}x${inWords(heights)} pixels`;
+  const isOneSquare = sizes.every(({ width, height }) => width === first.width && height === first.width);
+  const isWhole = isOneSquare && (fitSize ?? first.width) === first.width;
+  if (isWhole && (fitScale ?? 1) === 1 && (fit === "exact" || most <= LARGEST_WHOLE || fitSize === most)) {
+    return { side: first.width, fitted: { fit: fit === "scale" ? fit : "tiles" }, line: undefined };
+  }
+  if (fit === "exact") {
+    const wanted = fitSize === undefined ? "squares of one size" : `of ${fitSize}x${fitSize}`;
+    throw new DataError(`${what} are not ${wanted}, as the fit exact wants them`, { kind: "option", key: "fit" });
+  }
   if (fit === "scale") {
     const side = fitSize ?? Math.min(most, LARGEST_WHOLE);
-    const scaled = ({ width, height }: PictureSize): PictureSize => {
-      const share = Math.min(1, side / Math.max(width, height));
-      return { width: Math.max(1, Math.round(share * width)), height: Math.max(1, Math.round(share * height)) };
-    };
     return {
       side,
-      scaled,
-      line: `${what} are scaled down to fit ${side}x${side} whole; the rest is filled with their ground`,
+      fitted: { fit },
+      line: `${what} are scaled to fit ${side}x${side} whole; the rest is filled with their ground`,
     };
   }
-  const side = fitSize ?? (most <= LARGEST_WHOLE ? most : TILE);
-  const seen = fit === "auto" && most > LARGEST_WHOLE ? await objectLength(sizes, look) : undefined;
-  const factor = 2 ** (seen?.halvings ?? 0);
-  const scaled = ({ width, height }: PictureSize): PictureSize => ({
-    width: Math.max(1, Math.floor(width / factor)),
-    height: Math.max(1, Math.floor(height / factor)),
-  });
+  const seen =
+    fit === "auto" && fitScale === undefined && most > LARGEST_WHOLE ? await objectLength(sizes, look) : undefined;
+  const scale = fitScale ?? 1 / 2 ** (seen?.halvings ?? 0);
+  const largest = Math.round(scale * most);
+  const side = fitSize ?? (largest <= LARGEST_WHOLE ? largest : TILE);
   const objects = seen ? ` (their objects are about ${Math.round(seen.length)} pixels long)` : "";
-  const shrunk = factor === 1 ? "" : `scaled to 1/${factor} of their size and `;
-  const isCut = sizes.some((size) => tilesOf(scaled(size), side).length > 1);
+  const scaled = scale === 1 ? "" : `scaled by ${Number(scale.toPrecision(3))} and `;
+  const isCut = sizes.some((size) => tilesOf(scaledSize(size, scale), side).length > 1);
   const cut = isCut ? `cut into tiles of ${side}x${side}` : `put on their own ground, ${side}x${side}`;
-  const warning = factor === 1 ? "" : `; scale images alike before the model sees them`;
-  return { side, scaled, line: `${what}${objects} are ${shrunk}${cut}${warning}` };
+  return {
+    side,
+    fitted: { fit: "tiles", ...(scale !== 1 && { scale }) },
+    line: `${what}${objects} are ${scaled}${cut}`,
+  };
+}
+
+function checkOptions({ fit, fitSize, fitScale }: FolderFit): void {
+  const fail = (key: keyof FolderFit, reason: string): never => {
+    throw new DataError(`${key} ${reason}`, { kind: "option", key });
+  };
+  if (fitSize !== undefined && !(Number.isInteger(fitSize) && fitSize >= SMALLEST_SIDE && fitSize <= LARGEST_SIDE)) {
+    fail("fitSize", `must be a whole number from ${SMALLEST_SIDE} to ${LARGEST_SIDE}, got ${fitSize}`);
+  }
+  if (fitScale === undefined) return;
+  const [least, most] = fitScaleRange;
+  if (!(fitScale >= least && fitScale <= most)) {
+    fail("fitScale", `must be a number from ${least} to ${most}, got ${fitScale}`);
+  }
+  if (fit === "scale" || fit === "exact") fail("fitScale", `is for the fits auto and tiles, and fit is ${fit}`);
 }
 
 /** The places of the tiles that cover a picture, spread evenly so that neighbours overlap where they must. */
@@ -123,40 +135,19 @@ export function tilesOf({ width, height }: PictureSize, side: number): Tile[] {
   return starts(height).flatMap((y) => starts(width).map((x) => ({ x, y })));
 }
 
-/** Scales a picture down by means over areas. One of the same size is returned as it is. */
-export function shrink(picture: Raster, { width, height }: PictureSize): Raster {
-  if (width === picture.width && height === picture.height) return picture;
-  const { channels } = picture;
-  const across = weights(picture.width, width);
-  const down = weights(picture.height, height);
-  const data = new Uint8Array(width * height * channels);
-  const row = new Float64Array(width * channels);
-  for (let y = 0; y < height; y++) {
-    row.fill(0);
-    for (const [fromY, shareY] of down[y]!) {
-      for (let x = 0; x < width; x++) {
-        for (const [fromX, shareX] of across[x]!) {
-          const at = (fromY * picture.width + fromX) * channels;
-          for (let c = 0; c < channels; c++) row[x * channels + c]! += shareY * shareX * picture.data[at + c]!;
-        }
-      }
-    }
-    for (let i = 0; i < row.length; i++) data[y * row.length + i] = Math.round(row[i]!);
+/** Scales a picture as inference does. One of the same size is returned as it is. */
+export function resize(picture: Raster, size: PictureSize): Raster {
+  const { width, height, channels } = picture;
+  if (width === size.width && height === size.height) return picture;
+  // One channel at a time, as planes of 32-bit numbers take four times the memory of bytes.
+  const plane = new Float32Array(width * height);
+  const data = new Uint8Array(size.width * size.height * channels);
+  for (let c = 0; c < channels; c++) {
+    for (let pixel = 0; pixel < plane.length; pixel++) plane[pixel] = picture.data[pixel * channels + c]!;
+    const resized = resamplePlanes({ data: plane, width, height, channels: 1 }, size).data;
+    for (let pixel = 0; pixel < resized.length; pixel++) data[pixel * channels + c] = Math.round(resized[pixel]!);
   }
-  return { ...picture, width, height, data };
-}
-
-/** For each place of a shorter line: the places of the longer one that it covers, with their shares of it. */
-function weights(from: number, to: number): (readonly [place: number, share: number])[][] {
-  const step = from / to;
-  return Array.from({ length: to }, (_, i) => {
-    const [begin, end] = [i * step, (i + 1) * step];
-    const places: [number, number][] = [];
-    for (let place = Math.floor(begin); place < Math.min(from, Math.ceil(end)); place++) {
-      places.push([place, (Math.min(end, place + 1) - Math.max(begin, place)) / step]);
-    }
-    return places;
-  });
+  return { ...picture, ...size, data };
 }
 
 /** A picture in grey. */

@@ -5,13 +5,13 @@
 import { readdir } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { whiteOfDeep } from "@air-onnx/core";
+import { type PictureSize, pictureScale, scaledSize, whiteOfDeep } from "@air-onnx/core";
 import { DataError, FileError } from "../errors.js";
 import type { Reporting } from "../reporting.js";
 import { emptyLabels, imageBytes, type SceneSet } from "../scene-set.js";
 import { reasonInWords } from "./atomic-file.js";
 import { COUNTS_FILE, readCounts } from "./counts-file.js";
-import { type FolderFit, planFit, shrink, type Tile, tilesOf } from "./fit-images.js";
+import { type FolderFit, planFit, resize, type Tile, tilesOf } from "./fit-images.js";
 import { brightestOf, hasPictureName, inBytes, readPicture } from "./picture.js";
 import type { DeepRaster, Raster } from "./png.js";
 import { listed } from "./zip.js";
@@ -58,13 +58,14 @@ export async function readImageFolder(
   });
   pictures.tell(say);
   const plan = await planFit(pictures.sizes, (index) => pictures.grey(index), options);
-  const tiles = pictures.sizes.map((size) => tilesOf(plan.scaled(size), plan.side));
+  const scaled = (size: PictureSize): PictureSize => scaledSize(size, pictureScale(size, plan.side, plan.fitted));
+  const tiles = pictures.sizes.map((size) => tilesOf(scaled(size), plan.side));
   const isKept = limitTiles(
     tiles.reduce((sum, { length }) => sum + length, 0),
     { pixels: plan.side ** 2 * pictures.channels, isCut: tiles.some(({ length }) => length > 1) },
     (line) => say(`${folder}: ${line}`),
   );
-  if (plan.line !== undefined) say(`${folder}: ${plan.line} [fit, fitSize]`);
+  if (plan.line !== undefined) say(`${folder}: ${plan.line} [fit, fitScale, fitSize]`);
   const known = names.map((name, i) => (tiles[i]!.length === 1 ? counts.get(name) : undefined));
   const lost = counts.size - known.filter((count) => count !== undefined).length;
   if (lost > 0) say(`${folder}: the counts of ${lost} images are not used, as these are cut into tiles`);
@@ -82,7 +83,7 @@ export async function readImageFolder(
       signal?.throwIfAborted();
       if (i % IMAGES_PER_SLICE === 0) await setImmediate();
       const picture = await pictures.bytes(index);
-      current = { index, picture: shrink(picture, plan.scaled(picture)) };
+      current = { index, picture: resize(picture, scaled(picture)) };
     }
     writeTile(current.picture, tile, form, images.subarray(i * length, (i + 1) * length));
   }
@@ -92,7 +93,7 @@ export async function readImageFolder(
     labels.reduce((most, count) => Math.max(most, count), 0),
   );
   set.counts.set(labels);
-  return { ...form, images, ...set, size: kept.length };
+  return { ...form, images, ...set, size: kept.length, pictures: plan.fitted };
 }
 
 /** Which of `total` tiles are kept: all, or evenly spread ones of too many. */
