@@ -82,10 +82,11 @@ function statusOf(device: Device, reason: string | undefined, raw = ""): DeviceS
   };
 }
 
-/** What was printed, without the colours, times and source locations that onnxruntime puts before its messages. */
+/** What was printed, without the colours, times and source locations of onnxruntime and Dawn, and each line once. */
 function withoutMarks(printed: string): string {
-  return stripVTControlCharacters(printed)
+  const text = stripVTControlCharacters(printed)
     .replaceAll(/^\d{4}-\d\d-\d\d [\d:.]+ \[[A-Z]:onnxruntime:[^\]]*\] /gm, "")
     .replaceAll(/\/onnxruntime_src\/.*?\[ONNXRuntimeError\] : \d+ : \w+ : /g, "")
-    .trim();
+    .replaceAll(/\s+at \S+ \(\S+:\d+\)$/gm, "");
+  return [...new Set(text.split("\n"))].join("\n").trim();
 }

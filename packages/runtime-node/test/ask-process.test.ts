@@ -87,6 +87,15 @@ describe("a probe of a device", () => {
     await expect(printing).rejects.toThrow(/is not available: its process ended with exit code 7: no library$/m);
   });
 
+  it("reports what drivers print without places in their sources, and each line once", async () => {
+    const warning = "Warning: Couldn't load Vulkan\\n    at operator() (/build/BackendVk.cpp:368)";
+    const env = running(`for (const _ of [1, 2]) console.error("${warning}")`);
+    const { printed } = await probeDevice("webgpu", { env });
+    expect(printed).toMatch(/^Warning: Couldn't load Vulkan(\n|$)/);
+    expect(printed!.match(/Couldn't load Vulkan$/gm)).toHaveLength(1);
+    expect(printed).not.toContain("BackendVk");
+  });
+
   it("needs no process for the CPU", async () => {
     expect(await probeDevice("cpu", { env: running("process.abort()") })).toEqual({ device: "cpu", available: true });
   });
