@@ -169,7 +169,9 @@ describe("a folder for a server is not written", () => {
   it("over another", async () => {
     const folder = join(scratch, "there");
     await mkdir(folder);
-    await expect(writeServingFolder(model, folder, { target: "triton" })).rejects.toThrow(/there exists already: choose another folder$/);
+    await expect(writeServingFolder(model, folder, { target: "triton" })).rejects.toThrow(
+      /there exists already: choose another folder$/,
+    );
     expect(await filesIn(folder)).toEqual([]);
   });
 
