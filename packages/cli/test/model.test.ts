@@ -147,6 +147,34 @@ describe("export", () => {
   });
 });
 
+describe("export --training", () => {
+  it("writes the files with which a training runs without this program", async () => {
+    const stdout = await succeedHere("export", "run", "--training");
+    expect(stdout).toMatch(/^training\.onnx +[\d,]+ +steps 1 to 40, up to 3 objects$/m);
+    expect(stdout).toMatch(/^Training files: training\/multi-strokes, [\d,]+ bytes of graphs for 40 steps$/m);
+    const folder = place.at("training/multi-strokes");
+    const manifest = JSON.parse(readFileSync(`${folder}/training.json`, "utf8"));
+    expect(manifest).toMatchObject({ steps: 40, batchSize: 4, data: { dataset: "multi-strokes" } });
+    expect(readdirSync(folder).sort()).toEqual(["evaluation.onnx", "templates", "training.json", "training.onnx"]);
+    expect(readFileSync(`${folder}/training.onnx`)).toHaveLength(manifest.stages[0].file.size);
+
+    expect(await fail("export", "run", "--training")).toContain("Replace it by --overwrite");
+    expect(await succeedHere("export", "run", "--training", "--overwrite")).toBe(stdout);
+  });
+
+  it("refuses what training files cannot say, and writes nothing", async () => {
+    cpSync(place.at("run"), place.at("augmented"), { recursive: true });
+    const config = JSON.parse(readFileSync(place.at("run/config.json"), "utf8"));
+    const augmentation = { flips: true };
+    writeFileSync(place.at("augmented/config.json"), JSON.stringify({ ...config, augmentation }));
+    const { code, stdout, stderr } = await place.runHere(["export", "augmented", "--training", "--out", "none"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/Training files cannot be made of this configuration: augmentation must be null/);
+    expect(existsSync(place.at("none"))).toBe(false);
+    expect(await fail("export", "nowhere", "--training")).toContain("nowhere is not a run folder");
+  });
+});
+
 describe("a run that does not count", () => {
   it("is exported with --force alone, and its report shows the alert", async () => {
     cpSync(place.at("run"), place.at("collapsed"), { recursive: true });

@@ -115,6 +115,11 @@ describe("wrong usage ends with 2 and says what to write", () => {
     [["train", "--resume", "a", "--out", "b"], "exclude each other"],
     [["train", "--json"], "--json needs --check-backends"],
     [["train", "--check-backends", "--out", "a"], "it takes neither --out nor --resume"],
+    [
+      ["export", "run", "--training", "--weights", "int8"],
+      "option '--training' cannot be used with option '--weights <type>'",
+    ],
+    [["export", "run", "--training", "--test-size", "9"], "'--training' cannot be used with option '--test-size <n>'"],
     [["bench"], "missing required argument 'what'"],
     [["bench", "eval"], "Allowed choices are train, infer"],
     [["bench", "infer"], "bench infer needs --model"],

@@ -172,6 +172,41 @@ export async function writeModelFolder(
   manifest: Manifest,
   files: GraphFiles,
   finish: (partial: string) => Promise<FinishedFolder>,
+  options: FolderOptions,
+): Promise<void> {
+  await writeFolder(
+    directory,
+    async (partial, writing) => {
+      await writing(async () => {
+        await mkdir(join(partial, "onnx"), { recursive: true });
+        for (const [name, bytes] of Object.entries(files)) await writeFileAtomic(join(partial, pathOf(name)), bytes);
+        await writeFileAtomic(join(partial, MANIFEST_FILE), manifestText(manifest));
+      });
+      const finished = await finish(partial);
+      await writing(async () => {
+        if (finished.manifest !== manifest) {
+          await writeFileAtomic(join(partial, MANIFEST_FILE), manifestText(finished.manifest));
+        }
+        await writeFileAtomic(join(partial, CARD_FILE), finished.card);
+      });
+    },
+    options,
+  );
+}
+
+/** Does something whose errors are all of the file system, and makes them a FileError about the exported folder. */
+export type Writing = (write: () => Promise<unknown>) => Promise<void>;
+
+/**
+ * Writes a folder under a temporary name, and renames it when it is complete.
+ *
+ * @param fill fills the folder under its temporary name; if it throws, nothing is written
+ * @throws {FileError} if the folder exists and `overwrite` is false, or cannot be written
+ * @throws the errors of `fill`
+ */
+export async function writeFolder(
+  directory: string,
+  fill: (partial: string, writing: Writing) => Promise<void>,
   { overwrite = false, onNotice = () => {} }: FolderOptions,
 ): Promise<void> {
   await clearKilledExports(directory, onNotice);
@@ -180,8 +215,7 @@ export async function writeModelFolder(
   const partial = temporaryPath(directory);
   const replaced = temporaryPath(replacedName(directory));
   let isMovedAway = false;
-  // Only errors of the file system become a FileError: errors of `finish` pass as they are.
-  const writing = async (write: () => Promise<unknown>): Promise<void> => {
+  const writing: Writing = async (write) => {
     try {
       await write();
     } catch (cause) {
@@ -191,18 +225,9 @@ export async function writeModelFolder(
     }
   };
   try {
+    await writing(() => mkdir(partial, { recursive: true }));
+    await fill(partial, writing);
     await writing(async () => {
-      await mkdir(dirname(directory), { recursive: true });
-      await mkdir(join(partial, "onnx"), { recursive: true });
-      for (const [name, bytes] of Object.entries(files)) await writeFileAtomic(join(partial, pathOf(name)), bytes);
-      await writeFileAtomic(join(partial, MANIFEST_FILE), manifestText(manifest));
-    });
-    const finished = await finish(partial);
-    await writing(async () => {
-      if (finished.manifest !== manifest) {
-        await writeFileAtomic(join(partial, MANIFEST_FILE), manifestText(finished.manifest));
-      }
-      await writeFileAtomic(join(partial, CARD_FILE), finished.card);
       if (replaces) {
         await rename(directory, replaced);
         isMovedAway = true;
@@ -214,15 +239,15 @@ export async function writeModelFolder(
     await rm(partial, { recursive: true, force: true }).catch(() => {});
     if (isMovedAway) {
       await rename(replaced, directory).catch(() =>
-        onNotice(`The model that was at ${directory} is at ${replaced}: the next export there puts it back`),
+        onNotice(`What was at ${directory} is at ${replaced}: the next export there puts it back`),
       );
     }
     throw cause;
   }
   await syncFolder(dirname(directory));
-  // The new model is in its place, whatever becomes of the old one.
+  // The new folder is in its place, whatever becomes of the old one.
   await rm(replaced, { recursive: true, force: true }).catch((cause: unknown) =>
-    onNotice(`Cannot delete ${replaced}, the model that was replaced: ${reasonInWords(cause)}`),
+    onNotice(`Cannot delete ${replaced}, which was replaced: ${reasonInWords(cause)}`),
   );
 }
 

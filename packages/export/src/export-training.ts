@@ -3,20 +3,25 @@
  * any language or in a page. @air-onnx/trainer is such a program.
  */
 import { createHash } from "node:crypto";
-import { mkdir, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { type GraphName, graphNames, type ManifestFile, parseWith, withoutConstantValues } from "@air-onnx/core";
-import { heldOutChoices, imagesName, temporaryPath, writeFileAtomic } from "@air-onnx/scenes";
+import { heldOutChoices, imagesName, writeFileAtomic } from "@air-onnx/scenes";
 import { decodeModel } from "@air-onnx/tracer";
-import { type NamedTensorData, parameterShapes, type TrainConfig, trainingGraphs } from "@air-onnx/train";
+import {
+  type NamedTensorData,
+  openRunFolder,
+  parameterShapes,
+  type TrainConfig,
+  trainingGraphs,
+} from "@air-onnx/train";
 import {
   TRAINING_MANIFEST_FILE,
   TRAINING_MANIFEST_VERSION,
   type TrainingManifest,
   trainingManifestSchema,
 } from "@air-onnx/trainer";
-import type { FolderOptions } from "./export-model.js";
-import { clearKilledExports, defaultForm, PIXEL_SCALE, refuseToReplace } from "./export-model.js";
+import { defaultForm, type FolderOptions, PIXEL_SCALE, refuseToReplace, writeFolder } from "./export-model.js";
 import { encodeGraphs } from "./graphs.js";
 import { modelGraphs } from "./model-graphs.js";
 
@@ -84,25 +89,41 @@ export function trainingFiles(config: TrainConfig): TrainingFiles {
 export async function exportTraining(
   directory: string,
   config: TrainConfig,
-  { overwrite = false, onNotice = () => {} }: FolderOptions = {},
+  options: FolderOptions = {},
 ): Promise<TrainingFiles> {
-  await clearKilledExports(directory, onNotice);
-  await refuseToReplace(directory, overwrite);
+  // Checked first, before the graphs are traced.
+  await refuseToReplace(directory, options.overwrite === true);
   const made = trainingFiles(config);
-  const partial = temporaryPath(directory);
-  try {
-    await mkdir(join(partial, "templates"), { recursive: true });
-    for (const [path, bytes] of made.files) await writeFileAtomic(join(partial, path), bytes);
-    const text = `${JSON.stringify(made.manifest, null, 2)}\n`;
-    await writeFileAtomic(join(partial, TRAINING_MANIFEST_FILE), text);
-    await mkdir(dirname(directory), { recursive: true });
-    if (overwrite) await rm(directory, { recursive: true, force: true });
-    await rename(partial, directory);
-  } catch (cause) {
-    await rm(partial, { recursive: true, force: true }).catch(() => {});
-    throw cause;
-  }
+  await writeFolder(
+    directory,
+    (partial, writing) =>
+      writing(async () => {
+        await mkdir(join(partial, "templates"));
+        for (const [path, bytes] of made.files) await writeFileAtomic(join(partial, path), bytes);
+        const text = `${JSON.stringify(made.manifest, null, 2)}\n`;
+        await writeFileAtomic(join(partial, TRAINING_MANIFEST_FILE), text);
+      }),
+    options,
+  );
   return made;
+}
+
+/**
+ * Writes the training files of the run in `path`: with them, another program repeats its training from the first step. The run
+ * needs no checkpoint.
+ *
+ * @param out folder of the training files; `training/NAME` by default
+ * @returns the folder that was written, and its files
+ * @throws {FileError} if there is no run in `path`
+ * @throws the errors of {@link exportTraining}
+ */
+export async function exportRunTraining(
+  path: string,
+  { out, ...options }: FolderOptions & { readonly out?: string | undefined } = {},
+): Promise<{ readonly directory: string } & TrainingFiles> {
+  const { config } = openRunFolder(path);
+  const directory = out ?? join("training", imagesName(config));
+  return { directory, ...(await exportTraining(directory, config, options)) };
 }
 
 /** A graph of the model without its weights. */

@@ -9,7 +9,7 @@ export {
   exportRun,
   paritySentence,
 } from "./export-run.js";
-export { exportTraining, type TrainingFiles, trainingFiles } from "./export-training.js";
+export { exportRunTraining, exportTraining, type TrainingFiles, trainingFiles } from "./export-training.js";
 export type { GraphFile } from "./graph-words.js";
 export { encodeGraphs, traceGraph } from "./graphs.js";
 export { type CardDetails, modelCard } from "./model-card.js";

@@ -1,5 +1,5 @@
 /** Training files: driven by the manifest alone, they train as this project's engine does, and give the model that it exports. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ConfigError } from "@air-onnx/core";
@@ -252,6 +252,7 @@ describe("a folder of training files", () => {
 
   it("holds the manifest and what it names, and is not replaced unasked", async () => {
     const directory = join(folder, "training");
+    const before = [...(await readdir(folder)), "training"].sort();
     const { manifest } = await exportTraining(directory, config);
     const read = parseTrainingManifest(await readFile(join(directory, "training.json")), "training.json");
     expect(read).toEqual(JSON.parse(JSON.stringify(manifest)));
@@ -260,6 +261,10 @@ describe("a folder of training files", () => {
     }
     await expect(exportTraining(directory, config)).rejects.toMatchObject({ kind: "occupied" });
     await exportTraining(directory, config, { overwrite: true });
+    await expect(exportTraining(join(directory, "training.json", "below"), config)).rejects.toMatchObject({
+      name: "FileError",
+    });
+    expect((await readdir(folder)).sort()).toEqual(before);
   });
 
   it("is refused for images that only this package can prepare", () => {

@@ -39,6 +39,7 @@ export interface ExportFlags extends DataPlaces, HeldOutFlags {
   readonly opset: Opset;
   readonly input: SceneInput;
   readonly license?: string;
+  readonly training?: true;
 }
 
 /** The defaults of the flags, copied from `exportDefaults` of the export package, which takes a second to load. */
@@ -68,6 +69,9 @@ export const formOptions = {
     ).choices(sceneInputChoices),
   license: () => new Option("--license <id>", "SPDX expression of the model's licence, such as CC-BY-4.0"),
 };
+
+/** The options that `--training` takes; all others are of models. */
+const ofTraining: ReadonlySet<string> = new Set(["out", "overwrite"]);
 
 export function exportCommand(): Command {
   const command = new Command("export")
@@ -112,7 +116,15 @@ export function exportCommand(): Command {
         .choices(eagerBackendChoices)
         .default(exportFlagDefaults.backend),
     );
-  return addPlaceOptions(addHeldOutSet(command))
+  addPlaceOptions(addHeldOutSet(command));
+  const ofModels = command.options.map((option) => option.attributeName()).filter((name) => !ofTraining.has(name));
+  return command
+    .addOption(
+      new Option(
+        "--training",
+        "write, instead of the model, the files with which another program repeats the training by an ONNX runtime alone",
+      ).conflicts(ofModels),
+    )
     .addHelpText(
       "after",
       `
@@ -124,15 +136,44 @@ Examples:
   $ air-onnx export runs/mnist --out models/multi-mnist --name multi-mnist --overwrite
   $ air-onnx export runs/local --image-size 128 --max-steps 12 --dataset multi-mnist-open --max-count 9
   $ air-onnx export runs/mnist --opset 17 --weights int8 --input uint8
+  $ air-onnx export runs/mnist --training --out training/mnist
 
 A model folder without its run gets another form by air-onnx convert.`,
     )
     .action(async (path: string, flags: ExportFlags) => {
+      if (flags.training) {
+        await exportTrainingAndShow(path, flags);
+        return;
+      }
       using stopping = listenForStop();
       const { directory } = await exportAndShow(path, flags, stopping.signal);
       print(`Model: ${directory}`);
       for (const line of await nextLines(path, directory)) print(line);
     });
+}
+
+async function exportTrainingAndShow(path: string, { out, overwrite }: ExportFlags): Promise<void> {
+  const { exportRunTraining } = await import("@air-onnx/export");
+  const { directory, manifest, files } = await exportRunTraining(path, {
+    out,
+    overwrite: overwrite === true,
+    onNotice: notice,
+  });
+  print(
+    table([
+      ["file", "bytes", ""],
+      ...manifest.stages.map(({ file: { path, size }, begin, end, maxSteps }) => [
+        path,
+        count(size),
+        `steps ${count(begin + 1)} to ${count(end)}, up to ${maxSteps} objects`,
+      ]),
+      [manifest.evaluation.path, count(manifest.evaluation.size), "bounds, counts, windows and canvases"],
+      ...Object.values(manifest.graphs).map(({ file: { path, size } }) => [path, count(size), "without weights"]),
+    ]),
+  );
+  const bytes = [...files.values()].reduce((sum, { length }) => sum + length, 0);
+  print(`Training files: ${directory}, ${count(bytes)} bytes of graphs for ${count(manifest.steps)} steps`);
+  print("Next: train by @air-onnx/trainer, in Node.js or in a page");
 }
 
 /** Lines with the commands that follow an export. A model does not know where the user's own images are. */
