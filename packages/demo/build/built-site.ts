@@ -8,8 +8,8 @@ import { type BuiltFile, printSizes } from "./size-report.js";
 
 const SERVICE_WORKER = "service-worker.js";
 const SOURCE = fileURLToPath(new URL(`../${SERVICE_WORKER}`, import.meta.url));
-/** Large files that not every visitor needs: they are fetched when needed, and kept from then on. */
-const WHEN_NEEDED = /\.wasm$/;
+/** Files that not every visitor needs: they are fetched when needed, and kept from then on. */
+const WHEN_NEEDED = /\.wasm$|^recorded\//;
 /** WebAssembly files of onnxruntime's editions, by device. */
 const RUNTIMES = { wasm: /ort-wasm-simd-threaded-[^./]*\.wasm$/, webgpu: /\.asyncify-[^./]*\.wasm$/ };
 /** Files that the service worker does not keep: the runtime keeps models itself, by the hashes in their manifests. */

@@ -1,26 +1,33 @@
-/** Puts the files with which the page "Watch it learn" trains beside it, in `training/NAME/`. */
+/** Puts the files with which the page "Watch it learn" trains beside it, in `training/NAME/`: this project's estimator and the paper's. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, normalize, resolve } from "node:path";
-import { trainingFiles } from "@air-onnx/export";
-import { parseTrainConfig } from "@air-onnx/train";
+import { type TrainingFiles, trainingFiles } from "@air-onnx/export";
+import { parseTrainConfig, type TrainConfig } from "@air-onnx/train";
 import { TRAINING_MANIFEST_FILE } from "@air-onnx/trainer";
 import type { Plugin } from "vite";
 import { writeSampleSet } from "../src/sample-set.js";
-import { TRAINED_NAME, TRAINING } from "../src/training-preset.js";
+import { RIVAL_TRAINING, TRAINED_NAME, TRAINING } from "../src/training-preset.js";
 import { sampleImages } from "./sample-images.js";
 
 /**
- * Two digits at most, on images that never repeat. The prior makes objects dear at first, so that none is explained by two; in
- * the end it is that of the images, so that two close ones are not counted as one.
+ * Two digits at most, on images that never repeat. As in the quickstart, the network sees what is left of the image at each step:
+ * others share one digit among several windows for longer, and some never stop. Narrow layers, which cost no counts
+ * (docs/ablation.md, "Smaller networks"), suit one thread of WebAssembly.
  */
-function config(steps: number) {
+function config(steps: number, estimator: TrainConfig["estimator"]) {
   return parseTrainConfig({
+    estimator,
     dataset: "multi-strokes",
     stream: true,
     steps,
     optimizer: { warmupSteps: Math.min(200, Math.floor(steps / 10)) },
-    presencePriorSchedule: { from: 0.01, to: 0.5, share: 0.4 },
-    model: { encoderSize: 200, decoderSize: 200 },
+    model: {
+      lstmInput: { type: "image-and-remainder", convolution: { kernel: 9, stride: 2, channels: [32, 16] } },
+      glimpseInput: "remainder",
+      embeddingSize: 128,
+      encoderSize: 200,
+      decoderSize: 200,
+    },
   });
 }
 
@@ -28,12 +35,19 @@ function config(steps: number) {
 export function trainingFilesOfPage(steps: number): Plugin {
   let outDir = "";
   const made = async (): Promise<Map<string, Uint8Array>> => {
-    const { manifest, files } = trainingFiles(config(steps));
+    const own = trainingFiles(config(steps, "marginal"));
+    const rival = trainingFiles(config(steps, "nvil"));
     const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
-    const samples = await sampleImages({ model: manifest.model, training: { dataset: manifest.data.dataset } });
+    const filesIn = (folder: string, { manifest, files }: TrainingFiles): (readonly [string, Uint8Array])[] => [
+      ...[...files].map(([path, bytes]) => [folder + path, bytes] as const),
+      [folder + TRAINING_MANIFEST_FILE, bytesOf(JSON.stringify(manifest))],
+    ];
+    const { model, data } = own.manifest;
+    const samples = await sampleImages({ model, training: { dataset: data.dataset } });
     return new Map([
-      ...[...files].map(([path, bytes]) => [TRAINING + path, bytes] as const),
-      [TRAINING + TRAINING_MANIFEST_FILE, bytesOf(JSON.stringify(manifest))],
+      ...filesIn(TRAINING, own),
+      // The graphs of the finished model have the same parameters, and nobody keeps the rival's.
+      ...filesIn(RIVAL_TRAINING, rival).filter(([path]) => !path.includes("/templates/")),
       [`samples/${TRAINED_NAME}.json`, bytesOf(writeSampleSet(samples!))],
     ]);
   };

@@ -2,17 +2,17 @@
 import { drawnSet, fillBatch, formOf, generateScenes, pixelsPerImage, streamScenes } from "@air-onnx/scenes/drawn";
 import type { DrawImages, TrainingManifest } from "@air-onnx/trainer";
 
-/** Held-out images with their true counts. */
+/** Held-out images, with their true counts where these are known. */
 export interface HeldOut {
   /** `[N, C, S, S]`, intensities in [0, 1] */
   readonly images: Float32Array;
-  /** `[N]` */
-  readonly counts: readonly number[];
+  /** `[N]`; undefined for a visitor's pictures */
+  readonly counts: readonly number[] | undefined;
 }
 
 export interface TrainingImages {
   readonly draw: DrawImages;
-  /** The first `size` held-out images. */
+  /** The first `size` held-out images, or all if there are fewer. */
   heldOut(size: number): Promise<HeldOut>;
 }
 

@@ -4,6 +4,7 @@
  */
 import type { TrainerCheckpoint } from "@air-onnx/trainer";
 import type { ModelEntry } from "./model-list.js";
+import type { OwnImages } from "./own-images.js";
 
 /** One evaluation of the training, for the curves. */
 export interface CurvePoint {
@@ -12,8 +13,8 @@ export interface CurvePoint {
   readonly seconds: number;
   /** Nats per image. */
   readonly elbo: number;
-  /** Share of held-out images that are counted right. */
-  readonly accuracy: number;
+  /** Share of held-out images that are counted right; absent where no true count is known. */
+  readonly accuracy?: number;
 }
 
 export interface KeptTraining {
@@ -21,6 +22,8 @@ export interface KeptTraining {
   readonly curve: readonly CurvePoint[];
   /** Seconds of training. */
   readonly seconds: number;
+  /** The visitor's own images that it learns from; absent for those that the page draws. */
+  readonly images?: OwnImages | undefined;
 }
 
 export interface KeptModel {
@@ -31,6 +34,8 @@ export interface KeptModel {
 
 interface Kept {
   readonly training: KeptTraining;
+  /** The same training with the paper's estimator, for comparison. */
+  readonly rival: KeptTraining;
   readonly model: KeptModel;
 }
 

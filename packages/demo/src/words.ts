@@ -2,6 +2,7 @@
 import type { Box, Scene } from "@air-onnx/core";
 import type { Device } from "@air-onnx/runtime-web";
 import type { ModelEntry } from "./model-list.js";
+import { FEWEST_PICTURES } from "./own-images.js";
 
 /** What is said of an image that is not typical of the model's training data. */
 export const UNLIKE = "Unlike anything it was trained on: a guess.";
@@ -91,4 +92,43 @@ export function aboutModel({ name, bytes, imageSize, channels, maxSteps, countAc
 
 export function deviceName(device: Device): string {
   return device === "webgpu" ? "WebGPU" : "WebAssembly";
+}
+
+/** Most names of files in a sentence. */
+const NAMED = 5;
+
+/** Says what became of the files that a visitor chose to train on. */
+export function filesInWords({
+  size,
+  bad,
+  left,
+  inverted,
+  evened,
+  side,
+}: {
+  /** Number of images that can be used. */
+  readonly size: number;
+  /** Names of files that are no images. */
+  readonly bad: readonly string[];
+  /** Number of files that were too many. */
+  readonly left: number;
+  /** Numbers of images that were dark on bright, and of others whose ground was not black. */
+  readonly inverted: number;
+  readonly evened: number;
+  readonly side: number;
+}): string {
+  const images = (count: number): string => (count === 1 ? "1 image" : `${count.toLocaleString("en")} images`);
+  const said = [
+    size >= FEWEST_PICTURES
+      ? `${images(size)}, scaled to ${side}×${side} pixels and grey.`
+      : `${images(size)} can be used: training needs at least ${FEWEST_PICTURES}.`,
+  ];
+  if (inverted > 0) said.push(`Dark on bright, so inverted: ${inverted.toLocaleString("en")}.`);
+  if (evened > 0) said.push(`Ground taken away: ${evened.toLocaleString("en")}.`);
+  if (left > 0) said.push(`Too many, so left out: the last ${left.toLocaleString("en")}.`);
+  if (bad.length > 0) {
+    const more = bad.length > NAMED ? ` and ${(bad.length - NAMED).toLocaleString("en")} more` : "";
+    said.push(`No images that this browser can read: ${bad.slice(0, NAMED).join(", ")}${more}.`);
+  }
+  return said.join(" ");
 }
