@@ -37,3 +37,25 @@ export class ModelNotKeptError extends Error {
     this.folder = folder;
   }
 }
+
+/**
+ * Why a pool has no result:
+ *
+ * - `full`: as many calls wait as may wait; nothing was done, and the call may be made again later;
+ * - `time`: the call's time limit is over;
+ * - `crashed`: the process that worked on the call ended;
+ * - `closed`: the pool is disposed of.
+ */
+export type ModelPoolErrorKind = "full" | "time" | "crashed" | "closed";
+
+/** A pool of processes gave no result, for a reason that lies in the pool rather than in the images. */
+export class ModelPoolError extends Error {
+  override name = "ModelPoolError";
+  /** Why there is no result. */
+  readonly kind: ModelPoolErrorKind;
+
+  constructor(message: string, kind: ModelPoolErrorKind, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}

@@ -61,7 +61,21 @@ export {
   devices,
   whyUnavailable,
 } from "./devices.js";
-export { DeviceUnavailableError, ModelNotKeptError, type ModelNotKeptErrorDetails } from "./errors.js";
+export {
+  DeviceUnavailableError,
+  ModelNotKeptError,
+  type ModelNotKeptErrorDetails,
+  ModelPoolError,
+  type ModelPoolErrorKind,
+} from "./errors.js";
+export {
+  ModelPool,
+  type ModelPoolOptions,
+  type PoolCallOptions,
+  type PoolOptions,
+  type PoolPictureSource,
+} from "./model-pool.js";
 export { clearCache, isCached, type ModelFolderSource, modelFolder, type SourceOptions } from "./model-source.js";
 export { cpuNodes, type NodePlacement, placeNodes } from "./node-placement.js";
+export type { PoolLoadOptions } from "./pool-messages.js";
 export type { PictureFile, PictureSource } from "./read-picture.js";
