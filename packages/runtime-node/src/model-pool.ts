@@ -253,12 +253,24 @@ export class ModelPool {
     else if (process.isAlive) this.#idle.push(process);
   }
 
-  async #run(process: PoolProcess, call: Uint8Array, ended: AbortSignal): Promise<unknown> {
+  async #run(first: PoolProcess, call: Uint8Array, ended: AbortSignal): Promise<unknown> {
+    let process = first;
     if (ended.aborted) {
       this.#give(process);
       throw ended.reason;
     }
-    const answer = process.do({ kind: "infer", call });
+    const infer = async (): Promise<unknown> => {
+      try {
+        return await process.do({ kind: "infer", call });
+      } catch (error) {
+        if (process.isAlive || process.hasStarted || ended.aborted) throw error;
+        // It ended before the call came, which nobody had noticed.
+        this.#processes.delete(process);
+        process = this.#replace();
+        return process.do({ kind: "infer", call });
+      }
+    };
+    const answer = infer();
     const done = () => this.#give(process);
     answer.then(done, done);
     // The caller does not wait until the process has noticed.

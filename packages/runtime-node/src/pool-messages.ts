@@ -33,8 +33,8 @@ export type PoolRequest =
   | { readonly kind: "infer"; readonly call: Uint8Array }
   | { readonly kind: "stop" };
 
-/** What a process answers. */
-export type PoolAnswer = { readonly result: unknown } | { readonly error: SentError };
+/** What a process answers: first that it has the request. */
+export type PoolAnswer = { readonly started: true } | { readonly result: unknown } | { readonly error: SentError };
 
 /** An error with its fields, as a plain object. */
 export interface SentError {

@@ -13,6 +13,7 @@ export class PoolProcess {
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>;
   #isAlive = true;
+  #hasStarted = false;
 
   /** @param grace milliseconds that a call which is stopped may go on, and the process at its end, before it is killed */
   constructor(settings: PoolSettings, grace: number) {
@@ -31,7 +32,7 @@ export class PoolProcess {
         this.#isAlive = false;
         clearTimeout(this.#killer);
         this.#call?.reject(
-          new ModelPoolError(`A process of the pool ended before the result: ${why}`, "crashed", { cause }),
+          new ModelPoolError(`A process of the pool ended before the result: ${why}`, "crashed", cause && { cause }),
         );
         this.#call = undefined;
         resolve();
@@ -50,6 +51,11 @@ export class PoolProcess {
     return this.#isAlive;
   }
 
+  /** Whether the process got the last call, rather than having ended before. */
+  get hasStarted(): boolean {
+    return this.#hasStarted;
+  }
+
   /**
    * Does one call, for which the one before must have ended.
    *
@@ -59,6 +65,7 @@ export class PoolProcess {
   do(request: PoolRequest): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#call = { resolve, reject };
+      this.#hasStarted = false;
       this.#child.send(request);
     });
   }
@@ -82,6 +89,10 @@ export class PoolProcess {
   }
 
   #settle(answer: PoolAnswer): void {
+    if ("started" in answer) {
+      this.#hasStarted = true;
+      return;
+    }
     clearTimeout(this.#killer);
     this.#killer = undefined;
     const call = this.#call;

@@ -27,6 +27,7 @@ process.on("message", (request: PoolRequest) => {
     stop.abort();
     return;
   }
+  send({ started: true });
   stop = new AbortController();
   answer(request).then(
     (result) => send({ result }),
