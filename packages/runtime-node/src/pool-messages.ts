@@ -63,6 +63,8 @@ export function asThrown(sent: SentError): Error {
   // The constructors take other arguments than these fields.
   if (known) Object.setPrototypeOf(error, known.prototype);
   for (const [key, value] of Object.entries(sent)) {
+    // Built-in classes have it in their prototype.
+    if (key === "name" && error.name === value) continue;
     Object.defineProperty(error, key, {
       value,
       configurable: true,

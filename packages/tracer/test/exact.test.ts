@@ -3,7 +3,7 @@
  * it: graphs against values computed by definition.
  */
 import * as tf from "@tensorflow/tfjs";
-import type * as ort from "onnxruntime-node";
+import * as ort from "onnxruntime-node";
 import { beforeAll, describe, expect, test } from "vitest";
 import { BATCH, encodeGraph, trace, traceLayersModel } from "../src/index.js";
 import { float, runModel } from "./run-model.js";
@@ -116,4 +116,51 @@ describe.each([
     });
     expectClose(gradient!, dims, expected);
   });
+});
+
+// The cpu backend transforms the first image of a batch alone, so each image is one of its own here.
+describe.each(["nearest", "bilinear"] as const)("the images of a batch, transformed, %s", (interpolation) => {
+  test.each([
+    ["all alike", 1],
+    ["each by its own", 3],
+  ] as const)("%s", async (_, sets) => {
+    const [images, height, width, channels] = [3, 4, 5, 2];
+    const size = height * width * channels;
+    const own = Array.from({ length: sets }, (_, i) => [1, 0.2 * i, i, -0.1, 0.9, 0.5, 0.01 * i, 0]);
+    const run = (x: tf.Tensor, by: tf.Tensor): tf.Tensor =>
+      tf.image.transform(x as tf.Tensor4D, by as tf.Tensor2D, interpolation, "reflect", 0, [3, 6]);
+    const traced = trace(({ x, by }) => ({ y: run(x!, by!) }), {
+      inputs: { x: { shape: [BATCH, height, width, channels] }, by: { shape: [sets === 1 ? 1 : BATCH, 8] } },
+    });
+    const x = numbers(images * size, 1);
+    const { y } = await runModel(encodeGraph(traced), {
+      x: float([images, height, width, channels], x),
+      by: float([sets, 8], own.flat()),
+    });
+    const expected = Array.from({ length: images }, (_, i) =>
+      tf.tidy(() => {
+        const image = tf.tensor4d(x.slice(i * size, (i + 1) * size), [1, height, width, channels]);
+        return Array.from(run(image, tf.tensor2d([own[i % sets]!])).dataSync());
+      }),
+    );
+    expectClose(y!, [images, 3, 6, channels], expected.flat());
+  });
+});
+
+test("whether each number of a list comes, which the cpu backend counts", async () => {
+  const traced = trace(({ x }) => ({ y: tf.denseBincount(x as tf.Tensor1D, tf.tensor1d([], "float32"), 5, true) }), {
+    inputs: { x: { shape: [BATCH], dtype: "int32" } },
+  });
+  const x = new ort.Tensor("int32", Int32Array.of(0, 3, 3, 3, 9, 1), [6]);
+  const { y } = await runModel(encodeGraph(traced), { x });
+  expectClose(y!, [5], [1, 1, 0, 1, 0]);
+});
+
+test("negative numbers, at which the cpu backend stops, are not counted", async () => {
+  const traced = trace(({ x }) => ({ y: tf.bincount(x as tf.Tensor1D, tf.tensor1d([], "float32"), 3) }), {
+    inputs: { x: { shape: [BATCH], dtype: "int32" } },
+  });
+  const x = new ort.Tensor("int32", Int32Array.of(-1, 2, 2, 7, 0), [5]);
+  const { y } = await runModel(encodeGraph(traced), { x });
+  expectClose(y!, [3], [1, 0, 2]);
 });

@@ -104,7 +104,11 @@ export function cast(graph: GraphBuilder, x: Operand, dtype: DataType): Operand 
   return operand(value, dtype, x.shape);
 }
 
-const onnxTypeCode: Record<Exclude<OnnxDType, "uint8" | "int64">, number> = { float32: 1, int32: 6, bool: 9 };
+const onnxTypeCode: Record<Exclude<OnnxDType, "uint8" | "int64" | "float64">, number> = {
+  float32: 1,
+  int32: 6,
+  bool: 9,
+};
 
 /** `x` in another shape of as many elements; a chain of reshapes becomes one. Throws if the sizes differ. */
 export function reshape(graph: GraphBuilder, x: Operand, shape: Shape): Operand {

@@ -21,7 +21,7 @@ function wideIndices(graph: GraphBuilder, indices: Operand): Value {
  *
  * @param reduction `add` adds to what is there, and adds up what is written twice
  */
-function scatter(
+export function scatter(
   graph: GraphBuilder,
   into: Operand,
   indices: Operand,
@@ -40,7 +40,7 @@ function scatter(
 }
 
 /** Elements of x `[n, d, ...]` at indices `[n, m]`, where row i of the indices is for x[i]: `[n, m, ...]`. */
-function gatherRows(graph: GraphBuilder, x: Operand, indices: Operand): Operand {
+export function gatherRows(graph: GraphBuilder, x: Operand, indices: Operand): Operand {
   const [rows, count] = indices.shape as [number, number];
   const value = dense(graph, x);
   const node = graph.node(

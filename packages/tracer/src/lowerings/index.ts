@@ -4,6 +4,7 @@ import { binaryLowerings } from "./binary.js";
 import { convolutionLowerings } from "./convolution.js";
 import { creationLowerings } from "./creation.js";
 import { gatherLowerings } from "./gather.js";
+import { histogramLowerings } from "./histogram.js";
 import { imageLowerings } from "./image.js";
 import type { Lowering } from "./lowering.js";
 import { matmulLowerings } from "./matmul.js";
@@ -14,6 +15,7 @@ import { scanLowerings } from "./scan.js";
 import { shapeLowerings } from "./shape.js";
 import { slicingLowerings } from "./slicing.js";
 import { unaryLowerings } from "./unary.js";
+import { warpLowerings } from "./warp.js";
 
 export const allLowerings: readonly Lowering[] = [
   ...unaryLowerings,
@@ -26,8 +28,10 @@ export const allLowerings: readonly Lowering[] = [
   ...shapeLowerings,
   ...slicingLowerings,
   ...gatherLowerings,
+  ...histogramLowerings,
   ...normalizationLowerings,
   ...convolutionLowerings,
   ...poolingLowerings,
   ...imageLowerings,
+  ...warpLowerings,
 ];

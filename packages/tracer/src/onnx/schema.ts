@@ -76,8 +76,11 @@ message ModelProto {
 /** TensorProto.DataType of types in which weights can be stored; no value of a traced graph has one. */
 export const storedDataType = { int8: 3, float16: 10 } as const;
 
-/** Element types that a traced graph can hold, by their numbers in TensorProto.DataType. */
-export const tensorDataType = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
+/**
+ * Element types that a traced graph can hold, by their numbers in TensorProto.DataType. Of float64 are only values between nodes, where
+ * tfjs computes places in doubles.
+ */
+export const tensorDataType = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
 /** Name of an element type that a traced graph can hold. */
 export type OnnxDType = keyof typeof tensorDataType;
 
