@@ -205,8 +205,11 @@ export async function inferScenes(
   const scenes: SceneSummary[] = [];
   for (let first = 0; first * imageLength < images.length; first += batchSize) {
     const batch = images.subarray(first * imageLength, (first + batchSize) * imageLength);
-    if (zooms) scenes.push(...(await inferBatchAtZooms(sessions, config, batch, first, options, zooms)));
-    else scenes.push(...(await inferBatch(sessions, config, batch, first, options)));
+    const found = zooms
+      ? await inferBatchAtZooms(sessions, config, batch, first, options, zooms)
+      : await inferBatch(sessions, config, batch, first, options);
+    // Not push(...found): a batch may have more scenes than a call may have arguments.
+    for (const scene of found) scenes.push(scene);
   }
   return scenes;
 }

@@ -116,7 +116,8 @@ export async function inferPictures(
   const flush = async (): Promise<void> => {
     const images = batch.subarray(0, filled * length);
     const own = { ...options, firstImage: firstImage + found.length, pixels: false } as const;
-    found.push(...(await model.infer(images, own)));
+    // One call's arguments are fewer than the tiles of a small model may be.
+    for (const scene of await model.infer(images, own)) found.push(scene);
     onProgress?.(picturesDone(plans, found.length), pictures.length);
     // The batch may have been handed over to a worker or a GPU.
     batch = new Float32Array(Math.min(together, total - found.length) * length);

@@ -43,7 +43,7 @@ export async function decodeScenes(
   const decoded: DecodedScene[] = [];
   for (let first = 0; first < scenes.length; first += batchSize) {
     const batch = scenes.slice(first, first + batchSize);
-    decoded.push(...(await decodeBatch(decoder, config, batch, first, images, signal)));
+    for (const scene of await decodeBatch(decoder, config, batch, first, images, signal)) decoded.push(scene);
   }
   return decoded;
 }
@@ -66,7 +66,7 @@ async function decodeBatch(
   const drawn: { readonly zWhat: Float32Array; readonly patch: Float32Array; readonly canvas: Float32Array }[] = [];
   /** Results of the slot before, which own the memory of the canvas. */
   let held: GraphResults = {};
-  const slots = Math.max(...scenes.map((scene) => scene.objects.length));
+  const slots = scenes.reduce((most, scene) => Math.max(most, scene.objects.length), 0);
   try {
     for (let slot = 0; slot < slots; slot++) {
       signal?.throwIfAborted();

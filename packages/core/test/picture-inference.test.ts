@@ -233,3 +233,22 @@ describe("inferSources", () => {
     await expect(inferSources(sources, read, infer, { fit: "exact" })).rejects.toMatchObject({ index: 37 });
   });
 });
+
+it("infers more tiles in one batch than a call can have arguments", async () => {
+  const small = parseAirConfig({ imageSize: 4, objectSize: 2 });
+  const empty = sceneOf(new Float32Array(SIDE ** 2));
+  let largest = 0;
+  const model: PictureModel = {
+    config: small,
+    manifest: { normalisation: { scale: 255 } },
+    async infer(images) {
+      largest = Math.max(largest, images.length / 16);
+      return Array.from({ length: images.length / 16 }, () => empty);
+    },
+  };
+  const side = 4 * 370;
+  const picture = { data: new Uint8Array(side * side), width: side, height: side, channels: 1 };
+  const [scene] = await inferPictures(model, [picture]);
+  expect(largest).toBeGreaterThan(125_000);
+  expect(scene!.count).toBe(0);
+});

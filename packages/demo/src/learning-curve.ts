@@ -35,7 +35,7 @@ export function showCurves(
   { steps, range, lines, mark, text }: CurveForm,
 ): void {
   const values = curves.flatMap(({ points }) => points.map(([, value]) => value));
-  const [low, high] = range ?? (values.length > 0 ? [Math.min(...values), Math.max(...values)] : [0, 1]);
+  const [low, high] = range ?? (values.length > 0 ? extremes(values) : [0, 1]);
   const x = (step: number): number => LEFT + ((WIDTH - LEFT) * step) / steps;
   const y = (value: number): number => TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - low) / (high - low || 1));
   const marks = (lines ?? [low, high]).flatMap((value) => [
@@ -66,4 +66,12 @@ function label(content: string, attributes: Readonly<Record<string, string | num
   const text = makeSvg("text", attributes);
   text.textContent = content;
   return text;
+}
+
+/** The least and the greatest value; a long run has more of them than a call takes arguments. */
+function extremes(values: readonly number[]): readonly [number, number] {
+  return values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)] as const, [
+    values[0]!,
+    values[0]!,
+  ] as const);
 }

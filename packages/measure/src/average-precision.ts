@@ -50,8 +50,10 @@ export class AveragePrecisionTally {
         hits[i]! |= 1 << bit;
       });
     });
-    this.#scores.push(...ranked.map(({ score }) => score));
-    this.#hits.push(...hits);
+    ranked.forEach(({ score }, i) => {
+      this.#scores.push(score);
+      this.#hits.push(hits[i]!);
+    });
   }
 
   /** Returns the averages over all images so far; undefined if none of them had a true box. */

@@ -100,7 +100,11 @@ function stuck(config: TrainConfig, { records, evaluation }: AlertEvidence): Fin
   );
   const last = accuracies.at(-1);
   if (accuracies.length < evaluations || last === undefined || last > trueShare + aboveFixed) return undefined;
-  if (Math.max(...accuracies) - Math.min(...accuracies) > range) return undefined;
+  const [least, most] = accuracies.reduce(
+    ([low, high], each) => [Math.min(low, each), Math.max(high, each)],
+    [last, last],
+  );
+  if (most - least > range) return undefined;
   return {
     alert: "count-stuck",
     message: `The count accuracy is still ${percent(last)}, as at the first of ${accuracies.length} evaluations, where always saying the commonest count gives ${percent(trueShare)}. Try a scale prior or bounds (model.prior.whereMean, model.where) of the size of the objects, a higher optimizer.learningRate, another seed.`,
@@ -117,7 +121,7 @@ function overfitting(config: TrainConfig, { records }: AlertEvidence): Finding |
   // Other images have another bound.
   const held = all.filter(({ images }) => images === all.at(-1)!.images);
   const bounds = held.map(boundWithoutCount);
-  const best = bounds.indexOf(Math.max(...bounds));
+  const best = bounds.reduce((at, bound, i) => (at === -1 || bound > bounds[at]! ? i : at), -1);
   const since = bounds.slice(best + 1);
   if (since.length < evaluations || !since.every((bound) => bound < bounds[best]! - nats)) return undefined;
   if (since.at(-1)! > since.at(-2)!) return undefined;

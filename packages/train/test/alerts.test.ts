@@ -100,6 +100,11 @@ describe("findAlerts", () => {
     expect(kindsOf([{}, {}, {}, {}, {}], collapsed, slow)).toEqual(["one-count"]);
   });
 
+  it("takes more evaluations than a call can have arguments", () => {
+    const many = Array.from({ length: 130_000 }, () => ({ accuracy: 0.34 }));
+    expect(kindsOf(many)).toEqual(["count-stuck"]);
+  });
+
   it("tells of a count accuracy that never moves", () => {
     const still = [0.34, 0.341, 0.335, 0.338].map((accuracy) => ({ accuracy }));
     const [alert] = alertsOf(still);
