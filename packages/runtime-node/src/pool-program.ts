@@ -20,7 +20,11 @@ async function answer(request: Exclude<PoolRequest, { kind: "stop" }>): Promise<
   return model.infer(images as Float32Array, { ...own, signal });
 }
 
-const send = (message: PoolAnswer) => process.send!(message);
+/** Without a pool that takes the answer there is nothing left to do. */
+const send = (message: PoolAnswer) =>
+  process.send?.(message, undefined, undefined, (error) => {
+    if (error) process.exit();
+  });
 
 process.on("message", (request: PoolRequest) => {
   if (request.kind === "stop") {
