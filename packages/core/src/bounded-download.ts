@@ -165,7 +165,7 @@ function checkNotWebPage(url: string, start: Uint8Array, expected: string): void
 const MAX_DELAY = 2 ** 31 - 1;
 
 /** Calls `onStall` when it has not been restarted for `seconds`. */
-class StallTimer {
+export class StallTimer {
   readonly #seconds: number;
   readonly #onStall: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;

@@ -5,6 +5,7 @@
  * One rule limits every reader of picture files, that of PNG files in @air-onnx/scenes, too: see {@link pictureLimits}.
  */
 import { PictureFileError } from "./errors.js";
+import { MAX_PICTURE_BYTES } from "./picture-download.js";
 
 /**
  * The largest pictures that are read: of 67 million pixels, as the 50 million of a phone's camera are, in a file of 256 MB. Decoding so
@@ -16,7 +17,7 @@ export const pictureLimits = {
   /** Pixels in all. */
   pixels: 2 ** 26,
   /** Bytes of the file. */
-  bytes: 2 ** 28,
+  bytes: MAX_PICTURE_BYTES,
 } as const;
 
 /** The formats that are read. */

@@ -12,7 +12,15 @@ import { createHash, randomUUID } from "node:crypto";
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { graphNames, MANIFEST_FILE, type Manifest, type ManifestFile, parseManifest } from "@air-onnx/core";
+import {
+  graphNames,
+  MANIFEST_FILE,
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+  type ManifestFile,
+  parseManifest,
+} from "@air-onnx/core";
+import { readBoundedFile } from "./bounded-file.js";
 import { ModelNotKeptError } from "./errors.js";
 
 /** The default of `cacheDir`: AIR_ONNX_CACHE, else `air-onnx` in XDG_CACHE_HOME, else `~/.cache/air-onnx`. */
@@ -48,10 +56,10 @@ export class ModelStore {
   async current(url: string, isWanted: (name: string) => boolean): Promise<KeptVersion | undefined> {
     const home = this.#homeOf(url);
     try {
-      const version = (await readFile(join(home, CURRENT_FILE), "utf8")).trim();
+      const version = (await readKept(home, CURRENT_FILE)).toString("utf8").trim();
       if (!VERSION.test(version)) return undefined;
       const folder = join(home, version);
-      const manifest = parseManifest(await readFile(join(folder, MANIFEST_FILE)), join(folder, MANIFEST_FILE));
+      const manifest = parseManifest(await readKept(folder, MANIFEST_FILE), join(folder, MANIFEST_FILE));
       for (const [, { path, size }] of wantedFiles(manifest, isWanted)) {
         if ((await stat(join(folder, path))).size !== size) return undefined;
       }
@@ -172,6 +180,12 @@ export function wantedFiles(manifest: Manifest, isWanted: (name: string) => bool
 /** Tells whether the runtime needs a file of a model: any graph but the scene file. */
 export function isGraph(name: string): boolean {
   return (graphNames as readonly string[]).includes(name);
+}
+
+/** Reads a small file, which is one of ours unless somebody else has put something else there. */
+function readKept(folder: string, name: string): Promise<Buffer> {
+  const sizeFault = (size: number): string | undefined => (size > MAX_MANIFEST_BYTES ? "is too large" : undefined);
+  return readBoundedFile(folder, name, { sizeFault, advice: "it is downloaded again", signal: undefined });
 }
 
 const sha256 = (bytes: string | Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

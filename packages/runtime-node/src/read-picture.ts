@@ -2,7 +2,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { ImageError, type Picture, whiteOfDeep } from "@air-onnx/core";
+import { downloadPicture, ImageError, type Picture, readPictureStream, whiteOfDeep } from "@air-onnx/core";
 import { decodePicture, pictureLimits, tooManyBytes } from "@air-onnx/core/picture-file";
 
 /**
@@ -44,13 +44,9 @@ function nameOf(source: PictureFile): string {
 async function bytesOf(source: PictureFile, signal: AbortSignal | undefined): Promise<Uint8Array> {
   if (source instanceof Uint8Array) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (source instanceof Blob) return readStream(source.stream());
+  if (source instanceof Blob) return readPictureStream(source.stream());
   const address = String(source);
-  if (/^(https?|data):/i.test(address)) {
-    const response = await fetch(address, signal ? { signal } : {});
-    if (!response.ok || !response.body) throw new Error(`the answer was ${response.status} ${response.statusText}`);
-    return readStream(response.body);
-  }
+  if (/^(https?|data):/i.test(address)) return downloadPicture(address, signal);
   return readFile(source instanceof URL || address.startsWith("file:") ? fileURLToPath(address) : address);
 }
 
@@ -65,17 +61,6 @@ async function readFile(path: string): Promise<Uint8Array> {
   } finally {
     await file.close();
   }
-}
-
-async function readStream(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of stream) {
-    size += piece.length;
-    if (size > pictureLimits.bytes) throw tooManyBytes();
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
 }
 
 /** Decodes a file; the intensities of one with 16 bits are in [0, 1]. */

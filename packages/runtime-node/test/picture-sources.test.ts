@@ -98,6 +98,11 @@ describe("infer", () => {
       [folder, /cannot be read: it is not a file/],
       [address("missing.png"), /missing\.png\) cannot be read: the answer was 404/],
       [Uint8Array.of(1, 2, 3), /image 1 cannot be read: it is no PNG, JPEG, WebP or TIFF file/],
+      // Sharp would draw it, and whatever it names.
+      [
+        Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="6"/>'),
+        /it is no PNG, JPEG, WebP or TIFF/,
+      ],
       [new Uint8Array(png.subarray(0, png.length - 20)), /image 1 cannot be read/],
     ] as const) {
       const error = await wrong(source);

@@ -1,5 +1,5 @@
 /** Reads pictures for `AirModel.infer`: files, addresses, and what shows a picture in a page. The browser decodes them. */
-import { ImageError, type Picture } from "@air-onnx/core";
+import { downloadPicture, ImageError, MAX_PICTURE_BYTES, type Picture } from "@air-onnx/core";
 
 /** A picture file: its URL, relative to the page, or its bytes. What the browser can show can be read. */
 export type PictureFile = string | URL | Blob | Uint8Array<ArrayBuffer> | ArrayBuffer;
@@ -12,8 +12,6 @@ export type PictureSource = PictureFile | PictureElement | Picture;
 
 /** Most pixels of a picture that is read: those of the largest cameras. */
 const MOST_PIXELS = 2 ** 27;
-/** Largest size of a picture file, bytes. */
-const MOST_BYTES = 2 ** 28;
 
 /**
  * Reads one picture. Pixels are returned as they are.
@@ -65,18 +63,12 @@ async function blobOf(source: PictureFile, signal: AbortSignal | undefined): Pro
   const blob = await (async (): Promise<Blob> => {
     if (source instanceof Blob) return source;
     if (typeof source !== "string" && !(source instanceof URL)) return new Blob([source]);
-    const response = await fetch(source, signal ? { signal } : {});
-    if (!response.ok) throw new Error(`the answer was ${response.status} ${response.statusText}`.trimEnd());
-    const length = Number(response.headers.get("content-length") ?? 0);
-    if (length > MOST_BYTES) throw tooLarge(length);
-    return response.blob();
+    return new Blob([await downloadPicture(source, signal)]);
   })();
-  if (blob.size > MOST_BYTES) throw tooLarge(blob.size);
+  if (blob.size > MAX_PICTURE_BYTES) {
+    throw new Error(`it has ${blob.size} bytes, and may have ${MAX_PICTURE_BYTES}`);
+  }
   return blob;
-}
-
-function tooLarge(bytes: number): Error {
-  return new Error(`it has ${bytes} bytes, and may have ${MOST_BYTES}`);
 }
 
 /** The pixels of a picture, by a canvas of its size. */

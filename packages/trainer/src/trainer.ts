@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** Trains a model with an ONNX runtime alone: batches, noise, schedules, state, evaluations and checkpoints. */
-import { freeBuffers, integrityFault, type ManifestFile, mapCount } from "@air-onnx/core";
+import { freeBuffers, graphFault, integrityFault, type ManifestFile, mapCount } from "@air-onnx/core";
 import { TrainerCheckpointError, TrainingDivergedError, TrainingFileError } from "./errors.js";
 import { EvaluationGraph, type Explanation } from "./evaluation-graph.js";
 import { canHash, sha256Of } from "./hash.js";
@@ -243,6 +243,9 @@ async function readVerified(
   const fault = integrityFault(isRightSize && canHash() ? { size, sha256: await sha256Of(bytes) } : { size }, file);
   if (fault !== undefined)
     throw new TrainingFileError(`${file.path} ${fault}. Load the training files again`, file.path);
+  // A graph must not have an ONNX runtime read other files.
+  const notGraph = graphFault(bytes);
+  if (notGraph !== undefined) throw new TrainingFileError(`${file.path} ${notGraph}`, file.path);
   return bytes;
 }
 

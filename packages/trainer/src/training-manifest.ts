@@ -19,16 +19,28 @@ export const TRAINING_MANIFEST_FILE = "training.json";
 /** Version of the training manifest's format. It is increased when readers of the old format could misread the new one. */
 export const TRAINING_MANIFEST_VERSION = 1;
 
-/** Most elements of one tensor: training in 4 GB of WebAssembly memory has room for a few of them. */
-const MOST_ELEMENTS = 2 ** 27;
+/**
+ * Most elements of all parameters together, and of the inputs of one step: as many as a graph's file may have. Training keeps three
+ * arrays of the size of the parameters, and WebAssembly has 4 GB of memory.
+ */
+const MOST_ELEMENTS = 2 ** 26;
+const MOST_IMAGES = 2 ** 16;
 const MOST_TENSORS = 1000;
 const MOST_STAGES = 64;
+
+function elementsOf(shape: readonly number[]): number {
+  return shape.reduce((product, side) => product * side, 1);
+}
+
+function elementsOfAll(tensors: readonly { readonly shape: readonly number[] }[]): number {
+  return tensors.reduce((sum, { shape }) => sum + elementsOf(shape), 0);
+}
 
 const name = z.string().min(1).max(200);
 const shape = z
   .array(z.int().positive())
   .max(6)
-  .refine((sides) => sides.reduce((product, side) => product * side, 1) <= MOST_ELEMENTS, {
+  .refine((sides) => elementsOf(sides) <= MOST_ELEMENTS, {
     message: `a tensor must have at most ${MOST_ELEMENTS} elements`,
   });
 const probability = z.number().gt(0).lt(1);
@@ -84,7 +96,7 @@ export const trainingManifestSchema = z
       settings: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])),
     }),
     /** Images of one step. */
-    batchSize: z.int().positive(),
+    batchSize: z.int().positive().max(MOST_IMAGES),
     /** Steps of the whole training. */
     steps: z.int().positive(),
     /** Consecutive graphs: a curriculum has several. */
@@ -133,11 +145,22 @@ export const trainingManifestSchema = z
     const reject = (path: PropertyKey[], message: string): void => {
       context.addIssue({ code: "custom", path, message });
     };
+    if (elementsOfAll(parameters) > MOST_ELEMENTS) {
+      reject(["parameters"], `must have at most ${MOST_ELEMENTS} elements together`);
+    }
+    parameters.forEach(({ shape, values }, i) => {
+      if (values && values.length !== elementsOf(shape)) {
+        reject(["parameters", i, "values"], `must be ${elementsOf(shape)}, as the shape has elements`);
+      }
+    });
     const shapes = new Map(parameters.map((each) => [each.name, each.shape.join()]));
     let begin = 0;
     stages.forEach((stage, i) => {
       if (stage.begin !== begin || stage.end <= begin) reject(["stages", i], "must begin where the one before ends");
       begin = stage.end;
+      if (elementsOfAll(stage.perStep) > MOST_ELEMENTS) {
+        reject(["stages", i, "perStep"], `must have at most ${MOST_ELEMENTS} elements together`);
+      }
       const found = new Set(stage.state.map(({ part, parameter }) => `${part}/${parameter}`));
       if (found.size !== stage.state.length || found.size !== stateParts.length * shapes.size) {
         reject(["stages", i, "state"], "must have each part of each parameter once");

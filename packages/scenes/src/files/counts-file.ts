@@ -12,6 +12,8 @@ import { listed } from "./zip.js";
 export const COUNTS_FILE = "counts.csv";
 /** Most bytes of the file: enough for a million lines with names of 60 letters. */
 const MAX_COUNTS_BYTES = 2 ** 26;
+/** Most characters of a line. */
+const MAX_LINE = 2 ** 16;
 /** Largest count: counts are kept in bytes. */
 const MAX_COUNT = 255;
 /** Heads of the columns, in small letters. */
@@ -44,7 +46,9 @@ export async function readCounts(
   const fail = (line: number, reason: string): never => {
     throw new DataError(`${path}, line ${line}: ${reason}`, { file: path });
   };
-  const rows = parseRows(decoded(await readWholeFile(path, { maxBytes: MAX_COUNTS_BYTES })), fail);
+  // With one row more than there are images, beside the heads, two rows have the same name or one has none of them.
+  const text = decoded(await readWholeFile(path, { maxBytes: MAX_COUNTS_BYTES }));
+  const rows = parseRows(text, names.length + 2, fail);
   const imageOf = nameFinder(names);
   const counts = new Map<string, number>();
   const alike: string[] = [];
@@ -72,6 +76,8 @@ export async function readCounts(
     if (name !== cell) alike.push(cell);
     counts.set(name, count);
   }
+  // What follows was not read.
+  if (rows.length === names.length + 2) fail(rows.at(-1)!.line, `there are only ${names.length} images in the folder`);
   if (alike.length > 0) {
     say(
       `${path}: ${alike.length} names are not quite those of the images, such as ${alike[0]}: taken as the images that they are most alike`,
@@ -90,7 +96,8 @@ function decoded(bytes: Uint8Array): string {
   }
 }
 
-function parseRows(text: string, fail: (line: number, reason: string) => never): Row[] {
+/** Parses the first `most` rows. */
+function parseRows(text: string, most: number, fail: (line: number, reason: string) => never): Row[] {
   const firstLine = /^.*$/m.exec(text.trimStart())?.[0] ?? "";
   const delimiter = SEPARATORS.find((separator) => firstLine.includes(separator)) ?? ",";
   try {
@@ -101,6 +108,8 @@ function parseRows(text: string, fail: (line: number, reason: string) => never):
       trim: true,
       relax_column_count: true,
       skip_empty_lines: true,
+      max_record_size: MAX_LINE,
+      to: most,
     }) as unknown as { record: string[]; info: { lines: number } }[];
     return records.map(({ record, info }) => ({ line: info.lines, cells: record }));
   } catch (cause) {

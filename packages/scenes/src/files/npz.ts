@@ -23,6 +23,8 @@ const MAX_RATIO = 200;
 const MAX_PICKLED_BYTES = 2 ** 24;
 /** Entries of a dictionary that have counts, the first that is there. */
 const COUNT_ENTRIES = ["n_obj", "count", "counts", "n", "num_objects"] as const;
+/** Most dictionaries within each other: one can be its own entry. */
+const MAX_DICTIONARIES = 8;
 /** Most arrays whose shape an error message has. */
 const MAX_FORMS_SHOWN = 10;
 /** Largest count of objects: counts are kept in bytes. */
@@ -229,13 +231,21 @@ async function countsIn(
 }
 
 /** The numbers of objects in pickled lists: numbers, or lists of what is in each image. */
-function pickledCounts(value: Pickled, entry: string | undefined, fail: (reason: string) => never): number[] {
+function pickledCounts(
+  value: Pickled,
+  entry: string | undefined,
+  fail: (reason: string) => never,
+  depth = 1,
+): number[] {
   const content = value instanceof PickledArray && value.shape.length === 0 ? (value.values[0] as Pickled) : value;
   if (content instanceof Map) {
     const keys = entry === undefined ? COUNT_ENTRIES : [entry];
     const key = keys.find((each) => content.has(each));
-    if (key !== undefined) return pickledCounts(content.get(key)!, undefined, fail);
-    const found = listed([...content.keys()].map(String)) || "none";
+    if (depth > MAX_DICTIONARIES) return fail("it has dictionaries within dictionaries without end");
+    if (key !== undefined) return pickledCounts(content.get(key)!, undefined, fail, depth + 1);
+    // Other keys, such as nested tuples, may be endless as text.
+    const names = [...content.keys()].filter((each) => typeof each === "string" || typeof each === "number");
+    const found = listed(names.map((each) => String(each).slice(0, 100))) || "no names";
     return fail(
       `it is a dictionary without ${keys.join(" or ")}: its entries are ${found}, which countsKey can name as NAME.ENTRY`,
     );

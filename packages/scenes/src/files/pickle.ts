@@ -51,6 +51,16 @@ const ARRAY = "numpy.ndarray";
 /** By which Python 2's protocol writes bytes: text, each letter a byte. */
 const ENCODE = "_codecs.encode";
 
+/** Most characters of the name of a type, such as `i8`. */
+const MAX_TYPE_NAME = 32;
+/**
+ * How many times its size the arrays that are made of a file may have together. Whatever it has once, such as a text, it may name
+ * again and again with two bytes each, and each time an array is made of it.
+ */
+const MOST_COPIES = 8;
+/** Bytes that arrays may have whatever the size. */
+const FREE_BYTES = 2 ** 16;
+
 /** Where a list, tuple or dictionary begins on the stack. */
 const MARK = Symbol("mark");
 
@@ -69,6 +79,8 @@ class Unpickler {
   readonly #stack: (Pickled | typeof MARK)[] = [];
   readonly #memo = new Map<number, Pickled>();
   #at = 0;
+  /** Bytes of the arrays that were made. */
+  #made = 0;
 
   /** What each opcode does, by its byte. */
   readonly #steps: ReadonlyMap<string, () => unknown> = new Map<string, () => unknown>([
@@ -106,7 +118,7 @@ class Unpickler {
     ["s", () => this.#set(this.#last(2))],
     ["u", () => this.#set(this.#marked())],
     ["c", () => this.#push(new Name(`${this.#line()}.${this.#line()}`))],
-    ["\x93", () => this.#push(new Name(this.#last(2).map(String).join(".")))],
+    ["\x93", () => this.#push(this.#name(this.#last(2)))],
     ["R", () => this.#push(this.#reduced())],
     ["b", () => this.#build()],
   ]);
@@ -136,8 +148,13 @@ class Unpickler {
     if (!(name instanceof Name)) return this.#damaged();
     const [first, second] = given;
     if (RECONSTRUCT.test(name.path) && first instanceof Name && first.path === ARRAY) return new PickledArray();
-    if (name.path === DTYPE && typeof first === "string") return new PickledType(first);
-    if (name.path === ENCODE && typeof first === "string") return Buffer.from(first, "latin1");
+    if (name.path === DTYPE && typeof first === "string") {
+      return first.length <= MAX_TYPE_NAME ? new PickledType(first) : this.#damaged();
+    }
+    if (name.path === ENCODE && typeof first === "string") {
+      this.#make(first.length);
+      return Buffer.from(first, "latin1");
+    }
     if (SCALAR.test(name.path) && first instanceof PickledType && second instanceof Uint8Array) {
       return this.#numbers(second, first)[0] ?? this.#damaged();
     }
@@ -170,7 +187,20 @@ class Unpickler {
   #numbers(bytes: Uint8Array, { descr }: PickledType): NpyData {
     const size = Number(/\d+$/.exec(descr)?.[0] ?? 0);
     if (size > 0 && bytes.length % size !== 0) this.#damaged();
+    this.#make(bytes.length);
     return numbersFrom(Uint8Array.from(bytes), descr, this.#fail);
+  }
+
+  /** Counts the bytes of a new array. */
+  #make(bytes: number): void {
+    this.#made += bytes;
+    if (this.#made > FREE_BYTES + MOST_COPIES * this.#bytes.length) {
+      this.#fail("its Python objects have far more in arrays than the file has");
+    }
+  }
+
+  #name([module, name]: readonly Pickled[]): Name {
+    return typeof module === "string" && typeof name === "string" ? new Name(`${module}.${name}`) : this.#damaged();
   }
 
   #append(items: readonly Pickled[]): void {

@@ -20,6 +20,12 @@ async function read(content: string | Uint8Array, names = ["a.png", "b.png", "c.
 }
 
 describe("counts.csv", () => {
+  it("is read no further than there are images, however long it is", async () => {
+    await expect(read(`${"a.png,?\n".repeat(100_000)}`)).rejects.toThrow(/there are only 3 images in the folder/);
+    await expect(read(`a.png,1\n${"b".repeat(70_000)},1\n`)).rejects.toThrow(DataError);
+    expect(await read("file,count\na.png,1\nb.png,2\nc.png,0\n\n\n\n")).toEqual({ "a.png": 1, "b.png": 2, "c.png": 0 });
+  });
+
   it.each<[string, string | Uint8Array]>([
     ["plain lines", "a.png,1\nb.png,2\nc.png,0\n"],
     ["spaces and empty lines", "\na.png, 1 \n\n b.png ,2\nc.png,0"],

@@ -6,12 +6,13 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { parseWith } from "@air-onnx/core";
+import { parseJson, parseWith } from "@air-onnx/core";
 import {
   decodeSafetensors,
   FileError,
+  readWholeFile,
   reasonInWords,
   type SafetensorsTensor,
   safetensorsChunks,
@@ -26,6 +27,9 @@ import { type RunFolder, stepName } from "./run-folder.js";
 
 /** Raised when a reader of the old version could misread the new one. */
 const FORMAT_VERSION = 1;
+/** Most bytes of a header, which has about 3,000, and of the tensors. */
+const MAX_HEADER_BYTES = 2 ** 20;
+const MAX_TENSOR_BYTES = 2 ** 31;
 
 /** The state that a checkpoint keeps. */
 export interface StateAtStep extends TrainingState {
@@ -222,11 +226,8 @@ function sha256(chunks: readonly Uint8Array[]): string {
 }
 
 async function readHeader(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    throw new FileError(`Cannot read checkpoint ${file}: ${reasonInWords(cause)}`, file, { cause });
-  }
+  const bytes = await readWholeFile(file, { maxBytes: MAX_HEADER_BYTES, what: `checkpoint ${file}` });
+  return bytes.toString("utf8");
 }
 
 /** A header that is damaged is for {@link loadCheckpoint} to complain of. */
@@ -261,7 +262,7 @@ function parseHeader(
   file: string,
 ): { readonly header: Header; readonly config: TrainConfig; readonly isAsWritten: boolean } {
   try {
-    const json: unknown = JSON.parse(text);
+    const json = parseJson(text, "it");
     const { formatVersion } = parseWith(versionSchema, json, `checkpoint ${file}`);
     if (formatVersion !== FORMAT_VERSION) {
       throw new CheckpointError(
@@ -289,9 +290,9 @@ type Digest = Pick<Header, "size" | "sha256">;
 async function readTensorFile(file: string, header: Digest): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(file);
+    bytes = await readWholeFile(file, { maxBytes: MAX_TENSOR_BYTES });
   } catch (cause) {
-    throw unreadable(file, cause);
+    throw unreadable(file, cause instanceof FileError ? cause.cause : cause);
   }
   refuseOtherBytes(file, { size: bytes.length, sha256: sha256([bytes]) }, header);
   return bytes;

@@ -2,8 +2,14 @@
  * The cut-outs of a run as a file, `cut-outs.safetensors`. They depend on the parameters of the step at which they were
  * made, of which no checkpoint may be left when the run is resumed.
  */
-import { readFile } from "node:fs/promises";
-import { decodeSafetensors, encodeSafetensors, FileError, reasonInWords, writeFileAtomic } from "@air-onnx/scenes";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  FileError,
+  readWholeFile,
+  reasonInWords,
+  writeFileAtomic,
+} from "@air-onnx/scenes";
 import type { CutOut } from "../composition/cut-outs.js";
 
 /** Most bytes of such a file that are read. */
@@ -33,8 +39,9 @@ export async function saveCutOuts(file: string, step: number, cutOuts: readonly 
 export async function loadCutOuts(file: string, step: number): Promise<CutOut[]> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(file);
-  } catch (cause) {
+    bytes = await readWholeFile(file, { maxBytes: MAX_BYTES });
+  } catch (failure) {
+    const cause = failure instanceof FileError ? failure.cause : failure;
     throw new FileError(
       `Cannot go on without the cut-outs ${file}, which composed images are made of: ${reasonInWords(cause)}`,
       file,
@@ -44,7 +51,6 @@ export async function loadCutOuts(file: string, step: number): Promise<CutOut[]>
   const refuse = (reason: string): never => {
     throw new FileError(`${file} does not hold the cut-outs of this run: ${reason}`, file, { kind: "content" });
   };
-  if (bytes.length > MAX_BYTES) refuse(`it has ${bytes.length} bytes, more than ${MAX_BYTES}`);
   const { tensors, metadata } = decodeSafetensors(bytes, file);
   if (metadata.step !== String(step)) refuse(`they were made after step ${metadata.step}, not ${step}`);
   const { sizes, pixels } = tensors;
@@ -53,6 +59,9 @@ export async function loadCutOuts(file: string, step: number): Promise<CutOut[]>
   let at = 0;
   for (let i = 0; i < sizes.data.length; i += 3) {
     const [width, height, length] = sizes.data.subarray(i, i + 3) as unknown as [number, number, number];
+    // It has all channels.
+    const isSound = [width, height, length].every((side) => Number.isInteger(side) && side > 0);
+    if (!isSound || length % (width * height) !== 0) return refuse("its sizes are damaged");
     cutOuts.push({ width, height, pixels: pixels.data.slice(at, at + length) });
     at += length;
   }

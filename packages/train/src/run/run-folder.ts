@@ -13,16 +13,19 @@
  *
  * Training holds the lock; reading needs none.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FileError, OutputFolderError, reasonInWords, writeFileAtomic } from "@air-onnx/scenes";
 import { parseTrainConfig, type TrainConfig } from "../config.js";
 import { refuseIfOccupied, removeLeftTemporaries, whatElseIsIn } from "./half-made.js";
+import { readJsonFile } from "./json-file.js";
 import { type FileLock, type OnNotice, takeLock } from "./lock.js";
 
 const CONFIG_FILE = "config.json";
 const LOCK_FILE = "lock";
+/** Most bytes of the configuration, which has about 2,000. */
+const MAX_CONFIG_BYTES = 2 ** 20;
 
 /** A run folder: its configuration and the paths of its files, which need not all exist. */
 export class RunFolder {
@@ -131,25 +134,17 @@ export async function createRunFolder(path: string, config: TrainConfig, onNotic
  */
 export function openRunFolder(path: string): RunFolder {
   const file = join(path, CONFIG_FILE);
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
+  const unreadable = (cause: unknown): FileError => {
     const advice = existsSync(path)
       ? " A run that was killed while its folder was made can be made again in the same folder."
       : "";
-    throw new FileError(
+    return new FileError(
       `${path} is not a run folder: cannot read ${CONFIG_FILE}: ${reasonInWords(cause)}.${advice}`,
       path,
       { cause },
     );
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new FileError(`${file} is not JSON: ${reasonInWords(cause)}`, file, { kind: "content", cause });
-  }
+  };
+  const json = readJsonFile(file, { maxBytes: MAX_CONFIG_BYTES, unreadable });
   return new RunFolder(path, parseTrainConfig(json));
 }
 

@@ -8,7 +8,7 @@
  *
  * `sweep.json` and `table.md` are written anew whenever a seed starts or ends.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseWith } from "@air-onnx/core";
@@ -16,6 +16,7 @@ import { FileError, OutputFolderError, reasonInWords, writeFileAtomic } from "@a
 import type { z } from "zod";
 import { parseTrainConfig } from "../config.js";
 import { refuseIfOccupied, removeLeftTemporaries, whatElseIsIn } from "../run/half-made.js";
+import { readJsonFile } from "../run/json-file.js";
 import { type FileLock, type OnNotice, takeLock } from "../run/lock.js";
 import { RunFolder } from "../run/run-folder.js";
 import { type SweepSummary, summarize } from "./summary.js";
@@ -23,6 +24,8 @@ import { type SeedRecord, SWEEP_FORMAT, type SweepPlan, type SweepSession, sweep
 import { sweepTable } from "./sweep-table.js";
 
 const SWEEP_FILE = "sweep.json";
+/** Most bytes of `sweep.json`, which has a few hundred for each seed. */
+const MAX_SWEEP_BYTES = 2 ** 24;
 const LOCK_FILE = "lock";
 
 /** A sweep and its folder. */
@@ -183,20 +186,11 @@ export function isSweep(path: string): boolean {
  */
 export function openSweep(path: string): SweepFolder {
   const file = join(path, SWEEP_FILE);
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new FileError(`${path} is not a sweep's folder: cannot read ${SWEEP_FILE}: ${reasonInWords(cause)}`, path, {
+  const unreadable = (cause: unknown): FileError =>
+    new FileError(`${path} is not a sweep's folder: cannot read ${SWEEP_FILE}: ${reasonInWords(cause)}`, path, {
       cause,
     });
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new FileError(`${file} is not JSON: ${reasonInWords(cause)}`, file, { kind: "content", cause });
-  }
+  const json = readJsonFile(file, { maxBytes: MAX_SWEEP_BYTES, unreadable });
   const { command, successAccuracy, createdAt, seeds, sessions, config } = parseWith(sweepSchema, json, file);
   const plan: SweepPlan = {
     config: parseTrainConfig(config),

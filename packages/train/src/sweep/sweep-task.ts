@@ -2,10 +2,11 @@
  * The seeds of a sweep as tasks of a scheduler, each in a process of its own, perhaps on another machine with the same files.
  * Tasks write into their own files alone, `tasks/seed-0.json` and the run folder; who collects them writes the table.
  */
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, parseWith } from "@air-onnx/core";
 import { FileError, reasonInWords, writeFileAtomic } from "@air-onnx/scenes";
+import { readJsonFile } from "../run/json-file.js";
 import { dropLockOfOtherMachine } from "../run/lock.js";
 import { readSeedRun } from "./seed-run.js";
 import type { SweepFolder } from "./sweep-folder.js";
@@ -86,24 +87,17 @@ function tryAgain(record: SeedRecord): SeedRecord {
   return { seed, status: "stopped", step, earlierFailures: [...earlierFailures, failure] };
 }
 
+/** Most bytes of the record of a seed, which has a few hundred. */
+const MAX_RECORD_BYTES = 2 ** 20;
+
 const recordFile = (sweep: SweepFolder, seed: number): string => join(sweep.path, "tasks", `seed-${seed}.json`);
 
 function taskRecord(sweep: SweepFolder, seed: number): SeedRecord | undefined {
   const file = recordFile(sweep, seed);
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
-    throw new FileError(`Cannot read ${file}: ${reasonInWords(cause)}`, file, { cause });
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new FileError(`${file} is not JSON: ${reasonInWords(cause)}`, file, { kind: "content", cause });
-  }
-  return parseWith(seedSchema, json, file);
+  if (!existsSync(file)) return undefined;
+  const unreadable = (cause: unknown): FileError =>
+    new FileError(`Cannot read ${file}: ${reasonInWords(cause)}`, file, { cause });
+  return parseWith(seedSchema, readJsonFile(file, { maxBytes: MAX_RECORD_BYTES, unreadable }), file);
 }
 
 async function writeTaskRecord(sweep: SweepFolder, record: SeedRecord): Promise<void> {

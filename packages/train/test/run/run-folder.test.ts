@@ -98,6 +98,15 @@ describe("openRunFolder", () => {
     expect(() => openRunFolder(inFolder("none"))).toThrow(/none is not a run folder.*config\.json/);
     writeFileSync(inFolder("config.json"), '{"dataset":');
     expect(() => openRunFolder(inFolder())).toThrow(/config\.json is not JSON/);
+    for (const [text, fault] of [
+      ['{"__proto__":{"steps":1}}', /config\.json has the key "__proto__"/],
+      ["[".repeat(20_000), /config\.json nests objects or lists more than 32 deep/],
+      [" ".repeat(2 ** 20 + 1), /cannot read config\.json: it has 1048577 bytes, at most 1048576 are read/],
+    ] as const) {
+      writeFileSync(inFolder("config.json"), text);
+      expect(() => openRunFolder(inFolder())).toThrow(FileError);
+      expect(() => openRunFolder(inFolder())).toThrow(fault);
+    }
     writeFileSync(inFolder("config.json"), '{"dataset":"multi-mnist","steps":-1}');
     expect(() => openRunFolder(inFolder())).toThrow(/steps: /);
   });

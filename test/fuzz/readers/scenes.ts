@@ -1,41 +1,34 @@
-/**
- * The readers of files from outside, each with sound files to begin with, ways to damage them in depth, and what must hold for
- * every file that it accepts.
- */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+/** The readers of data sets and of single PNG files. */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateSync, gzipSync, inflateSync } from "node:zlib";
-import { expect } from "vitest";
-import { DataError, FileError, SafetensorsError } from "../../src/errors.js";
-import { crc32 } from "../../src/files/crc32.js";
-import { parseIdx, unpackGzip } from "../../src/files/idx.js";
-import { decodeNpy, encodeNpy } from "../../src/files/npy.js";
-import { readNpz } from "../../src/files/npz.js";
-import { decodePng } from "../../src/files/png.js";
-import { decodeSafetensors, encodeSafetensors } from "../../src/files/safetensors.js";
-import { readSceneFile, writeSceneFile } from "../../src/files/scene-file.js";
-import { zipChunks } from "../../src/files/zip.js";
-import { emptyScenes, packScenes, type SceneSet, unpackScenes } from "../../src/scene-set.js";
-import { chunk, encodeAnyPng, type PngKind, pngOf, referenceRaster, SIGNATURE, samplesOf } from "../files/png-bytes.js";
-import { type Mutation, mutate } from "./mutations.js";
+import { DataError, FileError, SafetensorsError } from "../../../packages/scenes/src/errors.js";
+import { crc32 } from "../../../packages/scenes/src/files/crc32.js";
+import { parseIdx, unpackGzip } from "../../../packages/scenes/src/files/idx.js";
+import { decodeNpy, encodeNpy } from "../../../packages/scenes/src/files/npy.js";
+import { readNpz } from "../../../packages/scenes/src/files/npz.js";
+import { decodePng } from "../../../packages/scenes/src/files/png.js";
+import { decodeSafetensors, encodeSafetensors } from "../../../packages/scenes/src/files/safetensors.js";
+import { readSceneFile, writeSceneFile } from "../../../packages/scenes/src/files/scene-file.js";
+import { zipChunks } from "../../../packages/scenes/src/files/zip.js";
+import { emptyScenes, packScenes, type SceneSet, unpackScenes } from "../../../packages/scenes/src/scene-set.js";
+import {
+  chunk,
+  encodeAnyPng,
+  type PngKind,
+  pngOf,
+  referenceRaster,
+  SIGNATURE,
+  samplesOf,
+} from "../../../packages/scenes/test/files/png-bytes.js";
+import { type Mutation, mutate } from "../mutations.js";
+import { type Reader, SOURCE } from "../reader.js";
 
-/** The errors that readers may throw for bad files. */
-export const typedErrors = [FileError, DataError, SafetensorsError] as const;
+const typedErrors = [FileError, DataError, SafetensorsError];
+const common = { typedErrors, named: SOURCE };
 
-export interface Reader {
-  readonly name: string;
-  /** Sound files. */
-  readonly corpus: readonly Buffer[];
-  /** Ways to damage a file: its bytes, or parts inside, whose checksums and lengths are then corrected. */
-  readonly damages: readonly ((file: Buffer, mutations: readonly Mutation[]) => Buffer | Promise<Buffer>)[];
-  /** Reads the file; throws a failed expectation if it accepts what it should not have. */
-  read(file: Buffer, sound: Buffer): unknown;
-}
-
-/** The name of the file in all messages. */
-export const SOURCE = "fuzzed.file";
-
+const elementsOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 const ramp = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 41) % 256);
 
 const pngKinds: PngKind[] = [
@@ -49,6 +42,7 @@ const pngKinds: PngKind[] = [
 ];
 
 const png: Reader = {
+  ...common,
   name: "PNG",
   corpus: pngKinds.map((kind) => {
     const most = 2 ** kind.depth;
@@ -66,7 +60,7 @@ const png: Reader = {
   ],
   read(file) {
     const raster = decodePng(file, SOURCE);
-    expect(raster).toEqual(referenceRaster(file));
+    assert.deepEqual(raster, referenceRaster(file));
   },
 };
 
@@ -111,16 +105,17 @@ const npyFiles = [
 ].map((bytes) => Buffer.from(bytes));
 
 const npy: Reader = {
+  ...common,
   name: "NPY",
   corpus: npyFiles,
   damages: [mutate, (file, mutations) => Buffer.concat([mutate(file.subarray(0, 128), mutations), file.subarray(128)])],
   async read(file) {
     const { shape, data } = await decodeNpy({ size: file.length, chunks: [file] }, SOURCE);
-    expect(data).toHaveLength(shape.reduce((product, size) => product * size, 1));
+    assert.equal(data.length, elementsOf(shape));
     const bytes = new Uint8Array(data.buffer);
-    // 64-bit integers are converted to doubles in place, so they differ from the file's bytes.
-    if (!/'<[iu]8'/.test(file.toString("latin1", 0, 128))) {
-      expect(Buffer.from(bytes).equals(file.subarray(file.length - bytes.length))).toBe(true);
+    // The numbers of these types are those of the file, byte by byte; others are converted.
+    if (/'(\|u1|<i4|<f4)', 'fortran_order': False/.test(file.toString("latin1", 0, 128))) {
+      assert.ok(Buffer.from(bytes).equals(file.subarray(file.length - bytes.length)));
     }
   },
 };
@@ -133,6 +128,7 @@ function fileReaders(folder: string, sceneFile: Buffer, npzFile: Buffer): Reader
   const path = join(folder, SOURCE);
   return [
     {
+      ...common,
       name: "NPZ",
       corpus: [npzFile],
       damages: [
@@ -145,30 +141,32 @@ function fileReaders(folder: string, sceneFile: Buffer, npzFile: Buffer): Reader
       async read(file, sound) {
         writeFileSync(path, file);
         const { images, size, channels, imageSize, counts, boxes, maxObjects } = await readNpz(path);
-        expect(images).toHaveLength(size * channels * imageSize * imageSize);
-        expect(counts.length).toBeLessThanOrEqual(size);
-        expect(counts.every((count) => count <= maxObjects)).toBe(true);
-        expect(boxes).toHaveLength(counts.length * maxObjects * 4);
+        assert.equal(images.length, size * channels * imageSize * imageSize);
+        assert.ok(counts.length <= size);
+        assert.ok(counts.every((count) => count <= maxObjects));
+        assert.equal(boxes.length, counts.length * maxObjects * 4);
         // A file with the checksum of the sound file must have its images.
         if (file.includes(sound.subarray(14, 18))) {
-          expect(Buffer.from(images).equals(Buffer.from(scenes.images))).toBe(true);
+          assert.deepEqual(Buffer.from(images), Buffer.from(scenes.images));
         }
       },
     },
     {
+      ...common,
       name: "scene file",
       corpus: [sceneFile],
       damages: [mutate, mutateJson],
       async read(file) {
         writeFileSync(path, file);
         const read = await readSceneFile(path, { content: "fuzzed", version: 1 });
-        expect(unpackScenes(read)).toEqual(scenes);
+        assert.deepEqual(unpackScenes(read), scenes);
       },
     },
   ];
 }
 
 const idx: Reader = {
+  ...common,
   name: "IDX",
   corpus: [
     Buffer.from([0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3]),
@@ -178,12 +176,13 @@ const idx: Reader = {
   async read(file) {
     const unpacked = await unpackGzip(file, SOURCE);
     const { shape, data } = parseIdx(unpacked, SOURCE);
-    expect(data).toHaveLength(shape.reduce((product, size) => product * size, 1));
-    expect(Buffer.compare(data, unpacked.subarray(4 + 4 * shape.length))).toBe(0);
+    assert.equal(data.length, elementsOf(shape));
+    assert.equal(Buffer.compare(data, unpacked.subarray(4 + 4 * shape.length)), 0);
   },
 };
 
 const safetensors: Reader = {
+  ...common,
   name: "safetensors",
   corpus: [
     Buffer.from(
@@ -201,10 +200,10 @@ const safetensors: Reader = {
     const { tensors } = decodeSafetensors(file, SOURCE);
     let bytes = 0;
     for (const { shape, data } of Object.values(tensors)) {
-      expect(data).toHaveLength(shape.reduce((product, size) => product * size, 1));
+      assert.equal(data.length, elementsOf(shape));
       bytes += data.byteLength;
     }
-    expect(bytes).toBe(file.length - 8 - file.readUInt32LE(0));
+    assert.equal(bytes, file.length - 8 - file.readUInt32LE(0));
   },
 };
 
@@ -217,15 +216,10 @@ function mutateJson(file: Buffer, mutations: readonly Mutation[]): Buffer {
   return Buffer.concat([length, json, file.subarray(end)]);
 }
 
-/** All readers, and a function that deletes their files. */
-export async function openReaders(): Promise<{ readers: Reader[]; close: () => void }> {
-  const folder = mkdtempSync(join(tmpdir(), "air-fuzz-"));
+/** The readers; they may write into `folder`. */
+export async function sceneReaders(folder: string): Promise<Reader[]> {
   const path = join(folder, "scenes.safetensors");
   await writeSceneFile(path, packScenes(scenes), { content: "fuzzed", version: 1 });
-  const sceneFile = readFileSync(path);
   const npzFile = Buffer.concat(await zipChunks(npzParts));
-  return {
-    readers: [png, npy, ...fileReaders(folder, sceneFile, npzFile), idx, safetensors],
-    close: () => rmSync(folder, { recursive: true, force: true }),
-  };
+  return [png, npy, ...fileReaders(folder, readFileSync(path), npzFile), idx, safetensors];
 }
