@@ -1,8 +1,7 @@
 /** Downloads a picture from a server that is not trusted, or reads it from a stream, with limits on its size and on the wait for its next byte. */
 import { StallTimer } from "./bounded-download.js";
+import { pictureLimits } from "./picture-limits.js";
 
-/** Largest size of a picture file, bytes: that of the largest cameras. */
-export const MAX_PICTURE_BYTES = 2 ** 28;
 /** Seconds without a byte after which a download fails. */
 const STALL_SECONDS = 30;
 
@@ -39,7 +38,7 @@ export async function downloadPicture(address: string | URL, signal?: AbortSigna
  * Reads a stream to its end.
  *
  * @param onBytes called when some have come
- * @throws {Error} if it has more than {@link MAX_PICTURE_BYTES} bytes
+ * @throws {Error} if it has more bytes than {@link pictureLimits} allows
  */
 export async function readPictureStream(
   stream: ReadableStream<Uint8Array>,
@@ -53,9 +52,9 @@ export async function readPictureStream(
     if (done) break;
     onBytes();
     size += value.length;
-    if (size > MAX_PICTURE_BYTES) {
+    if (size > pictureLimits.bytes) {
       await reader.cancel();
-      throw new Error(`it has more than ${MAX_PICTURE_BYTES} bytes`);
+      throw new Error(`it has more than ${pictureLimits.bytes} bytes`);
     }
     pieces.push(value);
   }

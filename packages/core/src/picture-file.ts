@@ -5,20 +5,9 @@
  * One rule limits every reader of picture files, that of PNG files in @air-onnx/scenes, too: see {@link pictureLimits}.
  */
 import { PictureFileError } from "./errors.js";
-import { MAX_PICTURE_BYTES } from "./picture-download.js";
+import { pictureLimits } from "./picture-limits.js";
 
-/**
- * The largest pictures that are read: of 67 million pixels, as the 50 million of a phone's camera are, in a file of 256 MB. Decoding so
- * many takes 540 MB as 8-bit RGBA. Decoders keep an object for each row, so the sides are limited, too.
- */
-export const pictureLimits = {
-  /** Pixels of a side. */
-  side: 2 ** 14,
-  /** Pixels in all. */
-  pixels: 2 ** 26,
-  /** Bytes of the file. */
-  bytes: MAX_PICTURE_BYTES,
-} as const;
+export { pictureLimits };
 
 /** The formats that are read. */
 export type PictureFormat = "PNG" | "JPEG" | "WebP" | "TIFF";

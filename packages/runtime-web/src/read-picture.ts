@@ -1,5 +1,5 @@
 /** Reads pictures for `AirModel.infer`: files, addresses, and what shows a picture in a page. The browser decodes them. */
-import { downloadPicture, ImageError, MAX_PICTURE_BYTES, type Picture } from "@air-onnx/core";
+import { downloadPicture, ImageError, type Picture, pictureLimits } from "@air-onnx/core";
 
 /** A picture file: its URL, relative to the page, or its bytes. What the browser can show can be read. */
 export type PictureFile = string | URL | Blob | Uint8Array<ArrayBuffer> | ArrayBuffer;
@@ -9,9 +9,6 @@ export type PictureElement = HTMLImageElement | HTMLCanvasElement | OffscreenCan
 
 /** Whatever `AirModel.infer` takes one picture from: a file, an element, or pixels such as `ImageData`. */
 export type PictureSource = PictureFile | PictureElement | Picture;
-
-/** Most pixels of a picture that is read: those of the largest cameras. */
-const MOST_PIXELS = 2 ** 27;
 
 /**
  * Reads one picture. Pixels are returned as they are.
@@ -65,15 +62,16 @@ async function blobOf(source: PictureFile, signal: AbortSignal | undefined): Pro
     if (typeof source !== "string" && !(source instanceof URL)) return new Blob([source]);
     return new Blob([await downloadPicture(source, signal)]);
   })();
-  if (blob.size > MAX_PICTURE_BYTES) {
-    throw new Error(`it has ${blob.size} bytes, and may have ${MAX_PICTURE_BYTES}`);
+  if (blob.size > pictureLimits.bytes) {
+    throw new Error(`it has ${blob.size} bytes, and may have ${pictureLimits.bytes}`);
   }
   return blob;
 }
 
 /** The pixels of a picture, by a canvas of its size. */
 function draw(source: PictureElement, width: number, height: number): ImageData {
-  if (width * height > MOST_PIXELS) throw new Error(`it is ${width}x${height}, at most ${MOST_PIXELS} pixels are read`);
+  if (width * height > pictureLimits.pixels)
+    throw new Error(`it is ${width}x${height}, at most ${pictureLimits.pixels} pixels are read`);
   if (width === 0 || height === 0) throw new Error("it has no pixels");
   const context = contextOf(width, height);
   context.drawImage(source, 0, 0);

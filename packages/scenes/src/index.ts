@@ -60,7 +60,6 @@ export { type NpzKeys, readNpz, writeNpz } from "./files/npz.js";
 export { decodePicture, hasPictureName, pictureExtensions, readPicture, readPictures } from "./files/picture.js";
 export { readPictureInBytes, whiteOfFiles } from "./files/picture-files.js";
 export { type DeepRaster, decodePng, encodePng, type Raster, readPng } from "./files/png.js";
-export { MAX_PNG_BYTES, MAX_PNG_PIXELS, MAX_PNG_SIDE } from "./files/png-structure.js";
 export { type ReadLimit, readWholeFile, readWholeFileSync } from "./files/read-file.js";
 export * from "./files/safetensors.js";
 export { readSceneFile, type SceneFileIdentity, writeSceneFile } from "./files/scene-file.js";

@@ -59,7 +59,7 @@ function manifestReader(sound: Buffer): Reader {
       const { imageSize, channels, maxSteps } = model;
       assert.ok(maxSteps * channels * imageSize ** 2 <= modelLimits.canvasValues);
       assert.ok(!Object.hasOwn(Object.prototype, "a"));
-      for (const each of Object.values(files)) assert.match(each.path, /^[\w][\w.-]*(\/[\w][\w.-]*)*$/);
+      for (const each of Object.values(files)) assert.match(each?.path ?? "", /^[\w][\w.-]*(\/[\w][\w.-]*)*$/);
     },
   };
 }

@@ -34,7 +34,7 @@ export const pageReaders: readonly Reader[] = [
       if (image !== undefined) assert.equal(decodeRaster(image, form).data.length, 400);
       if (scene === undefined) return;
       for (const { zWhere, zWhat } of decodeScene(scene, form).objects) {
-        assert.ok([...zWhere, ...zWhat].every(Number.isFinite));
+        assert.ok([...zWhere, ...Array.from(zWhat)].every(Number.isFinite));
         assert.ok(zWhere[0] > 0);
       }
     },
