@@ -32,5 +32,7 @@ export const soundManifest = {
     presencePrior: { from: 0.01, to: 0.5, steps: 10 },
   },
   evaluation: file("evaluation.onnx"),
-  graphs: { encoder: { file: file("encoder.onnx"), weights: { w: "w" } } },
+  graphs: Object.fromEntries(
+    ["encoder", "step", "decoder", "scene"].map((name) => [name, { file: file(`${name}.onnx`), weights: { w: "w" } }]),
+  ),
 };
