@@ -139,7 +139,7 @@ async function respond(request, response) {
     }
     answer = await methods[request.method](request, gone.signal);
   } catch (error) {
-    if (gone.signal.aborted || request.destroyed) return;
+    if (gone.signal.aborted || response.destroyed) return;
     const refusal = refusalOf(error);
     ({ code, headers } = refusal);
     answer = { error: refusal.message };
@@ -156,7 +156,10 @@ async function respond(request, response) {
 }
 
 // A client that sends its headers or its body slowly does not hold a connection for ever.
-const server = createServer({ requestTimeout: timeLimit, headersTimeout: timeLimit }, respond);
+const server = createServer(
+  { requestTimeout: timeLimit, headersTimeout: timeLimit },
+  (request, response) => void respond(request, response),
+);
 server.keepAliveTimeout = 60_000;
 // Memory is bounded by this many bodies.
 server.maxConnections = 4 * (processes + maxQueue);
@@ -173,12 +176,11 @@ async function stop() {
   await closed;
   clearTimeout(cut);
 }
-for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, stop);
+for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => void stop());
 
-server.on("error", async (error) => {
+server.on("error", (error) => {
   console.error(`Cannot listen on ${host}:${port}: ${error.message}`);
-  await pool.dispose();
-  process.exit(1);
+  void pool.dispose().then(() => process.exit(1));
 });
 server.listen(port, host, () => {
   console.log(`${pool.manifest.name} on http://${host}:${server.address().port}`);
