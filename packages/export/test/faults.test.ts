@@ -100,7 +100,7 @@ it.each(kinds)("an export in which %s comes loses no model, and leaves nothing",
         expect(error.message).toContain(directory);
         expect(error.message).toMatch(/\((EIO|ENOSPC)\)/);
         if (existsSync(directory)) expect(wholeModel()).toBe("old");
-        else expect(said.join()).toContain(`The model that was at ${directory} is at `);
+        else expect(said.join()).toContain(`What was at ${directory} is at `);
       }
       if (!error) expect(wholeModel()).toBe("new");
       // What the next export there begins with.
