@@ -17,8 +17,17 @@ interface Server {
 }
 
 const started: ChildProcess[] = [];
+/** Model processes that a test has stopped: they would not notice that their server has ended. */
+const stopped: number[] = [];
 afterEach(() => {
   for (const each of started.splice(0)) each.kill("SIGKILL");
+  for (const pid of stopped.splice(0)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  }
 });
 
 async function startServer(settings: Readonly<Record<string, string>> = {}): Promise<Server> {
@@ -33,8 +42,8 @@ async function startServer(settings: Readonly<Record<string, string>> = {}): Pro
   return { process: server, origin: origin! };
 }
 
-/** The process in which the server has its model. */
-function modelProcess(server: Server): number {
+/** Stops the process in which the server has its model; SIGCONT lets it go on. */
+function stopModelProcess(server: Server): number {
   const found = readdirSync("/proc").filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
@@ -45,7 +54,10 @@ function modelProcess(server: Server): number {
     }
   });
   expect(found).toHaveLength(1);
-  return Number(found[0]);
+  const pid = Number(found[0]);
+  process.kill(pid, "SIGSTOP");
+  stopped.push(pid);
+  return pid;
 }
 
 const raw = (images: number) => ({
@@ -103,8 +115,7 @@ it("refuses what it cannot take, and goes on", { timeout: MINUTES }, async () =>
 
 linux.it("refuses at once when it is full, and forgets clients that go away", { timeout: MINUTES }, async () => {
   const server = await startServer({ MAX_QUEUE: "1" });
-  const model = modelProcess(server);
-  process.kill(model, "SIGSTOP");
+  const model = stopModelProcess(server);
   const sent: ClientRequest[] = [];
   for (const [running, queued] of [
     [1, 0],
@@ -128,15 +139,14 @@ linux.it("refuses at once when it is full, and forgets clients that go away", { 
 
 linux.it("ends a request at its deadline, although its process hangs", { timeout: MINUTES }, async () => {
   const server = await startServer({ TIME_LIMIT: "3000" });
-  process.kill(modelProcess(server), "SIGSTOP");
+  stopModelProcess(server);
   expect((await post(server)).status).toBe(504);
   expect(await health(server)).toMatchObject({ status: "ok" });
 });
 
 linux.it("answers open requests at SIGTERM, and ends with 0", { timeout: MINUTES }, async () => {
   const server = await startServer();
-  const model = modelProcess(server);
-  process.kill(model, "SIGSTOP");
+  const model = stopModelProcess(server);
   const open = post(server, raw(2));
   await expect.poll(() => health(server), { timeout: MINUTES }).toMatchObject({ running: 1 });
   const end = once(server.process, "exit");

@@ -32,7 +32,9 @@ export type TrainedFit = z.output<typeof trainedFitSchema>;
 
 /** Width and height of a picture, pixels. */
 export interface PictureSize {
+  /** Pixels of a row. */
   readonly width: number;
+  /** Number of rows. */
   readonly height: number;
 }
 

@@ -187,11 +187,11 @@ export class ModelPool {
   /**
    * Refuses new calls, waits for those that were made, waiting ones included, and ends the processes.
    *
-   * @param options.timeLimit milliseconds after which calls that have not ended are given up, with a `ModelPoolError` of kind `closed`;
+   * @param options `timeLimit`: milliseconds after which calls that have not ended are given up, with a `ModelPoolError` of kind `closed`;
    *   unlimited by default
    */
-  dispose({ timeLimit }: { readonly timeLimit?: number | undefined } = {}): Promise<void> {
-    this.#disposal ??= this.#drain(timeLimit);
+  dispose(options: { readonly timeLimit?: number | undefined } = {}): Promise<void> {
+    this.#disposal ??= this.#drain(options.timeLimit);
     return this.#disposal;
   }
 
