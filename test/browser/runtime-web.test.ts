@@ -316,7 +316,7 @@ chromium.describe("runtime-web", () => {
 
     it("opens and closes many times without growth", { timeout: 600 * SECOND }, async () => {
       const path = await serveTiny("/reopen");
-      const times = long({ what: "times that a model is opened and closed in the page", now: 30, inFull: 100 });
+      const times = long({ what: "times that a model is opened and closed in the page", now: 20, inFull: 100 });
       const sizes = await call("reopen", path, { device: "wasm", worker: false }, times, tinyImages);
       expect(sizes).toHaveLength(times / 10);
       expect(sizes[0]).toBeGreaterThan(0);
@@ -384,7 +384,7 @@ chromium.describe("runtime-web", () => {
 
     it("scenes are Node's", { timeout: 600 * SECOND }, async () => {
       await call("load", SHIPPED, { device: "webgpu", worker: false });
-      const count = long({ what: "scenes on WebGPU compared with Node's", now: 40, inFull: 200 });
+      const count = long({ what: "scenes on WebGPU compared with Node's", now: 20, inFull: 200 });
       const expected = await shipped.infer(images);
       for (let compared = 0; compared < count; compared += 20) {
         const batch = images.slice(compared * 2500, (compared + 20) * 2500);

@@ -46,7 +46,7 @@ it("returns the metrics of every step of a run, in order", { timeout: 240_000 },
   const status = await answerTrialApart({ backend }, { env });
   nodeWebgpu.check(test, !("reason" in status), "reason" in status ? `${backend}: ${status.reason}` : undefined);
   const scenes = await generateMultiStrokes({ seed: 0, size: 64 });
-  const inputs = [new Batches(config, scenes).next(0, 12), new Batches(config, scenes).next(12, 3)];
+  const inputs = [new Batches(config, scenes).next(0, 4), new Batches(config, scenes).next(4, 2)];
   const start = initialState(config);
   const metricsOn = async (on: Backend): Promise<readonly NamedArrays[]> => {
     const answer = await answerTrialApart({ plan: { config: { ...config, backend: on }, start, inputs } }, { env });
