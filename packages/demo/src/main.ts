@@ -328,6 +328,8 @@ class Page {
     if (!opened || this.#inference !== inference) return;
     const { model } = opened;
     const [scene] = await model.infer(inference.image, { prune: false, zoom: "auto" });
+    // Another model may have been opened meanwhile, and this one disposed of.
+    if (this.#opened !== opened || this.#inference !== inference) return;
     if (!scene?.zoom || scene.zoom === 1 || scene.count === inference.scene.count) return;
     const story = await inferWithSteps(model, zoomOut(inference.image, scene.zoom, model.config));
     if (this.#opened !== opened || this.#inference !== inference) return;
