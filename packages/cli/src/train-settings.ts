@@ -2,7 +2,7 @@
  * The settings of a training run from the command line: a configuration file, flags that override it, and `--set` for settings
  * without a flag. The training configuration defines their meaning, defaults and validity.
  */
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import type { currentKey } from "@air-onnx/core";
 import { ConfigError, type ConfigIssue } from "@air-onnx/core/errors";
 import { parseJson } from "@air-onnx/core/json";
@@ -13,6 +13,9 @@ import { imageOptions, settingKeys } from "./dataset-options.js";
 import { UsageError } from "./failures.js";
 import { integerFrom, numberAbove } from "./option-values.js";
 import { withImagesAt } from "./own-images.js";
+
+/** Most bytes of a file of settings that are read. */
+const MAX_CONFIG_BYTES = 2 ** 20;
 
 /** The flags of settings, by the setting's key. */
 const flags: readonly (readonly [key: string, option: () => Option])[] = [
@@ -296,7 +299,7 @@ export async function commandWriter(): Promise<(config: TrainConfig) => string> 
 async function readSettings(file: string): Promise<Setting[]> {
   let json: unknown;
   try {
-    json = parseJson(readFileSync(file), "it");
+    json = parseJson(readConfig(file), "it");
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new UsageError(`Cannot use --config ${file}: ${reason}`, { cause });
@@ -304,6 +307,20 @@ async function readSettings(file: string): Promise<Setting[]> {
   if (!isRecord(json)) throw new UsageError(`Cannot use --config ${file}: it must hold one JSON object`);
   const { settingsOf } = await import("@air-onnx/train/runs");
   return settingsOf(json);
+}
+
+/** Reads a file, or what a shell's `<(…)` or a pipe gives, up to a limit: a device may never end. */
+function readConfig(file: string): Uint8Array {
+  const bytes = Buffer.alloc(MAX_CONFIG_BYTES + 1);
+  const input = openSync(file, "r");
+  let size = 0;
+  try {
+    for (let read = -1; read !== 0 && size < bytes.length; size += read) read = readSync(input, bytes, size, bytes.length - size, null);
+  } finally {
+    closeSync(input);
+  }
+  if (size > MAX_CONFIG_BYTES) throw new Error(`it has more than ${MAX_CONFIG_BYTES} bytes`);
+  return bytes.subarray(0, size);
 }
 
 /** Parses a setting such as `optimizer.beta1=0.8`. A value that is not JSON is taken as text. */

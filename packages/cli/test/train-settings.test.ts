@@ -1,5 +1,5 @@
 /** Settings that mean harm: by `--config` and `--set` nothing is changed but the configuration. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
@@ -39,6 +39,12 @@ describe("--config", () => {
     `{"dataset":"multi-strokes","curriculum":${"[".repeat(20_000)}${"]".repeat(20_000)}}`,
   ])("refuses %.60s", async (content) => {
     await expect(configOf({ config: fileOf(content) })).rejects.toThrow(UsageError);
+  });
+
+  it("refuses a file that is too large or never ends, after its first bytes", async () => {
+    const reason = /Cannot use --config .*: it has more than 1048576 bytes/;
+    await expect(configOf({ config: fileOf(`{"steps": 400${" ".repeat(2 ** 20)}}`) })).rejects.toThrow(reason);
+    if (existsSync("/dev/zero")) await expect(configOf({ config: "/dev/zero" })).rejects.toThrow(reason);
   });
 
   it("takes the settings of its file", async () => {

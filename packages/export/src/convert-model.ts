@@ -2,13 +2,12 @@
  * The conversion of a model folder to another form, without the run that it came from: other weights, another opset, and a
  * scene file for a folder that has none.
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MANIFEST_VERSION, type Manifest, manifestSchema, parseWith } from "@air-onnx/core";
 import { type Measurement, manifestMetrics, measureModel } from "@air-onnx/measure";
 import { AirModel } from "@air-onnx/runtime-node";
 import { readModelFolder } from "@air-onnx/runtime-node/open-graphs";
-import type { SceneSet } from "@air-onnx/scenes";
+import { readWholeFile, type SceneSet } from "@air-onnx/scenes";
 import { Differences, summedMagnitudes } from "./differences.js";
 import { ConversionError } from "./errors.js";
 import {
@@ -50,6 +49,8 @@ export interface ConvertedModel {
 /** Scenes that the model draws itself, on which the scene file is compared with the runtime. */
 const DRAWN = { images: 500, seed: 17, presencePrior: 0.6 } as const;
 const BATCH_SIZE = 100;
+/** Most bytes of a model's card that are read; a larger one is written anew, as one that is not there. */
+const MAX_CARD_BYTES = 2 ** 20;
 /** Largest difference between the scene file and the runtime; ten times as much over all steps, see `ParityOptions`. */
 const TOLERANCE = 1e-4;
 
@@ -79,7 +80,9 @@ export async function convertModel(
   await clearKilledExports(directory, folder.onNotice ?? (() => {}));
   await refuseToReplace(directory, folder.overwrite === true);
   const { manifest: before, graphs } = await readModelFolder(source, { verify: true, ...(signal && { signal }) });
-  const cardBefore = await readFile(join(source, CARD_FILE), "utf8").catch(() => undefined);
+  const cardBefore = await readWholeFile(join(source, CARD_FILE), { maxBytes: MAX_CARD_BYTES })
+    .then((bytes) => bytes.toString("utf8"))
+    .catch(() => undefined);
   const form: FileForm = {
     weights: weights ?? before.weights,
     opset: opset ?? (before.opset as Opset),

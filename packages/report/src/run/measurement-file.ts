@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseJson } from "@air-onnx/core/json";
-import { reasonInWords } from "@air-onnx/scenes";
+import { readWholeFile, reasonInWords } from "@air-onnx/scenes";
 import type { Markup } from "../html/markup.js";
 import {
   confusionTable,
@@ -16,6 +16,8 @@ import {
 import { knownMeasureTable, unmeasuredRows } from "./measure-table.js";
 
 const FILE = join("evaluation", "evaluation.json");
+/** Most bytes of the file that are read; it has some thousand. */
+const MAX_BYTES = 2 ** 24;
 const WORST_PICTURE = join("evaluation", "worst.png");
 
 /**
@@ -24,11 +26,12 @@ const WORST_PICTURE = join("evaluation", "worst.png");
  * @param leaveOut called with a notice if the file cannot be used
  */
 export async function measurementFileSection(run: string, leaveOut: (line: string) => void): Promise<PageSection[]> {
+  const file = join(run, FILE);
+  if (!existsSync(file)) return [];
   let content: unknown;
   try {
-    content = parseJson(await readFile(join(run, FILE)), FILE);
+    content = parseJson(await readWholeFile(file, { maxBytes: MAX_BYTES, what: FILE }), FILE);
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return [];
     leaveOut(`The full measurement is left out, as ${FILE} cannot be used: ${reasonInWords(cause)}`);
     return [];
   }

@@ -53,7 +53,7 @@ export async function readInParts<T>(
       .catch(named);
     return await use({ size, read: (target, at) => fill(file, target, at).catch(named) });
   } finally {
-    await file.close();
+    await closeQuietly(file);
   }
 }
 
@@ -72,7 +72,7 @@ export async function readWholeFile(path: string, { maxBytes, what = path }: Rea
   } catch (cause) {
     throw new FileError(`Cannot read ${what}: ${reasonInWords(cause)}`, path, { cause });
   } finally {
-    await file?.close();
+    if (file) await closeQuietly(file);
   }
 }
 
@@ -89,7 +89,7 @@ export function readWholeFileSync(path: string, { maxBytes, what = path }: ReadL
   } catch (cause) {
     throw new FileError(`Cannot read ${what}: ${reasonInWords(cause)}`, path, { cause });
   } finally {
-    if (file !== undefined) closeSync(file);
+    if (file !== undefined) closeQuietlySync(file);
   }
 }
 
@@ -102,6 +102,18 @@ export async function readingFile<T>(file: string, read: () => Promise<T>): Prom
     const { kind, key } = cause;
     throw new DataError(cause.message, { kind, key, file, cause });
   }
+}
+
+/** Closes a file that was only read. That it fails takes nothing from what was read, and must not hide what `use` threw. */
+async function closeQuietly(file: FileHandle): Promise<void> {
+  await file.close().catch(() => {});
+}
+
+/** As {@link closeQuietly}. */
+function closeQuietlySync(file: number): void {
+  try {
+    closeSync(file);
+  } catch {}
 }
 
 /** Fills `target` with the bytes of `file` from place `from` on. */

@@ -4,12 +4,14 @@
  * that a run goes on from.
  */
 import { appendFileSync, closeSync, fsyncSync, openSync, statSync, truncateSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { parseWith } from "@air-onnx/core";
-import { FileError, reasonInWords, syncFolder, writeFileAtomic } from "@air-onnx/scenes";
+import { FileError, readWholeFile, reasonInWords, syncFolder, writeFileAtomic } from "@air-onnx/scenes";
 import { z } from "zod";
 import type { OnNotice } from "./lock.js";
+
+/** Most bytes of a log that is read, those of about a million reports. */
+const MAX_BYTES = 2 ** 28;
 
 /** Kinds of reports of numbers. */
 export const kinds = ["train", "evaluation"] as const;
@@ -219,10 +221,11 @@ async function rewrite(path: string, records: readonly LogEntry[]): Promise<void
 async function read(path: string, onNotice: OnNotice): Promise<{ records: LogEntry[]; isIntact: boolean }> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
+    text = (await readWholeFile(path, { maxBytes: MAX_BYTES })).toString("utf8");
+  } catch (error) {
+    const cause = error instanceof FileError ? error.cause : undefined;
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return { records: [], isIntact: true };
-    throw new FileError(`Cannot read ${path}: ${reasonInWords(cause)}`, path, { cause });
+    throw error;
   }
   const lines = text.split("\n");
   // Every line ends in a newline, so what follows the last one is nothing, or the start of a line.

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { FileError } from "@air-onnx/scenes";
 import { linux } from "@air-onnx/test/requirements";
 import { describe, expect, it } from "vitest";
@@ -97,6 +97,13 @@ describe("MetricsLog", () => {
       expect(await readMetrics(path, silent)).toEqual([...records, { step: 80, kind: "train" }]);
     },
   );
+
+  it("refuses a log that is too large or a device, before it reads", async () => {
+    const path = await writtenLog();
+    truncateSync(path, 2 ** 28 + 1);
+    await expect(readMetrics(path, silent)).rejects.toThrow(/268435457 bytes, at most 268435456 are read/);
+    await expect(readMetrics("/dev/null", silent)).rejects.toThrow(FileError);
+  });
 
   it("names the line in the middle that is no record", async () => {
     const path = await writtenLog();
