@@ -26,6 +26,7 @@ export function adviceFor(error: unknown): string[] {
     return ["Choose another device by --device. What can run here is listed by: air-onnx doctor"];
   }
   if (error instanceof DivergedError) {
+    if (error.step === 1) return ["Settings are changed by --set, such as --set model.likelihood.std=0.3."];
     const keys = ["optimizer.learningRate", "optimizer.clipNorm", "seed"];
     return [`The flags are ${keys.map(flagOfSetting).join(", ")}.`];
   }

@@ -315,7 +315,8 @@ function readConfig(file: string): Uint8Array {
   const input = openSync(file, "r");
   let size = 0;
   try {
-    for (let read = -1; read !== 0 && size < bytes.length; size += read) read = readSync(input, bytes, size, bytes.length - size, null);
+    for (let read = -1; read !== 0 && size < bytes.length; size += read)
+      read = readSync(input, bytes, size, bytes.length - size, null);
   } finally {
     closeSync(input);
   }

@@ -41,6 +41,10 @@ const cases: readonly (readonly [error: Error, advice: string | undefined])[] = 
     new DivergedError(3, "loss", Number.NaN, undefined),
     "The flags are --learning-rate, --set optimizer.clipNorm=VALUE, --seed.",
   ],
+  [
+    new DivergedError(1, "loss", Number.NaN, undefined),
+    "Settings are changed by --set, such as --set model.likelihood.std=0.3.",
+  ],
   [new ImageError("is 3x3", 1), undefined],
   [new Error("anything"), undefined],
 ];

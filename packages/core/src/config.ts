@@ -10,15 +10,18 @@ import { modelLimits } from "./limits.js";
 
 const units = z.int().positive().max(modelLimits.units);
 const side = z.int().positive().max(modelLimits.imageSize);
-const triple = z.tuple([z.number(), z.number(), z.number()]);
-const positiveTriple = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
+/** A number of the densities. Within these limits, far from what anybody needs, float32 holds its square and its reciprocal. */
+const number = z.number().min(-1e6).max(1e6);
+const positive = z.number().min(1e-6).max(1e6);
+const triple = z.tuple([number, number, number]);
+const positiveTriple = z.tuple([positive, positive, positive]);
 
 /** How objects on one canvas become an image. */
 const likelihoodSchema = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("gaussian"),
     /** Standard deviation of a pixel, in units of the [0, 1] intensity range. */
-    std: z.number().positive().default(0.3),
+    std: positive.default(0.3),
   }),
   /** For images that are black and white, or nearly so; a pixel between counts as that share of a white one. */
   z.strictObject({
@@ -116,7 +119,7 @@ const whereSchema = z.discriminatedUnion(
       type: z.literal("bounded"),
       /** Least and greatest side of a window, pixels. */
       side: z
-        .tuple([z.number().positive(), z.number().positive()], { error: "must be two sides, the smaller first" })
+        .tuple([positive, positive], { error: "must be two sides, the smaller first" })
         .refine(([least, greatest]) => least < greatest, { error: "must be two sides, the smaller first" }),
       /** Whether sides are nearly uniform under the prior, or their logarithms. */
       spacing: z.enum(["linear", "logarithmic"]).default("linear"),
@@ -162,7 +165,7 @@ export const airConfigSchema = z
     /** Units of the hidden layer of the patch decoder. */
     decoderSize: units.default(200),
     /** Added to the decoder's logits, so that an untrained patch is nearly black. */
-    decoderBias: z.number().default(-2),
+    decoderBias: number.default(-2),
     likelihood: likelihoodSchema.default({ type: "gaussian", std: 0.3 }),
     prior: z
       .strictObject({

@@ -30,6 +30,8 @@ const count = z.int().positive();
 const seed = z.int().nonnegative();
 const probability = z.number().gt(0).lt(1);
 const decayRate = z.number().gte(0).lt(1);
+/** A positive number that is neither zero nor infinite in float32, and whose square is neither. */
+const positive = z.number().min(1e-18).max(1e18);
 
 const optimizerSchema = z.strictObject({
   /** Adam's step size at the end of the warm-up. */
@@ -42,9 +44,9 @@ const optimizerSchema = z.strictObject({
   warmupSteps: z.int().nonnegative().default(200),
   beta1: decayRate.default(0.9),
   beta2: decayRate.default(0.999),
-  epsilon: z.number().positive().default(1e-8),
+  epsilon: positive.default(1e-8),
   /** Largest global norm of the gradients; larger ones are scaled down to it. The baseline has a norm of its own. */
-  clipNorm: z.number().positive().default(10),
+  clipNorm: positive.default(10),
 });
 
 const settings = {
@@ -109,8 +111,8 @@ const settings = {
       /** Scale of the noise on the values of places: from `from` to `to`, exponentially over the first `share` of the steps. */
       temperature: z
         .strictObject({
-          from: z.number().positive().default(1),
-          to: z.number().positive().default(0.1),
+          from: positive.default(1),
+          to: positive.default(0.1),
           share: z.number().gt(0).lte(1).default(0.15),
         })
         .prefault({}),

@@ -142,10 +142,11 @@ export class DivergedError extends Error {
   constructor(step: number, metric: string, value: number, checkpoint: number | undefined) {
     const kept =
       checkpoint === undefined ? "no checkpoint had been saved" : `the checkpoint of step ${checkpoint} is kept`;
-    super(
-      `Training diverged: ${metric} is ${value} at step ${step}; ${kept}. ` +
-        "Try a lower optimizer.learningRate or optimizer.clipNorm, or another seed.",
-    );
+    const advice =
+      step === 1
+        ? "No update was made before it, so no learning rate helps: look at model.likelihood, model.prior, model.where and model.decoderBias."
+        : "Try a lower optimizer.learningRate or optimizer.clipNorm, or another seed.";
+    super(`Training diverged: ${metric} is ${value} at step ${step}; ${kept}. ${advice}`);
     this.step = step;
     this.metric = metric;
     this.value = value;
