@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { findChromium, howToGetOne } from "../browser/find-chromium.mjs";
+import { isLong } from "./long.js";
 import { requirements } from "./requirement.js";
 
 /** The Python that tests run. */
@@ -13,6 +14,7 @@ export const {
   chromiumWebgpu,
   mnist,
   nodeWebgpu,
+  longRun,
   linux,
   unprivileged,
   python,
@@ -43,6 +45,12 @@ export const {
       remedy:
         "Install the package that is missing; for an adapter, use a GPU with its Vulkan driver or install Debian's Chromium, which has one in software",
       installable: false,
+    },
+    longRun: {
+      missing: "it takes minutes where there is no GPU",
+      remedy: "Run `npm run test:long`",
+      installable: false,
+      isMet: () => isLong,
     },
     linux: {
       missing: "this is not Linux",

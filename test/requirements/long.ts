@@ -1,7 +1,7 @@
 /** Tests that repeat something: fewer times in a usual run, and as often as they should in `npm run test:long`. */
 
 /** Whether this run is `npm run test:long`. */
-const isLong = Boolean(process.env.AIR_ONNX_LONG);
+export const isLong = Boolean(process.env.AIR_ONNX_LONG);
 
 /** A number of repetitions, or of images. */
 export interface LongNumber {

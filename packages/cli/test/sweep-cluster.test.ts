@@ -12,7 +12,7 @@ import { tiny, Workplace } from "./air-onnx.js";
 const place = new Workplace();
 afterAll(() => place[Symbol.dispose]());
 
-const settings = [...tiny, "--steps", "400", "--evaluate-every", "200", "--checkpoint-every", "50", "--threads", "1"];
+const settings = [...tiny, "--steps", "120", "--evaluate-every", "60", "--checkpoint-every", "20", "--threads", "1"];
 
 /** A `sbatch` that notes what it is given, or refuses it. */
 function installSbatch(refusal?: string): void {
@@ -91,7 +91,7 @@ describe("an array job of Slurm", () => {
     expect(await place.run(["sweep", "--seeds", "4,7", "--out", "here", ...settings])).toMatchObject({ code: 0 });
     expect(rows("there")).toEqual(rows("here"));
     expect(rows("there")).toHaveLength(4);
-    const newest = "checkpoints/step-00000400.safetensors";
+    const newest = "checkpoints/step-00000120.safetensors";
     for (const seed of ["seed-4", "seed-7"]) {
       expect(readFileSync(place.at("there", seed, newest)).equals(readFileSync(place.at("here", seed, newest)))).toBe(
         true,

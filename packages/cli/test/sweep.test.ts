@@ -7,8 +7,8 @@ import { tiny, Workplace } from "./air-onnx.js";
 const place = new Workplace();
 afterAll(() => place[Symbol.dispose]());
 
-const settings = [...tiny, "--steps", "400", "--evaluate-every", "200", "--checkpoint-every", "50"];
-const LAST_CHECKPOINT = "step-00000400.json";
+const settings = [...tiny, "--steps", "160", "--evaluate-every", "80", "--checkpoint-every", "20"];
+const LAST_CHECKPOINT = "step-00000160.json";
 
 interface Seed {
   readonly seed: number;
@@ -64,7 +64,7 @@ describe("sweep", () => {
     const { code, stdout, stderr } = await place.run(["sweep", "--seeds", "2", ...settings, ...accuracy]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/^Training 2 seeds, \d at once with 1 thread each, on \d+ cores?$/m);
-    expect(stdout).toMatch(/^seed 0: step 200, MAP count accuracy/m);
+    expect(stdout).toMatch(/^seed 0: step 80, MAP count accuracy/m);
     expect(stdout).toMatch(/^seed 1: finished, MAP count accuracy/m);
     expect(stdout).toContain(table("sweeps/multi-strokes"));
     const seeds = seedsOf("sweeps/multi-strokes");
@@ -89,7 +89,7 @@ describe("sweep", () => {
     const again = (...args: string[]) => place.runHere(["sweep", "--resume", "sweeps/multi-strokes", ...args]);
     const otherSteps = await again("--steps", "800", "--batch-size", "4");
     expect(otherSteps).toMatchObject({ code: 2, stdout: "" });
-    expect(otherSteps.stderr).toContain("steps: 400 → 800");
+    expect(otherSteps.stderr).toContain("steps: 160 → 800");
     expect(otherSteps.stderr).not.toContain("batchSize");
     const otherSeeds = await again("--seeds", "3", "--success-accuracy", "0.5");
     expect(otherSeeds).toMatchObject({ code: 2, stdout: "" });

@@ -6,7 +6,7 @@ const place = new Workplace();
 afterAll(() => place[Symbol.dispose]());
 
 /** A run that is long enough to be stopped before its end. */
-const long = [...tiny, "--steps", "800", "--checkpoint-every", "100", "--evaluate-every", "800"];
+const long = [...tiny, "--steps", "300", "--checkpoint-every", "50", "--evaluate-every", "300"];
 
 function savedConfig(run: string): unknown {
   return JSON.parse(readFileSync(place.at(run, "config.json"), "utf8"));
@@ -14,7 +14,7 @@ function savedConfig(run: string): unknown {
 
 /** The hash of all parameters and moments after the last step. */
 function finalHash(run: string): string {
-  return JSON.parse(readFileSync(place.at(run, "checkpoints", "step-00000800.json"), "utf8")).sha256;
+  return JSON.parse(readFileSync(place.at(run, "checkpoints", "step-00000300.json"), "utf8")).sha256;
 }
 
 describe("train", () => {
@@ -126,7 +126,7 @@ describe("a run that is stopped and resumed ends with the parameters of one that
     ["SIGHUP", 129],
   ] as const)("stopped by %s", async (signal, code) => {
     const run = `runs/stopped-${signal}`;
-    const stopped = await place.run(["train", ...long, "--out", run], { at: /\b[1-7]\d\d\/800 steps/, signal });
+    const stopped = await place.run(["train", ...long, "--out", run], { at: /\b(?:[5-9]\d|1\d\d)\/300 steps/, signal });
     expect(stopped.code).toBe(code);
     expect(stopped.stderr).toMatch(/^Stopped at step \d+0 with a checkpoint\. Go on by: air-onnx train --resume /m);
     expect(stopped.stderr).toContain(`--resume ${run}\n`);
@@ -143,18 +143,18 @@ describe("a run that is stopped and resumed ends with the parameters of one that
     const { code, stderr } = await place.runHere(["train", "--resume", "runs/whole"]);
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /step-00000\d00\.json was trained with other settings than .*config\.json.*\n {2}seed: 0 → 5\n/,
+      /step-00000\d\d0\.json was trained with other settings than .*config\.json.*\n {2}seed: 0 → 5\n/,
     );
     writeFileSync(file, saved);
   });
 
   it("killed", async () => {
     const killed = await place.run(["train", ...long, "--out", "runs/killed"], {
-      at: /\b[2-7]\d\d\/800 steps/,
+      at: /\b1\d\d\/300 steps/,
       signal: "SIGKILL",
     });
     expect(killed.code).toBeNull();
-    expect(existsSync(place.at("runs/killed/checkpoints/step-00000800.json"))).toBe(false);
+    expect(existsSync(place.at("runs/killed/checkpoints/step-00000300.json"))).toBe(false);
     const resumed = await place.run(["train", "--resume", "runs/killed"]);
     expect(resumed.code).toBe(0);
     expect(resumed.stderr).toContain("Took over the lock");

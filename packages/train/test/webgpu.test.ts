@@ -1,11 +1,11 @@
 /**
- * Training on WebGPU. Without a GPU, the adapter is SwiftShader, the software Vulkan of Debian's chromium. It takes a
- * second for a step, so there is one check of each backend, of a model with one inference step.
+ * Training on WebGPU. Without a GPU, the adapter is SwiftShader, the software Vulkan of Debian's chromium. It compiles shaders for
+ * most of a minute and takes a second for a step, so these tests are of the long run, and check each backend once, with a model of one step.
  */
 import { generateMultiStrokes } from "@air-onnx/scenes";
-import { nodeWebgpu, webgpuEnvironment } from "@air-onnx/test/requirements";
+import { longRun, nodeWebgpu, webgpuEnvironment } from "@air-onnx/test/requirements";
 import type { NamedArrays } from "@air-onnx/trainer";
-import { expect, it } from "vitest";
+import { expect } from "vitest";
 import { Batches } from "../src/batches.js";
 import { parseTrainConfig } from "../src/config.js";
 import { checkBackends } from "../src/engine/backend-check.js";
@@ -27,21 +27,25 @@ for (const [backend, engine] of [
   ["onnxruntime-webgpu", "onnxruntime (webgpu)"],
   ["webgpu", "tfjs webgpu"],
 ] as const) {
-  it(`on ${backend} has the loss and gradients of the CPU, and continues from its own state`, {
-    timeout: 240_000,
-  }, async (test) => {
-    const status = await answerTrialApart({ backend }, { env });
-    nodeWebgpu.check(test, !("reason" in status), "reason" in status ? `${backend}: ${status.reason}` : undefined);
-    const scenes = await generateMultiStrokes({ seed: 0, size: 64 });
-    const answer = (request: TrialRequest) => answerTrialApart(request, { env });
-    const { compared, unavailable } = await checkBackends(config, scenes, { backends: [backend], answer });
-    expect(unavailable).toEqual([]);
-    expect(compared[1]).toMatchObject({ engine, agrees: true });
-    expect(compared[1]!.lastLoss).toBeLessThan(1e-3);
-  });
+  longRun.it(
+    `on ${backend} has the loss and gradients of the CPU, and continues from its own state`,
+    {
+      timeout: 240_000,
+    },
+    async (test) => {
+      const status = await answerTrialApart({ backend }, { env });
+      nodeWebgpu.check(test, !("reason" in status), "reason" in status ? `${backend}: ${status.reason}` : undefined);
+      const scenes = await generateMultiStrokes({ seed: 0, size: 64 });
+      const answer = (request: TrialRequest) => answerTrialApart(request, { env });
+      const { compared, unavailable } = await checkBackends(config, scenes, { backends: [backend], answer });
+      expect(unavailable).toEqual([]);
+      expect(compared[1]).toMatchObject({ engine, agrees: true });
+      expect(compared[1]!.lastLoss).toBeLessThan(1e-3);
+    },
+  );
 }
 
-it("returns the metrics of every step of a run, in order", { timeout: 240_000 }, async (test) => {
+longRun.it("returns the metrics of every step of a run, in order", { timeout: 240_000 }, async (test) => {
   const backend = "onnxruntime-webgpu";
   const status = await answerTrialApart({ backend }, { env });
   nodeWebgpu.check(test, !("reason" in status), "reason" in status ? `${backend}: ${status.reason}` : undefined);
