@@ -221,7 +221,7 @@ async function learn() {
         const done = epoch * steps + first + i;
         // From 2e-3 down to 0 along half a cosine.
         const rate = 1e-3 * (1 + Math.cos((Math.PI * done) / totalSteps));
-        return adamScalars(done + 1, rate);
+        return adamScalars(done + 1, rate, { beta1: 0.9, beta2: 0.999 });
       });
       const results = await training.run({
         ...Object.fromEntries(Object.entries(current).map(([name, tensor]) => [initialInput(name), tensor])),
