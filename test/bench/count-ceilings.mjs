@@ -20,7 +20,7 @@ import * as ort from "../../packages/runtime-node/dist/onnxruntime.js";
 import { defaultCacheDir, environmentMnistDir, fillBatch, loadDataset } from "../../packages/scenes/dist/index.js";
 import { encodeGraph, encodeLoop, fuse, initialInput, stacked, trace } from "../../packages/tracer/dist/index.js";
 import { trainingSessionOptions } from "../../packages/train/dist/engine/session-options.js";
-import { adamUpdate } from "../../packages/train/dist/optimizer/adam.js";
+import { adamUpdate, defaultAdam } from "../../packages/train/dist/optimizer/adam.js";
 import { adamScalars } from "../../packages/trainer/dist/index.js";
 
 const { values } = parseArgs({
@@ -221,7 +221,7 @@ async function learn() {
         const done = epoch * steps + first + i;
         // From 2e-3 down to 0 along half a cosine.
         const rate = 1e-3 * (1 + Math.cos((Math.PI * done) / totalSteps));
-        return adamScalars(done + 1, rate, { beta1: 0.9, beta2: 0.999 });
+        return adamScalars(done + 1, rate, defaultAdam);
       });
       const results = await training.run({
         ...Object.fromEntries(Object.entries(current).map(([name, tensor]) => [initialInput(name), tensor])),

@@ -131,7 +131,7 @@ function definition<const Name extends "cells" | "dark-cells">(
         prior: { presence: 0.1 },
       },
       steps: 6_000,
-      // Counts from 0 to 8 are equally probable; with the default prior, images with too few objects are twice as many.
+      // Counts from 0 to 8 are equally probable; the default prior leaves more of them with too few.
       presencePriorSchedule: { from: 0.01, to: 0.6, share: 0.15 },
       // All counts occur in the images themselves, and composed ones did harm.
       trainingMaxSteps: 8,
