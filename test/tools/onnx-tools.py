@@ -1,6 +1,6 @@
 """Runs the tools of ONNX and onnxruntime on the graphs of a model folder, and prints what became of each as JSON.
 
-python onnx-tools.py FOLDER SCRATCH
+python onnx-tools.py FOLDER SCRATCH [TOOL ...]
 """
 import json
 import os
@@ -14,7 +14,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-folder, scratch = map(Path, sys.argv[1:])
+folder, scratch = map(Path, sys.argv[1:3])
+chosen = sys.argv[3:]
 TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int32)": np.int32, "tensor(bool)": np.bool_}
 
 
@@ -85,6 +86,8 @@ def outcome(tool, path, model):
 results = {}
 for file in sorted((folder / "onnx").glob("*.onnx")):
     for tool in (check, strict_shapes, symbolic_shapes, quantize, convert_to_18, ort_format, float16):
+        if chosen and tool.__name__ not in chosen:
+            continue
         # Tools change the models that they are given.
         results.setdefault(tool.__name__, {})[file.stem] = outcome(tool, str(file), onnx.load(file))
 json.dump(results, sys.stdout)

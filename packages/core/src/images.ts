@@ -32,6 +32,20 @@ export function isImageInput(value: unknown): value is ImageInput {
   return Array.isArray(value) ? value.every(isPicture) : isPicture(value);
 }
 
+/** Why a value is nothing that `infer` takes a picture from, and what to give instead. */
+export function notAPicture(value: unknown): Error {
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
+    const name = value.constructor.name;
+    return new TypeError(
+      `it is a ${name}: give a batch as one Float32Array [B, C, S, S], or each image as { data, width, height, channels }`,
+    );
+  }
+  const kind = value === null || typeof value !== "object" ? String(value) : `a ${value.constructor?.name ?? "record"}`;
+  return new TypeError(
+    `it is ${kind.slice(0, 100)}: give a path or URL, a file's bytes, or { data, width, height, channels }`,
+  );
+}
+
 /**
  * The value that is white in a picture of 16 bits: 255 if no value is larger; else the largest number of 10, 12, 14 or 16 bits,
  * whichever the largest value needs. Cameras fill only a part of 16 bits.

@@ -2,7 +2,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { downloadPicture, ImageError, type Picture, readPictureStream, whiteOfDeep } from "@air-onnx/core";
+import { downloadPicture, ImageError, notAPicture, type Picture, readPictureStream, whiteOfDeep } from "@air-onnx/core";
 import { decodePicture, pictureLimits, tooManyBytes } from "@air-onnx/core/picture-file";
 
 /**
@@ -23,7 +23,7 @@ export type PictureSource = PictureFile | Picture;
  */
 export async function readPicture(source: PictureSource, index: number, signal?: AbortSignal): Promise<Picture> {
   signal?.throwIfAborted();
-  if (typeof source === "object" && "data" in source) return source;
+  if (typeof source === "object" && source !== null && "data" in source) return source;
   const name = nameOf(source);
   try {
     return await decode(await bytesOf(source, signal));
@@ -45,6 +45,7 @@ async function bytesOf(source: PictureFile, signal: AbortSignal | undefined): Pr
   if (source instanceof Uint8Array) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (source instanceof Blob) return readPictureStream(source.stream());
+  if (typeof source !== "string" && !(source instanceof URL)) throw notAPicture(source);
   const address = String(source);
   if (/^(https?|data):/i.test(address)) return downloadPicture(address, signal);
   return readFile(source instanceof URL || address.startsWith("file:") ? fileURLToPath(address) : address);

@@ -91,8 +91,8 @@ describe("infer", () => {
   });
 
   it("names a file that cannot be read, and its place among several", async () => {
-    const wrong = async (source: string | Uint8Array): Promise<ImageError> =>
-      (await model.infer([png, source]).catch((error: unknown) => error)) as ImageError;
+    const wrong = async (source: unknown): Promise<ImageError> =>
+      (await model.infer([png, source as string]).catch((error: unknown) => error)) as ImageError;
     for (const [source, message] of [
       [join(folder, "missing.png"), /image 1 \(.*missing\.png\) cannot be read: ENOENT/],
       [folder, /cannot be read: it is not a file/],
@@ -104,6 +104,13 @@ describe("infer", () => {
         /it is no PNG, JPEG, WebP or TIFF/,
       ],
       [new Uint8Array(png.subarray(0, png.length - 20)), /image 1 cannot be read/],
+      // What programs without types give; none of it is the name of a file.
+      [new Float32Array(16), /it is a Float32Array: give a batch as one Float32Array \[B, C, S, S\], or each image as/],
+      [[0, 1], /it is a Array: give a path or URL/],
+      [{ pixels: 4 }, /it is a Object: give a path/],
+      [42, /image 1 cannot be read: it is 42: give a path/],
+      [null, /it is null: give/],
+      [undefined, /it is undefined: give/],
     ] as const) {
       const error = await wrong(source);
       expect(error).toBeInstanceOf(ImageError);

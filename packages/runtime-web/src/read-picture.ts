@@ -1,5 +1,5 @@
 /** Reads pictures for `AirModel.infer`: files, addresses, and what shows a picture in a page. The browser decodes them. */
-import { downloadPicture, ImageError, type Picture, pictureLimits } from "@air-onnx/core";
+import { downloadPicture, ImageError, notAPicture, type Picture, pictureLimits } from "@air-onnx/core";
 
 /** A picture file: its URL, relative to the page, or its bytes. What the browser can show can be read. */
 export type PictureFile = string | URL | Blob | Uint8Array<ArrayBuffer> | ArrayBuffer;
@@ -19,7 +19,7 @@ export type PictureSource = PictureFile | PictureElement | Picture;
  */
 export async function readPicture(source: PictureSource, index: number, signal?: AbortSignal): Promise<Picture> {
   signal?.throwIfAborted();
-  if (typeof source === "object" && "data" in source) return source;
+  if (typeof source === "object" && source !== null && "data" in source) return source;
   const name = typeof source === "string" || source instanceof URL ? `(${String(source).slice(0, 200)}) ` : "";
   try {
     return await pixelsOf(source, signal);
@@ -59,7 +59,8 @@ function isBitmap(source: unknown): source is ImageBitmap {
 async function blobOf(source: PictureFile, signal: AbortSignal | undefined): Promise<Blob> {
   const blob = await (async (): Promise<Blob> => {
     if (source instanceof Blob) return source;
-    if (typeof source !== "string" && !(source instanceof URL)) return new Blob([source]);
+    if (source instanceof Uint8Array || source instanceof ArrayBuffer) return new Blob([source]);
+    if (typeof source !== "string" && !(source instanceof URL)) throw notAPicture(source);
     return new Blob([await downloadPicture(source, signal)]);
   })();
   if (blob.size > pictureLimits.bytes) {

@@ -207,13 +207,12 @@ export class GraphEncoder {
       const source = Object.entries(this.#traced.inputs).find(([, { shape }]) => shape.includes(BATCH));
       if (!source) throw new Error("No input has a batch dimension");
       const axis = source[1].shape.indexOf(BATCH);
-      this.#nodes.push({
-        ...bareNode("Shape", [source[0]], [name]),
-        attribute: [
-          encodeAttribute("start", { type: "int", value: axis }),
-          encodeAttribute("end", { type: "int", value: axis + 1 }),
-        ],
-      });
+      // Not `start` and `end` of Shape: onnxruntime's symbolic shape inference takes no notice of them.
+      const shape = this.fresh("batch_shape");
+      this.#nodes.push(
+        bareNode("Shape", [source[0]], [shape]),
+        bareNode("Gather", [shape, this.#int64([axis])], [name]),
+      );
     });
   }
 
