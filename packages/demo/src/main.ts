@@ -1,6 +1,5 @@
 /** The page: opens a model, infers the drawing whenever it changes, and lets the scene be edited. */
 import { type AirConfig, priorWindow, type SceneLatents, zoomOut } from "@air-onnx/core";
-import { type AirModel, type Device, ModelFileError } from "@air-onnx/runtime-web";
 import { clearAlert, showAlert, showUncaught } from "./alerts.js";
 import { compareDevices } from "./comparison.js";
 import { DrawingSurface } from "./drawing-surface.js";
@@ -10,9 +9,10 @@ import { listenForPictures, readPicture } from "./image-source.js";
 import { Keeping } from "./keeping.js";
 import { LatestOnly } from "./latest-only.js";
 import type { ModelEntry } from "./model-list.js";
+import { ModelLoading, type Opened } from "./model-loading.js";
 import { listModels, openEntry, served } from "./offered-models.js";
 import { onceControlled, startOffline } from "./offline.js";
-import { PaceMeter } from "./pace.js";
+import { PageAddress } from "./page-address.js";
 import {
   decodeRaster,
   decodeScene,
@@ -21,49 +21,31 @@ import {
   type Permalink,
   readPermalink,
   snapScene,
-  writePermalink,
 } from "./permalink.js";
 import { blankRaster, canvasFromRaster, copyRaster, type Raster, rasterFromCanvas } from "./raster.js";
 import { Reading } from "./reading.js";
-import type { SampleSet } from "./sample-set.js";
 import { replaceObject } from "./scene-edit.js";
 import { SceneEditor } from "./scene-editor.js";
-import { fetchSamples } from "./site.js";
 import { StoryView } from "./story-view.js";
-import { showThumbnails } from "./thumbnails.js";
-import { type Inference, type RecordedStep, recordStep } from "./trace.js";
+import { firstExample, Suggestions } from "./suggestions.js";
+import { type Inference, inferWithSteps } from "./trace.js";
 import { WhatWalk } from "./what-walk.js";
-import { aboutModel, bytesInWords, countObjects, deviceName, fittingInWords, sentence, zoomInWords } from "./words.js";
+import { aboutModel, bytesInWords, fittingInWords, zoomInWords } from "./words.js";
 
-type DeviceChoice = Device | "auto";
-
+/** Inferences after a model is opened, of which the first is slower. */
 const WARM_UP = 4;
-const THUMBNAILS = 6;
-/** Number of objects in the example with which the page opens. */
-const FIRST_EXAMPLE_COUNT = 2;
 /** Time without a change after which the link and the walk through z_what are updated, ms. */
 const REST = 350;
 
 /** Time without a change after which the drawing is inferred at several zooms, ms. */
 const ZOOM_REST = 200;
 
-/** An open model and its entry in the list of models. */
-interface Opened {
-  readonly entry: ModelEntry;
-  readonly model: AirModel;
-}
-
 class Page {
   readonly #modelSelect = byId("model", HTMLSelectElement);
-  readonly #deviceSelect = byId("device", HTMLSelectElement);
-  readonly #statusText = byId("status-text", HTMLElement);
-  readonly #progress = byId("progress", HTMLProgressElement);
-  readonly #loading = byId("loading", HTMLElement);
   readonly #follow = byId("follow", HTMLButtonElement);
   readonly #dreamCount = byId("dream-count", HTMLInputElement);
   readonly #compare = byId("compare", HTMLButtonElement);
   readonly #about = byId("about-model", HTMLElement);
-  readonly #notices = byId("notices", HTMLElement);
   readonly #keeping = new Keeping();
   readonly #note = byId("picture-note", HTMLElement);
   readonly #reading = new Reading();
@@ -79,24 +61,29 @@ class Page {
   readonly #inferring = new LatestOnly<Raster>((raster) => this.#infer(raster), showAlert);
   readonly #zooming = new LatestOnly<Inference>((inference) => this.#zoom(inference), showAlert);
   readonly #decoding = new LatestOnly<SceneLatents>((scene) => this.#decode(scene), showAlert);
-  readonly #pace = new PaceMeter();
+  readonly #loading = new ModelLoading(() => {
+    clearAlert();
+    if (this.#entry) this.#run(this.#loadModel(this.#entry).then(() => undefined));
+  });
+  readonly #suggestions = new Suggestions({
+    opened: () => this.#opened,
+    onChoose: (raster) => this.#surface.replace(raster),
+  });
+  readonly #address = new PageAddress(() => this.#state());
 
   #models: readonly ModelEntry[] = [];
   #entry: ModelEntry | undefined;
-  #samples: SampleSet | undefined;
-  #opened: Opened | undefined;
-  /** Aborts the running load when the user chooses again. */
-  #loadingNow: AbortController | undefined;
   #inference: Inference | undefined;
   /** Whether the user has edited the scene, so that it is no longer the inferred one. */
   #edited = false;
-  #exampleRound = 0;
-  #dreamSeed = 1;
   #rest: ReturnType<typeof setTimeout> | undefined;
   /** Starts inference at several zooms once the drawing rests. */
   #zoomRest: ReturnType<typeof setTimeout> | undefined;
-  /** Whether something changed since the link was written. */
-  #isLinkDue = false;
+
+  /** The model that is open. It is not that of the form which is shown while another one loads. */
+  get #opened(): Opened | undefined {
+    return this.#loading.opened;
+  }
 
   async start(): Promise<void> {
     this.#listen();
@@ -120,28 +107,13 @@ class Page {
       clearAlert();
       if (entry) this.#run(this.#openModel(entry, {}));
     });
-    this.#deviceSelect.addEventListener("change", () => {
-      clearAlert();
-      if (this.#entry) this.#run(this.#loadModel(this.#entry).then(() => undefined));
-    });
     addEventListener("hashchange", () => {
       clearAlert();
       this.#run(this.#followLink());
     });
-    // A visitor may reload or leave right after a stroke or a key.
-    for (const end of ["pointerup", "keyup", "pagehide"]) addEventListener(end, () => this.#writeDueLink());
     this.#follow.addEventListener("click", () => this.#followInference());
-    byId("more-examples", HTMLButtonElement).addEventListener("click", () => {
-      this.#exampleRound++;
-      this.#showExamples();
-    });
-    byId("more-dreams", HTMLButtonElement).addEventListener("click", () => {
-      this.#dreamSeed++;
-      this.#run(this.#showDreams());
-    });
     byId("dream", HTMLButtonElement).addEventListener("click", () => this.#run(this.#dream()));
     byId("feed-back", HTMLButtonElement).addEventListener("click", () => this.#run(this.#lookAtScene()));
-    byId("copy-link", HTMLButtonElement).addEventListener("click", () => this.#run(this.#copyLink()));
     this.#compare.addEventListener("click", () => this.#run(this.#compareDevices()));
     const keepModels = (): void =>
       this.#run(this.#keeping.keepModels(served(this.#models), this.#opened?.model.device ?? "wasm"));
@@ -151,7 +123,6 @@ class Page {
     listenForPictures(byId("upload", HTMLButtonElement), byId("file", HTMLInputElement), (file) =>
       this.#run(this.#openPicture(file)),
     );
-    setInterval(() => this.#showPace(), 500);
   }
 
   /** Runs work that a user started, and shows its failure. */
@@ -203,69 +174,25 @@ class Page {
     this.#reading.reserve(entry.maxSteps);
     this.#story.reserve(entry.maxSteps);
     this.#dreamCount.value = String(entry.maxSteps);
-    const samples = entry.samples === undefined ? undefined : await fetchSamples(entry.samples).catch(showAlert);
+    const samples = await this.#suggestions.fetch(entry);
     if (this.#entry !== entry) return;
-    this.#samples = samples ?? undefined;
-    const example = this.#samples?.images.find(({ count }) => count === FIRST_EXAMPLE_COUNT)?.raster;
     const linked = image === undefined ? undefined : readOrSay(() => decodeRaster(image, entry));
-    const raster = linked ?? example ?? blankRaster(entry);
+    const raster = linked ?? firstExample(samples) ?? blankRaster(entry);
     this.#surface.open({ ...entry, objectSide: entry.imageSize / 3 }, copyRaster(raster));
-    this.#surface.setStamps(this.#samples?.stamps ?? []);
-    this.#showExamples();
+    this.#surface.setStamps(samples.stamps);
+    this.#suggestions.show(samples);
   }
 
   /** Returns whether the model is open now; it is not if the user chose another meanwhile. */
   async #loadModel(entry: ModelEntry): Promise<boolean> {
-    this.#loadingNow?.abort();
-    const loading = new AbortController();
-    this.#loadingNow = loading;
-    const device = this.#deviceSelect.value as DeviceChoice;
-    const notices: string[] = [];
-    this.#progress.hidden = false;
-    this.#progress.value = 0;
-    this.#loading.hidden = this.#opened !== undefined;
-    this.#loading.textContent = "You can draw already; the network is on its way.";
-    this.#statusText.textContent = `Loading ${entry.title}…`;
-    try {
-      const model = await openEntry(entry, {
-        device,
-        signal: loading.signal,
-        onNotice: (line) => notices.push(line),
-        onProgress: ({ loadedBytes, totalBytes }) => {
-          if (loading.signal.aborted) return;
-          this.#progress.value = loadedBytes / totalBytes;
-          this.#statusText.textContent = `${bytesInWords(loadedBytes)} of ${bytesInWords(totalBytes)}`;
-          if (loadedBytes < totalBytes) return;
-          // Compiling takes a while and reports no progress.
-          this.#progress.removeAttribute("value");
-          this.#statusText.textContent = "Starting…";
-        },
-      });
-      if (loading.signal.aborted) {
-        await model.dispose();
-        return false;
-      }
-      const previous = this.#opened;
-      this.#opened = { entry, model };
-      this.#pace.clear();
-      this.#showOpened(model, notices);
-      await previous?.model.dispose();
-      return true;
-    } catch (error) {
-      if (!loading.signal.aborted) this.#failed(entry, error);
-      return false;
+    const isOpen = await this.#loading.open(entry);
+    if (isOpen && this.#opened) {
+      const { config, device } = this.#opened.model;
+      this.#surface.setObjectSide(objectSide(config));
+      this.#keeping.keepRuntime(device);
+      this.#run(this.#warmUp().then(() => this.#suggestions.showDreams()));
     }
-  }
-
-  #showOpened(model: AirModel, notices: readonly string[]): void {
-    this.#progress.hidden = true;
-    this.#loading.hidden = true;
-    this.#notices.textContent = notices.join(" ");
-    this.#notices.hidden = notices.length === 0;
-    this.#statusText.textContent = `Runs on ${deviceName(model.device)}`;
-    this.#surface.setObjectSide(objectSide(model.config));
-    this.#keeping.keepRuntime(model.device);
-    this.#run(this.#warmUp().then(() => this.#showDreams()));
+    return isOpen;
   }
 
   /** Infers the drawing several times; the first, slower inference does not count for the pace that is shown. */
@@ -273,28 +200,8 @@ class Page {
     for (let round = 0; round < WARM_UP; round++) {
       this.#inferring.submit(copyRaster(this.#surface.raster));
       await this.#inferring.idle();
-      if (round === 0) this.#pace.clear();
+      if (round === 0) this.#loading.pace.clear();
     }
-  }
-
-  #failed(entry: ModelEntry, error: unknown): void {
-    this.#progress.hidden = true;
-    const isOffline = error instanceof ModelFileError && error.kind === "unreachable" && !navigator.onLine;
-    const reason = isOffline
-      ? "there is no network, and it was not kept for offline use"
-      : error instanceof Error
-        ? error.message
-        : String(error);
-    const device = this.#deviceSelect.value as DeviceChoice;
-    const advice = device === "webgpu" ? " Choose “auto” or “WebAssembly” to run without it." : "";
-    showAlert(`The model ${entry.name} could not be opened: ${sentence(reason)}${advice}`);
-    const still = this.#opened;
-    this.#loading.hidden = still !== undefined;
-    this.#loading.textContent = "No network to look at it.";
-    this.#statusText.textContent = still
-      ? `Still ${still.entry.title} on ${deviceName(still.model.device)}`
-      : "Not loaded";
-    if (still?.entry === entry) this.#deviceSelect.value = still.model.device;
   }
 
   #drawingChanged(): void {
@@ -313,7 +220,7 @@ class Page {
     const inference = await inferWithSteps(model, canvasFromRaster(raster));
     // Another model may have been chosen meanwhile, whose drawing has another form.
     if (this.#opened !== opened || this.#entry !== opened.entry) return;
-    this.#pace.add(start, performance.now());
+    this.#loading.pace.add(start, performance.now());
     this.#showInference(inference, model.config);
     clearTimeout(this.#zoomRest);
     if (canZoom(model.config)) this.#zoomRest = setTimeout(() => this.#zooming.submit(inference), ZOOM_REST);
@@ -414,33 +321,6 @@ class Page {
     byId("surface", HTMLElement).scrollIntoView({ block: "center" });
   }
 
-  #showExamples(): void {
-    // An empty image is not a useful example.
-    const images = this.#samples?.images.filter(({ count }) => count > 0) ?? [];
-    const shown = Array.from(
-      { length: Math.min(THUMBNAILS, images.length) },
-      (_, i) => images[(this.#exampleRound * THUMBNAILS + i) % images.length]!,
-    );
-    const thumbnails = shown.map(({ raster, count }) => ({ raster, label: `Example: ${countObjects(count)}` }));
-    showThumbnails(byId("examples", HTMLElement), thumbnails, (i) =>
-      this.#surface.replace(copyRaster(shown[i]!.raster)),
-    );
-  }
-
-  async #showDreams(): Promise<void> {
-    const opened = this.#opened;
-    if (!opened) return;
-    const { model, entry } = opened;
-    const counts = Array.from({ length: THUMBNAILS }, (_, i) => (i % Math.min(3, entry.maxSteps)) + 1);
-    const scenes = await Promise.all(
-      counts.map((count, i) => model.sample(1, { seed: this.#dreamSeed * THUMBNAILS + i, count })),
-    );
-    if (this.#opened !== opened) return;
-    const dreams = scenes.map(([scene]) => rasterFromCanvas(scene!.reconstruction, entry));
-    const thumbnails = dreams.map((raster, i) => ({ raster, label: `Dream: ${countObjects(counts[i]!)}` }));
-    showThumbnails(byId("dreams", HTMLElement), thumbnails, (i) => this.#surface.replace(copyRaster(dreams[i]!)));
-  }
-
   async #openPicture(file: File): Promise<void> {
     const entry = this.#entry;
     if (!entry) return;
@@ -457,20 +337,12 @@ class Page {
     if (!opened) throw new Error("There is no model to compare on yet.");
     this.#compare.disabled = true;
     try {
-      const images = this.#samples?.images.map(({ raster }) => raster) ?? [this.#surface.raster];
+      const { examples } = this.#suggestions;
+      const images = examples.length > 0 ? examples : [this.#surface.raster];
       await compareDevices((device) => openEntry(opened.entry, { device }), images);
     } finally {
       this.#compare.disabled = false;
     }
-  }
-
-  #showPace(): void {
-    const opened = this.#opened;
-    const pace = this.#pace.read(performance.now());
-    if (!opened || !pace || !this.#progress.hidden) return;
-    const frames = pace.framesPerSecond > 1 ? `, ${pace.framesPerSecond} frames/s` : "";
-    const text = `${deviceName(opened.model.device)}: ${pace.milliseconds.toFixed(1)} ms per image${frames}`;
-    if (this.#statusText.textContent !== text) this.#statusText.textContent = text;
   }
 
   /** Updates the link and the walk through z_what once the user pauses; they need not follow every change. */
@@ -478,49 +350,21 @@ class Page {
     clearTimeout(this.#rest);
     this.#rest = setTimeout(() => {
       if (!this.#edited) this.#openWalk();
-      this.#writeDueLink();
+      this.#address.writeIfChanged();
     }, REST);
-    this.#isLinkDue = true;
+    this.#address.changed();
   }
 
-  #writeDueLink(): void {
-    if (this.#isLinkDue) this.#writeLink();
-  }
-
-  #writeLink(): void {
+  /** The model, the drawing, and the scene if it was edited. */
+  #state(): Permalink | undefined {
     const entry = this.#entry;
-    if (!entry) return;
-    this.#isLinkDue = false;
-    const link = writePermalink({
+    if (!entry) return undefined;
+    return {
       model: entry.name,
       image: encodeRaster(this.#surface.raster),
       ...(this.#edited ? { scene: encodeScene(this.#editor.scene) } : {}),
-    });
-    history.replaceState(null, "", link);
+    };
   }
-
-  async #copyLink(): Promise<void> {
-    this.#writeLink();
-    const copied = byId("copied", HTMLElement);
-    try {
-      await navigator.clipboard.writeText(location.href);
-      copied.textContent = "Copied.";
-    } catch {
-      copied.textContent = "The browser did not allow it; the link is in the address bar.";
-    }
-  }
-}
-
-/** Infers one image and records every step, also those whose objects explain nothing: the story and the chart show them. */
-async function inferWithSteps(model: AirModel, image: Float32Array): Promise<Inference> {
-  const steps: RecordedStep[] = [];
-  const [scene] = await model.infer(image, {
-    prune: false,
-    onStep: (report) => {
-      steps.push(recordStep(report));
-    },
-  });
-  return { image, scene: scene!, steps };
 }
 
 function canZoom({ likelihood }: AirConfig): boolean {

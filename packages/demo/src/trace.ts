@@ -1,5 +1,6 @@
 /** Records the steps of the inference of one image, for the page's story. */
 import type { Scene, StepReport, ZWhere } from "@air-onnx/core";
+import type { AirModel } from "@air-onnx/runtime-web";
 
 /** The values of one step. */
 export interface RecordedStep {
@@ -33,4 +34,16 @@ export function recordStep({ presence, zWhere, glimpse, patch, canvas, kl }: Ste
     canvas: canvas.slice(),
     kl: kl[0]!,
   };
+}
+
+/** Infers one image and records every step, also those whose objects explain nothing: the story and the chart show them. */
+export async function inferWithSteps(model: AirModel, image: Float32Array): Promise<Inference> {
+  const steps: RecordedStep[] = [];
+  const [scene] = await model.infer(image, {
+    prune: false,
+    onStep: (report) => {
+      steps.push(recordStep(report));
+    },
+  });
+  return { image, scene: scene!, steps };
 }
