@@ -133,6 +133,8 @@ function definition<const Name extends "cells" | "dark-cells">(
       steps: 6_000,
       // Counts from 0 to 8 are equally probable; the default prior leaves more of them with too few.
       presencePriorSchedule: { from: 0.01, to: 0.6, share: 0.15 },
+      // Cells have no right way up. They are not moved: all lie wholly inside the image.
+      augmentation: { flips: true, turns: true, shift: 0, brightness: 0.1 },
       // All counts occur in the images themselves, and composed ones did harm.
       trainingMaxSteps: 8,
       composition: null,

@@ -39,6 +39,20 @@ describe("guessSettings", () => {
     expect(settings.augmentation).toEqual({ flips: true, turns: true, shift: 4, brightness: 0.1 });
   });
 
+  it("learns from the images alone where they have more objects than composed ones could", async () => {
+    const { settings, maxObjects } = guessSettings(await imagesOf(cells(0), 150));
+    expect([7, 8, 9]).toContain(maxObjects);
+    expect(settings).toMatchObject({
+      composition: null,
+      trainingMaxSteps: Math.min(8, maxObjects),
+      presencePriorSchedule: { to: 0.6 },
+      model: { likelihood: { type: "gaussian", std: 0.2 } },
+    });
+    const few = guessSettings(await imagesOf(cells(0, { maxCount: 2 }), 150)).settings;
+    expect(few.trainingMaxSteps).toBeLessThanOrEqual(3);
+    expect(parseAirConfig(few.model).likelihood).toEqual({ type: "gaussian", std: 0.3 });
+  });
+
   it("finds the size of objects on black, grey or in colour", async () => {
     const discs = guessSettings(await imagesOf(multiDiscs(0), 100));
     expect(discs.objectSize).toEqual([expect.closeTo(8, -1), 18]);
