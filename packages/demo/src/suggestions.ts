@@ -50,7 +50,7 @@ export class Suggestions {
     this.#showExamples();
   }
 
-  /** All examples that are shown, one after the other. */
+  /** All examples of the set, of which some are shown at a time. */
   get examples(): readonly Raster[] {
     return this.#samples.images.map(({ raster }) => raster);
   }

@@ -4,6 +4,7 @@
  */
 import { type AirConfigInput, modelLimits, type Preprocessing, preprocessImage } from "@air-onnx/core";
 import type { Augmentation } from "../augmentation.js";
+import { crowdedLikelihood, crowdedTraining } from "../crowded.js";
 import type { TrainingPreset } from "../drawn/drawn-set.js";
 import type { ImageForm, ImageSource } from "../scene-set.js";
 import { type Blob, classicalCount } from "./classical-count.js";
@@ -67,11 +68,6 @@ const [SHIFT, BRIGHTNESS] = [1 / 24, 0.1];
 const STEPS = 4_000;
 /** Most objects that are looked for in training images, and most of a composed image. */
 const [LOOKED_FOR, COMPOSED] = [3, 5];
-/**
- * How images are trained on that may have more objects than composed ones: each of them shows many counts itself. Objects that touch
- * leave little when one window takes both, so the likelihood must be narrow enough to see it (docs/ablation.md, `cells`).
- */
-const CROWDED = { lookedFor: 8, std: 0.2, presencePrior: { from: 0.01, to: 0.6, share: 0.15 } } as const;
 /** Objects that the model can find beyond the guessed most. */
 const SPARE = 2;
 /** Prior probability of one more object. */
@@ -178,6 +174,7 @@ export function settingsFor(
 ): TrainingPreset {
   const smallest = Math.max(1, Math.min(imageSize - 1, Math.round(WINDOW * least)));
   const largest = Math.max(smallest + 1, Math.round(WINDOW * greatest));
+  // Composed images could not teach these counts.
   const isCrowded = maxObjects > COMPOSED;
   const model: AirConfigInput = {
     imageSize,
@@ -189,7 +186,7 @@ export function settingsFor(
     decoderSize: 200,
     where: { type: "bounded", side: [smallest, largest], spacing: "logarithmic", centre: "free" },
     prior: { presence: PRESENCE },
-    ...(isCrowded && { likelihood: { type: "gaussian", std: CROWDED.std } }),
+    ...(isCrowded && { likelihood: crowdedLikelihood }),
   };
   return {
     architecture: "local",
@@ -197,11 +194,7 @@ export function settingsFor(
     ...(preprocessing && { preprocessing }),
     steps: STEPS,
     ...(isCrowded
-      ? {
-          trainingMaxSteps: Math.min(CROWDED.lookedFor, maxObjects),
-          presencePriorSchedule: CROWDED.presencePrior,
-          composition: null,
-        }
+      ? { ...crowdedTraining, trainingMaxSteps: Math.min(crowdedTraining.trainingMaxSteps, maxObjects) }
       : {
           trainingMaxSteps: Math.min(LOOKED_FOR, maxObjects),
           composition: { overlap: "clip", maxObjects: Math.min(COMPOSED, maxObjects) },

@@ -13,6 +13,7 @@
  * then y and x for each position. The exposure is drawn from the stream (index, 1) and the noise from (index, 2).
  */
 import { RandomStream } from "@air-onnx/core/random";
+import { crowdedLikelihood, crowdedTraining } from "../crowded.js";
 import { between, drawExposure, type Exposure, type ExposureRanges, takeImage } from "./camera.js";
 import { type SeededSet, seededSet } from "./drawn-set.js";
 import type { SceneGenerator } from "./generate.js";
@@ -111,7 +112,7 @@ function definition<const Name extends "cells" | "dark-cells">(
     anySide: true,
     settings: { maxCount: maxCountSetting(8) },
     // Nearly what `settingsFor` makes of the true sizes and the greatest number; it is not called here, as names of sets load at once.
-    // Soft cells that touch leave little when one window takes both: smaller windows and a narrower likelihood tell them apart.
+    // Windows are smaller: soft cells that touch leave little when one window takes both.
     preset: {
       architecture: "local",
       preprocessing: {
@@ -127,17 +128,13 @@ function definition<const Name extends "cells" | "dark-cells">(
         encoderSize: 200,
         decoderSize: 200,
         where: { type: "bounded", side: [10, 26], spacing: "logarithmic", centre: "free" },
-        likelihood: { type: "gaussian", std: 0.2 },
+        likelihood: crowdedLikelihood,
         prior: { presence: 0.1 },
       },
       steps: 6_000,
-      // Counts from 0 to 8 are equally probable; the default prior leaves more of them with too few.
-      presencePriorSchedule: { from: 0.01, to: 0.6, share: 0.15 },
+      ...crowdedTraining,
       // Cells have no right way up. They are not moved: all lie wholly inside the image.
       augmentation: { flips: true, turns: true, shift: 0, brightness: 0.1 },
-      // All counts occur in the images themselves, and composed ones did harm.
-      trainingMaxSteps: 8,
-      composition: null,
     },
     version: 1,
     conflicts: ({ imageSize }) =>
