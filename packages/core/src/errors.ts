@@ -187,6 +187,30 @@ export class GraphOutputError extends Error {
   }
 }
 
+/** A graph that runs: one of a model's files, or `scene`, the one that encoder and steps were joined to. */
+export type RunnableGraph = "encoder" | "step" | "decoder" | "scene";
+
+/** The fields of a {@link GraphRunError}. */
+export interface GraphRunErrorDetails extends ErrorOptions {
+  /** Which graph. */
+  readonly graph: RunnableGraph;
+}
+
+/**
+ * The engine could not run an ONNX graph to its end: the graph contradicts itself, or there was no memory for a tensor. `cause` is
+ * the engine's own error.
+ */
+export class GraphRunError extends Error {
+  override name = "GraphRunError";
+  /** Which graph. */
+  readonly graph: RunnableGraph;
+
+  constructor(message: string, { graph, ...options }: GraphRunErrorDetails) {
+    super(message, options);
+    this.graph = graph;
+  }
+}
+
 /** A model was used after its `dispose()`. */
 export class ModelDisposedError extends Error {
   override name = "ModelDisposedError";

@@ -4,7 +4,7 @@
  */
 import { type InferenceSession, Tensor } from "onnxruntime-common";
 import type { AirConfig } from "./config.js";
-import { GraphOutputError } from "./errors.js";
+import { GraphOutputError, GraphRunError, type RunnableGraph } from "./errors.js";
 import { type GraphName, type GraphSignature, graphSignatures } from "./graphs.js";
 
 /** The part of an onnxruntime session that inference needs; the `InferenceSession` of Node and of the web fulfil it. */
@@ -39,6 +39,46 @@ export function feedable(result: Tensor): Tensor {
 /** Frees the memory that tensors hold outside of JavaScript; they cannot be read or fed afterwards. */
 export function disposeTensors(tensors: GraphResults): void {
   for (const tensor of Object.values(tensors)) tensor.dispose();
+}
+
+/**
+ * Runs a graph and returns the named `outputs`.
+ *
+ * @param graph name of the graph in error messages
+ * @throws {GraphOutputError} if an output is missing
+ * @throws {GraphRunError} if the engine cannot run the graph
+ * @throws what else the session throws, such as the loss of its GPU
+ */
+export async function runGraph(
+  session: GraphSession,
+  graph: RunnableGraph,
+  feeds: InferenceSession.FeedsType,
+  outputs: readonly string[],
+): Promise<GraphResults> {
+  let results: InferenceSession.ReturnType;
+  try {
+    results = await session.run(feeds, outputs);
+  } catch (cause) {
+    if (!isOfEngine(cause)) throw cause;
+    const reason = cause instanceof Error ? cause.message.trim() : String(cause);
+    throw new GraphRunError(
+      `The ${graph} graph cannot be run: its file contradicts itself, or memory was short. onnxruntime says: ${reason}`,
+      { graph, cause },
+    );
+  }
+  const missing = outputs.find((name) => !(name in results));
+  if (missing !== undefined) {
+    throw new GraphOutputError(`The ${graph} graph did not return its output "${missing}"`, {
+      kind: "missing",
+      output: `output "${missing}" of the ${graph} graph`,
+    });
+  }
+  return results as GraphResults;
+}
+
+/** Whether an error is onnxruntime's: it throws plain errors, and from WebAssembly numbers too; sessions throw classes of their own. */
+function isOfEngine(error: unknown): boolean {
+  return !(error instanceof Error) || Object.getPrototypeOf(error) === Error.prototype;
 }
 
 /** The image and the step that a value of an output belongs to, for error messages. */
@@ -150,18 +190,10 @@ export class GraphRunner<Name extends GraphName> {
    * caller disposes of the results.
    *
    * @throws {GraphOutputError} if an output is missing
+   * @throws {GraphRunError} if the engine cannot run the graph
    */
   async run(feeds: Readonly<Record<string, Tensor>>, outputs: readonly string[]): Promise<GraphResults> {
-    const results = await this.#session.run(feeds, outputs);
-    for (const name of outputs) {
-      if (name in results) continue;
-      const output = `output "${name}" of the ${this.#name} graph`;
-      throw new GraphOutputError(`The ${this.#name} graph did not return its output "${name}"`, {
-        kind: "missing",
-        output,
-      });
-    }
-    return results as GraphResults;
+    return await runGraph(this.#session, this.#name, feeds, outputs);
   }
 
   /**

@@ -1,9 +1,8 @@
 /** Runs the scene graph: a batch of images in, the checked values of the steps out. */
 import { Tensor } from "onnxruntime-common";
 import type { AirConfig } from "./config.js";
-import { GraphOutputError } from "./errors.js";
 import { freeBuffers } from "./free-buffers.js";
-import { allFinite, checkFinite, type GraphSession, readOutput, shaped } from "./graph-run.js";
+import { allFinite, checkFinite, type GraphSession, readOutput, runGraph, shaped } from "./graph-run.js";
 import { graphSignatures, type SceneValueName, sceneValueNames } from "./graphs.js";
 import { type SceneBuilder, type StepValues, stepValues } from "./scene-builder.js";
 import { type StepOutputName, sceneGraphNames, stepNumbers, stepOutput, stepOutputNames } from "./scene-graph.js";
@@ -39,6 +38,7 @@ export interface SceneResults {
  * Runs all steps that any image of the batch needs, and gives them to the builders.
  *
  * @throws {GraphOutputError} if an output is missing, of a wrong shape, NaN or infinite
+ * @throws {GraphRunError} if the engine cannot run the graph
  */
 export async function runScenes(session: GraphSession, run: SceneRun): Promise<SceneResults> {
   const { config, images, builders, firstImage } = run;
@@ -49,7 +49,9 @@ export async function runScenes(session: GraphSession, run: SceneRun): Promise<S
     sceneGraphNames.emptyLogLikelihood,
     ...steps.flatMap((step) => wanted.map((name) => stepOutput(step, name))),
   ];
-  const results = await session.run(
+  const tensors = await runGraph(
+    session,
+    "scene",
     {
       image: new Tensor("float32", images, [batch, ...graphSignatures(config).encoder.inputs.image]),
       [sceneGraphNames.stopBelow]: perImage(builders, ({ stopBelow }) => stopBelow * (1 - ROUNDING)),
@@ -57,12 +59,6 @@ export async function runScenes(session: GraphSession, run: SceneRun): Promise<S
     },
     outputs,
   );
-  const missing = outputs.find((name) => !(name in results));
-  if (missing !== undefined) {
-    const output = `output "${missing}" of the scene graph`;
-    throw new GraphOutputError(`The scene graph did not return its output "${missing}"`, { kind: "missing", output });
-  }
-  const tensors = results as Readonly<Record<string, Tensor>>;
   const empty = tensors[sceneGraphNames.emptyLogLikelihood]!;
   const emptyLogLikelihood = await readOutput(
     empty,

@@ -6,7 +6,7 @@ import {
   inferScenes as infer,
   type StepReport,
 } from "../src/attention-loop.js";
-import { GraphOutputError } from "../src/errors.js";
+import { GraphOutputError, GraphRunError } from "../src/errors.js";
 import { RandomStream } from "../src/random.js";
 import type { Scene } from "../src/scene.js";
 import { toyBatch, toyConfig, toyImage, toyLogit, toySessions } from "./toy-model.js";
@@ -313,6 +313,21 @@ describe("inferScenes", () => {
     const run = inferScenes(sessions, toyConfig, toyBatch([toyImage(1), toyImage(1)]));
     await expect(run).rejects.toThrow(GraphOutputError);
     await expect(run).rejects.toThrow(`output "${output}" of the step graph holds ${value} for image 0 at step 2`);
+  });
+
+  it("names the graph of an error of the engine, and leaves other errors alone", async () => {
+    const failing = (thrown: unknown) => {
+      const sessions = toySessions();
+      return { ...sessions, step: { ...sessions.step, run: () => Promise.reject(thrown) } };
+    };
+    const images = toyBatch([toyImage(1)]);
+    const infer = (thrown: unknown) => inferScenes(failing(thrown), toyConfig, images).catch((error: unknown) => error);
+    const [plain, number, own] = [new Error("Non-zero status"), 1234567, new RangeError("lost")];
+    const error = await infer(plain);
+    expect(error).toBeInstanceOf(GraphRunError);
+    expect(error).toMatchObject({ graph: "step", cause: plain, message: expect.stringContaining("Non-zero status") });
+    expect(await infer(number)).toMatchObject({ name: "GraphRunError", message: expect.stringContaining("1234567") });
+    expect(await infer(own)).toBe(own);
   });
 
   it("numbers a broken image by its index in the call", async () => {

@@ -2,6 +2,7 @@
 import {
   ConfigError,
   GraphOutputError,
+  GraphRunError,
   ImageError,
   type InferenceOptions,
   ModelDisposedError,
@@ -48,6 +49,7 @@ const errorClasses: readonly { readonly name: string; readonly prototype: Error 
   ConfigError,
   DeviceUnavailableError,
   GraphOutputError,
+  GraphRunError,
   ImageError,
   ModelDisposedError,
   ModelFileError,

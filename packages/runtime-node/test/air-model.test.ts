@@ -10,6 +10,7 @@ import {
   ConfigError,
   DeviceUnavailableError,
   GraphOutputError,
+  GraphRunError,
   ImageError,
   type LoadOptions,
   type LoadProgress,
@@ -324,6 +325,18 @@ describe("fromPretrained", () => {
     const run = model.infer(tinyImages(1));
     await expect(run).rejects.toThrow(GraphOutputError);
     await expect(run).rejects.toThrow('output "kl_what" of the step graph holds NaN for image 0 at step 1');
+    await model.dispose();
+  });
+
+  it("says which graph the engine cannot run, and why", async () => {
+    const { step } = tinyGraphs;
+    const { inputs } = step.nodes.find(({ op }) => op === "Reshape")!;
+    const indices = { ...step.indices, [inputs[1]!]: [7, 16] };
+    const model = await AirModel.fromPretrained(await newModel({ step: { ...step, indices } }));
+    const error = await model.infer(tinyImages(1)).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(GraphRunError);
+    expect(error).toMatchObject({ graph: "step", cause: expect.any(Error) });
+    expect((error as Error).message).toMatch(/^The step graph cannot be run: .*Reshape/);
     await model.dispose();
   });
 

@@ -4,6 +4,8 @@ import {
   type ConfigErrorDetails,
   GraphOutputError,
   type GraphOutputErrorDetails,
+  GraphRunError,
+  type GraphRunErrorDetails,
   ImageError,
   ModelDisposedError,
   ModelFileError,
@@ -27,6 +29,7 @@ type Create = (message: string, fields: Readonly<Record<string, unknown>>) => Er
 const classes: Readonly<Record<string, Create>> = {
   ConfigError: (message, fields) => new ConfigError(message, fields as ConfigErrorDetails),
   GraphOutputError: (message, fields) => new GraphOutputError(message, fields as unknown as GraphOutputErrorDetails),
+  GraphRunError: (message, fields) => new GraphRunError(message, fields as unknown as GraphRunErrorDetails),
   ImageError: (_, fields) => new ImageError(fields.problem as string, fields.index as number | undefined),
   ModelDisposedError: (_, fields) => new ModelDisposedError(fields.model as string),
   ModelFileError: (message, fields) => new ModelFileError(message, fields as unknown as ModelFileErrorDetails),

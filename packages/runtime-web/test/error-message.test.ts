@@ -1,4 +1,11 @@
-import { ConfigError, GraphOutputError, ImageError, ModelDisposedError, ModelFileError } from "@air-onnx/core";
+import {
+  ConfigError,
+  GraphOutputError,
+  GraphRunError,
+  ImageError,
+  ModelDisposedError,
+  ModelFileError,
+} from "@air-onnx/core";
 import { expect, it } from "vitest";
 import { errorFromMessage, errorToMessage } from "../src/error-message.js";
 import { DeviceLostError, DeviceUnavailableError } from "../src/errors.js";
@@ -12,6 +19,7 @@ const errors = [
     issues: [{ kind: "unknown", key: "model.colour", message: "there is no such setting" }],
   }),
   new GraphOutputError("NaN", { kind: "value", output: "z_where", image: 2, step: 1 }),
+  new GraphRunError("wrong shape", { graph: "step" }),
   new ImageError("too small"),
   new ModelDisposedError("gone"),
   new ModelFileError("truncated", { kind: "damaged", file: "onnx/step.onnx" }),

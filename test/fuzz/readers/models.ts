@@ -7,6 +7,7 @@ import {
   ConfigError,
   type GraphName,
   GraphOutputError,
+  GraphRunError,
   graphFault,
   graphNames,
   type Manifest,
@@ -98,7 +99,7 @@ async function folderReader(folder: string): Promise<Reader> {
     corpus: files,
     damages: [mutate],
     // An option is none of ours to check here: RangeError is left out on purpose.
-    typedErrors: [ModelFileError, ConfigError, GraphOutputError],
+    typedErrors: [ModelFileError, ConfigError, GraphOutputError, GraphRunError],
     named: "",
     cost: 40,
     async read(file, original) {
