@@ -60,7 +60,12 @@ function manifestReader(sound: Buffer): Reader {
       const { imageSize, channels, maxSteps } = model;
       assert.ok(maxSteps * channels * imageSize ** 2 <= modelLimits.canvasValues);
       assert.ok(!Object.hasOwn(Object.prototype, "a"));
-      for (const each of Object.values(files)) assert.match(each?.path ?? "", /^[\w][\w.-]*(\/[\w][\w.-]*)*$/);
+      const folder = "http://host/folder/";
+      for (const each of Object.values(files)) {
+        // A file of the folder, as a path and as a URL.
+        if (each) assert.match(each.path, /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/);
+        if (each) assert.equal(new URL(each.path, folder).href, `${folder}${each.path}`);
+      }
     },
   };
 }
