@@ -40,7 +40,12 @@ export function notAPicture(value: unknown): Error {
       `it is a ${name}: give a batch as one Float32Array [B, C, S, S], or each image as { data, width, height, channels }`,
     );
   }
-  const kind = value === null || typeof value !== "object" ? String(value) : `a ${value.constructor?.name ?? "record"}`;
+  const kind =
+    value === null || typeof value !== "object"
+      ? String(value)
+      : Array.isArray(value)
+        ? "an array"
+        : `a ${value.constructor?.name ?? "record"}`;
   return new TypeError(
     `it is ${kind.slice(0, 100)}: give a path or URL, a file's bytes, or { data, width, height, channels }`,
   );

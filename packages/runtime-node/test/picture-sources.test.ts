@@ -106,7 +106,7 @@ describe("infer", () => {
       [new Uint8Array(png.subarray(0, png.length - 20)), /image 1 cannot be read/],
       // What programs without types give; none of it is the name of a file.
       [new Float32Array(16), /it is a Float32Array: give a batch as one Float32Array \[B, C, S, S\], or each image as/],
-      [[0, 1], /it is a Array: give a path or URL/],
+      [[0, 1], /it is an array: give a path or URL/],
       [{ pixels: 4 }, /it is a Object: give a path/],
       [42, /image 1 cannot be read: it is 42: give a path/],
       [null, /it is null: give/],
