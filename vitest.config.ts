@@ -12,6 +12,18 @@ const packages = workspaces.flatMap((folder) =>
 
 const source = (path: string): string => fileURLToPath(new URL("packages/", import.meta.url)) + path;
 
+const all = ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"];
+/** Tests in whose process the tests of other files may have run, with the same modules. */
+const sharing = ["core", "scenes", "measure", "tracer", "trainer", "train", "export", "report"].map(
+  (name) => `packages/${name}/test/**/*.test.ts`,
+);
+/** Those among them that replace modules, such as node:fs. */
+const replacing = [
+  "packages/*/test/**/faults.test.ts",
+  "packages/export/test/export.test.ts",
+  "packages/scenes/test/files/{image-folder-large,picture}.test.ts",
+];
+
 export default defineConfig({
   resolve: {
     // Tests run the sources, so that a stale build cannot pass; the packed packages have a test of their own.
@@ -25,7 +37,15 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    projects: [
+      {
+        extends: true,
+        // Loading TensorFlow.js and onnxruntime anew for each file takes longer than many of these tests.
+        test: { name: "shared modules", include: sharing, exclude: replacing, isolate: false },
+      },
+      { extends: true, test: { name: "own modules", include: all, exclude: sharing, isolate: true } },
+      { extends: true, test: { name: "replaced modules", include: replacing, isolate: true } },
+    ],
     // onnxruntime's native sessions are only safe to tear down with their process.
     pool: "forks",
     maxWorkers: 2,
