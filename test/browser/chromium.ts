@@ -5,9 +5,11 @@ import { findChromium } from "./find-chromium.mjs";
 export interface BrowserOptions {
   /** Whether WebGPU may run in software where there is no GPU. */
   readonly webgpu: boolean;
+  /** Whether V8 optimises WebAssembly as it does for visitors: for tests that compute for minutes. */
+  readonly isOptimised?: boolean;
 }
 
-export function launchChromium({ webgpu }: BrowserOptions): Promise<Browser> {
+export function launchChromium({ webgpu, isOptimised = false }: BrowserOptions): Promise<Browser> {
   return chromium.launch({
     executablePath: findChromium()!,
     args: [
@@ -19,7 +21,7 @@ export function launchChromium({ webgpu }: BrowserOptions): Promise<Browser> {
       "--disable-component-update",
       "--disable-sync",
       // V8 spends more time on optimising onnxruntime's WebAssembly than a test on running it. The results are the same.
-      "--js-flags=--liftoff-only",
+      ...(isOptimised ? [] : ["--js-flags=--liftoff-only"]),
       // In software, code that zeroes workgroup memory takes most of a shader's compilation. A kernel that relied on zeros would give other
       // results than Node.
       ...(webgpu ? ["--enable-unsafe-webgpu", "--enable-dawn-features=disable_workgroup_init"] : []),

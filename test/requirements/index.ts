@@ -47,7 +47,7 @@ export const {
       installable: false,
     },
     longRun: {
-      missing: "it takes minutes where there is no GPU",
+      missing: "it takes minutes",
       remedy: "Run `npm run test:long`",
       installable: false,
       isMet: () => isLong,

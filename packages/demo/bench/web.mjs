@@ -1,7 +1,8 @@
 /**
  * Measures what a visitor of the built page waits for: sizes, the cold start to the first inference, ms per image on
- * WebAssembly (one thread) and on WebGPU (in software where there is no GPU), and the frames per second while drawing. The
- * table goes to stdout; with --json the numbers go to a file.
+ * WebAssembly (one thread) and on WebGPU (in software where there is no GPU), the frames per second while drawing, and largest
+ * contentful paint and layout shift of both pages at a first visit. The tables go to stdout; with --json the numbers go to a file; with
+ * --vitals paint and shift alone are measured.
  *
  *   npm run -w packages/demo build && node packages/demo/bench/web.mjs [--model multi-mnist] [--seconds 5] [--json web.json]
  */
@@ -13,11 +14,24 @@ import { gzipSync } from "node:zlib";
 import { demo, inChromium } from "./in-chromium.mjs";
 
 const PATIENCE = 600_000;
+/** Functions that run in a page and say whether all that it shows by itself is there. */
+const PAGES = {
+  "index.html": () =>
+    /ms per image/.test(document.getElementById("status-text").textContent) && document.querySelector("#dreams canvas"),
+  "learn.html": () =>
+    !document.getElementById("run").disabled && document.querySelector("#explained rect, #accuracy polyline"),
+};
+const VIEWPORTS = { desk: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
+/** First visits of a page of which the median counts. */
+const VISITS = 5;
+/** Time for whatever moves after that, ms. */
+const SETTLED = 2000;
 const { values } = parseArgs({
   options: {
     model: { type: "string" },
     seconds: { type: "string", default: "5" },
     json: { type: "string" },
+    vitals: { type: "boolean", default: false },
   },
 });
 const seconds = Number(values.seconds);
@@ -53,7 +67,7 @@ for (const { name } of models) sizes[name] = await sizeOf(new RegExp(`^models/${
 
 const measured = await inChromium(async ({ browser, origin }) => {
   const rows = [];
-  for (const { name } of models) {
+  for (const { name } of values.vitals ? [] : models) {
     console.error(`measuring ${name}`);
     // A new browser context has an empty cache, as at a first visit.
     const context = await browser.newContext({ viewport: { width: 1120, height: 1000 } });
@@ -74,8 +88,60 @@ const measured = await inChromium(async ({ browser, origin }) => {
     rows.push({ model: name, coldStart, live: await live(page), ...(await compare(page)) });
     await context.close();
   }
-  return { browser: browser.version(), rows };
+  const paints = [];
+  for (const [path, isSettled] of Object.entries(PAGES)) {
+    for (const [form, viewport] of Object.entries(VIEWPORTS)) {
+      console.error(`measuring ${path}, ${form}`);
+      paints.push({ path, form, ...(await firstSight(browser, `${origin}/${path}`, viewport, isSettled)) });
+    }
+  }
+  return { browser: browser.version(), rows, paints };
 });
+
+/**
+ * Loads a page as at a first visit, several times, and returns its largest contentful paint (median, ms) and its cumulative layout
+ * shift (largest), as the Web Vitals define them; nobody touches the page meanwhile.
+ */
+async function firstSight(browser, url, viewport, isSettled) {
+  const visits = [];
+  for (let visit = 0; visit < VISITS; visit++) {
+    const context = await browser.newContext({ viewport });
+    context.setDefaultTimeout(PATIENCE);
+    await context.addInitScript(() => {
+      const vitals = { paint: 0, shifts: [] };
+      globalThis.vitals = vitals;
+      new PerformanceObserver((list) => {
+        for (const { startTime } of list.getEntries()) vitals.paint = startTime;
+      }).observe({ type: "largest-contentful-paint", buffered: true });
+      new PerformanceObserver((list) => {
+        for (const { value, startTime } of list.getEntries()) vitals.shifts.push({ value, startTime });
+      }).observe({ type: "layout-shift", buffered: true });
+    });
+    const page = await context.newPage();
+    await page.goto(url, { timeout: PATIENCE });
+    await page.waitForFunction(isSettled);
+    await page.waitForTimeout(SETTLED);
+    visits.push(await page.evaluate(() => globalThis.vitals));
+    await context.close();
+  }
+  const paints = visits.map(({ paint }) => paint).toSorted((a, b) => a - b);
+  return {
+    paint: paints[Math.floor(VISITS / 2)],
+    shift: Math.max(...visits.map(({ shifts }) => cumulativeShift(shifts))),
+  };
+}
+
+/** The largest sum of shifts of a session: less than a second apart, and five seconds long at most. */
+function cumulativeShift(shifts) {
+  let [largest, sum, first, last] = [0, 0, 0, Number.NEGATIVE_INFINITY];
+  for (const { value, startTime } of shifts) {
+    if (startTime - last >= 1000 || startTime - first >= 5000) [sum, first] = [0, startTime];
+    sum += value;
+    last = startTime;
+    largest = Math.max(largest, sum);
+  }
+  return largest;
+}
 
 /** Draws circles for a while and returns the median of the pace that the page shows. */
 async function live(page) {
@@ -118,24 +184,30 @@ async function compare(page) {
 
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
 const milliseconds = (value) => (Number.isFinite(value) ? `${value.toFixed(1)} ms` : "–");
-console.log(`\n${"downloads".padEnd(26)}${"raw".padStart(12)}${"gzip".padStart(12)}`);
-for (const [name, { raw, gzip }] of Object.entries(sizes)) {
-  console.log(`${name.padEnd(26)}${megabytes(raw).padStart(12)}${megabytes(gzip).padStart(12)}`);
+if (!values.vitals) {
+  console.log(`\n${"downloads".padEnd(26)}${"raw".padStart(12)}${"gzip".padStart(12)}`);
+  for (const [name, { raw, gzip }] of Object.entries(sizes)) {
+    console.log(`${name.padEnd(26)}${megabytes(raw).padStart(12)}${megabytes(gzip).padStart(12)}`);
+  }
+  const columns = ["cold start", "wasm", "wasm, of 64", "WebGPU", "WebGPU, of 64", "frames/s"];
+  console.log(`\n${"ms per image".padEnd(22)}${columns.map((name) => name.padStart(15)).join("")}`);
+  for (const { model, coldStart, wasm, webgpu, live } of measured.rows) {
+    const cells = [coldStart, wasm.single, wasm.batched, webgpu?.single, webgpu?.batched].map(milliseconds);
+    console.log(
+      `${model.padEnd(22)}${[...cells, String(live.framesPerSecond)].map((cell) => cell.padStart(15)).join("")}`,
+    );
+  }
 }
-const columns = ["cold start", "wasm", "wasm, of 64", "WebGPU", "WebGPU, of 64", "frames/s"];
-console.log(`\n${"ms per image".padEnd(22)}${columns.map((name) => name.padStart(15)).join("")}`);
-for (const { model, coldStart, wasm, webgpu, live } of measured.rows) {
-  const cells = [coldStart, wasm.single, wasm.batched, webgpu?.single, webgpu?.batched].map(milliseconds);
-  console.log(
-    `${model.padEnd(22)}${[...cells, String(live.framesPerSecond)].map((cell) => cell.padStart(15)).join("")}`,
-  );
+console.log(`\n${"first visit".padEnd(22)}${"largest paint".padStart(15)}${"layout shift".padStart(15)}`);
+for (const { path, form, paint, shift } of measured.paints) {
+  console.log(`${`${path}, ${form}`.padEnd(22)}${milliseconds(paint).padStart(15)}${shift.toFixed(4).padStart(15)}`);
 }
 for (const { model, webgpu } of measured.rows) console.log(`${model}: ${webgpu.device}, counts alike ${webgpu.alike}`);
 const machine = { cpu: cpus()[0]?.model, cores: cpus().length, chromium: measured.browser };
 console.log(`\n${machine.cpu}, ${machine.cores} cores, Chromium ${machine.chromium}`);
 
 if (values.json !== undefined) {
-  const numbers = { machine, sizes, models: measured.rows };
+  const numbers = { machine, sizes, models: measured.rows, pages: measured.paints };
   await writeFile(`${values.json}.partial`, `${JSON.stringify(numbers, null, 2)}\n`);
   await rename(`${values.json}.partial`, values.json);
 }

@@ -13,12 +13,10 @@ import { RecordedRun } from "./recorded-run.js";
 import { type Leader, Rival } from "./rival.js";
 import { siteUrl } from "./site.js";
 import { TrainingClient } from "./training-client.js";
-import type { FromTrainer, Opened, Pace, Progress, ToTrainer } from "./training-messages.js";
+import type { FromTrainer, Opened, Pace, Progress, TakenModel, ToTrainer } from "./training-messages.js";
 import { TRAINED_NAME, TRAINING } from "./training-preset.js";
 import type { CurvePoint } from "./training-store.js";
 import { shareInWords } from "./words.js";
-
-type ModelFiles = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 
 class LearningPage {
   readonly #run = byId("run", HTMLButtonElement);
@@ -55,7 +53,7 @@ class LearningPage {
   /** Whether training goes on as soon as it is opened. */
   #goesOn = false;
   /** What is done with the model when the worker sends it. */
-  #onModel: ((files: ModelFiles) => void) | undefined;
+  #onModel: ((model: TakenModel) => void) | undefined;
 
   async start(): Promise<void> {
     this.#run.addEventListener("click", () => this.#runOrPause());
@@ -64,8 +62,8 @@ class LearningPage {
       this.#client.post({ pace: this.#chosenPace });
       this.#rival.setPace(this.#chosenPace);
     });
-    this.#use.addEventListener("click", () => this.#take(() => this.#goDrawing()));
-    this.#download.addEventListener("click", () => this.#take((files) => this.#save(files)));
+    this.#use.addEventListener("click", () => this.#take((model) => this.#goDrawing(model)));
+    this.#download.addEventListener("click", () => this.#take((model) => this.#save(model)));
     new RecordedRun();
     await startOffline();
     this.#open(undefined);
@@ -256,25 +254,30 @@ class LearningPage {
   }
 
   /** Pauses, and does something with the model as it is then. */
-  #take(use: (files: ModelFiles) => void): void {
+  #take(use: (model: TakenModel) => void): void {
     this.#setRunning(false);
     this.#use.disabled = true;
     this.#download.disabled = true;
     this.#modelStatus.textContent = "Measuring it on held-out images…";
-    this.#onModel = (files) => {
+    this.#onModel = (model) => {
       this.#use.disabled = false;
       this.#download.disabled = false;
       this.#modelStatus.textContent = "";
-      use(files);
+      use(model);
     };
     this.#client.post({ takeModel: true });
   }
 
-  #goDrawing(): void {
+  #goDrawing({ isKept }: TakenModel): void {
+    // The drawing page would not find it, and what was learned would be gone with this page.
+    if (!isKept) {
+      this.#modelStatus.textContent = "This browser cannot hand it to the drawing page: download it instead.";
+      return;
+    }
     location.assign(siteUrl(`index.html#model=${TRAINED_NAME}`));
   }
 
-  #save(files: ModelFiles): void {
+  #save({ files }: TakenModel): void {
     const archive = zipSync(Object.fromEntries([...files].map(([path, bytes]) => [`${TRAINED_NAME}/${path}`, bytes])));
     const link = make("a", { download: `${TRAINED_NAME}.zip` });
     link.href = URL.createObjectURL(new Blob([archive], { type: "application/zip" }));

@@ -63,6 +63,13 @@ export interface Progress {
   readonly meanCount: number;
 }
 
+export interface TakenModel {
+  /** Contents of the model's folder by their paths. */
+  readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+  /** Whether the browser keeps it, so that the drawing page finds it. */
+  readonly isKept: boolean;
+}
+
 export type FromTrainer =
   | { readonly opened: Opened }
   | { readonly progress: Progress }
@@ -71,6 +78,6 @@ export type FromTrainer =
   | { readonly paused: { readonly step: number; readonly isFinished: boolean } }
   /** The browser let the training sleep, seconds. */
   | { readonly slept: number }
-  | { readonly model: ReadonlyMap<string, Uint8Array<ArrayBuffer>> }
+  | { readonly model: TakenModel }
   | { readonly notice: string }
   | { readonly failure: { readonly kind: FailureKind; readonly message: string } };

@@ -154,12 +154,16 @@ class Training {
       // The samples beside the page are digits.
       ...(!this.#place.own && { samples: `samples/${TRAINED_NAME}.json` }),
     };
-    await keep("model", { files, entry }).catch((error: unknown) =>
-      post({
-        notice: `This browser does not keep the model for the drawing page: ${String(error)}. It can be downloaded.`,
-      }),
+    const isKept = await keep("model", { files, entry }).then(
+      () => true,
+      (error: unknown) => {
+        post({
+          notice: `This browser does not keep the model for the drawing page: ${String(error)}. It can be downloaded.`,
+        });
+        return false;
+      },
     );
-    post({ model: files });
+    post({ model: { files, isKept } });
   }
 
   async dispose(): Promise<void> {

@@ -2,30 +2,23 @@
  * Tests the built page in a real Chromium, served from a sub-path as by any static host: drawing, the story, editing, links,
  * offline use, a model of another form, and messages when something is missing.
  */
-import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { parseAirConfig } from "@air-onnx/core";
 import { exportModel } from "@air-onnx/export";
 import { chromium } from "@air-onnx/test/requirements";
 import { initialParameters } from "@air-onnx/train";
-import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { launchChromium } from "../../../test/browser/chromium.js";
-import { StaticServer } from "../../../test/browser/static-server.js";
+import { buildSite, OBSERVE_SHIFTS, PATH, root, shiftsOf, Visit } from "./visit.js";
 
-const run = promisify(execFile);
-const root = fileURLToPath(new URL("../../..", import.meta.url));
-/** Path of the page on its host, as that of a project page. */
-const PATH = "/some/where/";
 const MINUTES = 60_000;
 /** Time for the page to load and count for the first time, on a busy machine, ms. */
 const LOADING = 2 * MINUTES;
-/** A page on a busy machine: a second try is reported, and a third is not needed. */
-const PATIENT = { timeout: 5 * MINUTES, retry: 1 };
+/** Time for a test on a busy machine. */
+const PATIENT = { timeout: 10 * MINUTES };
 
 /** Strokes of handwritten digits: points in hundredths of the height, x to the right, y down. */
 const TWO = [4, 20, 12, 7, 28, 1, 45, 2, 56, 9, 61, 20, 60, 32, 52, 47, 40, 62, 22, 80, 2, 97, 36, 95, 70, 97];
@@ -35,53 +28,32 @@ const FIVE = [
 
 chromium.describe("the demo", () => {
   let folder: string;
-  let server: StaticServer;
   let browser: Browser;
-  let context: BrowserContext;
+  let visit: Visit;
   let page: Page;
-  /** Origin of the server, also after it has been closed. */
-  let origin: string;
-  let faults: string[];
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "air-onnx-demo-"));
     await cp(join(root, "models/multi-mnist"), join(folder, "models/multi-mnist"), { recursive: true });
     await exportTinyRgbModel(join(folder, "models/tiny-rgb"));
-    await run(
-      process.execPath,
-      [join(root, "node_modules/vite/bin/vite.js"), "build", "--outDir", join(folder, "site"), "--logLevel", "warn"],
-      {
-        cwd: join(root, "packages/demo"), // Vitest's own would build what is for developers.
-        env: { ...process.env, NODE_ENV: "production", AIR_ONNX_MODELS: join(folder, "models") },
-      },
-    );
+    await buildSite(join(folder, "site"), join(folder, "models"));
     browser = await launchChromium({ webgpu: false });
-  }, 2 * MINUTES);
+  }, 10 * MINUTES);
   afterAll(async () => {
     await browser?.close();
     await rm(folder, { recursive: true, force: true });
   });
 
   beforeEach(async () => {
-    server = await StaticServer.start({ [PATH]: join(folder, "site") });
-    origin = server.origin;
-    context = await browser.newContext({ viewport: { width: 1100, height: 1000 }, reducedMotion: "reduce" });
-    faults = [];
-    context.on("console", (message) => {
-      if (message.type() === "error") faults.push(message.text());
+    visit = await Visit.start(browser, join(folder, "site"), {
+      viewport: { width: 1100, height: 1000 },
+      reducedMotion: "reduce",
     });
-    context.on("weberror", (error) => faults.push(error.error().message));
-    context.on("request", (request) => {
-      if (!request.url().startsWith(origin)) faults.push(`a request to ${request.url()}`);
-    });
-    page = await context.newPage();
+    page = visit.page;
   });
-  afterEach(async () => {
-    await context.close();
-    await server.stop();
-  });
+  afterEach(() => visit.end());
 
-  const address = (hash = "") => `${origin}${PATH}${hash}`;
+  const address = (hash = "") => visit.address + hash;
   const count = () => page.locator("#count");
   const boxes = (on: Page = page) => on.locator("#scene-boxes .object");
   const labels = (on: Page = page) =>
@@ -140,7 +112,7 @@ chromium.describe("the demo", () => {
 
     await page.click("#undo");
     await expect.poll(() => count().textContent()).toBe("1 object");
-    expect(faults).toEqual([]);
+    expect(visit.faults).toEqual([]);
   });
 
   it("counts a digit larger than those of training from further away, and says so", PATIENT, async () => {
@@ -157,7 +129,7 @@ chromium.describe("the demo", () => {
     expect(await page.locator("#story-text").textContent()).toMatch(/^Step 1/);
     await page.click("#clear");
     await expect.poll(() => note.textContent()).toBe("");
-    expect(faults).toEqual([]);
+    expect(visit.faults).toEqual([]);
   });
 
   it("lets objects be edited by pointer and keyboard, and a link keeps it", PATIENT, async () => {
@@ -220,7 +192,7 @@ chromium.describe("the demo", () => {
     await page.fill("#dream-count", "3");
     await page.click("#dream");
     await expect.poll(() => boxes().count()).toBe(3);
-    expect(faults).toEqual([]);
+    expect(visit.faults).toEqual([]);
   });
 
   it("works without a network after the first visit", PATIENT, async () => {
@@ -228,9 +200,9 @@ chromium.describe("the demo", () => {
     await page.evaluate("navigator.serviceWorker.ready.then(() => undefined)");
     await page.click("#keep");
     await expect.poll(() => page.locator("#kept").textContent(), { timeout: MINUTES }).toMatch(/^Kept\./);
-    await server.stop();
+    await visit.server.stop();
     await page.goto("about:blank");
-    await page.goto(`${origin}${PATH}`);
+    await page.goto(visit.address);
     await expect.poll(() => count().textContent(), { timeout: LOADING }).toBe("2 objects");
     await page.click("#clear");
     await expect.poll(() => count().textContent()).toBe("No objects");
@@ -264,7 +236,7 @@ chromium.describe("the demo", () => {
     expect(await page.locator("#drawing").evaluate((canvas) => (canvas as unknown as PixelSource).width)).toBe(64);
     await expect.poll(() => count().textContent()).toMatch(/object/);
     expect(await page.locator("#alert:not([hidden])").allTextContents()).toEqual([]);
-    expect(faults).toEqual([]);
+    expect(visit.faults).toEqual([]);
   });
 
   it("says in words what is missing, and goes on", PATIENT, async () => {
@@ -283,19 +255,19 @@ chromium.describe("the demo", () => {
     await page.click("#clear");
     await expect.poll(() => count().textContent()).toBe("No objects");
 
-    server.answer(`${PATH}models/tiny-rgb/config.json`, (response) => response.writeHead(404).end());
+    visit.server.answer(`${PATH}models/tiny-rgb/config.json`, (response) => response.writeHead(404).end());
     await page.selectOption("#model", "tiny-rgb");
     await expect.poll(() => alert.textContent(), { timeout: MINUTES }).toMatch(/tiny-rgb could not be opened.*404/s);
     await expect.poll(() => page.locator("#model").inputValue()).toBe("multi-mnist");
     await expect.poll(() => page.locator("#bars li").count()).toBe(4);
 
-    await context.setOffline(true);
-    server.answer(`${PATH}models/tiny-rgb/config.json`, (response) => response.destroy());
+    await visit.context.setOffline(true);
+    visit.server.answer(`${PATH}models/tiny-rgb/config.json`, (response) => response.destroy());
     await page.selectOption("#model", "tiny-rgb");
     await expect
       .poll(() => alert.textContent(), { timeout: MINUTES })
       .toMatch(/tiny-rgb could not be opened: there is no network/);
-    await context.setOffline(false);
+    await visit.context.setOffline(false);
 
     for (const [link, words] of [
       ["#model=nobody&image=AAAA", /“nobody”/],
@@ -318,7 +290,7 @@ chromium.describe("the demo", () => {
     await page.reload();
     await expect.poll(() => count().textContent(), { timeout: LOADING }).toMatch(/object/);
     expect(await pixels(page.locator("#drawing"))).toBe(drawn);
-    expect(faults).toEqual([]);
+    expect(visit.faults).toEqual([]);
   });
 
   it("opens pictures of every kind, and says what it did to them", PATIENT, async () => {
@@ -356,7 +328,7 @@ chromium.describe("the demo", () => {
     await page.setInputFiles("#file", { name: "half.png", mimeType: "image/png", buffer: whole.subarray(0, 60) });
     await expect.poll(() => page.locator("#alert").textContent()).toMatch(/“half.png” is not an image .*broken/);
     expect(await pixels(page.locator("#drawing")), "the drawing stays").toBe(before);
-    expect(faults).toEqual([]);
+    expect(visit.faults).toEqual([]);
   });
 
   it("shows the size to draw around the pen, and the canvas, the tools and the answer at once", PATIENT, async () => {
@@ -435,13 +407,11 @@ chromium.describe("the demo", () => {
     { width: 1120, height: 1000 },
   ])("fits $width pixels and moves nothing while it loads", PATIENT, async (size) => {
     await page.setViewportSize(size);
-    await page.addInitScript(observeShifts);
+    await page.addInitScript(OBSERVE_SHIFTS);
     await page.goto(address());
     await expect.poll(() => count().textContent(), { timeout: LOADING }).toMatch(/object/);
     await expect.poll(() => page.locator("#walk input").count(), { timeout: MINUTES }).toBe(6);
-    // The Web Vitals call shifts up to 0.1 good. Here only words move that change within their line.
-    const shifts = (await page.evaluate("shifts")) as { value: number; moved: string[] }[];
-    expect(shifts.filter(({ value }) => value > 0.005)).toEqual([]);
+    expect(await shiftsOf(page)).toEqual([]);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(size.width);
   });
 });
@@ -454,18 +424,6 @@ interface PixelSource {
     getImageData(x: number, y: number, width: number, height: number): { readonly data: Uint8ClampedArray };
   };
 }
-
-/** Records layout shifts without user input in `shifts`, by the Layout Instability API. */
-const observeShifts = `
-  globalThis.shifts = [];
-  new PerformanceObserver((list) => {
-    for (const { value, sources } of list.getEntries()) {
-      const moved = sources.map(({ node, previousRect, currentRect }) =>
-        (node?.id || node?.nodeName) + ": " + previousRect.y + " → " + currentRect.y);
-      shifts.push({ value, moved });
-    }
-  }).observe({ type: "layout-shift", buffered: true });
-`;
 
 /** An untrained model of other sizes, to check that the page depends on no particular size. */
 async function exportTinyRgbModel(directory: string): Promise<void> {

@@ -2,28 +2,30 @@
  * Tests the page "Watch it learn" in a real Chromium: it trains as Node does, pauses, goes on after a reload, and the model that it
  * gives runs on the drawing page and, downloaded, in Node.
  */
-import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { join } from "node:path";
 import { AirModel } from "@air-onnx/runtime-node";
-import { chromium } from "@air-onnx/test/requirements";
-import { parseTrainingManifest, Trainer } from "@air-onnx/trainer";
-import { unzipSync } from "fflate";
-import * as ort from "onnxruntime-node";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import { chromium, linux } from "@air-onnx/test/requirements";
+import type { Browser, Page } from "playwright-core";
 import { PNG } from "pngjs";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { launchChromium } from "../../../test/browser/chromium.js";
-import { StaticServer } from "../../../test/browser/static-server.js";
 import { readSampleSet } from "../src/sample-set.js";
-import { trainingImages } from "../src/training-images.js";
+import { lossesInNode } from "./training-in-node.js";
+import {
+  buildSite,
+  lossesOf,
+  messagesOf,
+  OBSERVE_SHIFTS,
+  PATH,
+  RECORD_MESSAGES,
+  root,
+  shiftsOf,
+  unpackModel,
+  Visit,
+} from "./visit.js";
 
-const run = promisify(execFile);
-const root = fileURLToPath(new URL("../../..", import.meta.url));
-const PATH = "/some/where/";
 const MINUTES = 60_000;
 /** Time for a part of the training, on a busy machine where nothing is optimised, ms. */
 const LOADING = 6 * MINUTES;
@@ -31,35 +33,21 @@ const PATIENT = { timeout: 15 * MINUTES };
 /** Steps of the whole training, and of those of which losses are compared. */
 const STEPS = 6;
 const COMPARED = 5;
-
-/** What the test reads of the worker's messages. */
-interface Message {
-  readonly progress?: { readonly step: number; readonly losses: readonly number[] };
-}
+/** Time asleep, ms; from five seconds on the page speaks of it. */
+const ASLEEP = 8000;
 
 chromium.describe("watch it learn", () => {
   let folder: string;
   let site: string;
-  let server: StaticServer;
   let browser: Browser;
-  let context: BrowserContext;
+  let visit: Visit;
   let page: Page;
-  let faults: string[];
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "air-onnx-learn-"));
     site = join(folder, "site");
     await cp(join(root, "models/multi-mnist-64"), join(folder, "models/multi-mnist-64"), { recursive: true });
-    const vite = join(root, "node_modules/vite/bin/vite.js");
-    await run(process.execPath, [vite, "build", "--outDir", site, "--logLevel", "warn"], {
-      cwd: join(root, "packages/demo"),
-      env: {
-        ...process.env,
-        NODE_ENV: "production",
-        AIR_ONNX_MODELS: join(folder, "models"),
-        AIR_ONNX_DEMO_STEPS: String(STEPS),
-      },
-    });
+    await buildSite(site, join(folder, "models"), STEPS);
     browser = await launchChromium({ webgpu: false });
   }, 10 * MINUTES);
   afterAll(async () => {
@@ -67,52 +55,29 @@ chromium.describe("watch it learn", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  beforeEach(async () => {
-    server = await StaticServer.start({ [PATH]: site });
-    context = await browser.newContext({ viewport: { width: 1100, height: 1000 }, acceptDownloads: true });
-    context.setDefaultTimeout(LOADING);
-    await context.addInitScript(RECORD_MESSAGES);
-    faults = [];
-    context.on("console", (message) => {
-      if (message.type() === "error") faults.push(message.text());
-    });
-    context.on("weberror", (error) => faults.push(error.error().message));
-    context.on("request", (request) => {
-      const url = request.url();
-      if (!url.startsWith(server.origin) && !url.startsWith("blob:")) faults.push(`a request to ${url}`);
-    });
-    page = await context.newPage();
-  });
-  afterEach(async () => {
-    await context.close();
-    await server.stop();
-  });
+  beforeEach(() => start());
+  afterEach(() => visit.end());
 
-  const text = (id: string) => page.locator(`#${id}`).textContent();
-  const losses = async (): Promise<number[]> => {
-    const messages = await page.evaluate(() => (globalThis as unknown as { messages: Message[] }).messages);
-    return messages.flatMap(({ progress }) => progress?.losses ?? []);
-  };
+  /** @param serviceWorkers whether the page's service worker may answer in place of the server */
+  async function start(serviceWorkers: "allow" | "block" = "allow"): Promise<void> {
+    visit = await Visit.start(browser, site, {
+      viewport: { width: 1100, height: 1000 },
+      acceptDownloads: true,
+      serviceWorkers,
+    });
+    page = visit.page;
+    visit.context.setDefaultTimeout(LOADING);
+    await visit.context.addInitScript(RECORD_MESSAGES);
+  }
+
+  const text = (id: string) => visit.text(id);
+  const losses = () => lossesOf(page);
   /** Counts the points of a curve. */
   const pointsOf = (selector: string) => async () =>
     (await page.locator(selector).getAttribute("points"))?.trim().split(" ").length;
   async function open(): Promise<void> {
-    await page.goto(`${server.origin}${PATH}learn.html`);
+    await page.goto(`${visit.address}learn.html`);
     await expect.poll(() => text("status"), { timeout: LOADING }).not.toBe("Loading…");
-  }
-
-  /** Losses of the same training in Node. */
-  async function lossesInNode(steps: number): Promise<number[]> {
-    const read = async (path: string) => Uint8Array.from(await readFile(join(site, "training/strokes", path)));
-    const manifest = parseTrainingManifest(await read("training.json"), "training.json");
-    const { draw } = await trainingImages(manifest, 0);
-    await using trainer = await Trainer.open({
-      manifest,
-      readFile: read,
-      createSession: (graph) => ort.InferenceSession.create(graph, { intraOpNumThreads: 1 }),
-      drawImages: draw,
-    });
-    return [...(await trainer.run(steps)).loss!];
   }
 
   it("trains as Node does, pauses, goes on after a reload, and gives a model", PATIENT, async () => {
@@ -126,7 +91,7 @@ chromium.describe("watch it learn", () => {
     await page.click("#run");
     await expect.poll(() => text("status"), { timeout: LOADING }).toMatch(/Paused|Done/);
     const found = await losses();
-    for (const [i, loss] of (await lossesInNode(COMPARED)).entries()) {
+    for (const [i, loss] of (await lossesInNode(join(site, "training/strokes"), COMPARED)).entries()) {
       expect(Math.abs(found[i]! - loss) / Math.abs(loss), `step ${i + 1}`).toBeLessThan(1e-4);
     }
     expect(await text("progress-text")).toMatch(new RegExp(`^Step ${found.length} of ${STEPS}`));
@@ -143,12 +108,7 @@ chromium.describe("watch it learn", () => {
     await page.click("#download");
     const download = await downloading;
     expect(download.suggestedFilename()).toBe("trained-here.zip");
-    const made = join(folder, "unpacked");
-    for (const [path, bytes] of Object.entries(unzipSync(await readFile((await download.path())!)))) {
-      await mkdir(dirname(join(made, path)), { recursive: true });
-      await writeFile(join(made, path), bytes);
-    }
-    await using model = await AirModel.fromPretrained(join(made, "trained-here"));
+    await using model = await AirModel.fromPretrained(await unpackModel(download, join(folder, "unpacked")));
     expect(model.manifest.training).toMatchObject({ dataset: "multi-strokes", seed: 0, steps: STEPS });
 
     await page.click("#use");
@@ -163,7 +123,7 @@ chromium.describe("watch it learn", () => {
       const words = scene!.count === 0 ? "No objects" : scene!.count === 1 ? "1 object" : `${scene!.count} objects`;
       await expect.poll(() => text("count"), { timeout: LOADING }).toBe(words);
     }
-    expect(faults).toEqual([]);
+    expect(visit.faults).toEqual([]);
   });
 
   it("starts anew with another seed, and refuses what is none", PATIENT, async () => {
@@ -175,7 +135,21 @@ chromium.describe("watch it learn", () => {
     await page.click("#restart");
     await expect.poll(() => text("status"), { timeout: LOADING }).toBe("Ready, seed 7");
     expect(await page.locator("#alert").isHidden()).toBe(true);
-    expect(faults).toEqual([]);
+    expect(visit.faults).toEqual([]);
+  });
+
+  it.each([
+    { width: 390, height: 844 },
+    { width: 1280, height: 800 },
+  ])("moves nothing at $width pixels while it loads and learns", PATIENT, async (size) => {
+    await page.setViewportSize(size);
+    await page.addInitScript(OBSERVE_SHIFTS);
+    await open();
+    await page.click("#run");
+    await expect.poll(() => text("status"), { timeout: LOADING }).toMatch(/^Done/);
+    expect(await shiftsOf(page)).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(size.width);
+    expect(visit.faults).toEqual([]);
   });
 
   it("trains the paper's estimator beside it, from the same seed, with both curves in one plot", PATIENT, async () => {
@@ -192,7 +166,7 @@ chromium.describe("watch it learn", () => {
     expect(await page.locator("#accuracy .name").allTextContents()).toEqual(["REINFORCE", "this one"]);
     await page.uncheck("#compare");
     expect(await page.locator("#elbo polyline").count()).toBe(1);
-    expect(faults).toEqual([]);
+    expect(visit.faults).toEqual([]);
   });
 
   it("learns an alphabet that a visitor draws, also after a reload", PATIENT, async () => {
@@ -229,7 +203,7 @@ chromium.describe("watch it learn", () => {
     expect(await page.locator("#symbols li").count()).toBe(3);
     await page.click("#learn-digits");
     await expect.poll(() => text("source"), { timeout: LOADING }).toMatch(/digits/);
-    expect(faults).toEqual([]);
+    expect(visit.faults).toEqual([]);
   });
 
   it("learns from files, and names those that are no images", PATIENT, async () => {
@@ -254,7 +228,7 @@ chromium.describe("watch it learn", () => {
     expect(await page.locator("#accuracy-figure").isHidden()).toBe(true);
     await expect.poll(() => text("telling")).toMatch(/no counts to compare/);
     expect(await page.locator("#explained p").first().textContent()).toMatch(/objects?$/);
-    expect(faults).toEqual([]);
+    expect(visit.faults).toEqual([]);
   });
 
   it("scrubs through a training that was recorded", PATIENT, async () => {
@@ -275,15 +249,15 @@ chromium.describe("watch it learn", () => {
     expect(await drawn()).not.toBe(before);
     expect(await slider.getAttribute("aria-valuetext")).toBe(await text("recorded-now"));
     expect(await page.locator("#recorded-explained rect").count()).toBeGreaterThan(0);
-    expect(faults).toEqual([]);
+    expect(visit.faults).toEqual([]);
   });
 
   it("says what is wrong when a training file is damaged, and tries again", PATIENT, async () => {
     const path = `${PATH}training/strokes/evaluation.onnx`;
-    server.answer(path, (response) => {
+    visit.server.answer(path, (response) => {
       response.writeHead(200, { "content-type": "application/octet-stream" }).end("no graph");
     });
-    await page.goto(`${server.origin}${PATH}learn.html`);
+    await page.goto(`${visit.address}learn.html`);
     await expect.poll(() => text("alert"), { timeout: LOADING }).toMatch(/evaluation\.onnx is truncated/);
     expect(await text("status")).toBe("Stopped");
     expect(await text("run")).toBe("Try again");
@@ -293,7 +267,7 @@ chromium.describe("watch it learn", () => {
     await open();
     await page.click("#run");
     await expect.poll(() => text("status"), { timeout: LOADING }).toMatch(/^Done/);
-    await page.evaluate(SPOIL_CHECKPOINT);
+    await page.evaluate(setBack(SPOIL));
     await page.reload();
     await expect.poll(() => text("status"), { timeout: LOADING }).toMatch(/^Kept/);
     await page.click("#run");
@@ -304,14 +278,113 @@ chromium.describe("watch it learn", () => {
     expect(await page.locator("#alert").isHidden()).toBe(true);
   });
 
-  it("says that the browser keeps nothing, and trains on", PATIENT, async () => {
-    const tools = await context.newCDPSession(page);
+  it("says that the browser has no more room, and trains on", PATIENT, async () => {
+    const tools = await visit.context.newCDPSession(page);
     await open();
-    await tools.send("Storage.overrideQuotaForOrigin", { origin: server.origin, quotaSize: 1 });
+    await tools.send("Storage.overrideQuotaForOrigin", { origin: visit.server.origin, quotaSize: 1 });
     await page.click("#run");
     await expect.poll(() => text("alert"), { timeout: LOADING }).toMatch(/does not keep the training/);
     await expect.poll(() => text("status"), { timeout: LOADING }).toMatch(/^Done/);
   });
+
+  it(
+    "says that the browser refuses to keep anything, trains on, and gives the model as a file alone",
+    PATIENT,
+    async () => {
+      await visit.end();
+      await start("block");
+      await beginWorkerWith(REFUSE_STORAGE);
+      await visit.context.addInitScript(REFUSE_STORAGE);
+      await open();
+      await page.click("#run");
+      await expect
+        .poll(() => text("alert"), { timeout: LOADING })
+        .toMatch(/does not keep the training.*access is denied/);
+      await expect.poll(() => text("status"), { timeout: LOADING }).toMatch(/^Done/);
+      await page.click("#use");
+      await expect.poll(() => text("model-status"), { timeout: LOADING }).toMatch(/download it instead/);
+      expect(page.url()).toBe(`${visit.address}learn.html`);
+      const downloading = page.waitForEvent("download");
+      await page.click("#download");
+      expect((await downloading).suggestedFilename()).toBe("trained-here.zip");
+      expect(visit.faults).toEqual([]);
+    },
+  );
+
+  it("says that there is no memory left, and goes on from the last state when there is", PATIENT, async () => {
+    await visit.end();
+    await start("block");
+    await open();
+    await page.click("#run");
+    await expect.poll(() => text("status"), { timeout: LOADING }).toMatch(/^Done/);
+    await page.evaluate(setBack());
+    await beginWorkerWith(LITTLE_MEMORY);
+    await page.reload();
+    await expect.poll(() => text("status"), { timeout: LOADING }).toBe("Kept from last time at step 3, seed 0");
+    await page.click("#run");
+    await expect.poll(() => text("alert"), { timeout: LOADING }).toMatch(/no memory left.*Close other tabs/);
+    expect(await text("run")).toBe("Go on from the last state");
+    expect(await text("status")).toBe("Stopped");
+    expect(await losses()).toEqual([]);
+    await beginWorkerWith("");
+    await page.click("#run");
+    await expect.poll(() => text("status"), { timeout: LOADING }).toMatch(/^Done/);
+    expect(await losses()).toHaveLength(STEPS - 3);
+    expect(await page.locator("#alert").isHidden()).toBe(true);
+  });
+
+  linux.it("goes on after it was put to sleep, and says for how long", PATIENT, async () => {
+    const tools = await browser.newBrowserCDPSession();
+    await open();
+    await page.evaluate(RECORD_STATUS);
+    // At this pace it pauses after each call for as long as that took. A first call, in which the graph is opened, takes longest.
+    await page.selectOption("#pace", "gentle");
+    const { processInfo } = await tools.send("SystemInfo.getProcessInfo");
+    const renderers = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
+    await page.click("#run");
+    // The pause begins after the first pictures. Browsers freeze pages between two tasks, too.
+    const isPausing = async () => {
+      const messages = await messagesOf(page);
+      const first = messages.findIndex(({ progress }) => progress);
+      return first >= 0 && messages.slice(first).some(({ explained }) => explained);
+    };
+    await expect.poll(isPausing, { timeout: LOADING, interval: 10 }).toBe(true);
+    for (const id of renderers) process.kill(id, "SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, ASLEEP));
+    for (const id of renderers) process.kill(id, "SIGCONT");
+    await expect.poll(() => text("status"), { timeout: LOADING }).toMatch(/^Done/);
+    const statuses = (await page.evaluate("statuses")) as string[];
+    expect(statuses.join("\n")).toMatch(
+      /^Learning… The browser let this page sleep for \d+ s; it went on after that\.$/m,
+    );
+    expect(await losses()).toHaveLength(STEPS);
+    expect(visit.faults).toEqual([]);
+  });
+
+  it("finds no image in a folder of other files, and names them", PATIENT, async () => {
+    await open();
+    const other = join(folder, "other");
+    await mkdir(join(other, "within"), { recursive: true });
+    await writeFile(join(other, "notes.txt"), "no picture");
+    await writeFile(join(other, "within/empty.png"), "");
+    await page.setInputFiles("#folder", other);
+    await expect
+      .poll(() => text("files-status"), { timeout: LOADING })
+      .toMatch(/^0 images can be used: training needs at least 40\. No images that this browser can read: /);
+    const said = await text("files-status");
+    for (const name of ["other/notes.txt", "other/within/empty.png"]) expect(said).toContain(name);
+    expect(await page.locator("#learn-files").isDisabled()).toBe(true);
+    expect(visit.faults).toEqual([]);
+  });
+
+  /** Has the server begin the training worker's code with `code`. */
+  async function beginWorkerWith(code: string): Promise<void> {
+    const name = (await readdir(join(site, "assets"))).find((each) => /^training-worker-.*\.js$/.test(each))!;
+    const own = await readFile(join(site, "assets", name), "utf8");
+    visit.server.answer(`${PATH}assets/${name}`, (response) => {
+      response.writeHead(200, { "content-type": "text/javascript" }).end(code + own);
+    });
+  }
 });
 
 /** A picture with a bright square whose place depends on `i`. */
@@ -325,8 +398,12 @@ function square(i: number): Buffer {
   return PNG.sync.write(png);
 }
 
-/** Makes the parameters of the kept training so large that the next loss is not finite, and sets it back by a few steps. */
-const SPOIL_CHECKPOINT = `new Promise((resolve, reject) => {
+/**
+ * Sets the kept training back to step 3 of its finished six.
+ *
+ * @param change code that changes its state, `kept.checkpoint.state`, before
+ */
+const setBack = (change = "") => `new Promise((resolve, reject) => {
   const opening = indexedDB.open("air-onnx-training", 1);
   opening.onerror = () => reject(opening.error);
   opening.onsuccess = () => {
@@ -334,7 +411,7 @@ const SPOIL_CHECKPOINT = `new Promise((resolve, reject) => {
     const reading = store.get("training");
     reading.onsuccess = () => {
       const kept = reading.result;
-      for (const { data } of Object.values(kept.checkpoint.state.parameters)) data.fill(1e30);
+      ${change}
       const writing = store.put({ ...kept, checkpoint: { ...kept.checkpoint, step: 3 } }, "training");
       writing.onsuccess = () => { opening.result.close(); resolve(); };
       writing.onerror = () => reject(writing.error);
@@ -342,14 +419,29 @@ const SPOIL_CHECKPOINT = `new Promise((resolve, reject) => {
   };
 })`;
 
-/** Keeps what the training worker says, in `messages`. */
-const RECORD_MESSAGES = `
-  globalThis.messages = [];
-  const Original = Worker;
-  globalThis.Worker = class extends Original {
-    constructor(...given) {
-      super(...given);
-      this.addEventListener("message", ({ data }) => { if (data.progress) globalThis.messages.push({ progress: data.progress }); });
+/** Makes the parameters so large that the next loss is not finite. */
+const SPOIL = "for (const { data } of Object.values(kept.checkpoint.state.parameters)) data.fill(1e30);";
+
+/** Lets onnxruntime have less memory than a training step needs: it fails as on a device that has no more. */
+const LITTLE_MEMORY = `
+  const PlainMemory = WebAssembly.Memory;
+  WebAssembly.Memory = class extends PlainMemory {
+    constructor(descriptor) {
+      super({ ...descriptor, maximum: 700 });
     }
   };
+`;
+
+/** As browsers do that are set to keep nothing of a site. */
+const REFUSE_STORAGE = `
+  IDBFactory.prototype.open = () => {
+    throw new DOMException("access is denied for this document", "SecurityError");
+  };
+`;
+
+/** Keeps every text of the status line in \`statuses\`. */
+const RECORD_STATUS = `
+  globalThis.statuses = [];
+  const status = document.getElementById("status");
+  new MutationObserver(() => globalThis.statuses.push(status.textContent)).observe(status, { childList: true });
 `;
