@@ -172,7 +172,6 @@ chromium.describe("the demo", () => {
     await expect.poll(() => pixels(scene)).not.toBe(beforeDelete);
 
     await expect.poll(() => new URL(page.url()).hash).toMatch(/image=.*&scene=/);
-    await page.waitForTimeout(500);
     const link = new URL(page.url()).hash;
     const drawing = await pixels(page.locator("#drawing"));
     const left = await labels();
