@@ -6,7 +6,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AirModel } from "@air-onnx/runtime-node";
-import { chromium, linux } from "@air-onnx/test/requirements";
+import { chromium, linux, longRun } from "@air-onnx/test/requirements";
 import type { Browser, Page } from "playwright-core";
 import { PNG } from "pngjs";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
@@ -311,7 +311,7 @@ chromium.describe("watch it learn", () => {
     },
   );
 
-  it("says that there is no memory left, and goes on from the last state when there is", PATIENT, async () => {
+  longRun.it("says that there is no memory left, and goes on from the last state when there is", PATIENT, async () => {
     await visit.end();
     await start("block");
     await open();
@@ -333,32 +333,34 @@ chromium.describe("watch it learn", () => {
     expect(await page.locator("#alert").isHidden()).toBe(true);
   });
 
-  linux.it("goes on after it was put to sleep, and says for how long", PATIENT, async () => {
-    const tools = await browser.newBrowserCDPSession();
-    await open();
-    await page.evaluate(RECORD_STATUS);
-    // At this pace it pauses after each call for as long as that took. A first call, in which the graph is opened, takes longest.
-    await page.selectOption("#pace", "gentle");
-    const { processInfo } = await tools.send("SystemInfo.getProcessInfo");
-    const renderers = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
-    await page.click("#run");
-    // The pause begins after the first pictures. Browsers freeze pages between two tasks, too.
-    const isPausing = async () => {
-      const messages = await messagesOf(page);
-      const first = messages.findIndex(({ progress }) => progress);
-      return first >= 0 && messages.slice(first).some(({ explained }) => explained);
-    };
-    await expect.poll(isPausing, { timeout: LOADING, interval: 10 }).toBe(true);
-    for (const id of renderers) process.kill(id, "SIGSTOP");
-    await new Promise((resolve) => setTimeout(resolve, ASLEEP));
-    for (const id of renderers) process.kill(id, "SIGCONT");
-    await expect.poll(() => text("status"), { timeout: LOADING }).toMatch(/^Done/);
-    const statuses = (await page.evaluate("statuses")) as string[];
-    expect(statuses.join("\n")).toMatch(
-      /^Learning… The browser let this page sleep for \d+ s; it went on after that\.$/m,
-    );
-    expect(await losses()).toHaveLength(STEPS);
-    expect(visit.faults).toEqual([]);
+  linux.describe("a tab asleep", () => {
+    longRun.it("goes on after it was put to sleep, and says for how long", PATIENT, async () => {
+      const tools = await browser.newBrowserCDPSession();
+      await open();
+      await page.evaluate(RECORD_STATUS);
+      // At this pace it pauses after each call for as long as that took. A first call, in which the graph is opened, takes longest.
+      await page.selectOption("#pace", "gentle");
+      const { processInfo } = await tools.send("SystemInfo.getProcessInfo");
+      const renderers = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
+      await page.click("#run");
+      // The pause begins after the first pictures. Browsers freeze pages between two tasks, too.
+      const isPausing = async () => {
+        const messages = await messagesOf(page);
+        const first = messages.findIndex(({ progress }) => progress);
+        return first >= 0 && messages.slice(first).some(({ explained }) => explained);
+      };
+      await expect.poll(isPausing, { timeout: LOADING, interval: 10 }).toBe(true);
+      for (const id of renderers) process.kill(id, "SIGSTOP");
+      await new Promise((resolve) => setTimeout(resolve, ASLEEP));
+      for (const id of renderers) process.kill(id, "SIGCONT");
+      await expect.poll(() => text("status"), { timeout: LOADING }).toMatch(/^Done/);
+      const statuses = (await page.evaluate("statuses")) as string[];
+      expect(statuses.join("\n")).toMatch(
+        /^Learning… The browser let this page sleep for \d+ s; it went on after that\.$/m,
+      );
+      expect(await losses()).toHaveLength(STEPS);
+      expect(visit.faults).toEqual([]);
+    });
   });
 
   it("finds no image in a folder of other files, and names them", PATIENT, async () => {
