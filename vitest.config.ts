@@ -17,8 +17,9 @@ const all = ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"];
 const sharing = ["core", "scenes", "measure", "tracer", "trainer", "train", "export", "report"].map(
   (name) => `packages/${name}/test/**/*.test.ts`,
 );
-/** Those among them that replace modules, such as node:fs. */
+/** Those among them that replace modules, or functions of node:fs. */
 const replacing = [
+  "packages/train/test/run/lock-race.test.ts",
   "packages/*/test/**/faults.test.ts",
   "packages/export/test/export.test.ts",
   "packages/scenes/test/files/{image-folder-large,picture}.test.ts",

@@ -105,7 +105,7 @@ function known(requirement: MissingRequirement, isMet: () => boolean, isRequired
     describe(name: string, tests: SuiteFactory): void {
       if (isMet()) describe(name, tests);
       else if (isRequired) describe(name, () => it(`requires ${requirement.name}`, fail));
-      // As above, for all tests of the suite.
+      // All tests of the suite are skipped with the requirement, which the reporter prints and counts.
       else describe.skip(name, { meta }, tests);
     },
   };

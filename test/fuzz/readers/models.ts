@@ -62,9 +62,10 @@ function manifestReader(sound: Buffer): Reader {
       assert.ok(!Object.hasOwn(Object.prototype, "a"));
       const folder = "http://host/folder/";
       for (const each of Object.values(files)) {
+        const path = each?.path ?? "";
         // A file of the folder, as a path and as a URL.
-        if (each) assert.match(each.path, /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/);
-        if (each) assert.equal(new URL(each.path, folder).href, `${folder}${each.path}`);
+        assert.match(path, /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/);
+        assert.equal(new URL(path, folder).href, folder + path);
       }
     },
   };

@@ -6,7 +6,7 @@ it("runs", () => {});
 it.skip("is skipped", () => {});
 it.todo("is planned");
 it("leaves", (context) => context.skip("no reason that anyone knows"));
-// As above, for a whole suite.
+// Skipped so that the reporter has a whole suite to fail for.
 describe.skip("a skipped suite", () => {
   it("of one test", () => {});
 });
