@@ -1,10 +1,12 @@
 /** The creation of engines from configurations. */
 
+import { availableParallelism } from "node:os";
 import type { TrainingState } from "@air-onnx/trainer";
 import type { TrainConfig } from "../config.js";
 import type { ComposedBatch } from "../objective/estimator.js";
 import { estimators } from "../objective/estimators.js";
 import { requireBackend } from "./backends.js";
+import { partsFor } from "./batch-parts.js";
 import { createEagerEngine } from "./eager.js";
 import type { Engine, StepDefinition } from "./engine.js";
 import { createInPlaceEngine } from "./traced-in-place.js";
@@ -48,8 +50,12 @@ export async function createEngine(
   const { backend } = config;
   await requireBackend(backend);
   switch (backend) {
-    case "onnxruntime":
-      return createInPlaceEngine(definition, start, { threads: config.threads });
+    case "onnxruntime": {
+      const cores = config.threads || availableParallelism();
+      const parts = partsFor(definition, cores);
+      const threads = parts === 1 ? config.threads : Math.floor(cores / parts);
+      return createInPlaceEngine(definition, start, { threads, parts });
+    }
     case "onnxruntime-cuda":
       return createLoopEngine(definition, start, { device: "cuda" });
     case "onnxruntime-webgpu":

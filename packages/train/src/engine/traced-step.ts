@@ -139,7 +139,7 @@ export function traceGradients(definition: StepDefinition): TracedGradients {
     clipGroup: groupOf.get(name)!,
   }));
   const differentiate = gradientStep(estimator, config, clipNorm);
-  const perStep = { ...batchInputs(definition), ...scheduleInputs(definition) };
+  const perStep = perStepShapes(definition);
   let metrics: string[] = [];
   const traced = trace(
     (tensors) => {
@@ -161,6 +161,12 @@ export function traceGradients(definition: StepDefinition): TracedGradients {
 }
 
 type Shapes = Readonly<Record<string, readonly number[]>>;
+
+/** Shapes of the inputs of {@link traceGradients} that are new at each step. */
+export const perStepShapes = (definition: StepDefinition): Shapes => ({
+  ...batchInputs(definition),
+  ...scheduleInputs(definition),
+});
 
 /** Shapes of the inputs that are drawn for each step: images and noise. */
 function batchInputs({ config, estimator, batchSize, composed }: StepDefinition): Shapes {

@@ -37,17 +37,31 @@ export interface UpdateNumbers {
   readonly epsilon: number;
 }
 
-/** Updates one parameter in place. */
-export type AdamKernel = (places: UpdatePlaces, numbers: UpdateNumbers) => void;
+/** Loops over tensors that lie in one memory. Addresses and lengths are multiples of {@link KERNEL_ALIGNMENT}. */
+export interface StateKernels {
+  /** Updates one parameter in place. */
+  update(places: UpdatePlaces, numbers: UpdateNumbers): void;
+  /** Adds the `bytes` bytes of numbers at `part` to those at `sum`. */
+  add(sum: number, part: number, bytes: number): void;
+  /** The sum of the squares of the `bytes` bytes of numbers at `numbers`, whose squares are within float32. */
+  squares(numbers: number, bytes: number): number;
+}
 
-type UpdateFunction = (
-  ...args: [parameter: number, first: number, second: number, gradient: number, bytes: number, ...numbers: number[]]
-) => void;
+interface KernelExports extends Pick<StateKernels, "add" | "squares"> {
+  update(
+    ...args: [parameter: number, first: number, second: number, gradient: number, bytes: number, ...numbers: number[]]
+  ): void;
+}
 
-/** The update of tensors that lie in `memory`. */
-export function adamKernel(memory: WasmMemory): AdamKernel {
+/** The loops over tensors in `memory`. */
+export function stateKernels(memory: WasmMemory): StateKernels {
   const module = new webAssembly.Module(Buffer.from(adamKernelCode, "base64"));
-  const update = new webAssembly.Instance(module, { air: { memory } }).exports.update as UpdateFunction;
-  return ({ parameter, first, second, gradient, bytes }, { clip, beta1, beta2, step, epsilon }) =>
-    update(parameter, first, second, gradient, bytes, clip, beta1, beta2, step, epsilon);
+  const { update, add, squares } = new webAssembly.Instance(module, { air: { memory } })
+    .exports as unknown as KernelExports;
+  return {
+    update: ({ parameter, first, second, gradient, bytes }, { clip, beta1, beta2, step, epsilon }) =>
+      update(parameter, first, second, gradient, bytes, clip, beta1, beta2, step, epsilon),
+    add,
+    squares,
+  };
 }

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { assembleAdam, kernelFile, kernelSource } from "../../kernels/assemble.mjs";
 import { allocateState } from "../../src/engine/state-memory.js";
 import { adamUpdate, kernelScalars } from "../../src/optimizer/adam.js";
-import { adamKernel } from "../../src/optimizer/adam-kernel.js";
+import { stateKernels } from "../../src/optimizer/adam-kernel.js";
 import { normal } from "../model/tiny.js";
 
 tf.enableProdMode();
@@ -26,11 +26,11 @@ const dataOf = (named: Readonly<Record<string, tf.Tensor>>): NamedTensorData =>
     ]),
   );
 
-describe("adamKernel", () => {
+describe("stateKernels", () => {
   it("updates as the graph does, to the last bit, over many steps", () => {
     let expected = { parameters: tensors(1), firstMoment: tensors(10, 0), secondMoment: tensors(20, 0) };
     const { memory, state, gradients, places } = allocateState(eachPart((part) => dataOf(expected[part])));
-    const update = adamKernel(memory);
+    const { update } = stateKernels(memory);
     const scales: Record<string, number> = { odd: 0.3 };
     for (let t = 1; t <= 10; t++) {
       // From gradients that ε outweighs to large ones.
