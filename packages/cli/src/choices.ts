@@ -21,6 +21,7 @@ export const architectureChoices = namesOf<TrainConfig["architecture"]>({
   local: true,
 });
 export const estimatorChoices = namesOf<TrainConfig["estimator"]>({
+  guided: true,
   marginal: true,
   nvil: true,
   "optimal-count": true,

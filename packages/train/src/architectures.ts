@@ -19,7 +19,7 @@ export interface Architecture {
 /** Settings of training that an architecture has defaults for; each is a field of the training configuration. */
 export interface ArchitectureTraining {
   /** Estimator of the gradient. */
-  readonly estimator?: "marginal" | "optimal-count";
+  readonly estimator?: "guided" | "optimal-count";
   /** Most objects that are looked for in training images. */
   readonly trainingMaxSteps?: number;
   /** Training steps. */
@@ -51,6 +51,7 @@ export const architectures: Readonly<Record<ArchitectureName, Architecture>> = {
       encoderSize: 400,
       decoderSize: 400,
     }),
+    training: { estimator: "guided" },
   },
   reference: { model: () => ({}) },
   local: {

@@ -61,11 +61,13 @@ const settings = {
   /** Random changes of each training image, for small sets; null for none. Held-out images stay as they are. */
   augmentation: augmentationSchema.nullable().default(null),
   /**
-   * Estimator of the gradient of the ELBO. `marginal` sums over the count of objects exactly. `nvil`, the paper's estimator,
-   * samples the count and learns a baseline. `optimal-count` sums over the count like marginal, which here follows the
-   * evidence of the trajectory; it is for local step networks.
+   * Estimator of the gradient of the ELBO. `marginal` sums over the count of objects exactly. `guided` does so, too, and learns the
+   * count from the evidence of the trajectory at first. `nvil`, the paper's estimator, samples the count and learns a baseline.
+   * `optimal-count` sums over the count, which follows the evidence throughout; it is for local step networks.
    */
-  estimator: z.enum(["marginal", "nvil", "optimal-count"]).default("marginal"),
+  estimator: z.enum(["guided", "marginal", "nvil", "optimal-count"]).default("marginal"),
+  /** Share of the steps over which the evidence loses its weight in the estimator `guided`; the others ignore it. */
+  evidenceShare: z.number().gt(0).lte(1).default(0.5),
   /**
    * Backend that computes the training steps: one traced ONNX graph in onnxruntime, on the CPU, CUDA or WebGPU; or
    * TensorFlow.js op by op, in TensorFlow (on the CPU or a GPU), on WebGPU, in WebAssembly or in plain JavaScript (`cpu`).

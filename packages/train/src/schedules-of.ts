@@ -23,6 +23,7 @@ export function schedulesOf(config: TrainConfig, begin = 0): TrainingSchedules {
     presencePrior: { from, to, steps: share * steps },
     placeTemperature: { from: temperature.from, to: temperature.to, steps: temperature.share * steps },
     firstObjectSteps,
+    evidenceSteps: config.evidenceShare * steps,
   };
 }
 

@@ -61,6 +61,7 @@ export function trainingGraphs(config: TrainConfig): TrainingGraphs {
       ...schedules,
       placeTemperature: inputs.has("placeTemperature") ? schedules.placeTemperature : undefined,
       firstObjectSteps: inputs.has("firstObjectWeight") ? schedules.firstObjectSteps : undefined,
+      evidenceSteps: inputs.has("evidenceWeight") ? schedules.evidenceSteps : undefined,
     },
   };
 }

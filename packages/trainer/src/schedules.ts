@@ -96,6 +96,8 @@ export interface TrainingSchedules {
   readonly placeTemperature?: ExponentialSchedule | undefined;
   /** Updates over which the bound of exactly one object loses its weight; absent as before. */
   readonly firstObjectSteps?: number | undefined;
+  /** Updates over which what the evidence says of the count loses its weight; absent as before. */
+  readonly evidenceSteps?: number | undefined;
 }
 
 /** Names of the scheduled inputs of a training graph. */
@@ -105,6 +107,7 @@ export const scheduledNames = [
   "logCountPrior",
   "placeTemperature",
   "firstObjectWeight",
+  "evidenceWeight",
 ] as const;
 /** Name of a scheduled input of a training graph. */
 export type ScheduledName = (typeof scheduledNames)[number];
@@ -132,6 +135,8 @@ export function scheduledValue(
     }
     case "firstObjectWeight":
       return [Math.max(0, 1 - t / present(schedules.firstObjectSteps, name))];
+    case "evidenceWeight":
+      return [Math.max(0, 1 - t / present(schedules.evidenceSteps, name))];
     default:
       return name satisfies never;
   }

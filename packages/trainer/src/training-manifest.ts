@@ -132,6 +132,7 @@ export const trainingManifestSchema = z
         .strictObject({ from: z.number().positive(), to: z.number().positive(), steps: z.number().positive() })
         .optional(),
       firstObjectSteps: z.number().positive().optional(),
+      evidenceSteps: z.number().positive().optional(),
     }),
     /** The graph that evaluates the model with the parameters as inputs. */
     evaluation: manifestFileSchema,

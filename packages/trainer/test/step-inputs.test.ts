@@ -59,6 +59,14 @@ describe("the inputs of steps", () => {
 
   it("are refused without their schedule", () => {
     expect(() => scheduledValue("placeTemperature", 1, schedules, 2)).toThrow(/placeTemperature has no schedule/);
+    expect(() => scheduledValue("evidenceWeight", 1, schedules, 2)).toThrow(/evidenceWeight has no schedule/);
+  });
+
+  it("let the evidence lose its weight, and keep it lost", () => {
+    const weights = [1, 5, 10, 11].map((t) =>
+      scheduledValue("evidenceWeight", t, { ...schedules, evidenceSteps: 10 }, 2),
+    );
+    expect(weights).toEqual([[0.9], [0.5], [0], [0]]);
   });
 });
 

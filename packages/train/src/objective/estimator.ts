@@ -24,6 +24,8 @@ export interface Schedules {
   readonly placeTemperature?: tf.Tensor;
   /** Weight of the bound of one object beside that of the best count, a scalar. */
   readonly firstObjectWeight?: tf.Tensor;
+  /** Weight of the evidence beside the ELBO, from 0 to 1, a scalar. */
+  readonly evidenceWeight?: tf.Tensor;
 }
 /** Name of a scheduled value. */
 export type ScheduleName = keyof Schedules;

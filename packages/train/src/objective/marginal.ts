@@ -103,7 +103,17 @@ export function evaluateScenes(
   };
 }
 
-function trajectoryOf(p: ParameterTensors, config: AirConfig, image: tf.Tensor, noise: Noise): TrajectoryTensors {
+/**
+ * The trajectory that the noise of `marginal.noise` gives.
+ *
+ * @throws {Error} if a parameter or a noise tensor is missing
+ */
+export function trajectoryOf(
+  p: ParameterTensors,
+  config: AirConfig,
+  image: tf.Tensor,
+  noise: Noise,
+): TrajectoryTensors {
   return inferTrajectory(p, config, image, {
     epsWhere: noiseTensor(noise, "epsWhere"),
     epsWhat: noiseTensor(noise, "epsWhat"),

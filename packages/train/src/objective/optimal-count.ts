@@ -32,14 +32,13 @@ import {
   type NoiseSpec,
   noiseTensor,
 } from "./estimator.js";
+import { crossEntropy, evidenceBound, evidenceOf, PRESENCE_WEIGHT, presenceLoss } from "./evidence.js";
 import { elboTerms, expectedParts } from "./marginal.js";
 
 /** Unit of the values of places, nats: about a seventh of what an MNIST digit gains. */
 const VALUE_UNIT = 50;
-/** Weight of the cross-entropy of presence, nats. */
-const PRESENCE_WEIGHT = 10;
-/** Least weight of a step that the trajectory's evidence, or presence, says is not reached. */
-const LEAST_REACH = { presence: 0.02, value: 0.05 } as const;
+/** Least weight of a step that presence says is not reached. */
+const LEAST_REACH = 0.05;
 /** Share of an object's ink, as log-likelihood, from which the step that drew it has explained a composed object. */
 const EXPLAINED_SHARE = 0.3;
 /**
@@ -75,10 +74,10 @@ export const optimalCount: Estimator = {
     }
     const trajectory = trajectoryOf(p, config, image, noise, temperature);
     const terms = elboTerms(trajectory, schedules.logCountPrior);
-    const evidence = tf.sub(terms.logLikelihood, tf.add(terms.klWhere, terms.klWhat));
-    const bound = tf.mean(tf.logSumExp(tf.add(evidence, terms.logCountPrior), 0));
+    const evidence = evidenceOf(terms);
+    const bound = evidenceBound(terms);
     const firstObject = tf.mean(tf.slice(evidence, [1, 0], [1, -1]));
-    const presence = presenceLoss(trajectory, tf.add(evidence, terms.logCountPrior));
+    const presence = presenceLoss(trajectory, terms);
     const value = valueLoss(config, image, trajectory, evidence);
     const own = tf.addN([
       tf.neg(tf.add(bound, tf.mul(firstObjectWeight, firstObject))),
@@ -135,36 +134,6 @@ function gumbel(uniform: tf.Tensor): tf.Tensor {
 }
 
 /**
- * Cross-entropy of each step's presence with q(n ≥ t | n ≥ t - 1), where q(n) is optimal for the trajectory, weighted with
- * q(n ≥ t - 1); summed over the steps, mean over the batch.
- *
- * @param logWeights log p(x, n) along the trajectory, [T + 1, B]
- */
-function presenceLoss({ presenceLogit }: TrajectoryTensors, logWeights: tf.Tensor): tf.Scalar {
-  const [counts, batch] = logWeights.shape as [number, number];
-  const steps = counts - 1;
-  const [target, reach] = [0, 1].map((which) =>
-    stopGradient(() => {
-      // log Σ_{m ≥ n} for n = 0..T; a ratio of sums would be 0/0 where both vanish.
-      const counted = Array.from({ length: counts }, (_, n) =>
-        Array.from({ length: counts }, (_, m) => [m < n ? -1e30 : 0]),
-      );
-      const tails = tf.logSumExp(tf.add(tf.tensor3d(counted), tf.expandDims(logWeights, 0)), 1);
-      const before = tf.slice(tails, [0, 0], [steps, batch]);
-      const after = tf.slice(tails, [1, 0], [steps, batch]);
-      return which === 0 ? tf.exp(tf.sub(after, before)) : tf.exp(tf.sub(before, tf.slice(tails, [0, 0], [1, batch])));
-    }),
-  );
-  const weights = tf.maximum(reach!, LEAST_REACH.presence);
-  return tf.mean(tf.sum(tf.mul(weights, crossEntropy(presenceLogit, target!)), 0)) as tf.Scalar;
-}
-
-/** -target · log σ(logits) - (1 - target) · log(1 - σ(logits)), element by element. */
-function crossEntropy(logits: tf.Tensor, target: tf.Tensor): tf.Tensor {
-  return tf.sub(tf.mul(tf.sub(1, target), logits), logSigmoid(logits));
-}
-
-/**
  * Distance of each chosen place's value from what its object gained, weighted with the probability that the step is reached.
  *
  * @param evidence L_n, [T + 1, B]
@@ -182,7 +151,7 @@ function valueLoss(config: AirConfig, image: tf.Tensor, trajectory: TrajectoryTe
     return tf.exp(tf.matMul(tf.tensor2d(before), logPresent));
   });
   const distance = smoothDistance(tf.sub(valuesOf(trajectory), target));
-  return tf.mean(tf.sum(tf.mul(tf.maximum(reach, LEAST_REACH.value), distance), 0)) as tf.Scalar;
+  return tf.mean(tf.sum(tf.mul(tf.maximum(reach, LEAST_REACH), distance), 0)) as tf.Scalar;
 }
 
 /** Half of the square up to 1, linear beyond it, element by element. */
