@@ -10,7 +10,7 @@ const models = process.env.AIR_ONNX_MODELS ?? fileURLToPath(new URL("../../model
 
 const page = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 /** Steps of the training in the page; fewer in tests of it. */
-const trainingSteps = Number(process.env.AIR_ONNX_DEMO_STEPS ?? 2400);
+const trainingSteps = Number(process.env.AIR_ONNX_DEMO_STEPS ?? 1200);
 
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),

@@ -83,7 +83,7 @@ describe("wrong usage ends with 2 and says what to write", () => {
     ],
     [["train", "--dataset", "mnist"], `Allowed choices are ${datasetNames.join(", ")}`],
     [["data", "mnist"], `Allowed choices are ${datasetNames.join(", ")}`],
-    [["train", "--estimator", "guess"], "Allowed choices are marginal, nvil"],
+    [["train", "--estimator", "guess"], "Allowed choices are guided, marginal, nvil"],
     [["train", "--test-fraction", "1"], "It must be a number between 0 and 1"],
     [["train", "--dataset", "multi-mnist", "--max-count", "2"], "no setting maxCount with dataset multi-mnist"],
     [["train", "--data", "mine.npz"], "Cannot train on mine.npz: nothing is there"],

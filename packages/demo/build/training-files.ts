@@ -10,9 +10,8 @@ import { RIVAL_TRAINING, TRAINED_NAME, TRAINING } from "../src/training-preset.j
 import { sampleImages } from "./sample-images.js";
 
 /**
- * Two digits at most, on images that never repeat. As in the quickstart, the network sees what is left of the image at each step:
- * others share one digit among several windows for longer, and some never stop. Narrow layers, which cost no counts
- * (docs/ablation.md, "Smaller networks"), suit one thread of WebAssembly.
+ * Two digits at most, on images that never repeat. As in the quickstart, a high rate suits a short training, and narrow layers, which
+ * cost no counts (docs/ablation.md, "Smaller networks"), one thread of WebAssembly.
  */
 function config(steps: number, estimator: TrainConfig["estimator"]) {
   return parseTrainConfig({
@@ -20,10 +19,9 @@ function config(steps: number, estimator: TrainConfig["estimator"]) {
     dataset: "multi-strokes",
     stream: true,
     steps,
-    optimizer: { warmupSteps: Math.min(200, Math.floor(steps / 10)) },
+    optimizer: { warmupSteps: Math.min(200, Math.floor(steps / 6)), learningRate: 0.003 },
     model: {
-      lstmInput: { type: "image-and-remainder", convolution: { kernel: 9, stride: 2, channels: [32, 16] } },
-      glimpseInput: "remainder",
+      lstmInput: { type: "image", convolution: { kernel: 9, stride: 2, channels: [32, 16] } },
       embeddingSize: 128,
       encoderSize: 200,
       decoderSize: 200,
@@ -35,7 +33,7 @@ function config(steps: number, estimator: TrainConfig["estimator"]) {
 export function trainingFilesOfPage(steps: number): Plugin {
   let outDir = "";
   const made = async (): Promise<Map<string, Uint8Array>> => {
-    const own = trainingFiles(config(steps, "marginal"));
+    const own = trainingFiles(config(steps, "guided"));
     const rival = trainingFiles(config(steps, "nvil"));
     const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
     const filesIn = (folder: string, { manifest, files }: TrainingFiles): (readonly [string, Uint8Array])[] => [
