@@ -69,7 +69,7 @@ function candidatesFor(batch, imagesFile) {
   const other = values.against;
   return [
     { name: "air-onnx, reference sizes", start: node(root, "reference") },
-    { name: "air-onnx, default network", start: node(root, "compact") },
+    { name: "air-onnx, default network", start: node(root, "compact", { estimator: "guided" }) },
     { name: "JAX", start: jax("cpu") },
     { name: "PyTorch eager", start: torch("eager") },
     { name: "PyTorch compiled", start: torch("compile") },
@@ -85,7 +85,10 @@ function candidatesFor(batch, imagesFile) {
     ...(values.device === "gpu"
       ? [
           { name: "air-onnx, reference, CUDA", start: node(root, "reference", { backend: "onnxruntime-cuda" }) },
-          { name: "air-onnx, default, CUDA", start: node(root, "compact", { backend: "onnxruntime-cuda" }) },
+          {
+            name: "air-onnx, default, CUDA",
+            start: node(root, "compact", { estimator: "guided", backend: "onnxruntime-cuda" }),
+          },
           { name: "JAX, GPU", start: jax("gpu") },
         ]
       : []),
