@@ -9,6 +9,7 @@
  *   --steps 1200           of training, which all its schedules stretch over
  *   --learning-rate 0.003  which suits so short a training better than the default
  *   --evaluate-every 100   steps: an accuracy cannot be seen between them
+ *   --set key=value        a further setting, as often as there are any
  *   --seeds 0              such as 0,1,2: one run each
  *   --threads 0            of onnxruntime; 0 leaves the choice to it
  *   --write                writes docs/performance/time-to-accuracy.json
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     steps: { type: "string", default: "1200" },
     "learning-rate": { type: "string", default: "0.003" },
     "evaluate-every": { type: "string", default: "100" },
+    set: { type: "string", multiple: true, default: [] },
     seeds: { type: "string", default: "0" },
     threads: { type: "string", default: "0" },
     write: { type: "boolean", default: false },
@@ -42,6 +44,7 @@ const seeds = values.seeds.split(",").map(Number);
 
 const settings = ["--dataset", "multi-mnist"];
 for (const name of ["steps", "learning-rate", "evaluate-every"]) settings.push(`--${name}`, values[name]);
+for (const setting of values.set) settings.push("--set", setting);
 
 /** Trains one seed in `folder` and returns the printed evaluations with their times. */
 async function trainAndWatch(seed, folder) {
