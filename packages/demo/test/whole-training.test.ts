@@ -19,7 +19,7 @@ import { buildSite, lossesOf, messagesOf, RECORD_MESSAGES, root, unpackModel, Vi
 const MINUTES = 60_000;
 /** Time for a part of it, on a busy machine, ms. */
 const LOADING = 5 * MINUTES;
-/** On two quiet cores it takes about 90 s to get there. */
+/** On two quiet cores it takes about 25 s to get there. */
 const TRAINING = 30 * MINUTES;
 const GOAL = 0.95;
 const IMAGES = 1000;
