@@ -92,36 +92,43 @@ describe("a run", () => {
     expect(confusion).toBe(32);
   });
 
-  it.each([
-    ["marginal", []],
-    ["nvil", []],
-    ["marginal", [0.25, 0.375]],
-  ] as const)(
-    "that was stopped and resumed is bit for bit the same as one that was not, %s, curriculum %j",
-    async (estimator, curriculum) => {
-      const name = `${estimator}-${curriculum.join("-")}`;
-      const straight = await run(`straight-${name}`, { estimator, curriculum });
-      const stop = new AbortController();
-      const stopped = await run(
-        `stopped-${name}`,
-        { estimator, curriculum },
-        {
-          signal: stop.signal,
-          onEvent: (event) => event.type === "progress" && event.step === 25 && stop.abort(),
-        },
-      );
-      expect(stopped.result).toMatchObject({ step: 25, finished: false });
-      const resumed = await run(`stopped-${name}`, {}, { resume: true });
-      expect(resumed.result.finished).toBe(true);
-      const [one, other] = [await newest(straight.folder), await newest(resumed.folder)];
-      for (const part of ["parameters", "firstMoment", "secondMoment"] as const)
-        expect(other![part]).toEqual(one![part]);
-      const timeless = async (file: string) =>
-        (await readMetrics(file, silent)).map(({ millisecondsPerStep, trainingSeconds, ...rest }) => rest);
-      expect(await timeless(resumed.folder.metricsFile)).toEqual(await timeless(straight.folder.metricsFile));
-      expect(resumed.result.evaluation).toEqual(straight.result.evaluation);
-    },
-  );
+  const inParts = {
+    architecture: "local",
+    model: { ...base.model, maxSteps: 2, stepNetwork: { type: "local", channels: [4, 5] } },
+    trainingMaxSteps: null,
+    curriculum: [],
+    composition: null,
+    batchSize: 16,
+    threads: 2,
+  };
+
+  it.each<[string, object, RegExp]>([
+    ["marginal", { estimator: "marginal" }, /1 thread\)/],
+    ["guided", { estimator: "guided" }, /1 thread\)/],
+    ["nvil", { estimator: "nvil" }, /1 thread\)/],
+    ["with a curriculum", { curriculum: [0.25, 0.375] }, /1 thread\)/],
+    ["with its batch in parts", inParts, /2 parts of 8 images/],
+  ])("that was stopped and resumed is bit for bit the same as one that was not: %s", async (name, changes, engine) => {
+    const engines: string[] = [];
+    const straight = await run(`straight-${name}`, changes, {
+      onEvent: (event) => event.type === "start" && engines.push(event.engine),
+    });
+    expect(engines).toEqual([expect.stringMatching(engine)]);
+    const stop = new AbortController();
+    const stopped = await run(`stopped-${name}`, changes, {
+      signal: stop.signal,
+      onEvent: (event) => event.type === "progress" && event.step === 25 && stop.abort(),
+    });
+    expect(stopped.result).toMatchObject({ step: 25, finished: false });
+    const resumed = await run(`stopped-${name}`, {}, { resume: true });
+    expect(resumed.result.finished).toBe(true);
+    const [one, other] = [await newest(straight.folder), await newest(resumed.folder)];
+    for (const part of ["parameters", "firstMoment", "secondMoment"] as const) expect(other![part]).toEqual(one![part]);
+    const timeless = async (file: string) =>
+      (await readMetrics(file, silent)).map(({ millisecondsPerStep, trainingSeconds, ...rest }) => rest);
+    expect(await timeless(resumed.folder.metricsFile)).toEqual(await timeless(straight.folder.metricsFile));
+    expect(resumed.result.evaluation).toEqual(straight.result.evaluation);
+  });
 
   describe("with composed images", () => {
     const CERTAIN = 1 - 2 ** -53;
