@@ -234,6 +234,15 @@ chromium.describe("the demo", () => {
     expect(await pixels(page.locator("#drawing"))).not.toBe(black);
     expect(await page.locator("#drawing").evaluate((canvas) => (canvas as unknown as PixelSource).width)).toBe(64);
     await expect.poll(() => count().textContent()).toMatch(/object/);
+    // Each model warms up and dreams when it is open; the next one takes its place meanwhile.
+    for (const [wait, name] of ["multi-mnist", "tiny-rgb", "multi-mnist", "tiny-rgb"].entries()) {
+      await page.selectOption("#model", name);
+      await page.waitForTimeout(150 * wait);
+    }
+    await expect.poll(() => page.locator("#bars li").count()).toBe(3);
+    await expect
+      .poll(() => page.locator("#status-text").textContent(), { timeout: MINUTES })
+      .not.toMatch(/Loading| of /);
     expect(await page.locator("#alert:not([hidden])").allTextContents()).toEqual([]);
     expect(visit.faults).toEqual([]);
   });
