@@ -1,9 +1,10 @@
 /** Shows errors to the user in the page's alert. */
+import { ModelDisposedError } from "@air-onnx/runtime-web";
 import { byId } from "./elements.js";
 
 export function showAlert(problem: unknown): void {
   // A model is disposed of when another is open in its place: nobody waits any more for what it was about to do, such as dream.
-  if (problem instanceof Error && problem.name === "ModelDisposedError") return;
+  if (problem instanceof ModelDisposedError) return;
   const alert = byId("alert", HTMLElement);
   alert.textContent = problem instanceof Error ? problem.message : String(problem);
   alert.hidden = false;
