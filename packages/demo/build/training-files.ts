@@ -11,7 +11,7 @@ import { sampleImages } from "./sample-images.js";
 
 /**
  * Two digits at most, on images that never repeat. As in the quickstart, a high rate suits a short training, and narrow layers, which
- * cost no counts (docs/ablation.md, "Smaller networks"), one thread of WebAssembly.
+ * cost no counts (docs/ablation.md, "The count from the evidence"), one thread of WebAssembly.
  */
 function config(steps: number, estimator: TrainConfig["estimator"]) {
   return parseTrainConfig({

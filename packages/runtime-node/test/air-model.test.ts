@@ -142,7 +142,7 @@ describe("a loaded model", () => {
     const before = await measure(500);
     const after = await measure(1000);
     expect(after.heap - before.heap).toBeLessThan(2e6);
-    expect(after.resident - before.resident).toBeLessThan(40e6);
+    expect(after.resident - before.resident).toBeLessThan(30e6);
   });
 });
 
@@ -193,7 +193,7 @@ describe("dispose", () => {
       return process.memoryUsage().rss;
     };
     const before = await load(20);
-    expect((await load(60)) - before).toBeLessThan(40e6);
+    expect((await load(60)) - before).toBeLessThan(30e6);
   });
 });
 

@@ -17,7 +17,7 @@ import { exportAndShow, exportFlagDefaults } from "./export.js";
 import { writeRunReport } from "./report.js";
 import { showRun, stoppedTraining } from "./train.js";
 
-/** The settings of a short run on multi-strokes, which counts 99 % of the images right: docs/ablation.md, "Smaller networks". */
+/** The settings of a short run on multi-strokes, which counts about 99 % of the images right: docs/ablation.md, "The count from the evidence". */
 const preset: readonly Setting[] = [
   { key: "dataset", value: "multi-strokes" },
   { key: "steps", value: 1000 },
@@ -25,14 +25,14 @@ const preset: readonly Setting[] = [
   { key: "evaluateImages", value: 500 },
   // A higher rate than the default's pays in a short run.
   { key: "optimizer.learningRate", value: 0.003 },
-  // Narrow layers cost no counts in so few steps, and a quarter of the time less.
+  // Narrow layers cost no counts in so few steps, and take less time.
   { key: "model.encoderSize", value: 200 },
   { key: "model.decoderSize", value: 200 },
   { key: "model.embeddingSize", value: 128 },
   { key: "model.lstmInput.convolution.channels", value: [32, 16] },
 ];
 
-/** Held-out images on which the export is compared with the trained model: half as many as by default, in half the time. */
+/** Held-out images on which the export is compared with the trained model: half as many as by default, to save time. */
 const PARITY_IMAGES = 500;
 /** Name of the file that marks a quickstart's folder, which the next quickstart may replace, unlike the user's runs. */
 const MARKER = "quickstart.json";
